@@ -17,6 +17,7 @@ from agent.profile import Profile
 from agent.ratings import not_in_site, site_of
 from agent.run import Shared, run
 from agent.same_address import tell_same_addresses
+from rackflow.outbox import folder_of
 from rackflow.plural import count_of
 from rackflow.process.commands import show_examples
 from rackflow.process.limits import raise_open_files
@@ -87,7 +88,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _verdict(path: Path) -> Verdict:
     # Here, because a running agent needs none of it; it imports the MQTT client of all but the agent, which takes 4 MB.
-    from rackflow.process.doctor import unwritable  # noqa: PLC0415
+    from rackflow.process.doctor_disks import unwritable  # noqa: PLC0415
 
     config, profiles = load_checked(path)
     enabled = sum(device.enabled for device in config.devices)
@@ -98,7 +99,7 @@ def _verdict(path: Path) -> Verdict:
     faults = (
         *(f"{path}: {fault}" for fault in missing_libraries(config)),
         *wrong,
-        *unwritable(path, {"outbox.path": config.outbox.path}),
+        *unwritable(path, {"outbox.path": config.outbox.path}, kept_in=folder_of),
     )
     devices, families = count_of(len(config.devices), "device"), count_of(len(profiles), "profile")
     return Verdict(

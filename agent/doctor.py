@@ -18,6 +18,7 @@ from agent.profile import Profile, load_profiles
 from agent.ratings import contradicted_rating, not_in_site, site_of
 from agent.same_address import tell_same_addresses
 from rackflow.errors import ConfigError, DeviceError, ProfileError
+from rackflow.outbox import folder_of
 from rackflow.plural import count_of
 from rackflow.process.commands import print_lines, show_examples
 from rackflow.process.doctor import (
@@ -25,7 +26,6 @@ from rackflow.process.doctor import (
     check_broker,
     check_clock,
     check_descriptors,
-    check_disk,
     check_echo,
     check_names,
     check_secrets,
@@ -34,6 +34,8 @@ from rackflow.process.doctor import (
     present,
     render_findings,
 )
+from rackflow.process.doctor_disks import check_kept
+from rackflow.process.files import mode_of
 from rackflow.process.machine_output import OUTPUTS
 from rackflow.process.progress import progress
 from rackflow.process.resolve import Resolver
@@ -110,7 +112,7 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
         done()
     findings += reached
     if all(each.status != "failed" for each in reached):
-        findings.append(await usage.examine(config.broker, has_run=_has_run(config)))
+        findings.append(await usage.examine(config.broker, has_run=has_run(config)))
     if config.pair is not None:
         findings += await check_echo(
             config.lease_broker(), build_topic(Topic(config.labels.site or "", config.agent, "lease"))
@@ -130,11 +132,12 @@ def _outbox(config: AgentConfig) -> Finding:
     if config.outbox.path is None:
         remedy = "outbox: {mode: disk, path: …}, unless this is a gateway on a flash card"
         return Finding("outbox", "warning", "in memory: messages that wait are lost when the agent ends", remedy)
-    return check_disk("outbox", config.outbox.path)
+    return check_kept("outbox", config.outbox.path, folder_of(config.outbox.path))
 
 
-def _has_run(config: AgentConfig) -> bool:
-    return config.outbox.path is not None and config.outbox.path.exists()
+def has_run(config: AgentConfig) -> bool:
+    """Whether an agent of this configuration has run on this host, as far as its outbox tells."""
+    return config.outbox.path is not None and mode_of(folder_of(config.outbox.path)) != 0
 
 
 async def _poll(config: AgentConfig, devices: list[Device], factory: PollerFactory, site: Site | None) -> list[Finding]:

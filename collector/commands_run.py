@@ -11,10 +11,12 @@ from collector.doctor import examine
 from collector.problems import load_limits, load_table, maintenance_notes, rules_yaml
 from collector.process import run
 from collector.web import load_access
+from rackflow.outbox import folder_of
 from rackflow.process.commands import print_lines, show_examples
-from rackflow.process.doctor import exit_status, render_findings, unwritable
+from rackflow.process.doctor import exit_status, render_findings
+from rackflow.process.doctor_disks import unwritable
 from rackflow.process.event_loop import loop_factory
-from rackflow.process.files import file_in_the_way
+from rackflow.process.files import file_in_the_way, mode_of
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
 from rackflow.process.machine_output import OUTPUTS
@@ -100,8 +102,8 @@ def _verdict(path: Path) -> Verdict:
     config, site = _config_and_site(path)
     # A collector creates folders that are not there; it cannot where a file is in the way.
     written = config.written_paths().items()
-    there = {key: file for key, file in written if file.absolute().parent.is_dir() or file_in_the_way(file) is not None}
-    if faults := unwritable(path, there, folders={"store.path"}):
+    there = {key: file for key, file in written if mode_of(file.absolute().parent) or file_in_the_way(file) is not None}
+    if faults := unwritable(path, there, folders={"store.path"}, kept_in=folder_of):
         return Verdict(faults)
     notes = maintenance_notes(config.problems.maintenance, site, with_past=True)
     return Verdict(summary=f"{path}: ok", notes=tuple(f"problems.maintenance: {note}" for note in notes))

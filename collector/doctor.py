@@ -13,18 +13,19 @@ from collector.receive import SESSION_EXPIRY_S
 from collector.store import read_back
 from collector.web import Access, load_access
 from rackflow import ConfigError, StoreError
+from rackflow.outbox import folder_of
 from rackflow.plural import count_of
 from rackflow.process.doctor import (
     Finding,
     check_broker,
     check_clock,
     check_descriptors,
-    check_disk,
     check_names,
     check_secrets,
     check_versions,
     present,
 )
+from rackflow.process.doctor_disks import check_disk, check_kept
 from rackflow.process.mqtt import Session
 from rackflow.process.progress import progress
 from rackflow.process.resolve import Resolver
@@ -68,7 +69,7 @@ def examine(path: Path) -> list[Finding]:
             Finding("outbox", "warning", "none: while the store is away, messages wait at the broker", remedy)
         )
     else:
-        findings.append(check_disk("outbox", config.outbox.path))
+        findings.append(check_kept("outbox", config.outbox.path, folder_of(config.outbox.path)))
     return [*findings, *asyncio.run(_reach(config))]
 
 

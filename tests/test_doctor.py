@@ -24,10 +24,10 @@ from rackflow.process.doctor import (
     Finding,
     check_clock,
     check_descriptors,
-    check_disk,
     check_secrets,
     render_findings,
 )
+from rackflow.process.doctor_disks import check_disk
 from rackflow.process.unset_clock import warn_of_unset_clock
 from rackflow.recording.snmprec import read_snmprec
 from simulator.snmp.agent import SnmpDevice
@@ -405,6 +405,14 @@ def test_a_file_without_secrets_may_be_read_by_everybody(
         ("password: null-and-void", True),
         ("password: ~/x", True),
         ("password: environment", True),
+        ('"password": hunter2', True),
+        ("broker: {'password': hunter2}", True),
+        ("credentials:\n  v3: {auth_key : k}", True),
+        ("broker:\n  password:\n    hunter2", True),
+        ("# password: hunter2", True),
+        ('"password": "env:PW"', False),
+        ("'community': public", False),
+        ("broker:\n  password:\n    env:PW", False),
         ("password: env:PW", False),
         ("password: 'env:PW'", False),
         ('password: "file:/etc/pw"', False),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from agent.lab.draft_mib import DraftedPoint, drafted
 from agent.lab.mib import MibObject
 from agent.profile import SYS_DESCR, SYS_OBJECT_ID
+from rackflow.process.yaml_edit import yaml_value
 from rackflow.recording import Record
 
 ENTERPRISES = "1.3.6.1.4.1"
@@ -163,7 +164,7 @@ def head_lines(
         *advice,
         f"# sysDescr: {' '.join(text.split())[:100] or '(none)'}",
         "version: 1",
-        f"profile: {name}",
+        f"profile: {yaml_value(name)}",
         f"class: {device_class} # or ups, pdu, ats, meter, cdu, rdhx, crah, env, rack, panel, busway",
         "protocol: snmp",
         "title: what it is, for people",

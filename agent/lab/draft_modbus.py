@@ -10,6 +10,7 @@ from typing import Final
 from agent.lab.draft import guesses_of
 from agent.modbus import WORDS, NumberType, WordOrder, decode
 from rackflow.plural import count_of, first_of
+from rackflow.process.yaml_edit import yaml_value
 from rackflow.recording import BITS, RegisterRecording, RegisterTable
 
 ORDERS: Final[tuple[WordOrder, ...]] = ("big", "little-swapped", "big-swapped", "little")
@@ -47,7 +48,7 @@ def draft_registers(recording: RegisterRecording, name: str, device_class: str) 
         f"# Draft from a recording of unit {unit}: {size}. Everything below is a guess from numbers",
         "# alone. Keep what the manual or the device's display confirms, name its metric (METRICS.md), and delete the rest.",
         "version: 1",
-        f"profile: {name}",
+        f"profile: {yaml_value(name)}",
         f"class: {device_class} # or ups, pdu, ats, meter, cdu, rdhx, crah, env, rack, panel, busway",
         "protocol: modbus",
         "title: what it is, for people",

@@ -340,5 +340,8 @@ def _endpoint(found: Found, search: Search) -> Endpoint:
 
 
 def _sort_key(address: str) -> tuple[int, int]:
-    parsed = ipaddress.ip_address(address)
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return 0, 0  # the name of an entry that had no address at first, and was asked again (`also_asked`)
     return parsed.version, int(parsed)

@@ -15,8 +15,12 @@ ROOTS = ("1.3.6.1.2.1", "1.3.6.1.4.1")
 LEFT_OUT = tuple(f"1.3.6.1.2.1.{group}" for group in (2, 3, 4, 5, 6, 7, 10, 11, 15, 16, 17, 25, 31, 55, 92))
 """Groups of mib-2 about addresses, routes, neighbours and traffic: they describe the network, not the device."""
 PRIVATE = b"<private>"
-NAMED = ("1.3.6.1.2.1.1.4.0", "1.3.6.1.2.1.1.5.0", "1.3.6.1.2.1.1.6.0")
+_SYSTEM = ("1.3.6.1.2.1.1.4.0", "1.3.6.1.2.1.1.5.0", "1.3.6.1.2.1.1.6.0")
 """sysContact, sysName and sysLocation (RFC 3418)."""
+NAMED = (*_SYSTEM, "1.3.6.1.2.1.33.1.1.5.0", "1.3.6.1.2.1.33.1.1.6.0")
+"""Those, and upsIdentName and upsIdentAttachedDevices (RFC 1628), which an administrator sets."""
+# Shorter names and serial numbers would also be found, and replaced, in unrelated values.
+_SHORT = 3
 
 _ENTITY = "1.3.6.1.2.1.47.1.1.1.1."
 OWN_NUMBERS = tuple(f"{_ENTITY}{column}." for column in (11, 14, 15, 18, 19))
@@ -85,10 +89,15 @@ def redacted(records: Iterable[Record], serials: Iterable[str], versions: Iterab
 
     `versions` are its firmware and model. What looks like an address in them (3.6.0.5) is none, wherever it stands.
     """
-    numbers = frozenset(each for text in versions for each in _IPV4.findall(text.encode()))
-    # Shorter ones would also be found, and replaced, in unrelated text.
-    known = [serial.encode() for serial in serials if len(serial) > 3]  # noqa: PLR2004
-    for record in records:
+    everything, own, told = list(records), [each.encode() for each in versions], list(serials)
+    numbers = frozenset(each for text in own for each in _IPV4.findall(text))
+    known = [serial.encode() for serial in told if len(serial) > _SHORT]
+    as_integers = {int(serial) for serial in told if len(serial) > _SHORT and serial.isdecimal()}
+    # Vendors repeat name, place and contact in objects of their own; a name from the factory may be that of the model.
+    names = {
+        each.value.strip() for each in everything if each.oid in _SYSTEM and isinstance(each.value, bytes)
+    }.difference(own)
+    for record in everything:
         if record.oid.startswith(tuple(f"{group}." for group in LEFT_OUT)):
             continue
         if record.oid in NAMED or (record.oid.startswith(OWN_NUMBERS) and record.value):
@@ -96,8 +105,12 @@ def redacted(records: Iterable[Record], serials: Iterable[str], versions: Iterab
         elif record.tag == "64":
             yield Record(record.oid, record.tag, "0.0.0.0")  # noqa: S104 - a placeholder, nothing binds to it
         elif isinstance(record.value, bytes):
-            own = _IPV4.findall(record.value) if record.oid.startswith(VERSIONS) else ()
-            yield Record(record.oid, record.tag, _clean(record.value, known, numbers.union(own)))
+            is_name = len(record.value) > _SHORT and record.value.strip() in names
+            versions_here = _IPV4.findall(record.value) if record.oid.startswith(VERSIONS) else ()
+            clean = PRIVATE if is_name else _clean(record.value, known, numbers.union(versions_here))
+            yield Record(record.oid, record.tag, clean)
+        elif isinstance(record.value, int) and record.value in as_integers:
+            yield Record(record.oid, record.tag, 0)
         else:
             yield record
 

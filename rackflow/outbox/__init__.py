@@ -11,6 +11,7 @@ the outside in: `jobs`, `log`, `segments`, `segment`, `record`; `format1` reads 
 from rackflow.outbox.config import DISK_LIMIT_BYTES, MEMORY_LIMIT_BYTES, OutboxSection, make_outbox
 from rackflow.outbox.disk import DiskOutbox
 from rackflow.outbox.held import Which
+from rackflow.outbox.loading import folder_of
 from rackflow.outbox.seam import Message, Outbox, OutboxStats
 from rackflow.outbox.state import Limits
 
@@ -24,5 +25,6 @@ __all__ = [
     "OutboxSection",
     "OutboxStats",
     "Which",
+    "folder_of",
     "make_outbox",
 ]

@@ -138,8 +138,9 @@ class DiskOutbox:
         self._unsaved.add(message)
         if self.fault is not None:
             self._release(message)
-        if self._unsaved.size_bytes > self._memory_bytes:
-            self._drop_oldest()
+        # One large message may take the room of many small ones.
+        while self._unsaved.size_bytes > self._memory_bytes and self._drop_oldest():
+            pass
         self._has_work.set()
         return key
 
@@ -356,6 +357,9 @@ class DiskOutbox:
         if job.resumed and self._resumed[: len(job.resumed)].tolist() == job.resumed:
             del self._resumed[: len(job.resumed)]
             self._lanes.put_first([each for each in result.resumed if self._is_resumed(each)])
+            # What is not found was in a damaged file, and has been counted as lost already.
+            for key in set(job.resumed) - {each.key for each in result.resumed}:
+                self._present.take(key, key)
         self._reports.trim(self._present.first if self._present.first is not None else self._last + 1)
         if not self._lanes.backlog:
             self._request_backlog()
@@ -416,7 +420,8 @@ class DiskOutbox:
         self._backlog.add(relegated.key, relegated.key)
         self._request_backlog()
 
-    def _drop_oldest(self) -> None:
+    def _drop_oldest(self) -> bool:
+        """Drop one message that is not on disk. Returns False if none may be dropped."""
         # Messages that the thread is writing may soon be on disk, and messages in flight may soon be confirmed.
         unsaved = self._unsaved
         spared = unsaved.being_written | self._lanes.in_flight.keys()
@@ -424,9 +429,10 @@ class DiskOutbox:
         if doomed is None or doomed not in unsaved.messages or doomed in spared:
             doomed, reason = unsaved.oldest(spared), "disk"
         if doomed is None:
-            return
+            return False
         self._count_loss(doomed, reason)
         self._free([(doomed, doomed)])
+        return True
 
     def _count_loss(self, key: int, reason: str) -> None:
         self._dropped[reason] += 1

@@ -1,21 +1,26 @@
 """How every command ends: with an exit status and at most one line on stderr.
 
-This includes missing libraries of an extra, and a reader of the output that has exited (`| head`).
+This includes missing libraries of an extra, a reader of the output that has exited (`| head`), and a disk that does not take the output.
 """
 
 import argparse
 import errno
 import gc
 import importlib
+import io
 import os
 import select
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from rackflow.escape import escape_unprintable, redact_urls
+from rackflow.process.files import remedy_of_writing
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -146,6 +151,7 @@ def run_command(command: Callable[[], int]) -> int:
     What `command` imports belongs inside it, so that Ctrl-C is as quiet while libraries load. What runs until it is stopped bounds its
     pauses for garbage itself (`gc_pauses.py`).
     """
+    _prepare_streams()
     before = gc.get_threshold()
     gc.set_threshold(START_GC_THRESHOLD, *before[1:])
     try:
@@ -160,12 +166,65 @@ def run_command(command: Callable[[], int]) -> int:
     except BrokenPipeError:
         if not _reader_has_left(sys.stdout.fileno()):
             raise  # a broken pipe to somebody else (a socket, a child) is a fault
-        # Python flushes stdout once more when it exits, and would print a traceback.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return READER_LEFT
+    except OSError as error:
+        if not _is_output_refused():
+            raise
+        print_error(f"the output cannot be written: {error.strerror or error}; {remedy_of_writing(error)}")
+        _drop_output()
+        return EXIT_FAILED
     finally:
         gc.set_threshold(*before)
     return status
+
+
+def _prepare_streams() -> None:
+    """Open what was closed of stdin, stdout and stderr (`>&-`), and note of stdout whether it takes what is written.
+
+    The next file that is opened would get the number of what is closed: an outbox would be written over with what a process says when
+    it hangs.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # It is the lowest number that is free.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - its only form
+    # Python has None for what was closed when it started.
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for as long as the process
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as above
+    own = sys.__stdout__
+    if own is not None and sys.stdout is own:
+        own.flush()
+        # With PYTHONUNBUFFERED, which containers set, Python passes over what a full disk does not take (a write of fewer bytes than were
+        # given), and argparse over its error. So it has a buffer in any case, and each of its lines is still written at once.
+        by_line = own.line_buffering or isinstance(own.buffer, io.RawIOBase)
+        output = io.BufferedWriter(_Output(1, "w", closefd=False))
+        sys.stdout = io.TextIOWrapper(output, own.encoding, own.errors, line_buffering=by_line)
+
+
+class _Output(io.FileIO):
+    """The file behind stdout. Of an OSError alone nobody could tell whether it is this one that a full disk refuses."""
+
+    is_refused = False
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            self.is_refused = True
+            raise
+
+
+def _is_output_refused() -> bool:
+    """Whether stdout did not take what was written to it."""
+    return getattr(getattr(getattr(sys.stdout, "buffer", None), "raw", None), "is_refused", False) is True
+
+
+def _drop_output() -> None:
+    # Python flushes stdout once more when it exits, and would print a traceback.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _reader_has_left(pipe: int) -> bool:

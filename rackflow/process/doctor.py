@@ -1,4 +1,6 @@
-"""The checks of `doctor` for agent and collector: files, names, clock, disks, descriptors, the broker. Each finding says what to do.
+"""The checks of `doctor` for agent and collector: secrets, names, clock, descriptors, the broker. Each finding says what to do.
+
+Those of disks are in `doctor_disks.py`.
 
 Checks change nothing, except where their docstring says so. A check that cannot be made (no permission, another operating system) is left
 out: what was not observed is neither good nor bad.
@@ -7,17 +9,13 @@ out: what was not observed is neither good nor bad.
 import asyncio
 import contextlib
 import ctypes
-import errno
-import os
 import platform
-import re
 import resource
 import secrets
-import shutil
 import stat
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,10 +23,10 @@ from typing import Literal
 from rackflow.errors import ConfigError, ResolveError
 from rackflow.plural import count_of, first_of
 from rackflow.process.broker import Broker, what_to_check
-from rackflow.process.files import file_in_the_way, refusal_of_disk
 from rackflow.process.machine_output import as_text
 from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Session
 from rackflow.process.resolve import Resolver
+from rackflow.process.secret import has_secret
 from rackflow.process.stopping import stop_tasks
 from rackflow.process.unset_clock import REMEDY, date_of, is_unset
 from rackflow.process.yaml import read_text_file
@@ -36,8 +34,6 @@ from rackflow.topics import DOCTOR_DEVICE
 from rackflow.version import installed_version
 
 Status = Literal["ok", "warning", "failed"]
-# Free space under which a disk that Rackflow writes to is nearly full: an outbox of 1 GiB (its default) fits once. Chosen value.
-LOW_DISK_BYTES = 1024**3
 # What adjtimex(2) returns when nothing disciplines the clock, and room for its structure, whose length depends on the system.
 TIME_ERROR = 5
 TIMEX_BYTES = 1024
@@ -46,13 +42,6 @@ NOT_AUTHORIZED = 0x87
 SHOWN_CHECKS = 5
 # How long a retained document may take after the subscription to it. A broker sends them at once. Chosen value.
 HEAR_S = 2.0
-# A secret that is written in the file itself and not as env:NAME, file:PATH or credential:NAME. Nothing (`null`, `~`, or no value on the
-# line) and the community `public` are no secrets, but a secret may begin with these words.
-LITERAL_SECRET = re.compile(
-    r"\b(password|community|auth_key|priv_key|token):[ \t]*"
-    r"(?!['\"]?(?:env|file|credential):|(?:null|~|public|'public'|\"public\")[ \t\r]*(?:[,}#]|$))[^\s#]",
-    re.MULTILINE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +90,7 @@ def check_secrets(path: Path) -> Finding | None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if not mode & 0o004:
         return Finding("permissions", "ok", f"{path} cannot be read by everybody ({mode:o})")
-    if LITERAL_SECRET.search(read_text_file(path)) is None:
+    if not has_secret(read_text_file(path)):
         return Finding("permissions", "ok", f"{path} has no secret of its own")
     return Finding(
         "permissions",
@@ -149,99 +138,6 @@ def check_clock() -> Finding | None:
         what = "nothing synchronises the clock; every reading is stored under its time"
         return Finding("clock", "warning", what, "enable chrony or systemd-timesyncd, and see `timedatectl`")
     return Finding("clock", "ok", "synchronised")
-
-
-STATE_FOLDERS = (Path("/var/lib/rackflow-agent"), Path("/var/lib/rackflow-collector"))
-"""What systemd creates for the units when they first start (StateDirectory)."""
-
-
-def unwritable(config: Path, paths: Mapping[str, Path | None], folders: Collection[str] = ()) -> tuple[str, ...]:
-    """A line for each of these files, by key of the configuration, that cannot be written, with what to do.
-
-    Keys in `folders` are of folders. As the account that runs this: a service that cannot write them does not start.
-    """
-    findings = (check_disk(key, path, is_folder=key in folders) for key, path in paths.items() if path is not None)
-    return tuple(f"{config}: {each.check}: {each.found}; {each.remedy}" for each in findings if each.status == "failed")
-
-
-def check_disk(what: str, path: Path, *, is_folder: bool = False) -> Finding:
-    """Whether a file or folder can be written where the configuration has it, and how much space is left."""
-    path = path.absolute()  # "." alone does not say which folder to give to whom
-    if path.exists() and not (path.is_dir() if is_folder else path.is_file()):
-        remedy = "name a file in it" if path.is_dir() else "choose another path"
-        return Finding(what, "failed", f"{path} is no {'folder' if is_folder else 'regular file'}", remedy)
-    if (file := file_in_the_way(path)) is not None:
-        return Finding(what, "failed", f"{path}: {file} is a file, no folder", "choose another path")
-    room = _check_room(what, path)
-    if room is not None and room.status == "failed":
-        return room
-    # A folder that is not there is wrong on a full disk, too; the disks that the kernel makes up (/proc, /sys) count as full.
-    place = _check_place(what, path)
-    return place if room is None or place.status == "failed" else room
-
-
-def _check_room(what: str, path: Path) -> Finding | None:
-    """A fault of the disk itself, which another account would not avoid; None if there is none."""
-    refusal = refusal_of_disk(path)
-    if refusal == errno.EROFS:
-        return Finding(what, "failed", f"{path}: its disk is mounted read-only", "repair it, or choose another path")
-    if refusal == errno.ENOSPC and not _takes_files(path):
-        return Finding(what, "failed", f"{path}: the kernel takes no files there", "choose a path on a disk")
-    if refusal == errno.ENOSPC:
-        remedy = "make room: a collector does not start on a full disk, and an agent keeps its messages in memory only"
-        return Finding(what, "warning", f"{path}: its disk is full", remedy)
-    return None
-
-
-def _takes_files(path: Path) -> bool:
-    """Whether files can be created on the file system of this path, full as it may be; not so in /proc and /sys, for root neither."""
-    place = next(each for each in path.parents if each.is_dir())
-    if os.statvfs(place).f_blocks:
-        return True
-    # A file without a name leaves nothing behind. A tmpfs without a limit has no blocks either, and takes it.
-    try:
-        os.close(os.open(place, os.O_TMPFILE | os.O_WRONLY, 0o600))
-    except OSError as error:
-        return error.errno in {errno.EACCES, errno.EPERM}
-    return True
-
-
-def _check_place(what: str, path: Path) -> Finding:
-    place = path if path.is_dir() else path.parent
-    if path.exists() and not os.access(path, os.W_OK):
-        return Finding(
-            what, "failed", f"{path} cannot be written", f"give it to the account that runs this: chown ACCOUNT {path}"
-        )
-    if not place.is_dir() and place in STATE_FOLDERS:
-        remedy = "start the unit, which creates it; without systemd create it for the service's account"
-        return Finding(what, "warning", f"{place} is not there yet", remedy)
-    if not place.is_dir():
-        return Finding(
-            what,
-            "failed",
-            f"{place}: no such folder",
-            f"create it: mkdir -p {place}, and give it to the service's account",
-        )
-    if not os.access(place, os.W_OK | os.X_OK):
-        # SQLite keeps a journal beside its file, and rotation makes new ones. A unit's folder belongs to its account, as it should.
-        is_units = place in STATE_FOLDERS
-        own = f"give it to the service's account: chown ACCOUNT {place}"
-        return Finding(
-            what,
-            "warning" if is_units else "failed",
-            f"{place}: nothing can be created there",
-            "ask with sudo, to see it as the service does" if is_units else own,
-        )
-    free = shutil.disk_usage(place).free
-    shown = f"{path}: {free / 1024**3:,.1f} GiB free"
-    if free < LOW_DISK_BYTES:
-        return Finding(
-            what,
-            "warning",
-            shown,
-            "make space, or choose another disk: the oldest messages are dropped when it is full",
-        )
-    return Finding(what, "ok", shown)
 
 
 def check_descriptors(needed: int) -> Finding:

@@ -70,10 +70,18 @@ def _can_open() -> bool:
     return True
 
 
+def mode_of(path: Path) -> int:
+    """Type and permissions of what is at a path; 0 if nothing is there, or this account may not look, for which `Path.exists` raises."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
+
+
 def refusal_of_disk(path: Path) -> int | None:
     """ENOSPC if the disk of this path, which need not be there, is full, EROFS if it is mounted read-only; None otherwise."""
     place = path.absolute()
-    while not place.exists() and place != place.parent:
+    while not mode_of(place) and place != place.parent:
         place = place.parent
     try:
         disk = os.statvfs(place)
@@ -88,8 +96,8 @@ def refusal_of_disk(path: Path) -> int | None:
 
 def file_in_the_way(path: Path) -> Path | None:
     """What stands where this path needs a folder, such as `/etc/hosts` of `/etc/hosts/ledger.db`; None if nothing does."""
-    nearest = next(each for each in path.absolute().parents if each.exists())  # there is always the root
-    return None if nearest.is_dir() else nearest
+    nearest = next(each for each in path.absolute().parents if mode_of(each))  # there is always the root
+    return None if stat.S_ISDIR(mode_of(nearest)) else nearest
 
 
 def is_utf16(octets: bytes) -> bool:
@@ -101,13 +109,20 @@ def read_regular(path: Path, most_bytes: int) -> tuple[bytes, int]:
     """The first `most_bytes` bytes of a file, and its mode. Raises OSError, or ConfigError if it is not a regular file or a valid path."""
     try:
         # Opening a pipe would otherwise wait for a writer, and a device file may never end.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise ConfigError(f"{path}: is not a regular file; correct the path")
-            return file.read(most_bytes), stat.S_IMODE(mode)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except ValueError:
         raise ConfigError(f"{str(path)!r}: is not a path") from None
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            # As `open` would. What is made of its descriptor does not close it, and a command or a disk is often tried again.
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise ConfigError(f"{path}: is not a regular file; correct the path")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(most_bytes), stat.S_IMODE(mode)
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: Path) -> None:

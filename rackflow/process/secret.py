@@ -2,13 +2,14 @@
 
 import argparse
 import os
-import shlex
+import re
 import stat
 from pathlib import Path
 
 from rackflow.errors import ConfigError
+from rackflow.process.env_file import variables_of
 from rackflow.process.files import read_regular, unreadable
-from rackflow.process.yaml import read_text_file
+from rackflow.process.yaml import load_yaml_text, read_text_file
 
 SOURCES = ("env:", "file:", "credential:")
 """Prefixes of a text that says where a secret is. Any other text is the secret itself."""
@@ -17,10 +18,41 @@ MAX_SECRET_BYTES = 64 * 1024
 # Where systemd's LoadCredential= puts files for a service, which only that service can read.
 CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
 
+# Keys of configurations whose values are secrets, and how a line looks that has one: not env:NAME, file:PATH or credential:NAME. Nothing
+# (`null`, `~`, or no value on the line) and the community `public` are no secrets, but a secret may begin with these words.
+_KEYS = frozenset({"password", "community", "auth_key", "priv_key", "token"})
+_LINE = re.compile(
+    rf"\b({'|'.join(sorted(_KEYS))}):[ \t]*"
+    r"(?!['\"]?(?:env|file|credential):|(?:null|~|public|'public'|\"public\")[ \t\r]*(?:[,}#]|$))[^\s#]",
+    re.MULTILINE,
+)
+
 
 def names_source(text: str) -> bool:
     """Whether a text says where a secret is, so that it can be shown and stand on a command line."""
     return text.startswith(SOURCES)
+
+
+def has_secret(text: str) -> bool:
+    """Whether a secret stands in the text of a configuration itself, in a comment, too."""
+    if _LINE.search(text):
+        return True
+    # A line tells nothing where the key is in quotes, as in JSON, or the value on the lines below.
+    try:
+        return _is_in(load_yaml_text(text, ""))
+    except ConfigError:
+        return False
+
+
+def _is_in(found: object) -> bool:
+    if isinstance(found, dict):
+        return any(_is_secret(key, value) or _is_in(value) for key, value in found.items())
+    return isinstance(found, list) and any(map(_is_in, found))
+
+
+def _is_secret(key: object, value: object) -> bool:
+    is_public = key == "community" and value == "public"
+    return key in _KEYS and isinstance(value, str) and bool(value) and not names_source(value) and not is_public
 
 
 def read_secret(text: str) -> str:
@@ -96,19 +128,9 @@ def load_env_file(path: Path | None) -> None:
     """
     if path is None:
         return
-    for number, line in enumerate(read_text_file(path).splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith(("#", ";")):
-            continue
-        name, equals, value = line.strip().partition("=")
-        try:
-            words = shlex.split(value)
-        except ValueError:
-            words = []
-        # A value in two quoted parts is one word; without quotes systemd keeps blanks.
-        whole = words[0] if len(words) == 1 else value.strip()
-        if not equals or not name.isidentifier() or (value.strip() and not words):
-            raise ConfigError(f"{path}:{number}: is not NAME=VALUE")  # without the line, which may be a secret
-        os.environ.setdefault(name, whole)
+    # Of two that are equal the last one counts, as in systemd.
+    for name, value in dict(variables_of(read_text_file(path), str(path))).items():
+        os.environ.setdefault(name, value)
 
 
 def add_env_file(command: argparse.ArgumentParser) -> None:

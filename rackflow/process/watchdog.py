@@ -27,7 +27,9 @@ BEAT_S: Final = 1.0
 # Nothing on the loop may take a second; ten are beyond what a machine that swaps adds.
 LIMIT_S: Final = 10.0
 # A hang inside a C extension can hold the interpreter's lock, and then no Python thread runs. faulthandler's own thread needs no
-# lock; it ends the process with status 1. It comes later than ours, because ours has the better report.
+# lock; it ends the process with status 1. It comes later than ours, because ours has the better report. It knows no periods but time only:
+# a process that was stopped as a whole (Ctrl-Z, `docker pause`) for longer than 15 to 20 s ends when it goes on. Nothing that needs no
+# lock of Python's can tell the two apart.
 HARD_LIMIT_S: Final = 20.0
 # Setting this limit again ends a thread and starts another one, which takes 1 ms. So it is set only every fifth of its time, and may strike
 # earlier by that much.
@@ -115,7 +117,7 @@ class Watchdog:
 
     def _watch(self) -> None:
         # Periods of its own without a beat are counted, not time: after a stop of the whole process (SIGSTOP, a virtual machine that
-        # was moved) this thread has missed as much as the loop, and nobody hangs.
+        # was moved) this thread has missed as much as the loop, and nobody hangs. After a longer one HARD_LIMIT_S strikes.
         timer, passed_s = StillTimer(), 0.0
         timer.update(0, passed_s, expected=True)
         while not self._over.wait(BEAT_S):

@@ -17,8 +17,9 @@ import yaml
 
 from rackflow.errors import ConfigError
 from rackflow.plural import count_of
-from rackflow.process.commands import explain_listen_error, port_number, show_examples
+from rackflow.process.commands import LAST_PORT, explain_listen_error, port_number, show_examples
 from rackflow.process.event_loop import loop_factory
+from rackflow.process.files import remedy_of_writing
 from rackflow.process.gc_pauses import bound_gc_pauses
 from rackflow.process.progress import progress
 from rackflow.process.stopping import STOP_WITHIN_S, stop_tasks
@@ -35,6 +36,7 @@ SHIPPED: Final = ("edge", "ai-hall", "busway-hall", "demo")
 SOCKET: Final = Path("rackflow-sim.sock")
 # Racks of a campus: the size for which docs/reference/simulator.md gives times and memory.
 CAMPUS_RACKS: Final = 512
+LAST_ADDRESS: Final = "255.255.255.255"
 # One simulated hour per second. No machine computes a site that fast, so a larger number is a mistake.
 MAX_SPEED: Final = 3600.0
 
@@ -167,6 +169,7 @@ async def _simulate(arguments: argparse.Namespace) -> None:
             site, seed=arguments.seed, speed=arguments.speed, host=arguments.host, users=users, mixed=arguments.mixed
         )
         done()
+    _check_room(arguments, len(simulation.fleet.devices))
     if arguments.scenario:
         simulation.plan(load_scenario(arguments.scenario).faults)
     stop = asyncio.Event()
@@ -198,13 +201,32 @@ async def _simulate(arguments: argparse.Namespace) -> None:
         )
 
 
+def _check_room(arguments: argparse.Namespace, devices: int) -> None:
+    """Refuse a first port or address behind which there are too few for all devices: uvloop takes port 65537 for port 1."""
+    first: IPv4Address | None = arguments.first_address
+    if first is None and arguments.port and arguments.port + devices - 1 > LAST_PORT:
+        raise ConfigError(
+            f"--port: {arguments.port} is too high for {count_of(devices, 'device')}; begin at {LAST_PORT - devices + 1} or lower"
+        )
+    if first is not None and int(first) + devices - 1 > int(IPv4Address(LAST_ADDRESS)):
+        raise ConfigError(
+            f"--first-address: behind {first} there are too few addresses for {count_of(devices, 'device')}; begin lower"
+        )
+
+
 def _write_agent_config(path: Path, simulation: Simulation, text: str) -> None:
     """Write the configuration and, beside it, the site file that it names, so that both can be moved together."""
     if not path.parent.is_dir():
         raise ConfigError(f"--agent-config: there is no folder {path.parent}; make it, or name another one")
     site_file = path.with_name(f"{simulation.world.site.id}-site.yaml")
-    site_file.write_text(text, encoding="utf-8")
-    path.write_text(yaml.safe_dump(simulation.fleet.agent_config(site_file.name), sort_keys=False), encoding="utf-8")
+    config = yaml.safe_dump(simulation.fleet.agent_config(site_file.name), sort_keys=False)
+    for file, content in ((site_file, text), (path, config)):
+        try:
+            file.write_text(content, encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(
+                f"--agent-config: {file}: cannot be written: {error.strerror}; {remedy_of_writing(error)}"
+            ) from error
 
 
 def _print_devices(simulation: Simulation, arguments: argparse.Namespace) -> None:

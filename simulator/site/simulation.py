@@ -177,4 +177,7 @@ class Simulation:
             await self._wire.end(fault)
         else:
             self._faults.end(fault)
+        for other in self.timeline.active.values():
+            if other.fault.target == fault.target:
+                (self._wire if other.fault.fault in WIRE_FAULTS else self._faults).keep(other.fault)
         log.info("fault=%s target=%s number=%d ended", fault.fault, fault.target, active.number)

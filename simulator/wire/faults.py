@@ -37,20 +37,25 @@ class WireFaults:
         """Begin a fault. Raises ConfigError, and OSError if a new port cannot be used."""
         self.check(fault)
         device = self.fleet.devices[fault.target]
-        if fault.fault == "timeout":
+        if fault.fault == "reboot":
+            await self._reboot(device)
+        elif fault.fault == "address_change":
+            await self._move(device)
+        self.keep(fault)
+
+    def keep(self, fault: Fault) -> None:
+        """Make the device what it is during this fault; again, if another fault of it has ended, which may have undone that."""
+        device = self.fleet.devices[fault.target]
+        if fault.fault == "timeout" or (fault.fault == "reboot" and fault.for_s is not None):
             device.silenced = True
         elif fault.fault == "slow":
             device.server.delay_s = fault.number(SLOW_S)
         elif fault.fault == "lying_table" and isinstance(device.server, SnmpDevice):
             device.server.objects.circular = True
-        elif fault.fault == "reboot":
-            await self._reboot(device, fault)
-        elif fault.fault == "address_change":
-            await self._move(device)
         self.fleet.follow_power()
 
     async def end(self, fault: Fault) -> None:
-        """End a fault. A device that has moved stays at its new port, as after a new DHCP lease."""
+        """End a fault, and others of the same effect, too (`keep`). A device that has moved stays at its new port, as after a new lease."""
         device = self.fleet.devices[fault.target]
         if fault.fault in {"timeout", "reboot"}:
             device.silenced = False
@@ -60,15 +65,14 @@ class WireFaults:
             device.server.objects.circular = False
         self.fleet.follow_power()
 
-    async def _reboot(self, device: SimulatedDevice, fault: Fault) -> None:
-        """Restart a device: engine boots rise by one, engine time and sysUpTime restart; with `for_s` it stays silent for that time."""
+    async def _reboot(self, device: SimulatedDevice) -> None:
+        """Restart a device: engine boots rise by one, engine time and sysUpTime restart. With `for_s` it then stays silent (`keep`)."""
         if isinstance(device.server, SnmpDevice):
             device.server.reboot()
         else:
             # A Modbus client sees a reboot only as closed connections.
             await device.server.stop()
             await device.server.start()
-        device.silenced = fault.for_s is not None
 
     async def _move(self, device: SimulatedDevice) -> None:
         """Move a device to a free port, as after a new DHCP lease: the old address no longer answers."""

@@ -122,12 +122,12 @@ class _FaultKind:
 
 
 class Faults:
-    """Begins and ends the faults of a world. The same fault may be active once for each target and point."""
+    """Begins and ends the faults of a world. The same fault may begin several times; it then ends as often."""
 
     def __init__(self, world: World, instruments: Instruments) -> None:
         self.world = world
         self.instruments = instruments
-        self._distortions: dict[Fault, Distortion] = {}
+        self._distortions: dict[Fault, list[Distortion]] = {}
 
     def check(self, fault: Fault) -> None:
         """Raises ConfigError if the site has no such target, or if the target has no such reading."""
@@ -157,7 +157,8 @@ class Faults:
         """Begin a fault. Raises ConfigError if it cannot happen."""
         self.check(fault)
         if fault.fault in SENSOR_FAULTS:
-            distortion = self._distortions[fault] = distortion_of(fault, self.world.seed)
+            distortion = distortion_of(fault, self.world.seed)
+            self._distortions.setdefault(fault, []).append(distortion)
             # Applied once to readings that nobody sees: the distortion notes the value and the time at which it begins.
             distortion(self.instruments.read_without_faults(fault.target), self.world.time_s)
             self.instruments.distortions.setdefault(fault.target, []).append(distortion)
@@ -166,10 +167,18 @@ class Faults:
             kind = WORLD_FAULTS[fault.fault]
             kind.begin(kind.targets(self.world)[fault.target], fault)
 
+    def keep(self, fault: Fault) -> None:
+        """Another fault of this one's target has ended, and may have undone what this one changed: change it again."""
+        if fault.fault in WORLD_FAULTS:
+            self.begin(fault)
+
     def end(self, fault: Fault) -> None:
-        """End a fault and undo what it changed."""
+        """End a fault and undo what it changed, for others of the same target, too (`keep`)."""
         if fault.fault in SENSOR_FAULTS:
-            self.instruments.distortions[fault.target].remove(self._distortions.pop(fault))
+            begun = self._distortions[fault]
+            self.instruments.distortions[fault.target].remove(begun.pop(0))
+            if not begun:
+                del self._distortions[fault]
             self.instruments.clear_cache()
         elif fault.fault in WORLD_FAULTS:
             kind = WORLD_FAULTS[fault.fault]

@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,39 @@ def test_a_version_whose_reader_has_left_is_no_fault(module: str) -> None:
     done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, env=buffered, timeout=60, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("words", [["agent", "profiles"], ["rackflow", "version"], ["rackflow", "--version"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_disk_that_does_not_take_the_output_is_named_in_one_line(words: list[str], unbuffered: str) -> None:
+    """More than is written at once, and less; also by argparse, which says nothing of it."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    wanted = "the output cannot be written: No space left on device; make room on its disk\n"
+    assert (done.returncode, done.stderr) == (1, wanted)
+
+
+def test_a_command_without_stdout_and_stderr_opens_no_file_in_their_place(tmp_path: Path) -> None:
+    """What a process says when it hangs goes to number 2, whatever that is."""
+    code = (
+        "import sys; from rackflow.process.commands import run_command\n"
+        "def work():\n"
+        f"    with open({str(tmp_path / 'opened')!r}, 'w') as file:\n"
+        "        print('data'); print('log', file=sys.stderr); file.write(str(file.fileno() > 2))\n"
+        "    return 7\n"
+        "sys.exit(run_command(work))"
+    )
+    words = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", code]
+    assert subprocess.run(words, timeout=60, check=False).returncode == 7
+    assert (tmp_path / "opened").read_text() == "True"
 
 
 def test_ctrl_c_ends_a_command_without_output() -> None:

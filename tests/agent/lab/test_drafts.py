@@ -10,6 +10,7 @@ from agent.lab.draft_modbus import likely_order
 from agent.lab.mib import read_mibs
 from agent.profile import parse_profile
 from rackflow.errors import ConfigError
+from rackflow.process.yaml import load_yaml_text
 
 MIB = Path(__file__).with_name("ACME-PDU-MIB.txt")
 SHUFFLED = {"big": "ABCD", "little-swapped": "CDAB", "big-swapped": "BADC", "little": "DCBA"}
@@ -29,6 +30,17 @@ def registers(at: int, order: str, *numbers: float) -> dict[int, int]:
         shuffled = bytes(packed["ABCD".index(letter)] for letter in SHUFFLED[order])
         found |= dict(enumerate(struct.unpack(">HH", shuffled), at + 2 * place))
     return found
+
+
+@pytest.mark.parametrize("name", ["10", "null", "0x10", "2026-11-26"])
+def test_the_name_of_a_draft_is_a_text_whatever_the_recording_is_called(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / f"{name}.snmprec").write_text("1.3.6.1.4.1.99999.1.0|2|230\n")
+    (tmp_path / f"{name}.mbrec").write_text("1|3|0|230\n")
+    for ending in ("snmprec", "mbrec"):
+        drafted = load_yaml_text(run(capsys, "profiles", "draft", tmp_path / f"{name}.{ending}"), "draft")
+        assert drafted["profile"] == name
 
 
 @pytest.mark.parametrize("order", SHUFFLED)

@@ -86,6 +86,28 @@ def test_what_is_private_is_taken_out() -> None:
     assert not any(oid.startswith(("1.3.6.1.2.1.2.", "1.3.6.1.2.1.4.")) for oid in kept)
 
 
+def test_a_name_is_taken_out_wherever_a_device_repeats_it_and_a_serial_number_also_as_a_number() -> None:
+    """A UPS has its name in RFC 1628, too, and vendors repeat name, place and contact in objects of their own."""
+    sent = [
+        Record("1.3.6.1.2.1.1.1.0", "4", b"PX3-5190R in rack hall-2/b07"),
+        Record("1.3.6.1.2.1.1.5.0", "4", b"PX3-5190R"),
+        Record("1.3.6.1.2.1.1.6.0", "4", b"hall-2/b07"),
+        Record("1.3.6.1.2.1.33.1.1.5.0", "4", b"ups-a1"),
+        Record("1.3.6.1.4.1.99999.1.0", "4", b"hall-2/b07 "),
+        Record("1.3.6.1.4.1.99999.2.0", "4", b"PX3-5190R"),
+        Record("1.3.6.1.4.1.99999.3.0", "66", 40012345),
+        Record("1.3.6.1.4.1.99999.4.0", "2", 400),
+    ]
+    found = {record.oid: record.value for record in redacted(sent, ["40012345", "400"], ["PX3-5190R"])}
+    assert [found[record.oid] for record in sent] == [
+        b"PX3-5190R in rack hall-2/b07",
+        *[b"<private>"] * 4,
+        b"PX3-5190R",
+        0,
+        400,
+    ]
+
+
 async def test_devices_are_found_where_one_looks(two_devices: int, capfd: pytest.CaptureFixture[str]) -> None:
     command = ["discover", "127.0.0.0/29", "--port", str(two_devices), "--timeout", "3", "--rate", "200"]
     assert await in_thread(command) == 0

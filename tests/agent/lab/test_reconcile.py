@@ -111,13 +111,16 @@ def test_an_entry_has_its_port_if_it_is_not_the_usual_one(port: int, written: in
     assert (values.get("port"), values["unit"], values["serial_number"]) == (written, 1, "X-17")
 
 
-def test_nothing_is_said_of_what_answers_where_only_an_entry_was_looked_for() -> None:
+@pytest.mark.parametrize(
+    "host", ["192.0.2.99", "meter-7.example"], ids=["address", "name that had no address at first"]
+)
+def test_nothing_is_said_of_what_answers_where_only_an_entry_was_looked_for(host: str) -> None:
     """The address of an entry that seems to have moved is asked besides: its owner did not ask for it to be searched."""
-    away = configured(host="192.0.2.99", serial_number="X-17")
-    asked = replace(search(), also_asked=["192.0.2.99"])
-    answering = [found(THERE, "X-17"), found("192.0.2.99", "X-17")]
+    away = configured(host=host, serial_number="X-17")
+    asked = replace(search(), also_asked=[host])
+    answering = [found(THERE, "X-17"), found(host, "X-17")]
     (result,) = reconcile(answering, [away], {}, asked)
-    note = "has the serial number of m, which answers at 192.0.2.99: one device with two addresses?"
+    note = f"has the serial number of m, which answers at {host}: one device with two addresses?"
     assert (result.status, result.found, result.note) == ("duplicate", answering[0], note)
 
 

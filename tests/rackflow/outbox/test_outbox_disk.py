@@ -324,6 +324,21 @@ async def test_what_memory_cannot_hold_while_the_disk_refuses_is_counted(tmp_pat
     await outbox.close()
 
 
+async def test_large_messages_after_small_ones_take_no_more_memory_while_the_disk_refuses(tmp_path: Path) -> None:
+    """Batches of devices that did not answer are small, and those of devices that are back are large."""
+    blocked = tmp_path / "mount"
+    blocked.write_text("", encoding="utf-8")
+    outbox = DiskOutbox(blocked / "outbox.db", "E1", LIMITS, 1000, memory_bytes=5000)
+    await outbox.open()
+    fill(outbox, 50, size=100)
+    fill(outbox, 10, size=2000)
+    assert outbox.stats().size_bytes == 2 * 2000
+    assert outbox.stats().dropped["disk"] == 58
+    fill(outbox, 1, size=6000)
+    assert (outbox.stats().size_bytes, outbox.stats().messages) == (0, 0), "one that is too large alone"
+    await outbox.close()
+
+
 async def test_the_loop_never_waits_for_a_slow_disk(tmp_path: Path) -> None:
     """Something holds the disk's thread as long as a slow disk would: messages come out of memory meanwhile."""
     async with on_disk(tmp_path / "outbox.db") as outbox:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rackflow.documents import Numbers
 from rackflow.outbox import DiskOutbox, Limits, Outbox
 from rackflow.outbox.held import HeldKeys
+from rackflow.outbox.loading import folder_of
 from rackflow.outbox.memory import MemoryOutbox
 from tests.rackflow.outbox.test_outbox import Make, in_memory, make, on_disk, take  # noqa: F401 - `make` is a fixture
 from tests.servers.waiting import eventually
@@ -235,3 +236,18 @@ def test_held_keys_are_a_sorted_set_for_each_topic(steps: list[tuple[str, int, s
         assert (held.first, held.last) == ((every[0], every[-1]) if every else (None, None))
         assert held.has(topic, key) == (key in mine)
         assert held.from_key(key) == next((each for each in every if each >= key), None)
+
+
+async def test_a_held_message_that_cannot_be_read_any_more_is_lost_and_waits_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    async with on_disk(path) as outbox:
+        put(outbox, *"aaa", size=100)
+        assert await outbox.saved(3)
+        assert await hold(outbox, "a", 3) == [1, 2, 3]
+        for file in folder_of(path).glob("*.seg"):
+            data = file.read_bytes()
+            file.write_bytes(data[:60].ljust(len(data), b"\xff"))
+        outbox.resume("a", "all")
+        await eventually(lambda: outbox.stats().dropped["torn"] == 3, "the damage is found")
+        await eventually(lambda: outbox.stats().messages == 0, "none of them waits")
+        assert outbox.stats().account.undelivered == []

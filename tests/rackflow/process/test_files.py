@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rackflow.errors import ConfigError
-from rackflow.process.files import check_regular, replace_durably
+from rackflow.process.files import check_regular, read_regular, replace_durably
 
 
 def test_a_pipe_folder_or_socket_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
@@ -28,3 +28,17 @@ def test_a_file_that_cannot_be_replaced_leaves_no_half_of_the_new_one(tmp_path: 
     with pytest.raises(IsADirectoryError):
         replace_durably(tmp_path / "saved.json", b"new")
     assert [each.name for each in tmp_path.iterdir()] == ["saved.json"]
+
+
+def open_files() -> set[str]:
+    return {each.name for each in Path("/proc/self/fd").iterdir()}
+
+
+def test_what_cannot_be_read_stays_not_open(tmp_path: Path) -> None:
+    """An outbox is opened again every two seconds, and a configuration is read at each reload."""
+    os.mkfifo(tmp_path / "pipe")
+    before = open_files()
+    for path in (tmp_path, tmp_path / "pipe", tmp_path / "nothing"):
+        with pytest.raises((ConfigError, OSError)):
+            read_regular(path, 100)
+    assert open_files() == before

@@ -20,7 +20,8 @@ from collector.web import load_access
 from rackflow.errors import ConfigError, RackflowError
 from rackflow.process.broker import Broker
 from rackflow.process.commands import explain_listen_error
-from rackflow.process.doctor import check_broker, check_disk
+from rackflow.process.doctor import check_broker
+from rackflow.process.doctor_disks import check_disk
 from rackflow.process.files import refusal_of_disk, remedy_of_writing
 from tests.servers.process import find_program
 

@@ -132,14 +132,15 @@ def test_a_commands_environment_file_is_read_as_systemd_reads_it(
     file = tmp_path / "agent.env"
     file.write_text(
         "# made by hand\n; too\n\nRACKFLOW_A=plain\nRACKFLOW_B='two words'\n RACKFLOW_C=\"x#y\"\nRACKFLOW_D=\nRACKFLOW_E=a b\n"
+        'RACKFLOW_F=it\'s\nRACKFLOW_F=ab"cd"\n'
     )
-    for name in "ABCDE":
+    for name in "ABCDEF":
         monkeypatch.delenv(f"RACKFLOW_{name}", raising=False)
         monkeypatch.setenv(f"RACKFLOW_{name}", "")  # so that the test's end takes away what is loaded
         monkeypatch.delenv(f"RACKFLOW_{name}")
     load_env_file(file)
-    found = [os.environ[f"RACKFLOW_{name}"] for name in "ABCDE"]
-    assert found == ["plain", "two words", "x#y", "", "a b"]
+    found = [os.environ[f"RACKFLOW_{name}"] for name in "ABCDEF"]
+    assert found == ["plain", "two words", "x#y", "", "a b", 'ab"cd"']
 
 
 def test_what_is_set_already_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +150,7 @@ def test_what_is_set_already_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert os.environ["RACKFLOW_A"] == "of the shell"
 
 
-@pytest.mark.parametrize("line", ["hunter2", "a name=hunter2", "RACKFLOW_A='hunter2"])
+@pytest.mark.parametrize("line", ["hunter2", "a name=hunter2", "export RACKFLOW_A=hunter2"])
 def test_a_line_that_is_no_variable_is_named_and_not_shown(line: str, tmp_path: Path) -> None:
     file = tmp_path / "agent.env"
     file.write_text(f"# first\n{line}\n")

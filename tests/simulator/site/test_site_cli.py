@@ -125,6 +125,8 @@ def test_a_campus_of_any_size_runs(tmp_path: Path) -> None:
         (["fault", "mains_loss", "A", "--socket", "no-such.sock"], "go to the folder in which it was started"),
         (["fault", "pump_failure", "cdu-1", "--pump", "1"], f"{Path.cwd()}/rackflow-sim.sock: no simulation answers"),
         (["site", "campus", "--racks", "0"], "a campus has at least one rack"),
+        (["run", "edge", "--port", "65530"], "--port: 65530 is too high for 33 devices; begin at 65503 or lower"),
+        (["run", "edge", "--first-address", "255.255.255.250"], "behind 255.255.255.250 there are too few addresses"),
     ],
 )
 def test_wrong_arguments_are_one_line(arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,6 +135,14 @@ def test_wrong_arguments_are_one_line(arguments: list[str], expected: str, capsy
     assert captured.out == ""
     (line,) = captured.err.splitlines()
     assert expected in line
+
+
+def test_a_configuration_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "agent.yaml").mkdir()
+    socket = str(tmp_path / "sim.sock")
+    assert main(["run", "edge", "--socket", socket, "--agent-config", str(tmp_path / "agent.yaml")]) == 78
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"--agent-config: {tmp_path}/agent.yaml: cannot be written: Is a directory" in line
 
 
 def test_a_refused_order_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,140 @@
+"""The checks of `doctor` and `check` for what is written to disks: whether the account may, and whether there is room."""
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+from rackflow.plural import first_of
+from rackflow.process.doctor import Finding
+from rackflow.process.files import file_in_the_way, mode_of, refusal_of_disk
+
+# Free space under which a disk that Rackflow writes to is nearly full: an outbox of 1 GiB (its default) fits once. Chosen value.
+LOW_DISK_BYTES = 1024**3
+STATE_FOLDERS = (Path("/var/lib/rackflow-agent"), Path("/var/lib/rackflow-collector"))
+"""What systemd creates for the units when they first start (StateDirectory)."""
+
+
+def unwritable(
+    config: Path,
+    paths: Mapping[str, Path | None],
+    folders: Collection[str] = (),
+    kept_in: Callable[[Path], Path] | None = None,
+) -> tuple[str, ...]:
+    """A line for each of these files, by key of the configuration, that cannot be written, with what to do.
+
+    Keys in `folders` are of folders. `kept_in` is for the outbox, see `check_kept`. As the account that runs this: a service that cannot
+    write them does not start.
+    """
+    findings = (
+        check_kept(key, path, kept_in(path))
+        if kept_in is not None and key == "outbox.path"
+        else check_disk(key, path, is_folder=key in folders)
+        for key, path in paths.items()
+        if path is not None
+    )
+    return tuple(f"{config}: {each.check}: {each.found}; {each.remedy}" for each in findings if each.status == "failed")
+
+
+def check_disk(what: str, path: Path, *, is_folder: bool = False) -> Finding:
+    """Whether a file or folder can be written where the configuration has it, and how much space is left."""
+    path = path.absolute()  # "." alone does not say which folder to give to whom
+    mode = mode_of(path)
+    if mode and not (stat.S_ISDIR(mode) if is_folder else stat.S_ISREG(mode)):
+        remedy = "name a file in it" if stat.S_ISDIR(mode) else "choose another path"
+        return Finding(what, "failed", f"{path} is no {'folder' if is_folder else 'regular file'}", remedy)
+    if (file := file_in_the_way(path)) is not None:
+        return Finding(what, "failed", f"{path}: {file} is a file, no folder", "choose another path")
+    room = _check_room(what, path)
+    if room is not None and room.status == "failed":
+        return room
+    # A folder that is not there is wrong on a full disk, too; the disks that the kernel makes up (/proc, /sys) count as full.
+    place = _check_place(what, path)
+    return place if room is None or place.status == "failed" else room
+
+
+def check_kept(what: str, path: Path, folder: Path) -> Finding:
+    """See `check_disk`, for what is kept in a folder beside `path`, which is made at the first start.
+
+    A start as root by hand leaves files in it that the service cannot write.
+    """
+    folder = folder.absolute()
+    found = check_disk(what, folder, is_folder=True) if mode_of(folder) else check_disk(what, path)
+    if found.status == "failed" or not mode_of(folder):
+        return found
+    with contextlib.suppress(OSError):
+        strange = [each for each in sorted(folder.iterdir()) if not os.access(each, os.R_OK | os.W_OK)]
+        if strange:
+            remedy = f"give the folder to the account that runs this, with all in it: chown -R ACCOUNT {folder}"
+            return Finding(what, "failed", f"{first_of([str(each) for each in strange], 1)} cannot be written", remedy)
+    return found
+
+
+def _check_room(what: str, path: Path) -> Finding | None:
+    """A fault of the disk itself, which another account would not avoid; None if there is none."""
+    refusal = refusal_of_disk(path)
+    if refusal == errno.EROFS:
+        return Finding(what, "failed", f"{path}: its disk is mounted read-only", "repair it, or choose another path")
+    if refusal == errno.ENOSPC and not _takes_files(path):
+        return Finding(what, "failed", f"{path}: the kernel takes no files there", "choose a path on a disk")
+    if refusal == errno.ENOSPC:
+        remedy = "make room: a collector does not start on a full disk, and an agent keeps its messages in memory only"
+        return Finding(what, "warning", f"{path}: its disk is full", remedy)
+    return None
+
+
+def _takes_files(path: Path) -> bool:
+    """Whether files can be created on the file system of this path, full as it may be; not so in /proc and /sys, for root neither."""
+    place = next(each for each in path.parents if mode_of(each))
+    if os.statvfs(place).f_blocks:
+        return True
+    # A file without a name leaves nothing behind. A tmpfs without a limit has no blocks either, and takes it.
+    try:
+        os.close(os.open(place, os.O_TMPFILE | os.O_WRONLY, 0o600))
+    except OSError as error:
+        return error.errno in {errno.EACCES, errno.EPERM}
+    return True
+
+
+def _check_place(what: str, path: Path) -> Finding:
+    place = path if stat.S_ISDIR(mode_of(path)) else path.parent
+    seen = next(each for each in (place, *place.parents) if mode_of(each))
+    if not os.access(seen, os.X_OK):
+        place = seen  # whether the others are there, only an account that may look knows
+    if mode_of(path) and not os.access(path, os.W_OK):
+        return Finding(
+            what, "failed", f"{path} cannot be written", f"give it to the account that runs this: chown ACCOUNT {path}"
+        )
+    if not mode_of(place) and place in STATE_FOLDERS:
+        remedy = "start the unit, which creates it; without systemd create it for the service's account"
+        return Finding(what, "warning", f"{place} is not there yet", remedy)
+    if not mode_of(place):
+        return Finding(
+            what,
+            "failed",
+            f"{place}: no such folder",
+            f"create it: mkdir -p {place}, and give it to the service's account",
+        )
+    if not os.access(place, os.W_OK | os.X_OK):
+        # SQLite keeps a journal beside its file, and rotation makes new ones. A unit's folder belongs to its account, as it should.
+        is_units = place in STATE_FOLDERS
+        own = f"give it to the service's account: chown ACCOUNT {place}"
+        return Finding(
+            what,
+            "warning" if is_units else "failed",
+            f"{place}: nothing can be created there",
+            "ask with sudo, to see it as the service does" if is_units else own,
+        )
+    free = shutil.disk_usage(place).free
+    shown = f"{path}: {free / 1024**3:,.1f} GiB free"
+    if free < LOW_DISK_BYTES:
+        return Finding(
+            what,
+            "warning",
+            shown,
+            "make space, or choose another disk: the oldest messages are dropped when it is full",
+        )
+    return Finding(what, "ok", shown)

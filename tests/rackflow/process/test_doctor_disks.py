@@ -1,0 +1,104 @@
+"""What `doctor` and `check` say of an outbox that another account has begun, or that this one may not look at."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from agent.cli import main
+from agent.config import load_agent_config
+from agent.doctor import has_run
+from rackflow.outbox import Limits, folder_of
+from rackflow.outbox.log import OutboxLog
+from rackflow.process.doctor_disks import check_kept
+
+# As an account that is no owner of anything: this one gives away all its rights, if it is root, whom no permission stops.
+ASK = """
+import json, os, sys
+from dataclasses import asdict
+from pathlib import Path
+from rackflow.outbox import folder_of
+from rackflow.process.doctor_disks import check_kept
+path = Path(sys.argv[1])
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setresgid(65534, 65534, 65534)
+    os.setresuid(65534, 65534, 65534)
+print(json.dumps(asdict(check_kept("outbox", path, folder_of(path)))))
+"""
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that every account may use."""
+    with TemporaryDirectory(prefix="rackflow-") as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+def asked_without_rights(path: Path) -> dict[str, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, str(path)], capture_output=True, text=True, timeout=60, check=True, cwd=Path.cwd()
+    )
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+def begun(path: Path) -> Path:
+    """An outbox that an agent has opened."""
+    OutboxLog(path, "E1", Limits(10_000_000, 3600)).close()
+    return folder_of(path)
+
+
+def test_a_folder_that_this_account_may_not_look_into_is_a_finding(shared: Path) -> None:
+    """As the unit's folder, of mode 0700, is to a person who runs `doctor` without sudo."""
+    (shared / "state").mkdir()
+    (shared / "state").chmod(0o000)
+    for path in (shared / "state" / "outbox.db", shared / "state" / "below" / "outbox.db"):
+        found = asked_without_rights(path)
+        assert (found["status"], found["found"]) == ("failed", f"{shared}/state: nothing can be created there")
+    (shared / "state").chmod(0o700)
+
+
+def test_an_outbox_that_another_account_has_begun_is_a_finding_with_the_remedy(shared: Path) -> None:
+    """Somebody has started the agent by hand with sudo."""
+    folder = begun(shared / "outbox.db")
+    assert check_kept("outbox", shared / "outbox.db", folder).status != "failed"
+    folder.chmod(0o777)
+    for each in folder.iterdir():
+        each.chmod(0o400 if os.geteuid() else 0o640)
+    found = asked_without_rights(shared / "outbox.db")
+    remedy = f"give the folder to the account that runs this, with all in it: chown -R ACCOUNT {folder}"
+    assert (found["status"], found["remedy"]) == ("failed", remedy)
+    assert found["found"] == f"{folder}/000000000001.seg and 2 more cannot be written"
+    folder.chmod(0o500)
+    found = asked_without_rights(shared / "outbox.db")
+    assert (found["status"], found["found"]) == ("failed", f"{folder} cannot be written")
+    folder.chmod(0o700)
+
+
+def test_check_refuses_a_file_where_the_folder_of_the_outbox_is_to_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder_of(tmp_path / "outbox.db").write_text("")
+    config = tmp_path / "agent.yaml"
+    config.write_text(
+        f"agent: a\nlabels: {{site: s}}\noutbox: {{mode: disk, path: {tmp_path}/outbox.db}}\ndevices: []\n"
+    )
+    assert main(["check", str(config)]) == 78
+    assert f"{config}: outbox.path: {tmp_path}/outbox.db.segments is no folder" in capsys.readouterr().err
+
+
+def test_an_agent_has_run_once_its_outbox_is_there(tmp_path: Path) -> None:
+    config = tmp_path / "agent.yaml"
+    config.write_text(
+        f"agent: a\nlabels: {{site: s}}\noutbox: {{mode: disk, path: {tmp_path}/outbox.db}}\ndevices: []\n"
+    )
+    assert not has_run(load_agent_config(config))
+    begun(tmp_path / "outbox.db")
+    assert has_run(load_agent_config(config))
