@@ -151,6 +151,49 @@ async def test_a_restart_keeps_all_of_a_file_of_several_megabytes(tmp_path: Path
     assert lines(tmp_path / FILE)[-1] == "m f=1.0 1000000"
 
 
+async def test_damage_in_the_middle_of_a_file_costs_the_write_that_it_is_in(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All of them were confirmed, and none comes again. Behind them is an unfinished one, as after a power cut."""
+    ends: list[int] = []
+    for at in range(4):
+        store = FileStore(tmp_path, Clock(), lambda _: None)
+        await store.write([f"m f={each}.0 {each}" for each in range(at * 1000, at * 1000 + 1000)])
+        await store.close()
+        ends.append((tmp_path / FILE).stat().st_size)
+    damaged = bytearray((tmp_path / FILE).read_bytes() + gzip.compress(b"m f=9.0 9\n", mtime=0)[:-4])
+    damaged[ends[0] + 500] ^= 0x55
+    for count in (1, 2):
+        (tmp_path / FILE).write_bytes(damaged)
+        torn: list[int] = []
+        store = FileStore(tmp_path, Clock(), torn.append)
+        await store.write(["m f=1.0 1"])
+        await store.close()
+        kept = [f"m f={each}.0 {each}000000" for each in (*range(1000), *range(2000, 4000))]
+        assert lines(tmp_path / FILE) == [*kept, "m f=1.0 1000000"]
+        assert torn == [len(damaged) - ends[3] + ends[1] - ends[0]]
+        assert names_and_modes(tmp_path).keys() == {FILE, *(f"{FILE}.damaged", f"{FILE}.damaged-2")[:count]}
+    assert {(tmp_path / f"{FILE}.{name}").read_bytes() for name in ("damaged", "damaged-2")} == {bytes(damaged)}
+    assert f"kept={FILE}.damaged-2" in caplog.text
+
+
+async def test_of_a_file_that_is_damaged_at_its_beginning_or_all_over_the_rest_is_kept(tmp_path: Path) -> None:
+    store = FileStore(tmp_path, Clock(), lambda _: None)
+    await store.write(["m f=1.0 1"])
+    first = (tmp_path / FILE).stat().st_size
+    await store.write(["m f=2.0 2"])
+    await store.close()
+    second = (tmp_path / FILE).read_bytes()[first:]
+    (tmp_path / FILE).write_bytes(bytes(5000) + second)
+    await FileStore(tmp_path, Clock(), lambda _: None).close()
+    assert lines(tmp_path / FILE) == ["m f=2.0 2000000"]
+    # As after a power cut with a file system that has noted the length and not the data.
+    (tmp_path / FILE).write_bytes(second + bytes(5000))
+    await FileStore(tmp_path, Clock(), lambda _: None).close()
+    assert (tmp_path / FILE).read_bytes() == second
+    assert len(names_and_modes(tmp_path)) == 2
+
+
 async def test_the_day_is_that_of_utc_wherever_the_collector_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
