@@ -169,14 +169,18 @@ def _walk(arguments: argparse.Namespace) -> int:
 async def _recorded(target: SnmpTarget) -> list[Record]:
     # The device is opened first, to learn its serial number: the number may occur anywhere in the walk and must be redacted everywhere.
     # Its firmware and model may look like an address, and must not be.
-    serials, versions = [], []
+    serials, versions, serial_objects = [], [], []
+    profiles = load_profiles(lazy=True)
     fast = SnmpClients()(target)
-    poller = SnmpPoller(_nameless(target), load_profiles(lazy=True), fast)
+    poller = SnmpPoller(_nameless(target), profiles, fast)
     try:
         with contained(target.host, "identify"):
-            identity = (await poller.open()).identity
-            serials.append(identity.serial)
-            versions += [identity.firmware, identity.model]
+            opened = await poller.open()
+            serials.append(opened.identity.serial)
+            versions += [opened.identity.firmware, opened.identity.model]
+            # Behind a marker (`after`) the number is a part of a text, which has other words as well.
+            sources = profiles[opened.profile].loaded().identity.serial
+            serial_objects += [source.oid for source in sources if source.oid and not source.after]
     except (DeviceDecodeError, DeviceInternalError) as error:
         # No profile matches it, or its answers are odd: usual reasons for recording it.
         print(f"its serial number is not known and may be in the recording: {error}", file=sys.stderr)
@@ -193,7 +197,7 @@ async def _recorded(target: SnmpTarget) -> list[Record]:
                 records += await walker.records(root, MAX_RECORDS)
         finally:
             await walker.close()
-        return list(redacted(records, serials, versions))
+        return list(redacted(records, serials, versions, serial_objects))
 
 
 def _nameless(target: SnmpTarget) -> Device:

@@ -164,10 +164,18 @@ def _texts(places: Sequence[Place], values: dict[Place, int]) -> Iterator[list[P
     """Runs of adjacent registers with printable characters, at least `_TEXT_WORDS` long."""
     run: list[Place] = []
     for place in [*places, None]:
-        text = place is not None and all(0x20 <= octet < 0x7F for octet in values[place].to_bytes(2, "big"))  # noqa: PLR2004 - printable ASCII
-        if text and run and place == (*run[-1][:2], run[-1][2] + 1):
-            run.append(place)
+        octets = b"" if place is None else values[place].to_bytes(2, "big")
+        follows = bool(run) and place == (*run[-1][:2], run[-1][2] + 1)
+        if follows and _is_printable(octets):
+            run.append(place)  # type: ignore[arg-type]  # None follows nothing
             continue
         if len(run) >= _TEXT_WORDS:
+            # A text of an odd number of characters ends within a register; which half is used depends on the device's order.
+            if follows and place is not None and 0 in octets and _is_printable(octets.strip(b"\0")):
+                run.append(place)
             yield run
-        run = [place] if text and place else []
+        run = [place] if place and _is_printable(octets) else []
+
+
+def _is_printable(octets: bytes) -> bool:
+    return bool(octets) and all(0x20 <= octet < 0x7F for octet in octets)  # noqa: PLR2004 - printable ASCII

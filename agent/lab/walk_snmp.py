@@ -5,6 +5,7 @@ Recordings are passed on and end up in public repositories, so this module redac
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
+from ipaddress import AddressValueError, IPv6Address
 
 from agent.snmp import RefusedDatagrams, SnmpTarget, SnmpValue
 from agent.snmp.pysnmp import PysnmpClient
@@ -55,8 +56,12 @@ _VERSION_WORD_OCTETS = 24
 _MAC = re.compile(rb"\b[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}\b")
 # Begins only where a word does: otherwise a text of 64 kB without an @ takes minutes, because every octet is tried as the beginning.
 _MAIL = re.compile(rb"(?<![\w.+-])[\w.+-]++@[\w-]+\.[\w.-]+")
-_SERIAL = re.compile(rb"(\bS/?N:?\s*|\b[Ss]erial(?: [Nn]umber| [Nn]o\.?)?:?\s*)([A-Za-z0-9-]{5,})")
+# May contain the MAC address of its interface (RFC 4291, appendix A). A time such as 12:30:45 matches as well; `_ipv6` tells them apart.
+_IPV6 = re.compile(rb"(?<![\w:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])")
+_SERIAL = re.compile(rb"(\bS/?N:?\s*|\b(?i:serial(?: number| no\.?)?):?\s*)([A-Za-z0-9-]{5,})")
 _MAC_OCTETS = 6
+# A serial number that is a number is replaced wherever it stands if it has as many digits. A shorter one may as well be a reading. Chosen.
+_NUMBER_DIGITS = 6
 
 
 class Walker(PysnmpClient):
@@ -84,15 +89,21 @@ class Walker(PysnmpClient):
         return [Record(oid, self._tags[oid], value) for oid, value in found.items()]
 
 
-def redacted(records: Iterable[Record], serials: Iterable[str], versions: Iterable[str] = ()) -> Iterator[Record]:
+def redacted(
+    records: Iterable[Record],
+    serials: Collection[str],
+    versions: Iterable[str] = (),
+    serial_objects: Collection[str] = (),
+) -> Iterator[Record]:
     """Records without names, places, addresses and serial numbers; `serials` are those found by identifying the device.
 
-    `versions` are its firmware and model. What looks like an address in them (3.6.0.5) is none, wherever it stands.
+    `versions` are its firmware and model. What looks like an address in them (3.6.0.5) is none, wherever it stands. `serial_objects` are
+    those that hold nothing but a serial number: whatever they hold is taken out, also a number, and a text of odd octets.
     """
-    everything, own, told = list(records), [each.encode() for each in versions], list(serials)
+    everything, own = list(records), [each.encode() for each in versions]
     numbers = frozenset(each for text in own for each in _IPV4.findall(text))
-    known = [serial.encode() for serial in told if len(serial) > _SHORT]
-    as_integers = {int(serial) for serial in told if len(serial) > _SHORT and serial.isdecimal()}
+    known = [serial.encode() for serial in serials if len(serial) > _SHORT]
+    digits = frozenset(serial for serial in serials if serial.isdecimal() and len(serial) >= _NUMBER_DIGITS)
     # Vendors repeat name, place and contact in objects of their own; a name from the factory may be that of the model.
     names = {
         each.value.strip() for each in everything if each.oid in _SYSTEM and isinstance(each.value, bytes)
@@ -100,8 +111,11 @@ def redacted(records: Iterable[Record], serials: Iterable[str], versions: Iterab
     for record in everything:
         if record.oid.startswith(tuple(f"{group}." for group in LEFT_OUT)):
             continue
-        if record.oid in NAMED or (record.oid.startswith(OWN_NUMBERS) and record.value):
+        is_own_number = record.oid.startswith(OWN_NUMBERS) or record.oid in serial_objects
+        if record.oid in NAMED or (is_own_number and isinstance(record.value, bytes) and record.value):
             yield Record(record.oid, record.tag, PRIVATE)
+        elif isinstance(record.value, int) and (is_own_number or str(record.value) in digits):
+            yield Record(record.oid, record.tag, 0)
         elif record.tag == "64":
             yield Record(record.oid, record.tag, "0.0.0.0")  # noqa: S104 - a placeholder, nothing binds to it
         elif isinstance(record.value, bytes):
@@ -109,8 +123,6 @@ def redacted(records: Iterable[Record], serials: Iterable[str], versions: Iterab
             versions_here = _IPV4.findall(record.value) if record.oid.startswith(VERSIONS) else ()
             clean = PRIVATE if is_name else _clean(record.value, known, numbers.union(versions_here))
             yield Record(record.oid, record.tag, clean)
-        elif isinstance(record.value, int) and record.value in as_integers:
-            yield Record(record.oid, record.tag, 0)
         else:
             yield record
 
@@ -122,6 +134,14 @@ def _address(found: re.Match[bytes], versions: Collection[bytes]) -> bytes:
     return found[0] if _VERSION.search(before) else b"0.0.0.0"
 
 
+def _ipv6(found: re.Match[bytes]) -> bytes:
+    try:
+        IPv6Address(found[0].decode())
+    except AddressValueError:
+        return found[0]  # a time, or a part of one
+    return b"::"
+
+
 def _clean(value: bytes, known: Iterable[bytes], versions: Collection[bytes]) -> bytes:
     for serial in known:
         value = value.replace(serial, PRIVATE)
@@ -130,5 +150,6 @@ def _clean(value: bytes, known: Iterable[bytes], versions: Collection[bytes]) ->
         return bytes(_MAC_OCTETS)
     value = _IPV4.sub(lambda found: _address(found, versions), value)
     value = _MAC.sub(b"00:00:00:00:00:00", value)
+    value = _IPV6.sub(_ipv6, value)
     value = _MAIL.sub(PRIVATE, value)
     return _SERIAL.sub(rb"\1" + PRIVATE, value)

@@ -1,15 +1,17 @@
 """Stores points in a folder, as gzip files by UTC day for `influx write --compression gzip`.
 
 Each write is a gzip member of its own (RFC 1952, 2.2: members follow each other), so that a power cut can damage only the
-write it interrupts, which was not acknowledged. Times are in ns, the tool's default.
+write it interrupts, which was not acknowledged. Times are in ns, the tool's default. What cannot be read is an unfinished write only if
+no whole write follows it. Otherwise a disk has damaged the file: it is kept beside a new one that has all writes that can be read.
 """
 
 import asyncio
 import gzip
 import logging
+import mmap
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,11 +23,17 @@ from rackflow.process.threads import in_thread
 log = logging.getLogger(__name__)
 # Bytes of a file that are unpacked at a time: bounds memory.
 _CHUNK_BYTES = 1 << 20
+# The same where each member is looked at by itself: what is behind its end is copied once more.
+_MEMBER_BYTES = 1 << 16
 # zlib's way of asking for gzip headers (https://zlib.net/manual.html, inflateInit2).
 _GZIP = zlib.MAX_WBITS | 16
+# How each of our members begins: deflate, no flags, no time (RFC 1952, 2.3.1). A random place looks like it once in 2^64.
+_HEAD = b"\x1f\x8b\x08" + bytes(5)
 # Measured on 5,000 lines of outlets with random values: level 3 packs 12.8 times in 3.1 ms a MB, 1 packs 12.0 times in 2.4 ms, 5 packs
 # 14.5 times in 5.2 ms. With 5, compression took a tenth of the collector's CPU.
 _LEVEL = 3
+# Whoever imports the files is of the collector's group.
+_MODE = 0o640
 
 
 def sound_length(path: Path) -> int:
@@ -48,11 +56,36 @@ def sound_length(path: Path) -> int:
     return sound
 
 
+def whole_writes(path: Path, start: int) -> Iterator[bytes]:
+    """The complete gzip members from `start` on, also those behind one that cannot be read."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        at = content.find(_HEAD, start)
+        while at >= 0:
+            end = _end_of_member(content, at)
+            if end:
+                yield content[at:end]
+            at = content.find(_HEAD, end or at + 1)
+
+
+def _end_of_member(content: mmap.mmap, start: int) -> int:
+    """Where the gzip member that begins there ends; 0 if it is not complete, or damaged."""
+    member = zlib.decompressobj(_GZIP)
+    try:
+        for at in range(start, len(content), _MEMBER_BYTES):
+            chunk = content[at : at + _MEMBER_BYTES]
+            member.decompress(chunk)
+            if member.eof:
+                return at + len(chunk) - len(member.unused_data)
+    except zlib.error:
+        return 0
+    return 0
+
+
 class FileStore:
     """Appends to `points-YYYY-MM-DD.lp.gz`, named by the UTC day of writing. `wall_s` is the clock, seconds since 1970.
 
-    `on_torn` is called with the number of bytes of an unfinished write that was cut off when a file was opened. Raises
-    RackflowError if the folder cannot be used.
+    `on_torn` is called with the number of bytes that could not be read when a file was opened: an unfinished write, which was cut off, or
+    damage. Raises RackflowError if the folder cannot be used.
     """
 
     def __init__(self, folder: Path, wall_s: Callable[[], float], on_torn: Callable[[int], None]) -> None:
@@ -78,13 +111,41 @@ class FileStore:
     def _open(self, path: Path) -> None:
         self._close()
         length = sound_length(path) if path.exists() else 0
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        if path.exists() and length < path.stat().st_size and next(whole_writes(path, length), None) is not None:
+            length = self._rescue(path)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
         self._file, self._path, self._length = file, path, length
         if torn := os.fstat(file).st_size - length:
             log.warning("cut off an unfinished write, its messages come again: file=%s bytes=%d", path, torn)
             os.ftruncate(file, length)
             self._on_torn(torn)
         sync(self._folder)
+
+    def _rescue(self, path: Path) -> int:
+        """Replace a damaged file by one with its writes that can be read, and keep it as `<name>.damaged`. Returns the new one's length."""
+        aside, new = path.with_name(f"{path.name}.damaged"), path.with_name(f"{path.name}.new")
+        # A former one may have what this one lacks.
+        number = 1
+        while aside.exists():
+            number += 1
+            aside = path.with_name(f"{path.name}.damaged-{number}")
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _MODE), "wb") as target:
+            for write in whole_writes(path, 0):
+                target.write(write)
+            target.flush()
+            os.fsync(target.fileno())
+            length = target.tell()
+        lost = path.stat().st_size - length
+        path.rename(aside)
+        new.rename(path)
+        log.error(
+            "file of points was damaged; it is kept beside a new one, which has what can be read: file=%s kept=%s bytes_lost=%d",
+            path,
+            aside.name,
+            lost,
+        )
+        self._on_torn(lost)
+        return length
 
     async def write(self, lines: Sequence[str]) -> None:
         """See `Store.write`."""

@@ -192,14 +192,23 @@ def _entry(section: str, name: str, values: Mapping[str, object]) -> dict[str, A
 def _add_places(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, object]]) -> None:
     """Add the racks, rows and rooms that entries name.
 
-    The file needs a row for each rack and a room for each row. Where no source names one, `row-1` or `room-1` is added.
+    The file needs a row for each rack and a room for each row. Where no source names one, `row-1` or `room-1` is added. Racks of a room
+    that a source names are in a row of this room, so that two halls do not become one.
     """
-    for values in merged.values():
+    rooms: dict[str, str] = {}
+    for (section, name), values in merged.items():
+        rack = name if section == "racks" else values.get("rack")
+        if rack is not None and "room" in values:
+            rooms.setdefault(str(rack), str(values["room"]))
         for key, parent in (("rack", "row"), ("row", "room")):
             if key in values:
                 entry = draft.entries[f"{key}s"].setdefault(str(values[key]), {"id": str(values[key])})
                 if parent in values:
                     entry.setdefault(parent, str(values[parent]))
+    for rack, room in rooms.items():
+        if (entry := draft.entries["racks"].get(rack)) is not None and "row" not in entry:
+            entry["row"] = safe_name(f"{room}-row")
+            draft.entries["rows"].setdefault(entry["row"], {"id": entry["row"], "room": room})
     _add_missing_places(draft, "racks", "row")
     for key in ("row", "room"):
         named = {str(entry[key]) for entries in draft.entries.values() for entry in entries.values() if entry.get(key)}

@@ -115,6 +115,25 @@ def test_a_table_completes_what_the_agent_has(agent: Path, tmp_path: Path, capsy
     assert "columns that no section has are not used: colour" in printed.err
 
 
+def test_of_what_discover_writes_devices_that_are_gone_or_counted_twice_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And a place that begins like a formula is read without the apostrophe that `discover` has put before it."""
+    table = written(
+        tmp_path / "devices.csv",
+        "status,id,class,rack,feed,room\nnew,pdu-b1,pdu,b1,A,'-1st floor\ngone,pdu-b2,pdu,b2,A,\n"
+        "duplicate,pdu-b3,pdu,b3,A,\nknown,pdu-b4,pdu,b4,B,'quoted'\n",
+    )
+    run("draft", "--csv", table)
+    printed = capsys.readouterr()
+    drafted = yaml.safe_load(printed.out)
+    assert {each["id"] for each in drafted["pdus"]} == {"pdu-b1", "pdu-b4"}
+    # The rows are not known. Those of two rooms are two all the same.
+    rooms = {each["id"]: each["room"] for each in drafted["rows"]}
+    assert [rooms[each["row"]] for each in drafted["racks"]] == ["-1st floor", "'quoted'"]
+    assert "no source names the room" not in printed.err
+
+
 def test_what_is_missing_is_marked_and_named(agent: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("draft", "--config", agent)
     printed = capsys.readouterr()

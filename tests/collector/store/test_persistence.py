@@ -1,6 +1,7 @@
 """Points into the store: what an engine refuses is found and buried, and nothing else is; what fails is tried again."""
 
 import asyncio
+import base64
 import gzip
 import logging
 import random
@@ -89,6 +90,8 @@ async def test_all_are_stored_in_their_order_but_those_that_are_refused(tmp_path
     letters = dead_letters(tmp_path)
     assert [letter["reason"] for letter in letters] == ["store"] * len(bad)
     assert [letter["time"] for letter in letters] == [1000 + at for at in bad]
+    assert [base64.b64decode(letter["payload"]).decode() for letter in letters] == [every[at] for at in bad]
+    assert {letter["error"] for letter in letters} <= {"a field of another type"}
     assert one.fault is None
 
 
@@ -126,6 +129,35 @@ async def test_a_store_that_refuses_everything_buries_nothing_and_gets_all_once_
         assert (one.fault, refused, counters.write_failures["refused"]) == (None, set(), 0)
     assert engine.stored == lines(1000)
     assert dead_letters(tmp_path) == []
+
+
+async def test_a_store_that_refuses_everything_is_given_up_like_one_that_is_away(tmp_path: Path) -> None:
+    """Before the pause, so that messages go to the disk meanwhile."""
+    engine, refused = Engine(refuses_all=lambda _: True), set[str]()
+    letters, counters = DeadLetters(tmp_path / "dead.jsonl", 1 << 20), Counters()
+    one = Persistence(engine, letters, counters, (3600.0, 3600.0))
+    async with asyncio.timeout(30):
+        assert await one.store(lines(3), refused, give_up_after_s=0.0) == "unavailable"
+        one.stopping.set()
+        assert await one.store(lines(3), refused) == "stopped"
+    assert (engine.writes, refused) == ([3, 1, 3, 1], set())
+    letters.close()
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+async def test_a_store_that_begins_to_refuse_everything_while_a_point_is_judged_is_given_up(
+    tmp_path: Path, *, is_stopped: bool
+) -> None:
+    engine, refused = Engine(refuses_all=lambda number: number != 2), set[str]()
+    letters, counters = DeadLetters(tmp_path / "dead.jsonl", 1 << 20), Counters()
+    one = Persistence(engine, letters, counters, (3600.0, 3600.0))
+    if is_stopped:
+        one.stopping.set()
+    async with asyncio.timeout(30):
+        outcome = await one.store(lines(1), refused, give_up_after_s=0.0)
+    assert outcome == ("stopped" if is_stopped else "unavailable")
+    assert (engine.writes, refused) == ([1, 1, 1], set())
+    letters.close()
 
 
 async def test_bad_points_of_the_first_write_are_given_up_because_a_test_point_is_accepted(
@@ -171,6 +203,28 @@ async def test_a_balancer_with_one_broken_engine_of_two_gets_no_point_buried(tmp
         storing = asyncio.create_task(one.store(lines(1), refused, 1.0), name="storing")
         assert await storing in {"stored", "unavailable"}
     assert (refused, dead_letters(tmp_path)) == (set(), [])
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+async def test_a_store_that_goes_while_a_point_is_judged_buries_nothing_although_it_is_back_at_once(
+    tmp_path: Path, *, is_stopped: bool
+) -> None:
+    """The point was refused once. Nobody knows whether it would be again, so it waits with its message."""
+    refused = set[str]()
+
+    class Leaving(Engine):
+        async def write(self, lines: Sequence[str]) -> None:
+            if len(self.writes) == 3:
+                self.writes.append(len(lines))
+                if is_stopped:
+                    one.stopping.set()
+                raise StoreError("away", retryable=True, retry_after_s=3600)
+            await super().write(lines)
+
+    engine = Leaving(refuses_all=lambda number: number == 1)
+    async with persistence(tmp_path, engine) as (one, _):
+        assert await one.store(lines(1), refused, 60.0) == ("stopped" if is_stopped else "unavailable")
+    assert (refused, dead_letters(tmp_path), engine.writes) == (set(), [], [1] * 4)
 
 
 async def test_a_disk_that_refuses_everything_gets_no_point_buried(tmp_path: Path) -> None:

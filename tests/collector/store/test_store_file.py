@@ -2,10 +2,13 @@
 
 import asyncio
 import gzip
+import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -40,6 +43,16 @@ class Clock:
 def lines(file: Path) -> list[str]:
     """What a reader of the file gets."""
     return gzip.decompress(file.read_bytes()).decode().splitlines()
+
+
+def names_and_modes(folder: Path) -> dict[str, int]:
+    """The files of a folder and their permissions."""
+    return {each.name: stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()}
+
+
+def open_files() -> int:
+    """How many files this process has open."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 async def test_one_file_per_utc_day_and_a_member_per_write(tmp_path: Path) -> None:
@@ -103,6 +116,111 @@ async def test_torn_tail_is_cut_and_counted(tmp_path: Path) -> None:
     await store.close()
     assert lines(tmp_path / FILE) == ["m f=1.0 1000000", "m f=3.0 3000000"]
     assert len(torn) == 1
+
+
+async def test_an_unfinished_write_is_gone_also_where_it_was_longer_than_the_next_one(tmp_path: Path) -> None:
+    """Whoever reads the file on the day after must not find half a write at its end."""
+    store = FileStore(tmp_path, Clock(), lambda _: None)
+    await store.write(["m f=1.0 1"])
+    await store.close()
+    torn: list[int] = []
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(gzip.compress("".join(f"m f={each}.0 {each}\n" for each in range(5000)).encode())[:-5])
+    store = FileStore(tmp_path, Clock(), torn.append)
+    assert lines(tmp_path / FILE) == ["m f=1.0 1000000"]
+    await store.write(["m f=3.0 3"])
+    await store.close()
+    assert lines(tmp_path / FILE) == ["m f=1.0 1000000", "m f=3.0 3000000"]
+    assert torn[0] > 5000
+
+
+async def test_a_restart_keeps_all_of_a_file_of_several_megabytes(tmp_path: Path) -> None:
+    """It is read in pieces, and whole writes end and begin within them; all of them were confirmed."""
+    store = FileStore(tmp_path, Clock(), lambda _: None)
+    for at in range(8):
+        await store.write([f'm t="{os.urandom(400_000).hex()}" {at}'])
+    await store.close()
+    whole = (tmp_path / FILE).read_bytes()
+    assert len(whole) > 3 << 20
+    torn: list[int] = []
+    store = FileStore(tmp_path, Clock(), torn.append)
+    await store.write(["m f=1.0 1"])
+    await store.close()
+    assert torn == []
+    assert (tmp_path / FILE).read_bytes()[: len(whole)] == whole
+    assert lines(tmp_path / FILE)[-1] == "m f=1.0 1000000"
+
+
+async def test_damage_in_the_middle_of_a_file_costs_the_write_that_it_is_in(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All of them were confirmed, and none comes again. Behind them is an unfinished one, as after a power cut."""
+    ends: list[int] = []
+    for at in range(4):
+        store = FileStore(tmp_path, Clock(), lambda _: None)
+        await store.write([f"m f={each}.0 {each}" for each in range(at * 1000, at * 1000 + 1000)])
+        await store.close()
+        ends.append((tmp_path / FILE).stat().st_size)
+    damaged = bytearray((tmp_path / FILE).read_bytes() + gzip.compress(b"m f=9.0 9\n", mtime=0)[:-4])
+    damaged[ends[0] + 500] ^= 0x55
+    for count in (1, 2):
+        (tmp_path / FILE).write_bytes(damaged)
+        torn: list[int] = []
+        store = FileStore(tmp_path, Clock(), torn.append)
+        await store.write(["m f=1.0 1"])
+        await store.close()
+        kept = [f"m f={each}.0 {each}000000" for each in (*range(1000), *range(2000, 4000))]
+        assert lines(tmp_path / FILE) == [*kept, "m f=1.0 1000000"]
+        assert torn == [len(damaged) - ends[3] + ends[1] - ends[0]]
+        assert names_and_modes(tmp_path).keys() == {FILE, *(f"{FILE}.damaged", f"{FILE}.damaged-2")[:count]}
+    assert {(tmp_path / f"{FILE}.{name}").read_bytes() for name in ("damaged", "damaged-2")} == {bytes(damaged)}
+    assert f"kept={FILE}.damaged-2" in caplog.text
+
+
+async def test_of_a_file_that_is_damaged_at_its_beginning_or_all_over_the_rest_is_kept(tmp_path: Path) -> None:
+    store = FileStore(tmp_path, Clock(), lambda _: None)
+    await store.write(["m f=1.0 1"])
+    first = (tmp_path / FILE).stat().st_size
+    await store.write(["m f=2.0 2"])
+    await store.close()
+    second = (tmp_path / FILE).read_bytes()[first:]
+    (tmp_path / FILE).write_bytes(bytes(5000) + second)
+    await FileStore(tmp_path, Clock(), lambda _: None).close()
+    assert lines(tmp_path / FILE) == ["m f=2.0 2000000"]
+    # As after a power cut with a file system that has noted the length and not the data.
+    (tmp_path / FILE).write_bytes(second + bytes(5000))
+    await FileStore(tmp_path, Clock(), lambda _: None).close()
+    assert (tmp_path / FILE).read_bytes() == second
+    assert len(names_and_modes(tmp_path)) == 2
+
+
+async def test_the_day_is_that_of_utc_wherever_the_collector_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    try:
+        await FileStore(tmp_path, Clock(), lambda _: None).close()
+        assert names_and_modes(tmp_path).keys() == {FILE}
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+async def test_a_file_is_of_its_owner_and_group_and_that_of_the_day_before_is_closed(tmp_path: Path) -> None:
+    clock, before = Clock(), os.umask(0)
+    try:
+        store = FileStore(tmp_path, clock, lambda _: None)
+        await store.write(["m f=1.0 1"])
+        files = open_files()
+        for _ in range(5):
+            clock.now_s += 86_400
+            await store.write(["m f=2.0 2"])
+        assert open_files() == files
+        await store.close()
+    finally:
+        os.umask(before)
+    assert list(names_and_modes(tmp_path).values()) == [0o640] * 6
 
 
 @contextmanager

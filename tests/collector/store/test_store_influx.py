@@ -34,13 +34,15 @@ async def fault_of(url: str, line: str = LINE, timeout_s: float = 5.0) -> StoreE
 
 
 @asynccontextmanager
-async def answering(status: int, headers: dict[str, str] | None = None, delay_s: float = 0.0) -> AsyncIterator[str]:
+async def answering(
+    status: int, headers: dict[str, str] | None = None, delay_s: float = 0.0, text: str = '{"error":"as told"}'
+) -> AsyncIterator[str]:
     """A peer that answers every write in one way."""
 
     async def handle(asked: web.Request) -> web.Response:
         await asked.read()
         await asyncio.sleep(delay_s)
-        return web.Response(status=status, text='{"error":"as told"}', headers=headers)
+        return web.Response(status=status, text=text, headers=headers)
 
     app = web.Application()
     app.router.add_post("/api/v2/write", handle)
@@ -112,6 +114,35 @@ async def test_created_and_no_content_are_stored(status: int) -> None:
         store = store_at(url)
         await store.write([LINE])
         await store.close()
+
+
+async def test_a_write_names_organisation_bucket_and_account_and_the_time_s_unit() -> None:
+    """InfluxDB 2 takes nothing without them; the engine of the other tests asks for no organisation and no token."""
+    asked_for: list[dict[str, str]] = []
+
+    async def handle(asked: web.Request) -> web.Response:
+        asked_for.append({**asked.query, "account": asked.headers.get("Authorization", "")})
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_post("/api/v2/write", handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        store = store_at(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        await store.write([LINE])
+        await store.close()
+    finally:
+        await runner.cleanup()
+    assert asked_for == [{"org": "org", "bucket": "rackflow", "precision": "ms", "account": "Token token"}]
+
+
+async def test_a_proxy_s_page_is_one_line_that_fits_into_a_log() -> None:
+    async with answering(502, text="<html>\n<p>Bad\tGateway</p>\n" + "x" * 5000) as url:
+        text = str(await fault_of(url))
+    assert text.startswith("HTTP 502 Bad Gateway: <html> <p>Bad Gateway</p> xxx")
+    assert len(text) < 350
 
 
 async def test_silence_and_nobody() -> None:

@@ -1,6 +1,7 @@
 """Streams over HTTP: who shows something is told what changes, and who does not read is dropped."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import ssl
@@ -13,6 +14,7 @@ from typing import Any
 import bcrypt
 import pytest
 
+from collector.api import live
 from collector.web import connections, events, server
 from tests.collector.api.shown import Shown, powered
 from tests.collector.running import until
@@ -98,6 +100,25 @@ async def test_streams_are_bounded_and_one_that_ends_makes_room() -> None:
         await until(lambda: served.server.streams < events.MAX_STREAMS, "a stream less", timeout_s=60)
         async with stream(served.port, "problems") as reader:
             assert (await next_event(reader))[0] == "problems"
+
+
+async def test_what_nobody_shows_any_more_makes_room_for_what_somebody_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts are bounded, too: otherwise the devices that were looked at since the start would keep out all others."""
+    monkeypatch.setattr(live, "MAX_PARTS", 2)
+    monkeypatch.setattr(live, "IDLE_S", 0.0)
+    monkeypatch.setattr(events, "SAMPLE_S", 0.1)
+    _, content = serving_hall()
+    async with serving(content) as served:
+        async with stream(served.port, "device:cdu-1,device:ups-1") as reader:
+            await next_event(reader)
+            assert (await ask(served.port, "/api/v1/events?show=problems"))[0] == 503
+        async with asyncio.timeout(30):
+            while True:
+                with contextlib.suppress(AssertionError):
+                    async with stream(served.port, "problems,site") as reader:
+                        assert (await next_event(reader))[0] in {"problems", "site"}
+                        return
+                await asyncio.sleep(0.05)
 
 
 async def test_a_stream_in_which_nothing_changes_stays_open_and_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:

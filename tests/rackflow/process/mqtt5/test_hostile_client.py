@@ -79,6 +79,16 @@ async def test_what_cannot_be_read_ends_the_connection_at_once_with_a_reason(sen
         await server.is_left.wait()
 
 
+async def test_name_and_password_of_the_configuration_are_sent_and_neither_without_them() -> None:
+    for account, expected in (({"username": "gw-1", "password": "s3cret"}, b"\x00\x04gw-1\x00\x06s3cret"), ({}, b"")):
+        async with ScriptedBroker().serving() as server:
+            broker = Broker.model_validate({"port": server.port, "timeout_s": 20, **account})
+            async with MqttClient(broker, "one", Callbacks()):
+                packet = bytes(server.heard)
+        # The payload: the client's identifier, then name and password (MQTT 5, 3.1.3).
+        assert packet.rpartition(b"\x00\x03one")[2] == expected
+
+
 async def test_answers_that_come_byte_by_byte_are_answers() -> None:
     message = b"\x32\x0a\x00\x03a/b\x00\x05\x00hi"
     async with ScriptedBroker(b"").serving() as server:

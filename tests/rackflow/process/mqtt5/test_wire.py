@@ -121,6 +121,24 @@ async def test_a_reader_that_pauses_in_the_middle_of_received_data_gets_the_rest
         assert found == [puback_packet(mid) for mid in range(1, 6)]
 
 
+async def test_a_reader_that_pauses_and_goes_on_at_once_gets_everything_in_order() -> None:
+    """As the collector does when there is room for one more message. Both calls come from within what it is handed."""
+    found: list[bytes] = []
+
+    def take(packet: bytes, _: int) -> None:
+        found.append(packet)
+        wire.pause()
+        wire.resume()
+
+    async with connected(WireCallbacks(take, lambda _: None, lambda: None)) as (wire, heard):
+        heard.peer.send(b"".join(puback_packet(mid) for mid in range(1, 6)))
+        await eventually(lambda: len(found) == 5, "all are handed over")
+        heard.peer.send(puback_packet(6))
+        await eventually(lambda: len(found) == 6, "and it is read again")
+        assert found == [puback_packet(mid) for mid in range(1, 7)]
+        assert wire.is_open
+
+
 async def test_an_unreadable_packet_ends_the_connection_and_nothing_behind_it_is_handed_over() -> None:
     async with connected() as (wire, heard):
         heard.peer.send(puback_packet(1) + b"\x00" + puback_packet(2))
