@@ -168,10 +168,10 @@ class DiskOutbox:
         now_s = self._clock()
         self._awaiting.confirm(key, now_s)
         self._pace.confirmed(key, now_s)
-        if not self._reports.are_required:
-            # One that was confirmed before it was written (the disk refuses) need not be written.
-            if key in self._unsaved.messages and key not in self._unsaved.being_written:
-                self._free([(key, key)])
+        # One that was confirmed before it was written (the disk refuses) need not be written.
+        is_unwritten = key in self._unsaved.messages and key not in self._unsaved.being_written
+        if is_unwritten and not self._reports.are_required:
+            self._free([(key, key)])
         self._free(self._awaiting.expired(now_s))
 
     def stored(self, report: Stored) -> None:
