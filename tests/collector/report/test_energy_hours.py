@@ -233,8 +233,9 @@ def test_the_renewable_energy_factor_counts_what_was_used_of_the_sites_pv_as_the
 ) -> None:
     """With contracts or without. 70 kWh from the grid, 50 of PV of which 20 are exported, 10 of a generator."""
     start = at("2026-10-01T00:00+00:00")
+    metered = {"facility": 70.0, "export": 20.0, "pv": 50.0, "generator": 10.0, "it": 80.0}
     contracted = {} if contract_kwh is None else {"contract": contract_kwh}
-    entry = hour(profile_kwh=None, facility=70, export=20, pv=50, generator=10, it=80, **contracted)
+    entry = hour(None, GRID, None, **metered, **contracted)
     found = of_month(report({start: entry}, now_s=(start + 1) * 3600.0), "ref")
     assert found.value == near(ref)
     assert found.rests_on == "m, m; 1 of 1 h" if contract_kwh is None else "m, m, m; 1 of 1 h"
