@@ -94,7 +94,9 @@ FIGURES = (
     ),
     Figure("energy_contracted", "kWh", ("green",), lambda of: of["green"] / KWH_J),
     # ISO/IEC 30134-3 limits REF to 1.
-    Figure("ref", "ratio", ("green", "facility"), lambda of: min(1.0, of["green"] / of["facility"]), is_ratio=True),
+    Figure(
+        "ref", "ratio", ("renewable", "facility"), lambda of: min(1.0, of["renewable"] / of["facility"]), is_ratio=True
+    ),
     Figure("water", "m3", ("water",), lambda of: of["water"]),
     Figure("wue", "L/kWh", ("water", "it"), lambda of: 1000 * of["water"] / (of["it"] / KWH_J), is_ratio=True),
     Figure("heat_reused", "kWh", ("reuse",), lambda of: of["reuse"] / KWH_J),
@@ -112,6 +114,10 @@ _METERED = {
 }
 
 
+# The meters that renewable energy comes from: a site may have either.
+_RENEWABLE = frozenset({"contract", "pv"})
+
+
 def energy_rows(site_month: SiteMonth) -> Iterator[Row]:
     """All energy rows of a site. Figures for which the site has no meter are left out, not reported as unknown."""
     period = site_month.period
@@ -121,6 +127,8 @@ def energy_rows(site_month: SiteMonth) -> Iterator[Row]:
     if any(entry.terms is not None and entry.terms.profile_j is not None for entry in site_month.hours.values()):
         # A contract may also be a fixed profile of the site file, which has no meter.
         metered.add("contract")
+    if metered & _RENEWABLE:
+        metered.add("renewable")
     for figure in FIGURES:
         if any(need in OPTIONAL and _METERED.get(need, need) not in metered for need in figure.required):
             continue
@@ -203,6 +211,8 @@ def _basis(figure: Figure, entries: Sequence[Hour], hours: int) -> str:
 def _kinds(figure: Figure) -> set[str]:
     """Roles of the meters that a figure depends on."""
     kinds = {_METERED.get(need, need) for need in figure.required}
+    if "renewable" in kinds:
+        kinds |= _RENEWABLE
     if "other" in kinds:
         kinds |= {"facility", "it", "cooling"}
     if figure.name.startswith(("carbon", "cue")):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from collector.derive import SOURCES, Hour, balance_of, carbon_free_j, location_based_g, market_based_g
 
-OPTIONAL = frozenset({"cooling", "water", "reuse", "green", "export", "pv", "generator"})
+OPTIONAL = frozenset({"cooling", "water", "reuse", "green", "renewable", "export", "pv", "generator"})
 """Quantities that a site need not meter. If it does not, their figures are left out."""
 _KINDS = ("facility", "it", "cooling", "water", "reuse", "export", "pv", "generator")
 
@@ -37,6 +37,7 @@ def hour_values(entry: Hour) -> HourValues:
     elif contracts or (terms is not None and terms.profile_j is not None):
         profile_j = terms.profile_j if terms is not None and terms.profile_j is not None else 0.0
         values["green"] = sum(entry.amount[each] for each in contracts) + profile_j
+    _renewable(values, missing)
     _carbon(entry, values, missing)
     if {"facility", "it", "cooling"} <= values.keys():
         values["other"] = values["facility"] - values["it"] - values["cooling"]
@@ -67,6 +68,15 @@ def _balance(entry: Hour, values: dict[str, float], missing: dict[str, str]) -> 
     elif "facility" in values:
         found = balance_of(quantities_of(entry), entry.amount.__getitem__)
         values |= {"facility": found.used, "grid": found.grid, "pv_used": found.pv_used}
+
+
+def _renewable(values: dict[str, float], missing: dict[str, str]) -> None:
+    """Contracted energy and what was used of the site's PV, as in `dcim_site_ref_ratio`; absent in an hour that had neither."""
+    lacks = missing.get("green") or missing.get("facility")
+    if lacks is not None:
+        missing["renewable"] = lacks
+    elif "green" in values or "pv" in values:
+        values["renewable"] = values.get("green", 0.0) + values["pv_used"]
 
 
 def _carbon(entry: Hour, values: dict[str, float], missing: dict[str, str]) -> None:

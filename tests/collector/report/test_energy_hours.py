@@ -6,13 +6,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from collector.derive.energy.carbon import KWH_J, Factor
-from collector.derive.energy.hourly import Hour, Terms
+from collector.derive.energy.accounting import Accounts
+from collector.derive.energy.carbon import KWH_J, Factor, Factors
+from collector.derive.energy.hourly import Hour, HourlyTotals, Terms
+from collector.derive.energy.statement import Statement
 from collector.report.energy import energy_rows
 from collector.report.hours import hour_values
 from collector.report.period import month
 from collector.report.read import SiteMonth
 from collector.report.rows import Row, Rows
+from rackflow.process.slices import run_through
 
 LATER_S = datetime(2027, 6, 1, tzinfo=UTC).timestamp()
 GRID = Factor(500.0, 0.2, estimated=False, source="grid")
@@ -222,6 +225,32 @@ def test_what_was_made_on_site_and_what_was_exported_have_rows_of_the_month_the_
     few = report({start: entry})
     assert of_month(few, "energy_pv").value == near(50)
     assert of_month(few, "pv_self_consumption").value is None  # of one hour of 744
+
+
+@pytest.mark.parametrize(("contract_kwh", "ref"), [(None, 30 / 110), (11.0, 41 / 110), (110.0, 1.0)])
+def test_the_renewable_energy_factor_counts_what_was_used_of_the_sites_pv_as_the_live_figure_does(
+    contract_kwh: float | None, ref: float
+) -> None:
+    """With contracts or without. 70 kWh from the grid, 50 of PV of which 20 are exported, 10 of a generator."""
+    start = at("2026-10-01T00:00+00:00")
+    metered = {"facility": 70.0, "export": 20.0, "pv": 50.0, "generator": 10.0, "it": 80.0}
+    contracted = {} if contract_kwh is None else {"contract": contract_kwh}
+    entry = hour(None, GRID, None, **metered, **contracted)
+    found = of_month(report({start: entry}, now_s=(start + 1) * 3600.0), "ref")
+    assert found.value == near(ref)
+    assert found.rests_on == "m, m; 1 of 1 h" if contract_kwh is None else "m, m, m; 1 of 1 h"
+    totals = HourlyTotals()
+    totals.hours[start] = entry
+    contracts = ("contract:m",) if contracted else ()
+    accounts = Accounts("s", (), "3", (), contracts, (), "", quantities=frozenset(entry.amount))
+    figures = run_through(Statement(accounts, totals, Factors(), start + 1).figure_steps())
+    of_hour = (("site", "s"), ("window", "hour"))
+    (live,) = (
+        each.value
+        for each in figures
+        if each.output.metric.name == "dcim_site_ref_ratio" and each.output.labels == of_hour
+    )
+    assert live == near(ref)
 
 
 def test_every_category_of_the_month_is_reported_with_its_hours() -> None:
