@@ -206,9 +206,10 @@ def _add_places(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, obje
                 if parent in values:
                     entry.setdefault(parent, str(values[parent]))
     for rack, room in rooms.items():
-        if (entry := draft.entries["racks"].get(rack)) is not None and "row" not in entry:
-            entry["row"] = safe_name(f"{room}-row")
-            draft.entries["rows"].setdefault(entry["row"], {"id": entry["row"], "room": room})
+        standing = draft.entries["racks"][rack]
+        if "row" not in standing:
+            standing["row"] = row = safe_name(f"{room}-row")
+            draft.entries["rows"].setdefault(row, {"id": row, "room": room})
     _add_missing_places(draft, "racks", "row")
     for key in ("row", "room"):
         named = {str(entry[key]) for entries in draft.entries.values() for entry in entries.values() if entry.get(key)}
