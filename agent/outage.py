@@ -41,9 +41,12 @@ class OutageEstimate:
         why = (
             "then they expire (outbox.max_age_s)" if self.by_age else "then the oldest are dropped (outbox.limit_bytes)"
         )
+        held = f"{self.hours:.1f} hours" if self.hours >= 1 else f"{self.hours * 60:.0f} minutes"
+        # Three digits, as in 1.73 and 6,340: rounded by the first format, without an exponent by the second.
+        rate = f"{float(f'{self.messages_per_s:.3g}'):,g}"
         return (
-            f"outbox: about {self.messages_per_s:.3g} messages a second, of {self.message_bytes / 1000:.1f} kB each;"
-            f" it holds {self.hours:.1f} hours of them while no collector stores them, {why}"
+            f"outbox: about {rate} messages a second, of {self.message_bytes / 1000:.1f} kB each;"
+            f" it holds {held} of them while no collector stores them, {why}"
         )
 
 

@@ -72,11 +72,17 @@ class _StrictLoader(_Base):  # type: ignore[misc]  # the C loader is chosen at r
             fault = "tags are not supported; a text that begins with ! needs quotes"
         if fault is None:
             try:
-                return self.construct_object(node, deep=True)
+                found = self.construct_object(node, deep=True)
+                if isinstance(found, int):
+                    str(
+                        found
+                    )  # A hexadecimal number may have more digits than Python writes, and messages quote values.
             # PyYAML's constructors trust that a value was recognised: `!!bool x` is a KeyError of theirs, `!!int ''` an IndexError,
             # `!!timestamp x` an AttributeError.
             except (ValueError, OverflowError, LookupError, AttributeError, yaml.YAMLError):
                 fault = f"is not a valid {node.tag.rpartition(':')[2]}; a text needs quotes"
+            else:
+                return found
         # Without the cause, which quotes the value.
         raise yaml.constructor.ConstructorError(None, None, fault, node.start_mark) from None
 

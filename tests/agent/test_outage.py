@@ -1,11 +1,12 @@
 """How many hours without a collector fit into an outbox, as `check` says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.config import AgentConfig
-from agent.outage import ENVELOPE_BYTES, MESSAGE_BYTES, OWN_BYTES, estimate_outage, sizes_of
+from agent.outage import ENVELOPE_BYTES, MESSAGE_BYTES, OWN_BYTES, OutageEstimate, estimate_outage, sizes_of
 from agent.profile import load_profiles
 from rackflow.process.config import check_config
 
@@ -35,6 +36,13 @@ def test_the_hours_follow_from_the_intervals_of_the_profiles() -> None:
     assert found.hours == pytest.approx(10_000_000 / bytes_per_s / 3600)
     assert f"messages a second, of {found.message_bytes / 1000:.1f} kB each" in str(found)
     assert "the oldest are dropped" in str(found)
+
+
+def test_an_outbox_of_minutes_says_minutes_and_a_large_rate_is_written_out() -> None:
+    estimate = OutageEstimate(hours=0.046, messages_per_s=6341.2, by_age=False, message_bytes=1000.0)
+    assert str(estimate).startswith("outbox: about 6,340 messages a second, of 1.0 kB each; it holds 3 minutes of them")
+    assert "it holds 1.0 hours of them" in str(replace(estimate, hours=1.0))
+    assert "about 999 messages a second" in str(replace(estimate, messages_per_s=999.4))
 
 
 def test_a_large_outbox_is_bounded_by_age(tmp_path: Path) -> None:

@@ -82,6 +82,15 @@ def test_the_backlog_of_an_agent_whose_clock_is_behind_stays_backfill() -> None:
     assert shown(latest, 29.0) == {"cas1/cdu-07": "33.0"}
 
 
+def test_backlog_that_comes_as_fast_as_it_was_made_says_nothing_of_the_clock() -> None:
+    """Its numbers are lower than that of a message which came before it."""
+    latest = Latest(1000)
+    agent = Agent(latest)
+    backlog = [agent.made(n - 900.0) for n in range(30)]
+    assert agent.polls(0.0) == "live"
+    assert {agent.arrives(old, 1.0 + n) for n, old in enumerate(backlog)} == {"stale"}
+
+
 @pytest.mark.parametrize(("late_s", "verdict"), [(30.0, "live"), (30.1, "stale")])
 @pytest.mark.parametrize("clock_s", [0.0, -HOUR_S, HOUR_S], ids=["right", "behind", "ahead"])
 def test_a_message_is_late_by_what_its_agent_s_clock_does_not_explain(
