@@ -153,9 +153,12 @@ def outcome_of(slot: Path, status: int, seconds: float) -> Outcome:
     output = (slot / "output.txt").read_text(encoding="utf-8", errors="replace")[-TAIL_CHARACTERS:]
     file = slot / "outcome.json"
     if not file.exists():
-        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGKILL}
-        # A mutant may end the whole process (os._exit, a crash in C); tests would not survive that either.
-        return Outcome("timeout" if killed else "unusable", seconds=seconds, output=output)
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGKILL}:
+            return Outcome("timeout", seconds=seconds, output=output)
+        if status == 0:
+            return Outcome("unusable", seconds=seconds, output=output)
+        # The break made the program end itself (a watchdog does), or Python crash. That ends tests like anything else.
+        return Outcome("failed", "the process of the tests ended", seconds=seconds, output=output)
     told = json.loads(file.read_text(encoding="utf-8"))
     # JSON has no numbers for keys.
     told["lines"] = {of: {int(line): tests for line, tests in lines.items()} for of, lines in told["lines"].items()}

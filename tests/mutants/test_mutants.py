@@ -71,6 +71,7 @@ KILLED_HERE = (
 KILLED_ELSEWHERE = f"- {{name: elsewhere, file: rackflow/limits.py, replace: rating_w - load_w, with: '8', {TESTS}}}"
 KILLED_IN_RULES = f"- {{name: rules, file: deploy/rules.yml, replace: Over, with: Under, {TESTS}}}"
 SURVIVES = f"- {{name: hours, file: rackflow/limits.py, replace: '24', with: '23', {TESTS}}}"
+ENDS_TESTS = f"- {{name: ends, file: rackflow/limits.py, replace: return load_w > rating_w, with: __import__('os')._exit(70), {TESTS}}}"
 NOT_ONCE = f"- {{name: twice, file: rackflow/limits.py, replace: return, with: pass, {TESTS}}}"
 NOT_IMPORTED = f"- {{name: broken, file: rackflow/limits.py, replace: import logging, with: import nothing, {TESTS}}}"
 
@@ -98,14 +99,15 @@ def named(tree: Path, *entries: str) -> tuple[int, list[str]]:
 
 
 def test_a_break_is_noticed_in_this_process_in_another_and_in_a_file_that_is_no_code(tree: Path) -> None:
-    status, lines = named(tree, KILLED_HERE, KILLED_ELSEWHERE, KILLED_IN_RULES)
+    status, lines = named(tree, KILLED_HERE, KILLED_ELSEWHERE, KILLED_IN_RULES, ENDS_TESTS)
     told = {line.partition(" | ")[0]: line.split(" | ")[1] for line in lines[:-1]}
     assert told == {
         "killed    here": "tests/test_limits.py::test_overload",
         "killed    elsewhere": "tests/test_limits.py::test_spare_of_another_process",
         "killed    rules": "tests/test_limits.py::test_rule",
+        "killed    ends": "the process of the tests ended",
     }
-    assert (status, lines[-1]) == (0, "named: 3 of 3 breaks fail a test")
+    assert (status, lines[-1]) == (0, "named: 4 of 4 breaks fail a test")
     assert {name: (tree / name).read_text(encoding="utf-8") for name in FILES} == FILES, "only copies are broken"
 
 
