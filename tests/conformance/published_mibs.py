@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from agent.snmp.seam import SnmpValue
 
-ATS, EPDU, AIR = "1.3.6.1.4.1.534.10.2", "1.3.6.1.4.1.534.6.6.6", "1.3.6.1.4.1.476.1.42.3.4"
+ATS, EPDU = "1.3.6.1.4.1.534.10.2", "1.3.6.1.4.1.534.6.6.6"
 
 
 @dataclass(frozen=True)
@@ -19,43 +19,9 @@ class Published:
     bad: dict[str, str] = field(default_factory=dict)
 
 
-LGP, RACK = "1.3.6.1.4.1.476.1.42.3.5.2", "1.3.6.1.4.1.232.22.2"
+RACK = "1.3.6.1.4.1.232.22.2"
 ALARM, DRY = "dcim_device_alarm_active", "dcim_env_contact_active{kind=dry_contact"
 MIBS = {
-    "liebert-floor-pdu": Published(
-        LGP,
-        {
-            "2.1.2.1": f"{LGP}.1.1",
-            "2.1.2.2": f"{LGP}.1.5",
-            "2.1.6.1": 60,
-            "2.1.6.2": 60,
-            "2.1.8.1": 41,
-            "2.1.8.2": 40,
-            "2.1.9.2": 97,
-            "2.1.16.1": 150,
-            "2.1.16.2": 150,
-            **{f"3.1.3.{point}.{line}": f"{LGP}.1.{place}" for point, place in ((1, 1), (2, 5)) for line in (1, 2, 3)},
-            **{f"3.1.5.{point}.{line}": volts + line for point, volts in ((1, 276), (2, 119)) for line in (1, 2, 3)},
-            **{f"3.1.6.2.{line}": 110 + line for line in (1, 2, 3)},
-        },
-        {
-            "dcim_circuit_frequency_hertz{circuit=main,panel=input-1}": 60.0,
-            "dcim_circuit_frequency_hertz{circuit=main,panel=output}": 60.0,
-            # Whole kilowatts, since the rating beside them is 150 kVA.
-            "dcim_circuit_power_watts{circuit=main,panel=input-1}": 41_000.0,
-            "dcim_circuit_power_watts{circuit=main,panel=output}": 40_000.0,
-            "dcim_circuit_power_factor_ratio{circuit=main,panel=output}": 0.97,
-            **{
-                f"dcim_circuit_voltage_volts{{circuit=main,panel={panel},phase=L{line}}}": float(volts + line)
-                for panel, volts in (("input-1", 276), ("output", 119))
-                for line in (1, 2, 3)
-            },
-            **{
-                f"dcim_circuit_current_amperes{{circuit=main,panel=output,phase=L{line}}}": 110.0 + line
-                for line in (1, 2, 3)
-            },
-        },
-    ),
     "hpe-apollo-cooling": Published(
         RACK,
         {
@@ -402,43 +368,6 @@ MIBS = {
             **{f"{DRY},sensor=switch{port}}}": float(port == 1) for port in (1, 2, 3, 4)},
         },
         bad={"dcim_env_temperature_celsius{sensor=external3}": "sentinel"},
-    ),
-    "liebert-crah": Published(
-        AIR,
-        {
-            "3.1.0": 1,
-            "3.9.0": 62,
-            "3.16.0": 80,
-            "3.17.0": 35,
-            "3.18.0": 0,
-            "3.19.0": 12,
-            "1.3.3.1.2.1": f"{AIR}.1.1.3",
-            "1.3.3.1.3.1": 19,
-            "1.3.3.1.50.1": 187,
-            "1.3.3.1.6.1": 18,
-            "1.3.3.1.2.2": f"{AIR}.1.1.2",
-            "1.3.3.1.3.2": 31,
-            "2.2.3.1.2.1": f"{AIR}.2.1.2",
-            "2.2.3.1.3.1": 44,
-            "2.2.3.1.6.1": 45,
-            "4.32.1.2.1": f"{AIR}.7.1.1",
-            "4.32.1.3.1": 1,
-            "4.32.1.5.1": 5353,
-        },
-        {
-            "dcim_crah_cooling_demand_ratio": 0.62,
-            "dcim_crah_fan_speed_ratio{fan=all}": 0.8,
-            "dcim_crah_free_cooling_demand_ratio": 0.35,
-            "dcim_crah_dehumidification_demand_ratio": 0.0,
-            "dcim_crah_humidification_demand_ratio": 0.12,
-            "dcim_crah_supply_air_temperature_celsius": 18.7,
-            "dcim_crah_supply_air_temperature_setpoint_celsius": 18.0,
-            "dcim_crah_return_air_temperature_celsius": 31.0,
-            "dcim_crah_return_air_relative_humidity_ratio": 0.44,
-            "dcim_crah_relative_humidity_setpoint_ratio": 0.45,
-            "dcim_crah_fan_running_seconds_total{fan=1}": 5353 * 3600.0,
-        },
-        {"dcim_crah_unit_state": "running"},
     ),
     "hwgroup-poseidon": Published(
         "1.3.6.1.4.1.21796.3.3",

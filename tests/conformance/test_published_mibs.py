@@ -10,6 +10,7 @@ from tests.conformance import published_mibs
 from tests.conformance.golden import BOOT
 from tests.conformance.published_alerts import ALERTS
 from tests.conformance.published_coolers import COOLERS
+from tests.conformance.published_liebert import LIEBERTS
 from tests.conformance.published_meters import METERS
 from tests.conformance.published_monitors import MONITORS
 from tests.conformance.published_nut import NUT
@@ -22,6 +23,7 @@ from tests.conformance.published_ups import UPS
 
 MIBS = (
     published_mibs.MIBS
+    | LIEBERTS
     | PDUS
     | SUPPLIES
     | SWITCHES
