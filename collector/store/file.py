@@ -136,8 +136,12 @@ class FileStore:
             os.fsync(target.fileno())
             length = target.tell()
         lost = path.stat().st_size - length
-        path.rename(aside)
-        new.rename(path)
+        try:
+            # A power cut must leave either the damaged file or the new one under this name.
+            aside.hardlink_to(path)
+        except OSError:  # a file system without hard links
+            path.rename(aside)
+        new.replace(path)
         log.error(
             "file of points was damaged; it is kept beside a new one, which has what can be read: file=%s kept=%s bytes_lost=%d",
             path,
