@@ -22,6 +22,7 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 
@@ -70,6 +71,16 @@ class StrictModel(BaseModel):
         allow_inf_nan=False,
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_words_for_numbers(cls, data: object) -> object:
+        # pydantic takes true for 1 and false for 0: a switch that is written to the wrong key would be a port, or a time.
+        if isinstance(data, dict):
+            for key, value in data.items():
+                if _has_bool(value) and key in cls.model_fields and _is_number(cls.model_fields[key].annotation):
+                    raise FaultAt("is true or false; write a number", key)
+        return data
+
     @classmethod
     def __get_pydantic_json_schema__(
         cls,
@@ -85,6 +96,22 @@ class StrictModel(BaseModel):
                 if field is not None and (key := field.alias or name) in properties:
                     properties[key]["description"] = text
         return schema
+
+
+def _has_bool(value: object) -> bool:
+    if isinstance(value, list | dict):
+        return any(isinstance(each, bool) for each in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, bool)
+
+
+def _is_number(annotation: object) -> bool:
+    """Whether a field of this type holds numbers, or a list or mapping of numbers, and no truth value in their place."""
+    kinds, left = set[object](), [annotation]
+    while left:
+        kind = left.pop()
+        kinds.add(kind)
+        left += typing.get_args(kind)
+    return bool(kinds & {int, float}) and bool not in kinds
 
 
 def _from_source(value: object) -> object:
