@@ -145,9 +145,11 @@ class SnmpPoller:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
             if self._clock() - self._planned_at > REPLAN_AFTER_S and not self._uptime.has_restarted:
                 await self._plan_beside(poll_class, family, fingerprint)
-        if self._marker_changed(family.profile, raw, now):
-            self._marker_replanned_at = now
-            await self._plan_beside(poll_class, family, fingerprint)
+        for marker in family.profile.marker:
+            if marker in raw and self._marker_changed(marker, raw[marker], now):
+                self._marker_replanned_at = now
+                await self._plan_beside(poll_class, family, fingerprint)
+                break
         await add_figures(
             readings,
             poll_class,
@@ -420,9 +422,9 @@ class SnmpPoller:
         series = sum(len(part.slots) for part in self._plan.classes.values())
         return max(REPLAN_MIN_S, series / REPLAN_SERIES_PER_S)
 
-    def _marker_changed(self, profile: Profile, raw: Mapping[str, RawValue], now: float) -> bool:
+    def _marker_changed(self, marker: str, value: RawValue, now: float) -> bool:
         """Whether to plan again because a marker of the profile has changed: rows of its tables have come or gone."""
-        changed = any(each in raw and comparable(raw[each]) != self._markers.get(each) for each in profile.marker)
+        changed = comparable(value) != self._markers.get(marker)
         # A negative age means that the clock was set back, so the age of the last plan is unknown.
         return changed and not 0 <= now - self._marker_replanned_at < self._replan_pause_s()
 
