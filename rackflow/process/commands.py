@@ -14,13 +14,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import Any, cast
 
 from rackflow.escape import escape_unprintable, redact_urls
 from rackflow.process.files import remedy_of_writing
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -209,7 +206,7 @@ class _Output(io.FileIO):
 
     is_refused = False
 
-    def write(self, data: "ReadableBuffer", /) -> int:
+    def write(self, data: Any, /) -> int:  # noqa: ANN401 - whatever FileIO takes
         try:
             return super().write(data)
         except OSError:

@@ -93,7 +93,7 @@ def apply(latest: Latest, one: Batch) -> None:
 SPOOL = OutboxStats(3, 4096, 65536, 1_700_000_000_000, {}, Account(kind="disk"), durable=True)
 ACCOUNT = AgentAccount(10, 7, 2, 1, 1, Counter({"full": 1}))
 WHO = ("cas1", "gw-3")
-DELIVERY = DeliveryFigures(SPOOL, {WHO: ACCOUNT}, {WHO: False}, {"write": 0})
+DELIVERY = DeliveryFigures(SPOOL, {WHO: ACCOUNT}, {WHO: False}, {"write": 0}, is_ledger_durable=True)
 
 
 def page(latest: Latest) -> str:
