@@ -74,9 +74,8 @@ class _StrictLoader(_Base):  # type: ignore[misc]  # the C loader is chosen at r
             try:
                 found = self.construct_object(node, deep=True)
                 if isinstance(found, int):
-                    str(
-                        found
-                    )  # A hexadecimal number may have more digits than Python writes, and messages quote values.
+                    # A hexadecimal number may have more digits than Python writes, and messages quote values.
+                    str(found)
             # PyYAML's constructors trust that a value was recognised: `!!bool x` is a KeyError of theirs, `!!int ''` an IndexError,
             # `!!timestamp x` an AttributeError.
             except (ValueError, OverflowError, LookupError, AttributeError, yaml.YAMLError):

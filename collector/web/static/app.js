@@ -288,7 +288,7 @@ class Page {
     const wanted = {
       devices: ["devices", { site, q: query, agent: parameters.get("agent"), rack: parameters.get("rack"), room: parameters.get("room"), state: parameters.get("state"), limit }],
       device: this.sparks && Date.now() - this._sparksAt < SPARKS_MS ? null : [`devices/${encodeURIComponent(id)}`, { site }],
-      figure: ["figures", { site, metric: id, labels: Object.entries(labels).map((each) => each.join("=")).join(), limit: FIGURES }],
+      figure: ["figures", { site, metric: id, labels: labelsToAsk(labels), limit: FIGURES }],
       total: [`totals/${encodeURIComponent(id)}`, { site }],
       problem: ["problems", { site }],
       agents: null,
@@ -297,7 +297,7 @@ class Page {
     let fetched;
     try {
       fetched = { document: view === "devices" ? await getList(BASE, ...wanted) : await get(BASE, ...wanted) };
-      if (view === "figure") fetched.document = await this._figure(fetched.document.items, site);
+      if (view === "figure") fetched.document = await this._figure(fetched.document.items, labels, site);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       fetched = { error, document: error.status === 404 ? undefined : this.fetched?.document };
@@ -313,7 +313,8 @@ class Page {
   }
 
   /** The one figure that fits, with its inputs, or the figures to choose from. */
-  async _figure(items, site) {
+  async _figure(found, labels, site) {
+    const items = found.filter((each) => Object.entries(labels).every(([label, value]) => each.labels[label] === value));
     const [first] = items;
     return items.length === 1 ? get(BASE, `figures/${encodeURIComponent(first.metric)}`, { ...first.labels, site: site ?? first.labels.site }) : { items };
   }
@@ -395,6 +396,11 @@ class Page {
     if (worst.includes("warning")) return "warning";
     return problems.complete && !Object.keys(problems.beginning ?? {}).length && !site.devices.down && allSeen(site, this.floor) ? "ok" : "unknown";
   }
+}
+
+/** Labels as the collector takes them. It takes none with a comma in it, as of a source that a file names: the page chooses those itself. */
+function labelsToAsk(labels) {
+  return Object.entries(labels).filter(([, value]) => /^[^=,]+$/.test(value)).map((each) => each.join("=")).join();
 }
 
 function pick(value, allowed, otherwise) {

@@ -186,6 +186,8 @@ def test_a_click_on_a_total_shows_its_number_and_what_it_is_computed_from(hall: 
         page.wait("document.querySelector('.explain tbody a[href*=\"device=pdu-a1-a\"]') !== null", "the rack's PDUs")
         # The collector looks for it: the first figures of a large hall may have none of this rack.
         assert any("labels=" in url and "rack%3Da1" in url for url in page.seen.requests)
+        page.open(f"{hall.url}?figure=dcim_rack_power_watts&label.rack=a1&label.source=grid, of 2026")
+        page.wait("document.querySelector('main').innerText.includes('There is no such figure.')", "no such source")
         page.open(f"{hall.url}?total=pue")
         page.wait("document.querySelector('.explain .left.unknown') !== null", "PUE")
         assert "A meter of the facility does not say its power, or the site file has none." in page.text(".explain")
