@@ -3,9 +3,12 @@
 The web server answers before everything is open. So a part that `run.py` opens is None until then, and readers must expect that.
 """
 
+import math
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from collector.api import never_heard
 from collector.config import CollectorConfig
 from collector.counters import Counters
 from collector.derive import PART as FIGURES_PART
@@ -23,6 +26,10 @@ from collector.web import WEB_PARTS, WebServer
 from rackflow.process.bulkhead import Failures
 from rackflow.process.loop_lag import LoopMeter
 from rackflow.site import Site
+
+
+# How often the devices of the site file that were never heard of are counted anew: there can be thousands, and problems ask each second.
+RECOUNT_S = 10.0
 
 
 class Parts:
@@ -63,6 +70,8 @@ class Parts:
             maintenance=self.maintenance,
         )
         self.loop_meter = LoopMeter()
+        self._unheard: dict[tuple[str, str], float] = {}
+        self._recount_at_s = -math.inf
 
     def whole_accounts(self) -> Mapping[tuple[str, str], AgentAccount]:
         """The ledger's account of each agent. Empty behind a shared subscription: other collectors have the messages that look missing."""
@@ -71,6 +80,24 @@ class Parts:
     def contested(self, now_s: float) -> dict[tuple[str, str], str]:
         """By site and device, another agent that publishes about a device which is not its own. `now_s` is monotonic."""
         return {key: contest.agent for key, contest in self.owners.contests(now_s).items()}
+
+    def unheard(self, now_s: float) -> Mapping[tuple[str, str], float]:
+        """By site and agent, how many devices of the site file were never heard of; the agent is empty where the file names none.
+
+        At most `RECOUNT_S` old; `now_s` is monotonic. Empty without a site file, and while nothing can be heard: without a connection to
+        the broker, and behind a shared subscription, where other collectors hear of devices as well.
+        """
+        site = self.site
+        if site is None or self._config.shared or not self.counters.mqtt_connected:
+            self._recount_at_s = -math.inf
+            return {}
+        if now_s >= self._recount_at_s:
+            agents = site.agents
+            counts = Counter(agents.get(device, "") for device in never_heard(site, self.latest))
+            # 0 for an agent all of whose devices were heard of: an alert then ends, instead of losing its series.
+            self._unheard = {(site.id, agent): float(counts[agent]) for agent in sorted({"", *agents.values()})}
+            self._recount_at_s = now_s + RECOUNT_S
+        return self._unheard
 
     def _own_facts(self) -> Iterator[tuple[str, dict[str, str], float]]:
         """What problems ask about the collector itself: name, labels and value as on /metrics."""
@@ -93,3 +120,6 @@ class Parts:
         ):
             for (site, agent), value in by_agent.items():
                 yield f"dcim_collector_{what}", {"site": site, "agent": agent}, float(value)
+        for (site, agent), count in self.unheard(now).items():
+            # The site file need not name the agent of a device. A label that is empty is none, to Prometheus and Alertmanager.
+            yield "dcim_collector_devices_never_heard", {"site": site, **({"agent": agent} if agent else {})}, count

@@ -40,6 +40,8 @@ class DeliveryFigures:
     """Whether something of an agent was beyond its budget lately."""
     contested: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """By site and device, another agent that publishes about the device."""
+    unheard: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """How many devices of the site file were never heard of; the agent is empty where the file names none."""
     part_failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Failures of optional parts, by part and class of exception."""
     failing_parts: Mapping[str, bool] = field(default_factory=dict)
@@ -125,6 +127,7 @@ class _OwnMetrics(Collector):
             yield _gauge("ledger_durable", {(): float(delivery.is_ledger_durable)})
         yield _counter("ledger_failures_total", {(why,): count for why, count in delivery.failures.items()}, "reason")
         yield _gauge("agent_clones", {key: float(twice) for key, twice in delivery.clones.items()}, *who)
+        yield _gauge("devices_never_heard", delivery.unheard, *who)
         contested = GaugeMetricFamily(
             "dcim_device_contested", catalogue()["dcim_device_contested"].help, labels=("site", "device", "agent")
         )

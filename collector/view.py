@@ -108,6 +108,7 @@ class CollectorView:
             refused=parts.uses.refused,
             beyond=parts.uses.beyond(now),
             contested=parts.contested(now),
+            unheard=parts.unheard(now),
         )
 
     async def _page(self, shell: Shell) -> str:

@@ -123,7 +123,9 @@ def _with_remains(text: str, remains: str) -> str:
 
 
 def _limit(tracked: TrackedProblem) -> str:
-    """The limit and its source, for descriptions that contain the value."""
+    """The limit and its source, for descriptions that contain the value. That any at all is too much (`above: 0`) needs no words."""
+    if tracked.limit == 0 and tracked.limit_source == "constant":
+        return ""
     text = tracked.problem.words.value_text(tracked.limit) if tracked.limit is not None else ""
     return f" Limit: {text} ({tracked.limit_source})." if text else ""
 

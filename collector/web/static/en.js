@@ -428,6 +428,7 @@ export default {
   "problem.DcimStoredRefused": "Collector {instance}: its reports to agents are refused",
   "problem.DcimWatchdog": "Alerts get through",
   "problem.DcimDevicesNotObserved": "Agent {agent}: some devices are not observed",
+  "problem.DcimDevicesNeverHeard": "Devices of the site file are polled by nobody",
   "problem.DcimMessagesMissing": "Agent {agent}: messages missing",
   "problem.DcimAgentOutboxFilling": "Agent {agent}: outbox half full",
   "problem.DcimAgentOutboxAlmostFull": "Agent {agent}: outbox almost full",

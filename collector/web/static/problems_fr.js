@@ -100,6 +100,7 @@ export const descriptions = {
   DcimStoredRefused: "Le broker refuse les topics sur lesquels le collecteur {instance} confirme aux agents ce qui est enregistré. Les agents gardent leurs messages jusqu'à ce que leurs files soient pleines. Autorisez ce compte à écrire sur rackflow/v1/+/+/stored/+.",
   DcimWatchdog: "Toujours active. Si elle cesse, Prometheus, Alertmanager ou le chemin après eux est coupé, et personne n'est averti.",
   DcimDevicesNotObserved: "L'agent {agent} est en ligne, mais {value:g} de ses équipements ne sont pas observés : on ne sait pas s'ils fonctionnent. Relancez l'agent, ou retirez les anciens équipements avec `rackflow-collector forget`.",
+  DcimDevicesNeverHeard: "Parmi les équipements du fichier de site de {site}[ que l'agent {agent} devrait interroger], {value:g} n'ont jamais donné signe de vie : aucune autre alerte ne peut les concerner. La page d'état les nomme. Configurez-les dans leur agent et démarrez-le, ou retirez-les du fichier de site.",
   DcimMessagesMissing: "{value:g} messages de l'agent {agent} n'ont été ni enregistrés ni abandonnés avec une raison. La commande rackflow-collector ledger dit lesquels.",
   DcimAgentOutboxFilling: "L'agent {agent} garde des messages qu'aucun collecteur n'a enregistrés, et {value:%} de sa file est occupée. Vérifiez le collecteur, le broker et la liaison entre eux.",
   DcimAgentOutboxAlmostFull: "L'agent {agent} garde des messages qu'aucun collecteur n'a enregistrés, et {value:%} de sa file est occupée. Au-delà, les plus anciens sont perdus.",

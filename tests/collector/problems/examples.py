@@ -216,6 +216,7 @@ INCIDENTS: dict[str, Example] = {
         ],
         ("DcimDevicesNotObserved",),
     ),
+    "DcimDevicesNeverHeard": Example([agent("collector_devices_never_heard", 3.0)], ("DcimDevicesNeverHeard",)),
     "DcimMessagesMissing": Example([agent("collector_ledger_missing_messages", 1.0)], ("DcimMessagesMissing",)),
     "DcimCollectorBehind": Example([Thing({"collector_behind": 1.0}, kind="collector")], ("DcimCollectorBehind",)),
     "DcimCollectorDiskFailing": Example(
@@ -251,6 +252,7 @@ NEAR_MISSES: dict[str, Example] = {
     "a meter whose third tap was never connected": Example(
         [of("meter", {"meter_voltage_volts{phase=L1}": 230.0, "meter_voltage_volts{phase=L3}": 0.0})]
     ),
+    "every device of the site file was heard of": Example([agent("collector_devices_never_heard", 0.0)]),
     "a broker that takes every topic": Example([agent("agent_topics_refused{reason=quota}", 0.0)]),
     "of ten devices one answers, so the network to them works": Example(
         [*(device("pdu", up=False, feed=feed) for feed in "CDEFGHIJK"), device("pdu")], ("DcimDeviceUnreachable",) * 9

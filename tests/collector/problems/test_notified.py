@@ -14,6 +14,7 @@ import pytest
 import yaml
 from aiohttp import ClientSession, web
 
+from collector import parts
 from collector.config import CollectorConfig
 from collector.problems import monitor, push
 from rackflow import Batch
@@ -123,6 +124,63 @@ async def test_a_collector_whose_ledger_cannot_be_written_says_so_until_it_can(
             await shows(one, "DcimCollectorDiskFailing")
             assert "dcim_collector_ledger_durable 0.0" in (await one.get("/metrics")).text
         await shows(one)
+
+
+SITE_FILE = """
+site: cas1
+electrical: {continuous_load_factor: 0.8, volts: 230, frequency_hertz: 50}
+rooms: [{id: dh1}]
+rows: [{id: b, room: dh1}]
+racks: [{id: b07, row: b, design_power_w: 10_000}]
+feeds: [{id: A}]
+panels: [{id: panel-1, from: [A]}]
+pdus: [{id: pdu-1, rack: b07, from: panel-1, breaker_a: 32}]
+loops: [{id: tcs, kind: secondary, coolant: pg25, volume_m3: 0.4, racks: [b07]}]
+cdus:
+  - {id: cdu-07, secondary: tcs, rated_cooling_w: 100_000, agent: gw-3}
+  - {id: cdu-08, secondary: tcs, rated_cooling_w: 100_000, agent: gw-3}
+  - {id: cdu-09, secondary: tcs, rated_cooling_w: 100_000}
+"""
+
+
+async def test_devices_of_the_site_file_that_nobody_polls_are_told_of_by_agent(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have no readings, so no other problem can name them. Panels, most of which have no meter, are not awaited."""
+    monkeypatch.setattr(parts, "RECOUNT_S", 0.1)
+    limits, site = tmp_path / "limits.yaml", tmp_path / "site.yaml"
+    limits.write_text("problems: {DcimDevicesNeverHeard: {hold_s: 0, keep_s: 0}}\n", encoding="utf-8")
+    site.write_text(SITE_FILE, encoding="utf-8")
+    config = config_for(mosquitto.port, tmp_path, site_file=str(site), problems={"limits": str(limits)})
+
+    def descriptions(one: Running) -> dict[str, str]:
+        document = request(f"{one.url}/api/v1/problems").json()
+        of = [each for each in document["problems"] if each["name"] == "DcimDevicesNeverHeard"]
+        return {each["labels"].get("agent", ""): each["description"] for each in of}
+
+    async def told(one: Running, expected: dict[str, str]) -> None:
+        await eventually(lambda: descriptions(one) == expected, f"shows {expected}")
+
+    rest = (
+        " were never heard of: no other alert can be raised for them. The status page names them."
+        " Configure them at their agent and start it, or take them out of the site file."
+    )
+    unnamed = {"": f"Of the devices in the site file of cas1, 2{rest}"}
+
+    def named(count: str) -> dict[str, str]:
+        return {"gw-3": f"Of the devices in the site file of cas1 that agent gw-3 should poll, {count}{rest}"}
+
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await told(one, unnamed | named("2"))
+        # A description is enough, before the first reading.
+        await publish(client, status("cdu-07"), document())
+        await told(one, unnamed | named("1"))
+        await publish(client, status("cdu-07", "cdu-08"), document("cdu-08"))
+        await told(one, unnamed)
+        await one.reaches('dcim_collector_devices_never_heard{agent="gw-3",site="cas1"}', lambda value: value == 0)
+        mosquitto.kill()
+        await eventually(lambda: "devices_never_heard{" not in request(f"{one.url}/metrics").text, "unknown")
 
 
 async def test_the_api_and_the_page_show_a_problem_in_words(mosquitto: Mosquitto, tmp_path: Path) -> None:

@@ -93,7 +93,9 @@ def apply(latest: Latest, one: Batch) -> None:
 SPOOL = OutboxStats(3, 4096, 65536, 1_700_000_000_000, {}, Account(kind="disk"), durable=True)
 ACCOUNT = AgentAccount(10, 7, 2, 1, 1, Counter({"full": 1}))
 WHO = ("cas1", "gw-3")
-DELIVERY = DeliveryFigures(SPOOL, {WHO: ACCOUNT}, {WHO: False}, {"write": 0}, is_ledger_durable=True)
+DELIVERY = DeliveryFigures(
+    SPOOL, {WHO: ACCOUNT}, {WHO: False}, {"write": 0}, is_ledger_durable=True, unheard={WHO: 1.0}
+)
 
 
 def page(latest: Latest) -> str:
