@@ -446,6 +446,7 @@ export default {
   "problem.DcimStoreFailing": "The store refuses what is written: {reason}",
   "problem.DcimCollectorDiskFailing": "The collector cannot write to its disk: nothing is acknowledged",
   "problem.DcimCollectorBehind": "The collector does not keep up: alerts are late",
+  "problem.DcimCollectorCloned": "Two collectors use one client id: each observes nothing half of the time",
   "problem.DcimBrokerDown": "No connection to the broker: no device is observed",
   "problem.DcimCollectorDown": "Collector {instance} does not answer",
 };

@@ -446,6 +446,7 @@ export default {
   "problem.DcimStoreFailing": "La base refuse les écritures : {reason}",
   "problem.DcimCollectorDiskFailing": "Le collecteur ne peut pas écrire sur son disque : rien n'est acquitté",
   "problem.DcimCollectorBehind": "Le collecteur ne suit pas : les alertes sont en retard",
+  "problem.DcimCollectorCloned": "Deux collecteurs ont le même identifiant client : chacun n'observe rien la moitié du temps",
   "problem.DcimBrokerDown": "Plus de liaison avec le broker : aucun équipement n'est observé",
   "problem.DcimCollectorDown": "Le collecteur {instance} ne répond pas",
 };

@@ -118,6 +118,7 @@ export const descriptions = {
   DcimStoreFailing: "Les écritures dans la base échouent ({reason}). Les messages attendent dans la file du collecteur ; réparez la base avant qu'elle soit pleine.",
   DcimCollectorDiskFailing: "Le disque d'un collecteur refuse son registre ou sa file : aucun message n'est acquitté, tous attendent sur le broker et dans les files des agents. Libérez ou réparez ce disque avant qu'elles soient pleines ; readyz et le journal du collecteur nomment le fichier.",
   DcimCollectorBehind: "Les messages arrivent plus vite que le collecteur ne les traite, ou il s'est arrêté : la détection de fuite et de débit est en retard ou aveugle. Rien n'est perdu. Vérifiez le processeur, la mémoire et le disque de son hôte, et sa base ; faites surveiller les CDU jusqu'au rétablissement.",
+  DcimCollectorCloned: "Le collecteur {instance} a perdu sa connexion {value:.0} fois en un quart d'heure au profit d'un autre client du même identifiant : chacun des deux n'observe rien la moitié du temps. Arrêtez-en un, ou donnez-lui un autre client_id.",
   DcimBrokerDown: "Le broker {broker} ne peut être joint : aucun équipement n'est observé, et la détection de fuite et de débit est aveugle. Vérifiez le broker et le réseau vers lui, et faites surveiller les CDU.",
   DcimCollectorDown: "Le collecteur [{instance} ne répond pas.|n'est pas parmi les cibles de Prometheus.] Démarrez-le ; jusque-là, la fin d'une autre alerte ne prouve pas que le problème est résolu.",
 };
