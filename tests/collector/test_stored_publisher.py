@@ -13,6 +13,7 @@ from collector.ledger import Entry, EpochKey, LedgerFile, Retirement
 from collector.stored import AGENTS_PER_STEP, INTERVAL_BYTES, OTHER_BYTES, PAUSE_S, StoredPublisher, select
 from rackflow import Stored, decode
 from rackflow.documents import MAX_STORED_INTERVALS
+from tests.thread_clock import turn_clock
 
 
 @dataclass
@@ -136,7 +137,7 @@ async def test_pauses_double_up_to_five_minutes_and_the_log_says_it_once_a_minut
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    turn_clock(monkeypatch, lambda: clock[0])
     async with rig(tmp_path) as one:
         await one.stored(1)
         await one.publisher.publish_due(clock[0])

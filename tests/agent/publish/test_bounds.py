@@ -13,6 +13,7 @@ from rackflow.documents import Account, Status, Stored, decode
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
 from tests.agent.publish.test_publish import STATUS
+from tests.thread_clock import turn_clock
 
 NOT_AUTHORIZED = 0x87
 MANY = 2 * NAMED_IN_STATUS
@@ -59,7 +60,7 @@ async def test_ten_topics_are_named_again_a_minute_later(
 ) -> None:
     """An access rule that breaks a week after another one is told as well."""
     now_s = [time.monotonic()]
-    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    turn_clock(monkeypatch, lambda: now_s[0])
     outbox = MemoryOutbox("E1", 1 << 20)
     publisher, _ = publisher_of(outbox)
 
@@ -82,7 +83,7 @@ async def test_a_publisher_is_stuck_while_messages_wait_that_the_broker_could_ta
     outbox = MemoryOutbox("E1", 1 << 20)
     publisher, _ = publisher_of(outbox)
     now_s = [time.monotonic()]
-    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    turn_clock(monkeypatch, lambda: now_s[0])
 
     def progress(after_s: float) -> tuple[int, float]:
         now_s[0] += after_s
@@ -105,7 +106,7 @@ async def test_a_publisher_whose_account_may_not_publish_is_stuck(monkeypatch: p
     outbox = MemoryOutbox("E1", 1 << 20)
     publisher, _ = publisher_of(outbox)
     now_s = [time.monotonic()]
-    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    turn_clock(monkeypatch, lambda: now_s[0])
     assert publisher.progress() == (0, 0)
     publisher._on_refused(await sent(outbox), NOT_AUTHORIZED, "Not authorized")  # noqa: SLF001 - as a broker's answer
     now_s[0] += 100
@@ -120,7 +121,7 @@ async def test_a_publisher_is_not_stuck_while_what_the_broker_took_waits_for_a_c
     outbox.stored(Stored(agent="gw-1", collector="c", ledger="l", time=1, durable={}))
     publisher, _ = publisher_of(outbox)
     now_s = [time.monotonic()]
-    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    turn_clock(monkeypatch, lambda: now_s[0])
     publisher._on_confirmed(await sent(outbox))  # noqa: SLF001 - as a broker's answer
     assert outbox.stats().awaiting == 1
     now_s[0] += 100

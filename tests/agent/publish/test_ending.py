@@ -17,6 +17,7 @@ from tests.agent.publish.test_bounds import publisher_of, topic
 from tests.agent.publish.test_connection import connection
 from tests.agent.publish.test_publish import STATUS
 from tests.servers.scripted_broker import ScriptedBroker
+from tests.thread_clock import turn_clock
 
 
 async def published(publisher: Publisher) -> list[Status]:
@@ -118,7 +119,7 @@ async def test_where_the_outbox_begins_is_told_once_a_minute_and_only_when_it_ha
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now_s = [time.monotonic()]
-    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    turn_clock(monkeypatch, lambda: now_s[0])
     outbox = MemoryOutbox("E1", 1 << 20)
     put(outbox, 3)
     keys = [(await outbox.take()).key for _ in range(3)]

@@ -12,6 +12,7 @@ from rackflow.outbox import Message
 from rackflow.outbox.log import LONGEST_AWAY_MS, OutboxLog
 from rackflow.outbox.numbers import EpochBase
 from rackflow.outbox.state import EPOCHS_KEPT, Limits
+from tests.thread_clock import turn_clock
 
 AGE_S = 60.0
 ROOMY = 100_000_000
@@ -36,7 +37,7 @@ def clocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clocks]:
     found = Clocks()
     with monkeypatch.context() as patched:
         patched.setattr(time, "time", lambda: found.wall_s)
-        patched.setattr(time, "monotonic", lambda: found.mono_s)
+        turn_clock(patched, lambda: found.mono_s)
         yield found
 
 
