@@ -73,9 +73,11 @@ _FRACTIONS = {
 }
 _UNIT_WORDS = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 # "0.1 Amps", "tenths of a degree Celsius", "1/10 V", "Watts"; in descriptions only what says its scale or stands behind "in". A number
-# there may as well be a value, such as the 10 in "nominal 110 VAC" or a rating of 100 A: 10 and more count where they stand behind such a word.
+# there may as well be a value, such as the 10 in "nominal 110 VAC" or a rating of 100 A: 10 and more count behind such a word only.
+_TENS = r"(?:^|(?<=\bin )|(?<=units of )|(?<=steps of )|(?<=multiples of ))10+"
 _SCALED = re.compile(
-    rf"(?:\b(?P<word>{'|'.join(_FRACTIONS)})\s+(?:of\s+)?(?:an?\s+)?|(?<![\d.,/])(?P<number>0?\.0*1|1/10+|(?:^|(?<=\bin )|(?<=units of )|(?<=steps of )|(?<=multiples of ))10+)\s*)(?P<unit>{_UNIT_WORDS})(?![a-z])",
+    rf"(?:\b(?P<word>{'|'.join(_FRACTIONS)})\s+(?:of\s+)?(?:an?\s+)?|(?<![\d.,/])(?P<number>0?\.0*1|1/10+|{_TENS})\s*)"
+    rf"(?P<unit>{_UNIT_WORDS})(?![a-z])",
     re.IGNORECASE,
 )
 _PLAIN = re.compile(rf"\b(?:in|unit|units:?)\s+(?P<unit>{_UNIT_WORDS})(?![a-z])", re.IGNORECASE)

@@ -157,7 +157,9 @@ def _oid(
         )
     parts = nodes[name][2].split()
     if not parts:
-        raise ConfigError(f"--mib: {nodes[name][3]}: {name!r} has no place (`::= {{ }}`); write its parent and number there")
+        raise ConfigError(
+            f"--mib: {nodes[name][3]}: {name!r} has no place (`::= {{ }}`); write its parent and number there"
+        )
     first = parts[0].partition("(")[0]
     numbers = [match[1] for part in parts[1:] if (match := re.search(r"(\d+)\)?$", part))]
     root = first if first.isdigit() else _oid(first, nodes, known, imported, below | {name})
