@@ -299,7 +299,7 @@ def parse_table(text: str, where: str = "problems.yaml") -> Table:
         problems = {name: _problem(name, row) for name, row in data.problems.items()}
         for problem in problems.values():
             _check_problem(problem, problems, data.records)
-        problems = _lingering(problems)
+        problems = lingering(problems)
         for name in (*normal, *data.remembered):
             _metric(name)
     except ValueError as error:
@@ -349,7 +349,7 @@ def _silent_s(row: _Row) -> float:
     return SILENT_S if (row.when or row.share) and row.subsystem != "telemetry" and row.severity != "info" else 0.0
 
 
-def _lingering(problems: Mapping[str, Problem]) -> dict[str, Problem]:
+def lingering(problems: Mapping[str, Problem]) -> dict[str, Problem]:
     """The problems with their `linger_s`: a cause outlasts each of its consequences. Raises ValueError if causes form a circle."""
     explained: dict[str, list[Problem]] = {}
     for problem in problems.values():
