@@ -18,7 +18,6 @@ from rackflow.outbox import OutboxSection
 from rackflow.process.broker import Broker, Port
 from rackflow.process.config import (
     FaultAt,
-    FilePath,
     Host,
     Name,
     Seconds,
@@ -29,6 +28,7 @@ from rackflow.process.config import (
     named_file,
     refuse_overwriting,
 )
+from rackflow.process.paths import FilePath, OwnFile
 from rackflow.process.yaml import line_of, read_text_file
 from rackflow.topics import RESERVED_AGENTS
 
@@ -283,7 +283,7 @@ class AgentConfig(StrictModel):
     """Another agent with this configuration runs on another machine, and takes over when this one falls silent. `pair: {}` is enough."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is logged."""
-    health_file: FilePath | None = None
+    health_file: OwnFile | None = None
     """File that is touched every second while the agent works, for the health check of a container; none when left out."""
 
     @model_validator(mode="after")

@@ -17,7 +17,6 @@ from rackflow.errors import ConfigError
 from rackflow.process.broker import Broker
 from rackflow.process.config import (
     FaultAt,
-    FilePath,
     Secret,
     StrictModel,
     Url,
@@ -26,6 +25,7 @@ from rackflow.process.config import (
     refuse_overwriting,
 )
 from rackflow.process.hosts import checked_host
+from rackflow.process.paths import FilePath, OwnFile, PlainText
 
 # The same characters as in topics (rackflow.topics.NAME): a site is a topic level.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
@@ -40,9 +40,9 @@ class Store(StrictModel):
     """Folder to write to, with `kind: file`."""
     url: Url | None = None
     """Address of the engine, with `kind: influxdb`."""
-    org: str = ""
+    org: PlainText = ""
     """Organisation, for InfluxDB 2."""
-    bucket: str | None = None
+    bucket: Annotated[PlainText, StringConstraints(min_length=1)] | None = None
     """Bucket or database to write to."""
     token: Secret | None = None
     """API token. `env:NAME`, `file:PATH` and `credential:NAME` say where it is."""
@@ -75,7 +75,7 @@ class Store(StrictModel):
 class Outbox(StrictModel):
     """Where messages wait on disk while the store is unavailable."""
 
-    path: FilePath
+    path: OwnFile
     """File to keep messages in."""
     # As much as the broker of deploy/mosquitto keeps: about 300,000 batches.
     limit_bytes: Annotated[int, Field(ge=65536)] = 1024 * 1024 * 1024
@@ -145,7 +145,7 @@ class HttpConfig(StrictModel):
 class LiveAccount(StrictModel):
     """An account of the broker for the second connection."""
 
-    username: str
+    username: PlainText
     """Its name."""
     password: Secret
     """Its password. `env:NAME`, `file:PATH` and `credential:NAME` say where it is."""
@@ -173,9 +173,9 @@ class CollectorConfig(StrictModel):
     """Where points are stored."""
     outbox: Outbox | None = None
     """Where messages wait on disk while the store is unavailable. Without it they wait at the broker."""
-    dead_letter: FilePath
+    dead_letter: OwnFile
     """File for messages and points that cannot be used, each with the reason."""
-    ledger: FilePath | None = None
+    ledger: OwnFile | None = None
     """File of the ledger; beside `dead_letter` when left out."""
     # As long as hourly records are kept (400 days): thirteen months, so that a month can be compared with that of last year.
     ledger_days: Annotated[int, Field(ge=1, le=36500)] = 400
@@ -229,7 +229,7 @@ class CollectorConfig(StrictModel):
             )
         if "://" in value or "/" in value:
             raise ValueError("is an address of a web page; write host:port, for example 127.0.0.1:9420")
-        if not host or not colon or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest port
+        if not host or not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:  # noqa: PLR2004 - the highest port
             raise ValueError("must be host:port, for example 127.0.0.1:9420")
         if ":" in host and not (host.startswith("[") and host.endswith("]")):
             raise ValueError(f"needs brackets around an IPv6 address; write '[{host}]:{port}'")
@@ -337,6 +337,10 @@ def load_collector_config(path: Path) -> CollectorConfig:
         config = config.model_copy(update={"site_file": named_file(path, "site_file", config.site_file)})
     read = {
         "site_file": config.site_file,
+        "carbon.path": config.carbon.path if config.carbon else None,
+        "broker.ca_file": config.broker.ca_file,
+        "broker.cert_file": config.broker.cert_file,
+        "broker.key_file": config.broker.key_file,
         "http.web_config": config.http.web_config,
         "problems.limits": config.problems.limits,
         "problems.maintenance": config.problems.maintenance,

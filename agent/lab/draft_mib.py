@@ -72,9 +72,12 @@ _FRACTIONS = {
     "thousandths": "0.001",
 }
 _UNIT_WORDS = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
-# "0.1 Amps", "tenths of a degree Celsius", "1/10 V", "Watts"; in descriptions only what says its scale or stands behind "in".
+# "0.1 Amps", "tenths of a degree Celsius", "1/10 V", "Watts"; in descriptions only what says its scale or stands behind "in". A number
+# there may as well be a value, such as the 10 in "nominal 110 VAC" or a rating of 100 A: 10 and more count behind such a word only.
+_TENS = r"(?:^|(?<=\bin )|(?<=units of )|(?<=steps of )|(?<=multiples of ))10+"
 _SCALED = re.compile(
-    rf"(?:\b(?P<word>{'|'.join(_FRACTIONS)})\s+(?:of\s+)?(?:an?\s+)?|(?P<number>0?\.\d+|1/10+|10+)\s*)(?P<unit>{_UNIT_WORDS})(?![a-z])",
+    rf"(?:\b(?P<word>{'|'.join(_FRACTIONS)})\s+(?:of\s+)?(?:an?\s+)?|(?<![\d.,/])(?P<number>0?\.0*1|1/10+|{_TENS})\s*)"
+    rf"(?P<unit>{_UNIT_WORDS})(?![a-z])",
     re.IGNORECASE,
 )
 _PLAIN = re.compile(rf"\b(?:in|unit|units:?)\s+(?P<unit>{_UNIT_WORDS})(?![a-z])", re.IGNORECASE)
@@ -196,7 +199,8 @@ def drafted(
 def _point(
     each: MibObject, found: Sequence[tuple[float, Metric]], head: str, value: str, taken: set[str]
 ) -> DraftedPoint | None:
-    if (
+    # Codes of BITS are places in a text of octets, which may be set together.
+    if each.syntax == "BITS" or (
         not re.match(r"INTEGER|Integer32|Gauge|Counter|Unsigned|TimeTicks|TruthValue", each.syntax)
         and not each.enumeration
     ):

@@ -156,6 +156,10 @@ def _oid(
             f"--mib: {name!r} is defined in none of the files{module}; give that MIB, too, with another --mib"
         )
     parts = nodes[name][2].split()
+    if not parts:
+        raise ConfigError(
+            f"--mib: {nodes[name][3]}: {name!r} has no place (`::= {{ }}`); write its parent and number there"
+        )
     first = parts[0].partition("(")[0]
     numbers = [match[1] for part in parts[1:] if (match := re.search(r"(\d+)\)?$", part))]
     root = first if first.isdigit() else _oid(first, nodes, known, imported, below | {name})

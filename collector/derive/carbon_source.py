@@ -51,19 +51,24 @@ class CarbonSource:
 
     async def watch(self, take: Callable[[Mapping[int, Factor]], None], failures: Failures) -> None:
         """Hand factors over as they come, until cancelled."""
-        config = self._config
+        self._begin_round(failures)
         while True:
-            failures.progress(PART, config.interval_s + 2 * config.timeout_s + 60)
             take(await self.latest(failures))
-            await asyncio.sleep(config.interval_s)
+            await asyncio.sleep(self._config.interval_s)
 
     async def latest(self, failures: Failures | None = None) -> dict[int, Factor]:
         """New factors by hour since 1970; empty if there are none or the source fails, which is counted in `failures`."""
         config = self._config
+        found: dict[int, Factor] = {}
+        error: Exception | None = None
         try:
             async with asyncio.timeout(config.timeout_s):
                 found = await self._read(config.path) if config.path is not None else await self._fetch(str(config.url))
-        except _FAULTS as error:
+        except _FAULTS as raised:
+            error = raised
+        # A round begins with its outcome: while a source that does not answer is asked again, it goes on counting as failing.
+        self._begin_round(failures)
+        if error is not None:
             why = str(error) or f"no answer within {config.timeout_s:g} s"  # asyncio's TimeoutError has no words
             # The library's errors name the URL, which may carry a key.
             fault = redact_urls(f"{type(error).__name__}: {why}")
@@ -79,6 +84,10 @@ class CarbonSource:
             log.warning("carbon factors are read again")
         self.fault = None
         return found
+
+    def _begin_round(self, failures: Failures | None) -> None:
+        if failures is not None:
+            failures.progress(PART, self._config.interval_s + 2 * self._config.timeout_s + 60)
 
     async def _read(self, path: Path) -> dict[int, Factor]:
         # One thread at a time: on a file system that hangs, each further one would hang as well.

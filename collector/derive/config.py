@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from collector.derive.liquid import Thermal
 from collector.derive.site_figures import Settings
-from rackflow.process.config import FilePath, Name, Secret, StrictModel, Url
+from rackflow.process.config import Name, Secret, StrictModel, Url
+from rackflow.process.paths import FilePath, OwnFile
 from rackflow.site import Battery
 from rackflow.site.quantity import Celsius
 
@@ -41,7 +42,7 @@ class DeriveConfig(StrictModel):
     """Seconds between two calculations."""
     store: bool = True
     """Also write figures to the store."""
-    state: FilePath | None = None
+    state: OwnFile | None = None
     """File of hourly records of energy and polls, kept 400 days; beside `dead_letter` when left out."""
     batteries: dict[Name, Battery] = {}
     """Battery data by UPS; takes precedence over the site file."""

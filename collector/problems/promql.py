@@ -99,7 +99,7 @@ def _records(table: Table, names: Collection[str]) -> Iterator[str]:
 
 
 def _histories(table: Table) -> Iterator[str]:
-    """Records whether a value was at least `after.at_least`, for conditions that look back for days."""
+    """Records whether a value was at least `after.at_least`, for conditions that look back for days, and `remembered` values."""
     found: dict[str, str] = {}
     for problem in table.problems.values():
         for each in problem.conditions():
@@ -108,6 +108,7 @@ def _histories(table: Table) -> Iterator[str]:
                 text = f"max without (instance, job) ({selector}) >= {each.after.at_least:.12g}"
                 if found.setdefault(_history_name(each, each.after), text) != text:
                     raise ValueError(f"{problem.name}: two conditions on {each.metric} look back in different ways")
+    found |= {f"history:{metric}:last": f"max without (instance, job) ({metric})" for metric in table.remembered}
     for name, text in found.items():
         yield f"      - record: {name}\n"
         yield _block("expr", text)

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from rackflow.process.config import FilePath, StrictModel, Url
+from rackflow.process.config import StrictModel, Url
+from rackflow.process.paths import FilePath, OwnFile
 
 
 def _base(url: str) -> str:
@@ -39,5 +40,5 @@ class ProblemsConfig(StrictModel):
     """File of maintenance windows, read anew whenever it changes; how-to/maintenance.md has its form."""
     runbook_base: str = ""
     """What is put before the path of a runbook section: the address where you publish the pages, with its slash at the end."""
-    state: FilePath | None = None
+    state: OwnFile | None = None
     """File of the present problems, which survives a restart; beside `dead_letter` when left out."""

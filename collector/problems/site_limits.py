@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from pydantic import Field
 
-from collector.problems.table import LIMITS_FILE, Condition, Limit, Problem, Severity, Table
+from collector.problems.table import LIMITS_FILE, Condition, Limit, Problem, Severity, Table, lingering
 from rackflow import ConfigError
 from rackflow.process.config import StrictModel, check_config
 from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
@@ -78,7 +78,8 @@ def parse_limits(text: str, where: str, table: Table) -> Table:
     if lines:
         raise ConfigError("\n".join(lines))
     kept = {name: _without_causes(each, problems) for name, each in problems.items()}
-    return msgspec.structs.replace(table, problems=kept)
+    # A cause outlasts its consequences also where a site lets these end later.
+    return msgspec.structs.replace(table, problems=lingering(kept))
 
 
 def _wrong(name: str, own: ProblemLimits, table: Table) -> Iterator[tuple[tuple[str, ...], str]]:

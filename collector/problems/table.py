@@ -5,7 +5,7 @@ Two readers depend on it and must agree: the collector's own evaluation (`condit
 collectors that disagree) is written as `promql` beside it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -179,6 +179,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     records: dict[str, Record]
     normal_states: dict[str, list[str]]
     problems: dict[str, _Row]
+    remembered: list[str] = []
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -228,11 +229,15 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """All rows by name, and the named values they use. `normal_states` are those of no row."""
+    """All rows by name, and the named values they use. `normal_states` are those of no row.
+
+    Of `remembered` metrics Prometheus keeps what they were before a gap.
+    """
 
     records: Mapping[str, Record]
     problems: Mapping[str, Problem]
     normal_states: Mapping[str, frozenset[str]]
+    remembered: Sequence[str] = ()
 
     @property
     def longest_memory_s(self) -> float:
@@ -294,12 +299,12 @@ def parse_table(text: str, where: str = "problems.yaml") -> Table:
         problems = {name: _problem(name, row) for name, row in data.problems.items()}
         for problem in problems.values():
             _check_problem(problem, problems, data.records)
-        problems = _lingering(problems)
-        for name in normal:
+        problems = lingering(problems)
+        for name in (*normal, *data.remembered):
             _metric(name)
     except ValueError as error:
         raise ContractError("problems", f"{where}: {error}") from error
-    return Table(data.records, problems, normal)
+    return Table(data.records, problems, normal, data.remembered)
 
 
 @cache
@@ -344,7 +349,7 @@ def _silent_s(row: _Row) -> float:
     return SILENT_S if (row.when or row.share) and row.subsystem != "telemetry" and row.severity != "info" else 0.0
 
 
-def _lingering(problems: Mapping[str, Problem]) -> dict[str, Problem]:
+def lingering(problems: Mapping[str, Problem]) -> dict[str, Problem]:
     """The problems with their `linger_s`: a cause outlasts each of its consequences. Raises ValueError if causes form a circle."""
     explained: dict[str, list[Problem]] = {}
     for problem in problems.values():

@@ -3,13 +3,13 @@
 import sqlite3
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 from collector.derive import Hour
-from collector.ledger import EpochAccount
+from collector.ledger import EpochAccount, born_ms
 from collector.receive import HOUR_S
 from collector.records import SCHEMA, Rows, unpack, unpack_polls
 from collector.report.period import Period
@@ -156,14 +156,22 @@ def _count(db: sqlite3.Connection, table: Literal["hour", "polls"], within: tupl
 
 
 def within_month(found: Iterable[EpochAccount], site_month: SiteMonth) -> list[EpochAccount]:
-    """The accounts of a site's agents: epochs with messages since the month began, and their missing messages of that month.
+    """The accounts of a site's agents: epochs that lived in the month, and their missing messages of that month.
 
-    Missing messages with unknown times (0) are included: leaving them out would hide a loss.
+    Missing messages with unknown times (0) are included: leaving them out would hide a loss. The other counts are those of the whole
+    epoch, because the ledger keeps no time of each message.
     """
-    first_ms, until_ms = site_month.period.first * HOUR_S * 1000, site_month.period.until * HOUR_S * 1000
-    chosen = [sums for sums in found if sums.key.site == site_month.site and sums.seen_ms >= first_ms]
-    for sums in chosen:
-        sums.missing[:] = [
-            run for run in sums.missing if (not run.to_ms or run.to_ms >= first_ms) and run.from_ms < until_ms
-        ]
-    return chosen
+    period = site_month.period
+    first_ms, until_ms, end_ms = (hour * HOUR_S * 1000 for hour in (period.first, period.until, period.end))
+    chosen = [
+        sums
+        for sums in found
+        # An epoch without a time in its name (0) may have begun at any time.
+        if sums.key.site == site_month.site and sums.seen_ms >= first_ms and born_ms(sums.key.epoch) < end_ms
+    ]
+    return [_missing_within(sums, first_ms, until_ms) for sums in chosen]
+
+
+def _missing_within(sums: EpochAccount, first_ms: int, until_ms: int) -> EpochAccount:
+    runs = [run for run in sums.missing if (not run.to_ms or run.to_ms >= first_ms) and run.from_ms < until_ms]
+    return replace(sums, missing=runs, missing_messages=sum(run.last - run.first + 1 for run in runs))

@@ -145,8 +145,9 @@ def _account(rows: Rows) -> str:
     )
     more = len(latest) - EPOCHS_SHOWN
     return (
-        '<section class="long"><h2>Account of messages</h2><p class="note">One line per run (epoch) of an agent that sent anything '
-        "since the month began. Counts cover the whole run; times are in UTC. Missing: neither stored nor dropped with a reason.</p>"
+        '<section class="long"><h2>Account of messages</h2><p class="note">One line per run (epoch) of an agent that lived in the '
+        "month. Counts cover the whole run, missing messages the month alone; times are in UTC. Missing: neither stored nor dropped with "
+        "a reason.</p>"
         f"<table><thead><tr><th>agent/epoch</th>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"
         + (f'<p class="note">and {count_of(more, "older run")}, in the CSV file</p>' if more > 0 else "")
         + (f"<ul>{gaps}</ul>" if gaps else "")

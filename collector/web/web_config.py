@@ -17,7 +17,8 @@ from pydantic import SecretStr, field_validator, model_validator
 
 from rackflow import ConfigError
 from rackflow.process.broker import explain_certificate_files
-from rackflow.process.config import FilePath, StrictModel, check_config
+from rackflow.process.config import StrictModel, check_config
+from rackflow.process.paths import FilePath
 from rackflow.process.secret import CREDENTIALS_DIRECTORY, names_source, read_secret
 from rackflow.process.yaml import load_yaml_text, read_text_file
 

@@ -1,6 +1,5 @@
 """The section `outbox` of a configuration, and the outbox that it describes."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
@@ -9,6 +8,7 @@ from rackflow.outbox.disk import DiskOutbox
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.outbox.state import Limits
 from rackflow.process.config import StrictModel
+from rackflow.process.paths import OwnFile
 
 # Chosen values. At about 1 kB a message (docs/how-to/size.md) 1 GiB is a million of them, 20 hours of an agent that sends 15 a
 # second; 64 MiB is more than an hour, and what a gateway with 512 MB of memory can spare.
@@ -25,7 +25,7 @@ class OutboxSection(StrictModel):
 
     mode: Literal["disk", "memory"]
     """`disk` survives a restart; `memory` loses what it holds with the process (for gateways on flash cards)."""
-    path: Path | None = None
+    path: OwnFile | None = None
     """Where messages are kept, with `mode: disk`: in the folder of this name with `.segments` behind it."""
     limit_bytes: Annotated[int, Field(ge=65536)] | None = None
     """Size at which the oldest messages are dropped and counted; 1 GiB on disk and 64 MiB in memory when left out."""

@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from rackflow.errors import ConfigError
-from rackflow.process.config import FilePath, Host, Secret, StrictModel
+from rackflow.process.config import Host, Secret, StrictModel
+from rackflow.process.paths import FilePath, PlainText
 from rackflow.process.resolve import Resolver
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -82,7 +83,7 @@ class Broker(StrictModel):
     """Address or host name."""
     port: Port = 1883
     """TCP port."""
-    username: str | None = None
+    username: PlainText | None = None
     """Account at the broker."""
     password: Secret | None = None
     """Its password. `env:NAME`, `file:PATH` and `credential:NAME` say where it is."""

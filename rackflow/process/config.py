@@ -174,15 +174,6 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 """A number of seconds, or a text such as `500ms`, `5s`, `2m` or `1h`."""
 
 
-def _checked_path(value: object) -> object:
-    if isinstance(value, str) and not value.strip():
-        raise ValueError("is empty; write the path of a file or folder, or remove the key if it may be left out")
-    if isinstance(value, str) and value.lstrip().startswith("~"):
-        # A shell does that. A folder of the name `~` would be made, and `rm -r ~` is what somebody then types.
-        raise ValueError("begins with ~, which is not replaced here; write the whole path, as in /var/lib/rackflow")
-    return value
-
-
 def named_file(config: Path, key: str, file: Path) -> Path:
     """The path of another file that a configuration names, relative to its folder. Raises ConfigError if it is no file that can be read."""
     path = config.parent / file
@@ -210,8 +201,6 @@ def refuse_overwriting(config: Path, written: Mapping[str, Path | None], read: M
             raise ConfigError(f"{config}:{line}: {key}: is the file {owner}, which would be written over; name another")
 
 
-FilePath = Annotated[Path, BeforeValidator(_checked_path)]
-"""The path of a file or folder."""
 Host = Annotated[str, BeforeValidator(checked_host)]
 """An address or a host name, without a port."""
 Url = Annotated[str, BeforeValidator(_checked_url), _NeverShown()]

@@ -4,6 +4,8 @@ import re
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
+from rackflow.process.paths import reference_fault
+
 TYPOGRAPHIC_QUOTES: Final = frozenset("\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb")
 """As a text processor or a chat puts them in place of plain ones. To YAML they are part of the text."""
 _QUOTES: Final = TYPOGRAPHIC_QUOTES | frozenset("`\"'")
@@ -23,7 +25,7 @@ def checked_host(value: object) -> object:
         raise ValueError("has a blank in it; give one address or host name")
     if host[:1] in _QUOTES or host[-1:] in _QUOTES:
         raise ValueError("has quotation marks in it; write it without them")
-    if fault := _address_fault(host):
+    if fault := _text_fault(host) or _address_fault(host):
         raise ValueError(fault)
     if "@" in host:
         raise ValueError("has a user name in it; write only what stands behind the @")
@@ -36,6 +38,12 @@ def checked_host(value: object) -> object:
     # Brackets belong to the addresses of pages; resolvers do not know such a name.
     inner = host.removeprefix("[").removesuffix("]")
     return inner if _is_address(inner, IPv6Address) else host
+
+
+def _text_fault(host: str) -> str | None:
+    if not host.isprintable():
+        return "has a character that cannot be seen; type it anew"
+    return reference_fault(host)
 
 
 def _address_fault(host: str) -> str | None:

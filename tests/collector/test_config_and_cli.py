@@ -177,6 +177,11 @@ def test_two_keys_never_write_one_file(
             "outbox.path",
             "of `site_file`",
         ),
+        (
+            "dead_letter: {folder}/factors.csv\ncarbon: {{path: {folder}/factors.csv}}",
+            "dead_letter",
+            "of `carbon.path`",
+        ),
     ],
 )
 def test_no_file_that_the_collector_reads_is_written_over(
@@ -191,7 +196,8 @@ def test_no_file_that_the_collector_reads_is_written_over(
     assert main(["check", str(path)]) == 78
     said = capsys.readouterr().err
     assert f"{key}: is the file {owner}, which would be written over; name another" in said
-    assert f"{path}:{len(text.splitlines()) + 1}: " in said
+    line = next(at for at, each in enumerate(text.splitlines(), 2) if each.startswith(key.partition(".")[0]))
+    assert f"{path}:{line}: " in said
 
 
 def test_check_refuses_a_folder_in_place_of_a_file_and_a_file_in_place_of_a_folder(

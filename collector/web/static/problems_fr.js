@@ -91,7 +91,7 @@ export const descriptions = {
   DcimLoopRideThroughShort: "La boucle {loop} a une marge d'autonomie thermique de {value:.0} s (négatif : trop peu) en cas de panne : {failure}. Délestez ses baies, ou abaissez la température de départ.",
   DcimRackInletHot: "L'entrée de la baie {rack} est à {value:.1} °C (capteur {sensor} de {device}). Vérifiez la climatisation et les obturateurs ; arrêtez ce qui peut l'être.",
   DcimRackInletWarm: "L'entrée de la baie {rack} est à {value:.1} °C (capteur {sensor} de {device}). Vérifiez la climatisation voisine, et si de l'air chaud contourne la baie.",
-  DcimAgentDropsMessages: "L'agent {agent} a perdu {value:.0} messages en cinq minutes ({reason}). Libérez sa file : vérifiez le collecteur et le broker.",
+  DcimAgentDropsMessages: "L'agent {agent} a perdu {value:.0} messages ({reason}), en cinq minutes ou pendant qu'il était muet. Libérez sa file : vérifiez le collecteur et le broker.",
   DcimAgentPollsLate: "L'agent {agent} saute {value:.2} interrogations par seconde. Allongez les intervalles des équipements lents, répartissez les unités sur plus de passerelles, ou voyez la charge de la machine.",
   DcimGridFactorStale: "Le facteur carbone de la zone {zone}, de {source}, date de {value:.0} s. Vérifiez la source ; les émissions sont estimées entre-temps.",
   DcimAgentInternalErrors: "Agent {agent} : des interrogations en {protocol} échouent à cause d'un défaut de l'agent lui-même ({exception}), {value:.0} en dix minutes. Ces équipements sont considérés comme ne répondant pas. La trace est dans son journal ; signalez-la.",

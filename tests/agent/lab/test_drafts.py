@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
+from agent.lab.draft_mib import unit_and_scale
 from agent.lab.draft_modbus import likely_order
 from agent.lab.mib import read_mibs
 from agent.profile import parse_profile
@@ -139,3 +140,50 @@ def test_what_is_no_mib_is_refused(text: str, tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match="--mib: no objects are defined there"):
         read_mibs([path])
+
+
+MODULE = """A-MIB DEFINITIONS ::= BEGIN
+acme OBJECT IDENTIFIER ::= {{ enterprises 99999 }}
+{name} OBJECT-TYPE SYNTAX {syntax} {units} ACCESS read-only STATUS mandatory DESCRIPTION "{said}" ::= {{ {place} }}
+END
+"""
+
+
+def module(folder: Path, said: str, *, units: str = "", syntax: str = "INTEGER", place: str = "acme 1") -> Path:
+    """A MIB of one object."""
+    name = "batteryState" if syntax.startswith("BITS") else "inputVoltage"
+    path = folder / "a.mib"
+    path.write_text(MODULE.format(name=name, syntax=syntax, units=units, said=said, place=place))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("said", "units", "expected"),
+    [
+        ("Input voltage of phase, nominal 110 VAC", "", ("", "1")),
+        ("Input voltage in V, 100 V to 240 V", "", ("volt", "1")),
+        ("Output current of phase in A. The breaker trips at 100 A", "", ("ampere", "1")),
+        ("Input voltage of 230.1 V", "", ("", "1")),
+        ("Input voltage in 10 mV", "", ("millivolt", "10")),
+        ("Input voltage in units of 10 mV", "", ("millivolt", "10")),
+        ("Input voltage", 'UNITS "100 mV"', ("millivolt", "100")),
+        ("Input voltage, 1/10 V", "", ("volt", "1/10")),
+        ("Input voltage, 0.01 V", "", ("volt", "0.01")),
+        ("Input voltage, .1 V", "", ("volt", "0.1")),
+    ],
+)
+def test_a_rating_in_a_description_is_no_scale(
+    said: str, units: str, expected: tuple[str, str], tmp_path: Path
+) -> None:
+    [found] = read_mibs([module(tmp_path, said, units=units)])
+    assert unit_and_scale(found) == expected
+
+
+def test_bits_are_no_codes_of_a_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = module(tmp_path, "State", syntax="BITS { normal(0), low(1) }")
+    assert "batteryState" not in run(capsys, "profiles", "draft", "--mib", path, "--class", "ups")
+
+
+def test_an_object_without_a_place_is_named_with_its_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"a\.mib: 'inputVoltage' has no place"):
+        read_mibs([module(tmp_path, "", place="")])

@@ -1,10 +1,12 @@
 """Carbon factors from a real HTTP server and from a file that changes."""
 
+import asyncio
 import json
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,13 @@ async def serving(answers: list[web.Response], seen: list[str]) -> AsyncIterator
         seen.append(request.headers.get("auth-token", ""))
         return answers.pop(0)
 
+    async with serving_by(answer) as url:
+        yield url
+
+
+@asynccontextmanager
+async def serving_by(answer: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[str]:
+    """A server that answers so."""
     app = web.Application()
     app.router.add_get("/v3/carbon", answer)
     runner = web.AppRunner(app)
@@ -82,6 +91,36 @@ async def test_a_file_that_hangs_ends_at_its_time_limit_and_costs_one_thread(tmp
     assert failures.failing() == {"carbon": True}
     pipe.write_text("time,grams_per_kwh\n2026-11-23T10:00:00Z,500\n", encoding="utf-8")  # the server is back
     await until(lambda: not readers[0].is_alive(), "the thread has ended")
+
+
+async def test_a_source_fails_until_it_answers_also_while_it_is_asked_again() -> None:
+    """Otherwise it would seem to work every quarter of an hour, and no alert would find an hour in which it failed."""
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+    answers = iter([web.Response(status=503)])
+
+    async def answer(_: web.Request) -> web.Response:
+        if (first := next(answers, None)) is not None:
+            return first
+        asked.set()
+        await may_answer.wait()
+        return web.json_response(ANSWER)
+
+    found: list[Mapping[int, object]] = []
+    # Longer than a part counts as failing passes between any two looks at the clock.
+    failures = Failures("carbon", clock=count(0, 400).__next__)
+    async with serving_by(answer) as url:
+        config = CarbonConfig(url=url).model_copy(update={"interval_s": 0.01, "timeout_s": 1e6})
+        watching = asyncio.create_task(CarbonSource(config).watch(found.append, failures))
+        try:
+            await asked.wait()
+            assert failures.counts.total() == 1
+            assert failures.failing() == {"carbon": True}
+            may_answer.set()
+            await until(lambda: len(found) > 1, "it has answered")
+            assert failures.failing() == {"carbon": False}
+        finally:
+            may_answer.set()
+            watching.cancel()
 
 
 @pytest.mark.parametrize("grams", ["nan", "inf", "-1", "1e300", "x"])

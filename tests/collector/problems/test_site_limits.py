@@ -140,3 +140,12 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "limits.yaml").write_text("", encoding="utf-8")
     with pytest.raises(ConfigError, match="empty"):
         load_limits(tmp_path / "limits.yaml", load_table())
+
+
+def test_a_cause_outlasts_its_consequence_that_a_site_lets_end_later() -> None:
+    """Otherwise the consequence would be notified as a problem of its own, once the cause is over."""
+    own = limited("  DcimPduPhaseLoadHigh: {keep_s: 3600}\n")
+    cause = own.problems["DcimPduPhaseOverload"]
+    assert cause.keep_s + cause.linger_s > 3600
+    shipped = limited("  DcimPduPhaseLoadHigh: {hold_s: 60}\n").problems["DcimPduPhaseOverload"]
+    assert shipped.linger_s == load_table().problems["DcimPduPhaseOverload"].linger_s

@@ -2,11 +2,13 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from agent.run import new_epoch
 from collector.derive import Hour
 from collector.ledger import EpochAccount, EpochKey
 from collector.ledger.account import Missing
@@ -105,8 +107,16 @@ def test_a_report_has_the_gaps_of_its_month_and_those_of_which_nobody_knows_when
     )
     [chosen] = within_month([found], SiteMonth("edge", OCTOBER, {}, {}, {}, END_S))
     assert [run.first for run in chosen.missing] == [2, 3, 5, 6, 7]
+    # Their number is that of the month as well: those of September and November are no loss of October.
+    assert (found.missing_messages, chosen.missing_messages) == (7, 5)
 
 
-def test_a_report_has_the_runs_of_its_own_agents_that_sent_something_since_the_month_began() -> None:
+def test_a_report_has_the_runs_of_its_own_agents_that_lived_in_the_month() -> None:
     found = [account("core", END_S), account("edge", FIRST_S - 1), account("edge", FIRST_S)]
     assert within_month(found, SiteMonth("edge", OCTOBER, {}, {}, {}, END_S)) == [found[2]]
+    # A run that an agent began after the month is none of it, however late the report is made.
+    last, first_after = (
+        replace(account("edge", END_S + 86_400), key=EpochKey("edge", "north", new_epoch(int(born_s * 1000), 1)))
+        for born_s in (END_S - 1, END_S)
+    )
+    assert within_month([last, first_after], SiteMonth("edge", OCTOBER, {}, {}, {}, END_S)) == [last]
