@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from rackflow.errors import ConfigError
+from rackflow.process.certificates import Certificate, read_certificates
 from rackflow.process.config import FilePath, Host, Secret, StrictModel
 from rackflow.process.resolve import Resolver
 
@@ -132,6 +133,10 @@ class Broker(StrictModel):
                 f"broker: a certificate file cannot be used: {explain_certificate_files(error)}"
             ) from error
         return context
+
+    def certificates(self) -> tuple[Certificate, ...]:
+        """Those with which this side logs in, as the file has them now: the next connection is made with them. Blocks."""
+        return read_certificates(self.cert_file) if self.tls and self.cert_file else ()
 
 
 class BrokerAddresses:
