@@ -138,6 +138,11 @@ class Broker(StrictModel):
         """Those with which this side logs in, as the file has them now: the next connection is made with them. Blocks."""
         return read_certificates(self.cert_file) if self.tls and self.cert_file else ()
 
+    def account(self) -> str:
+        """The account, for people. One that logs in with a certificate has the name in it. Blocks."""
+        own = next(iter(self.certificates()), None)
+        return f"{own.subject} (by its certificate)" if own and not self.username else self.username or "without a name"
+
 
 class BrokerAddresses:
     """Looks up the broker's address before each attempt to connect; takes turns if there are several.
