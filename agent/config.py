@@ -4,7 +4,7 @@ The models are the reference: docs/reference/configuration-agent.md is generated
 made when the file is loaded. An error names file, key and remedy, and a reload of a faulty file changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,6 +16,7 @@ from rackflow.coolant import Coolant
 from rackflow.errors import ConfigError
 from rackflow.outbox import OutboxSection
 from rackflow.process.broker import Broker, Port
+from rackflow.process.certificates import Certificate
 from rackflow.process.config import (
     FaultAt,
     Host,
@@ -319,6 +320,11 @@ class AgentConfig(StrictModel):
         """The broker with the account of the connection that keeps the lease. Raises ConfigError if that is incomplete."""
         given = self.pair.model_dump(exclude={"expires_s"}, exclude_none=True) if self.pair else {}
         return check_config(self.broker.model_dump() | given, Broker, "pair") if given else self.broker
+
+    def certificates(self) -> Mapping[str, Sequence[Certificate]]:
+        """The certificates with which this agent logs in at the broker, as their files have them now. Blocks."""
+        brokers = [self.broker, self.lease_broker()] if self.pair else [self.broker]
+        return {"agent": [found for each in brokers for found in each.certificates()]}
 
     def labels_of(self, device: Device) -> dict[str, str]:
         """Location labels of a device: the site's, overridden by the device's own."""

@@ -24,6 +24,7 @@ from rackflow.process.commands import print_lines, show_examples
 from rackflow.process.doctor import (
     Finding,
     check_broker,
+    check_certificates,
     check_clock,
     check_descriptors,
     check_echo,
@@ -97,18 +98,19 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
         findings.append(Finding("site file", "warning", *missing.split("; ", 1)))
     findings += _same_addresses(path, config, profiles)
     findings += [Finding("libraries", "failed", *fault.split("; ", 1)) for fault in missing_libraries(config)]
-    findings += present(check_secrets(path), check_clock())
+    own = [each for found in config.certificates().values() for each in found]
+    findings += present(check_secrets(path), check_certificates(own), check_clock())
     findings.append(check_descriptors(DESCRIPTORS + DESCRIPTORS_PER_DEVICE * len(enabled)))
     findings.append(_outbox(config))
     resolver = Resolver()
-    own = [build_topic(Topic(config.labels.site or "", config.agent, kind, DOCTOR_DEVICE)) for kind in KINDS]
+    topics = [build_topic(Topic(config.labels.site or "", config.agent, kind, DOCTOR_DEVICE)) for kind in KINDS]
     usage = NameInUse(config.labels.site or "", config.agent, is_pair=config.pair is not None)
     stored = stored_subscription(config.labels.site or "", config.agent)
     hosts = [config.broker.host, *(each.host for each in enabled if each.host)]
     with progress("names and broker", 2) as done:
         findings += await check_names(hosts, resolver)
         done()
-        reached = await check_broker(config.broker, writes=own, listener=usage.listener(), stored=stored)
+        reached = await check_broker(config.broker, writes=topics, listener=usage.listener(), stored=stored)
         done()
     findings += reached
     if all(each.status != "failed" for each in reached):

@@ -26,7 +26,7 @@ from agent.profile import Families
 from agent.publish import Publisher
 from agent.readings import Readings
 from agent.schedule import grid, phase
-from agent.self_metrics import Counters, loop_values, own_values
+from agent.self_metrics import Counters, certificate_values, loop_values, own_values
 from agent.settings import DeviceSettings, check_reloadable, enabled_devices, most_polls_per_s
 from agent.snmp import RefusedDatagrams
 from rackflow.catalogue import POLL_SECONDS
@@ -341,10 +341,10 @@ class Agent:
             stats = self.outbox.stats()
             self.publisher.set_account(stats.account)
             values = own_values(self.counters, stats, self._device_states(), self._refused.counts)
+            values |= await certificate_values(self._config, self.publisher.certificates)
             values |= loop_values(self.meter.recent(), self._pace.waiting, self._plans.made)
             values |= self._lease.values() if self._lease else {}
-            readings = Readings(values=values)
-            reporter.batch(Attempt("normal", interval_s, time.perf_counter() - started), readings)
+            reporter.batch(Attempt("normal", interval_s, time.perf_counter() - started), Readings(values=values))
 
     def _device_states(self) -> dict[str, int]:
         ups = Counter(each.loop.up for each in self.running.values())

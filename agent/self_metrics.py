@@ -4,15 +4,20 @@ They are published as the batch of a device of class `agent`. They take the same
 outages, and the agent needs no port of its own.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from rackflow.documents import DeviceFault
 from rackflow.outbox import OutboxStats
+from rackflow.process.certificates import Certificate, expiries
 from rackflow.process.loop_lag import LoopLag
 from rackflow.series import clean_label, series_key
+
+if TYPE_CHECKING:
+    from agent.config import AgentConfig
 
 # Every reason is published from the start, at 0: Prometheus' increase() does not see the first failure of a counter that appears
 # with the value 1. They are label values, so part of the contract.
@@ -108,6 +113,11 @@ def own_values(
     found |= {f"dcim_agent_topics_refused{{reason={why}}}": count for why, count in counters.topics_refused.items()}
     found |= {f"dcim_agent_spool_dropped_messages_total{{reason={why}}}": count for why, count in dropped.items()}
     return found
+
+
+async def certificate_values(config: "AgentConfig", of_broker: Iterable[Certificate]) -> dict[str, float]:
+    """Ends of the agent's own certificates, and of the broker's."""
+    return expiries({**await asyncio.to_thread(config.certificates), "broker": of_broker})
 
 
 def loop_values(recent: LoopLag, waiting: int, plans: int) -> dict[str, float]:

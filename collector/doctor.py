@@ -18,6 +18,7 @@ from rackflow.plural import count_of
 from rackflow.process.doctor import (
     Finding,
     check_broker,
+    check_certificates,
     check_clock,
     check_descriptors,
     check_names,
@@ -59,7 +60,8 @@ def examine(path: Path) -> list[Finding]:
         for note in maintenance_notes(config.problems.maintenance, site)
     ]
     findings.append(who_reads(config, access))
-    findings += present(check_secrets(path), check_clock())
+    own = check_certificates([*config.broker.certificates(), *access.certificates])
+    findings += present(check_secrets(path), own, check_clock())
     findings.append(check_descriptors(DESCRIPTORS + config.http.connections_limit))
     for what, file in (("dead letters", config.dead_letter), ("ledger", config.ledger_path)):
         findings.append(check_disk(what, file))

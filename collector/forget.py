@@ -99,7 +99,7 @@ class _Session:
     """One connection to read and clear retained messages with."""
 
     def __init__(self, broker: Broker, target: Target, *, is_collectors: bool) -> None:
-        self.account = broker.username or "without a name"
+        self.account = broker.account()
         self._target = target
         self._retained = Retained()
         self._confirmed: dict[int, asyncio.Future[ReasonCode]] = {}
@@ -251,7 +251,7 @@ def render_forgotten(documents: list[Forgotten], *, dry_run: bool, output: str) 
 
 def nothing_retained(target: Target, broker: Broker) -> str:
     """What to look at if there was nothing to forget."""
-    account = broker.username or "without a name"
+    account = broker.account()
     return f"{target}: nothing is retained, or account {account} may not read it; check the spelling"
 
 

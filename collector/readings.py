@@ -17,6 +17,8 @@ from rackflow import Batch, ContractError, Metric, catalogue, parse_series_key
 from rackflow.catalogue import BASE_LABELS
 from rackflow.escape import escape_label
 
+# Measurements of an agent's own batch, and of no device's.
+OF_AGENTS = frozenset({"dcim_agent", "dcim_certificate"})
 # Metrics that the collector itself exposes. The same series from a batch would be on /metrics twice, and Prometheus refuses
 # a scrape that has one series twice.
 RESERVED = frozenset(
@@ -250,7 +252,7 @@ class SeriesKeys:
             series = self.get(key, batch.agent)
             if isinstance(series, str):
                 skipped[series] += 1
-            elif series.metric.states or (series.metric.measurement == "dcim_agent") != of_agent:
+            elif series.metric.states or (series.metric.measurement in OF_AGENTS) != of_agent:
                 skipped["type"] += 1
             else:
                 number_series.append(series)

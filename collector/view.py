@@ -27,10 +27,14 @@ from collector.web import (
     Shell,
     View,
     faults_of,
+    labels_text,
     page_steps,
     render_steps,
 )
+from rackflow.process.bulkhead import in_own_thread
+from rackflow.process.certificates import EXPIRY, Certificate, expiries
 from rackflow.process.slices import in_turns
+from rackflow.series import parse_series_key
 from rackflow.site import Site
 from rackflow.zones import zone_of
 
@@ -83,7 +87,11 @@ class CollectorView:
 
     async def _metrics(self) -> list[PagePart]:
         parts = self._parts
-        steps = render_steps(parts.latest, time.monotonic(), parts.figures, parts.failures)
+        broker = self._config.broker
+        certificates = await in_own_thread(broker.certificates, "certificates") if broker.cert_file else ()
+        steps = render_steps(
+            parts.latest, time.monotonic(), parts.figures, parts.failures, self._expiry_lines(certificates)
+        )
         page, series = await in_turns(steps)
         own = partial(self._self_metrics.render, series, self._delivery_figures())
         return [*page, ("own", parts.failures.attempt(METRICS_PART, own, otherwise=""))]
@@ -91,6 +99,20 @@ class CollectorView:
     async def _safety_metrics(self) -> list[PagePart]:
         page = await in_turns(self._safety_page.steps(time.monotonic(), self._parts.failures))
         return [*page, ("own", self._self_metrics.render_connection())]
+
+    def _expiry_lines(self, own: Iterable[Certificate]) -> dict[str, list[str]]:
+        """Ends of the certificates by which this collector logs in, serves its pages, and knows its broker."""
+        parts = self._parts
+        found = {
+            "collector": own,
+            "web": parts.web.certificates if parts.web is not None else (),
+            "broker": parts.subscriber.broker_certificates if parts.subscriber is not None else (),
+        }
+        lines = []
+        for key, value in expiries(found).items():
+            name, labels = parse_series_key(key)
+            lines.append(f"{name}{{{labels_text(*labels.items())}}} {value!r}\n")
+        return {EXPIRY: lines} if lines else {}
 
     def _delivery_figures(self) -> DeliveryFigures:
         parts, now = self._parts, time.monotonic()

@@ -233,6 +233,15 @@ async def test_agent_and_collector_work_with_the_shipped_files(broker: DeployedB
             await receiver.ready()
             await receiver.reaches(SERIES, lambda value: value == 1)
             assert sender.publisher.fault is None
+            # Both say until when the certificates count that they log in with, and the one that the broker shows them.
+            for labels in (
+                'component="collector",subject="rackflow-collector"',
+                'component="broker",subject="broker"',
+                'site="cas1",agent="gw-1",component="agent",subject="cas1/gw-1"',
+                'site="cas1",agent="gw-1",component="broker",subject="broker"',
+            ):
+                expiry = f"dcim_certificate_expiry_timestamp_seconds{{{labels}}}"
+                await receiver.reaches(expiry, lambda value: 759 < (value - time.time()) / 86_400 <= 760)
         async with collector_running(collector_config) as receiver:
             await receiver.reaches(SERIES, lambda value: value == 1)
     account = read_snapshot(collector_config.ledger_path)

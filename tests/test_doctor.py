@@ -20,8 +20,10 @@ from collector.config import load_collector_config
 from collector.doctor import who_reads
 from collector.web import load_access
 from rackflow.command import main
+from rackflow.process.certificates import Certificate
 from rackflow.process.doctor import (
     Finding,
+    check_certificates,
     check_clock,
     check_descriptors,
     check_secrets,
@@ -31,7 +33,7 @@ from rackflow.process.doctor_disks import check_disk
 from rackflow.process.unset_clock import warn_of_unset_clock
 from rackflow.recording.snmprec import read_snmprec
 from simulator.snmp.agent import SnmpDevice
-from tests.servers.deployed_broker import DeployedBroker
+from tests.servers.deployed_broker import DeployedBroker, make_certificates
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.mqtt_account import connected, with_password
 from tests.servers.ports import free_port
@@ -369,6 +371,32 @@ def test_a_clock_that_was_never_set_is_told_by_doctor_and_at_the_start(
     assert (told.status, told.found) == ("failed", "says 1970-01-02, so it was never set")
     warn_of_unset_clock()
     assert "the clock says 1970-01-02, so it was never set, and times are wrong until it is: set it" in caplog.text
+
+
+@pytest.mark.parametrize(("days", "status"), [(15, "ok"), (13, "warning")])
+def test_the_end_of_the_agents_certificate_is_told_and_its_account_is_the_name_in_it(
+    days: int, status: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pki = tmp_path / "pki"
+    make_certificates(pki, "ca", "cas1")
+    make_certificates(pki, "agent", "cas1/gw-1", days=days)
+    own = pki / "agents" / "cas1" / "gw-1"
+    path = tmp_path / "agent.yaml"
+    files = f"ca_file: {pki / 'ca.crt'}, cert_file: {own}.crt, key_file: {own}.key"
+    text = f"agent: gw-1\nlabels: {{site: cas1}}\nbroker: {{port: {free_port()}, tls: true, {files}}}\ndevices: []\n"
+    path.write_text(text, encoding="utf-8")
+    main(["doctor", str(path), "--no-devices", "--output", "json"])
+    findings = json.loads(capsys.readouterr().out)
+    told = of(findings, "certificates")
+    assert told["status"] == status
+    assert told["found"].startswith("cas1/gw-1 ends 20")
+    assert "account cas1/gw-1 (by its certificate): " in of(findings, "broker")["found"]
+
+
+def test_a_certificate_that_has_ended_is_a_failure_and_the_first_to_end_is_named() -> None:
+    found = check_certificates([Certificate("later", 4_000_000_000.0), Certificate("web", 1_700_000_000.0)])
+    assert found == Finding("certificates", "failed", "web ended 2023-11-14", "renew it (docs/how-to/broker.md, Renew)")
+    assert check_certificates([]) is None
 
 
 def test_a_file_without_secrets_may_be_read_by_everybody(

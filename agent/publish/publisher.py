@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -33,6 +33,9 @@ from rackflow.process.mqtt5.client import BrokerError
 from rackflow.process.stopping import obey_cancellation, stop_tasks
 from rackflow.process.takeover import WITHIN_S, Takeovers, takeover_advice
 from rackflow.topics import Topic, build_topic
+
+if TYPE_CHECKING:
+    from rackflow.process.certificates import Certificate
 
 log = logging.getLogger(__name__)
 # How often refused topics are looked through, and how many of them are tried at a time: 20 probes a second, so that thousands of
@@ -104,6 +107,8 @@ class Publisher:
         self._accepted, self._accepted_at_s = 0, time.monotonic()
         """Batches that the broker has accepted, and when it accepted one, or none waited, for the last time (monotonic)."""
         self.fault: str | None = "not connected yet"
+        self.certificates: tuple[Certificate, ...] = ()
+        """What the broker showed at the latest connection; nothing without TLS."""
         self.set_status(status)
 
     def set_status(self, status: Status) -> None:
@@ -244,7 +249,7 @@ class Publisher:
             self._counters.connected = False
 
     async def _exchange(self, client: Connection) -> str:
-        self._client = client
+        self._client, self.certificates = client, client.certificates
         # The broker may have published the will or lost its retained documents: all are sent again, the status first.
         self.set_status(self._status)
         self._retained.resend_all()

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from collector.receive.delivery import Delivery
 from collector.receive.filters import Filters
@@ -29,6 +29,9 @@ from rackflow.process.broker import Broker, BrokerAddresses, remedy_for
 from rackflow.process.mqtt5 import BrokerError, Callbacks, Limits, MqttClient, Received, Session, reason_text
 from rackflow.process.stopping import obey_cancellation
 from rackflow.process.takeover import PAUSE_S, Takeovers, takeover_advice
+
+if TYPE_CHECKING:
+    from rackflow.process.certificates import Certificate
 
 log = logging.getLogger(__name__)
 # How long the broker keeps the session of a collector that is away: a day to notice and repair a broken machine. The broker's queue
@@ -125,6 +128,8 @@ class Subscriber:
         self._opened_connections = 0
         """How many were opened, which is the number of the latest."""
         self._client: MqttClient | None = None
+        self.broker_certificates: tuple[Certificate, ...] = ()
+        """What the broker showed at the latest connection; nothing without TLS."""
         self._addresses = BrokerAddresses()
         self._takeovers = Takeovers()
         self._own_log = OwnLog()
@@ -244,6 +249,7 @@ class Subscriber:
         )
         try:
             async with client:
+                self.broker_certificates = client.certificates
                 self._use(client)
                 async with self._live_beside(address):
                     return await self._subscribe_and_receive(client)

@@ -44,6 +44,7 @@ class InfluxStore:
     def __init__(self, url: str, org: str, bucket: str, token: str, timeout_s: float) -> None:
         self._bucket = bucket
         self._org = org
+        self._token = token
         self._timeout_s = timeout_s
         self._client = InfluxDBClientAsync(
             url=url,
@@ -64,7 +65,7 @@ class InfluxStore:
             async with asyncio.timeout(self._timeout_s):
                 status = await self._post("\n".join(lines).encode())
         except ApiException as error:
-            raise _translated(error) from error
+            raise _translated(error, self._token) from error
         except TimeoutError as error:
             raise StoreError(f"no answer within {self._timeout_s} s", retryable=True) from error
         except (aiohttp.ClientError, OSError) as error:
@@ -110,9 +111,9 @@ def _session(connector: aiohttp.TCPConnector, **settings: Any) -> aiohttp.Client
     return aiohttp.ClientSession(connector=our_connector(connector.limit), **settings)
 
 
-def _translated(error: ApiException) -> StoreError:
+def _translated(error: ApiException, token: str) -> StoreError:
     status = int(error.status or 0)
-    text = f"HTTP {status} {error.reason}: {_text(error.body)}"
+    text = f"HTTP {status} {_text(error.reason, token)}: {_text(error.body, token)}"
     if status in REFUSED:
         return StoreError(text, retryable=False)
     if status in MISCONFIGURED:
@@ -120,8 +121,11 @@ def _translated(error: ApiException) -> StoreError:
     return StoreError(text, retryable=True, retry_after_s=_retry_after_s(error))
 
 
-def _text(body: object) -> str:
+def _text(body: object, token: str) -> str:
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
+    # A proxy repeats the token that it refuses (vmauth: `cannot find the provided auth token`), and this text is logged, and shown on
+    # /readyz. Before the cut, which could leave a part of it.
+    text = text.replace(token, "***") if token else text
     return " ".join(text.split())[:300]
 
 

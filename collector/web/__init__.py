@@ -4,7 +4,7 @@
 `api` and `events` the API, `page` the page without script. `shared` makes each page once for all readers.
 """
 
-from collector.web.exposition import METRICS_PART, PagePart, render, render_steps
+from collector.web.exposition import METRICS_PART, PagePart, labels_text, render, render_steps
 from collector.web.kept_page import KeptPage
 from collector.web.page import Findings, Moment, Shell, page_steps, render_page
 from collector.web.readiness import STARTING, faults_of, readiness
@@ -24,6 +24,7 @@ __all__ = [
     "View",
     "WebServer",
     "faults_of",
+    "labels_text",
     "load_access",
     "page_steps",
     "readiness",

@@ -74,8 +74,11 @@ def render_steps(
     now: float,
     figures: LatestFigures | None = None,
     failures: Failures | None = None,
+    own: Mapping[str, Sequence[str]] | None = None,
 ) -> Generator[None, None, tuple[list[PagePart], int]]:
     """Return the parts of the text and its number of series. `now` is monotonic seconds; `figures` are the derived figures, if any.
+
+    `own` has lines of the collector itself, by metric: of those that agents report, too, because all lines of a metric stand together.
 
     A device or agent that cannot be rendered, and the figures, are left out and noted in `failures`: the others stay. It yields
     after a few devices, so that the caller can do other work in between.
@@ -97,6 +100,8 @@ def render_steps(
     if figures is not None:
         yield from failures.attempt_steps(METRICS_PART, figures.expose_steps(families, now), otherwise=None)
     # All lines of a metric must stand together below its HELP and TYPE, so they are collected by name first.
+    for name, lines in (own or {}).items():
+        families[name] += lines
     yield
     parts: list[PagePart] = []
     count = 0

@@ -26,6 +26,7 @@ from collector.web.web_config import Access, load_access
 from rackflow import ConfigError, RackflowError
 from rackflow.escape import escape_unprintable
 from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
+from rackflow.process.certificates import Certificate
 from rackflow.process.commands import explain_listen_error
 
 log = logging.getLogger(__name__)
@@ -198,6 +199,11 @@ class WebServer:
     def assets(self) -> Assets:
         """The files of the page."""
         return self._pages.assets
+
+    @property
+    def certificates(self) -> Sequence[Certificate]:
+        """The certificates that the pages are served with; none without TLS."""
+        return self._access.certificates
 
     @property
     def refused(self) -> Mapping[str, int]:

@@ -17,6 +17,7 @@ from pydantic import SecretStr, field_validator, model_validator
 
 from rackflow import ConfigError
 from rackflow.process.broker import explain_certificate_files
+from rackflow.process.certificates import Certificate, read_certificates
 from rackflow.process.config import StrictModel, check_config
 from rackflow.process.paths import FilePath
 from rackflow.process.secret import CREDENTIALS_DIRECTORY, names_source, read_secret
@@ -170,6 +171,8 @@ class Access:
     """The settings of a web configuration file, ready to use, and the files that they came from."""
 
     context: ssl.SSLContext | None = None
+    certificates: tuple[Certificate, ...] = ()
+    """Those that the pages are served with."""
     users: tuple[tuple[str, str], ...] = ()
     tokens: tuple[tuple[str, str], ...] = ()
     """Names of tokens, and the SHA-256 of each in hexadecimal."""
@@ -202,6 +205,7 @@ def load_access(path: Path | None) -> Access:
     stamps += [(each, _stamp(each)) for each in certificates]
     return Access(
         context=_context(tls, path) if tls is not None else None,
+        certificates=read_certificates(path.parent / tls.cert_file) if tls is not None else (),
         users=tuple((name, each.get_secret_value()) for name, each in found.basic_auth_users.items()),
         tokens=tuple((name, each.get_secret_value()) for name, each in found.bearer_auth_tokens.items()),
         headers=tuple(found.http_server_config.headers.items()),

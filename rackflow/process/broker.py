@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from rackflow.errors import ConfigError
+from rackflow.process.certificates import Certificate, read_certificates
 from rackflow.process.config import Host, Secret, StrictModel
 from rackflow.process.paths import FilePath, PlainText
 from rackflow.process.resolve import Resolver
@@ -133,6 +134,15 @@ class Broker(StrictModel):
                 f"broker: a certificate file cannot be used: {explain_certificate_files(error)}"
             ) from error
         return context
+
+    def certificates(self) -> tuple[Certificate, ...]:
+        """Those with which this side logs in, as the file has them now: the next connection is made with them. Blocks."""
+        return read_certificates(self.cert_file) if self.tls and self.cert_file else ()
+
+    def account(self) -> str:
+        """The account, for people. One that logs in with a certificate has the name in it. Blocks."""
+        own = next(iter(self.certificates()), None)
+        return f"{own.subject} (by its certificate)" if own and not self.username else self.username or "without a name"
 
 
 class BrokerAddresses:

@@ -23,6 +23,7 @@ from typing import Literal
 from rackflow.errors import ConfigError, ResolveError
 from rackflow.plural import count_of, first_of
 from rackflow.process.broker import Broker, what_to_check
+from rackflow.process.certificates import Certificate
 from rackflow.process.machine_output import as_text
 from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Session
 from rackflow.process.resolve import Resolver
@@ -38,6 +39,8 @@ Status = Literal["ok", "warning", "failed"]
 TIME_ERROR = 5
 TIMEX_BYTES = 1024
 NOT_AUTHORIZED = 0x87
+# As long before the end of a certificate as DcimCertificateExpires.
+CERTIFICATE_S = 14 * 86_400.0
 # Checks that the last line names. Chosen value.
 SHOWN_CHECKS = 5
 # How long a retained document may take after the subscription to it. A broker sends them at once. Chosen value.
@@ -98,6 +101,18 @@ def check_secrets(path: Path) -> Finding | None:
         f"{path} has secrets in it and can be read by everybody ({mode:o})",
         f"chmod 640 {path}, and let its group be that of the service; or write secrets as env:NAME",
     )
+
+
+def check_certificates(certificates: Iterable[Certificate]) -> Finding | None:
+    """Whether a certificate with which this side works ends soon, as DcimCertificateExpires has it. None without any."""
+    first = min(certificates, key=lambda each: each.expires_s, default=None)
+    if first is None:
+        return None
+    left_s = first.expires_s - time.time()
+    status: Status = "ok" if left_s > CERTIFICATE_S else "warning" if left_s > 0 else "failed"
+    verb = "ends" if left_s > 0 else "ended"
+    found = f"{first.subject} {verb} {date_of(first.expires_s)}"
+    return Finding("certificates", status, found, "" if status == "ok" else "renew it (docs/how-to/broker.md, Renew)")
 
 
 async def check_names(hosts: Iterable[str], resolver: Resolver) -> list[Finding]:
@@ -180,7 +195,7 @@ async def check_broker(
     `session` must be that of the collector for its account: a broker that gives each account one client id would otherwise end the
     running collector's session, and what waits in it. `stored` is the filter of what collectors say to an agent of this account.
     """
-    where = f"{broker.host}:{broker.port}, account {broker.username or 'without a name'}"
+    where = f"{broker.host}:{broker.port}, account {broker.account()}"
     confirmed: asyncio.Queue[ReasonCode] = asyncio.Queue()
     granted: list[Limits] = []
 
@@ -306,7 +321,7 @@ async def check_echo(broker: Broker, topic: str) -> list[Finding]:
     """
     check, remedy = (
         "lease",
-        f"let the account {broker.username or 'without a name'} read and write {topic} in the broker's access list",
+        f"let the account {broker.account()} read and write {topic} in the broker's access list",
     )
     codes: asyncio.Queue[ReasonCode] = asyncio.Queue()
     heard = asyncio.Event()

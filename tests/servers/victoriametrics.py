@@ -5,6 +5,7 @@ A new series enters the index some 0.1 s after its write: wait for answers with 
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.servers.process import Server
 from tests.servers.promql import Sample, instant_query
@@ -70,3 +71,30 @@ class VictoriaMetrics(Server):
             points = dict(zip(document["timestamps"], document["values"], strict=True))
             series.append(Exported(labels.pop("__name__", ""), labels, points))
         return series
+
+
+class VmAuth(Server):
+    """The proxy that asks for a token in front of VictoriaMetrics. Nothing needs to be behind it to see what it refuses."""
+
+    program = "vmauth"
+    package = "victoria-metrics"
+
+    def __init__(self, folder: Path, token: str) -> None:
+        super().__init__(folder)
+        self._token = token
+
+    @property
+    def url(self) -> str:
+        """Base URL, for writers and readers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self) -> list[str]:
+        """See `Server.command`."""
+        users = self.folder / "auth.yml"
+        behind = {"bearer_token": self._token, "url_prefix": "http://127.0.0.1:9/"}
+        users.write_text(json.dumps({"users": [behind]}), encoding="utf-8")
+        return [f"-auth.config={users}", f"-httpListenAddr=127.0.0.1:{self.port}"]
+
+    def ready(self) -> bool:
+        """See `Server.ready`."""
+        return answers(f"{self.url}/health")

@@ -293,7 +293,12 @@ class Emissions:
 
 
 def intensity(accounts: Accounts, factors: Factors, hour: int) -> Iterator[Figure]:
-    """The grid's factor of the present hour, with its source and whether it is an estimate."""
+    """The grid's factor of the present hour, with its source and whether it is an estimate; and of when the latest one is."""
+    latest = factors.latest_hour(hour)
+    if latest is not None and accounts.zone:
+        whose = (("site", accounts.site), ("zone", accounts.zone), ("source", factors.hourly[latest].source))
+        output = output_of("dcim_grid_data_timestamp_seconds", whose, NO_SLOT)
+        yield plausible_figure(output, float(latest * HOUR_S), 0.0, 1.0)
     factor = factors.at(hour)
     if factor is not None and accounts.zone:
         quality = "estimated" if factor.estimated else "measured"

@@ -92,6 +92,10 @@ class Factors:
         """The factor of an hour, numbered since 1970; None if nothing is known of the zone."""
         return self.hourly.get(hour) or self.yearly()
 
+    def latest_hour(self, hour: int) -> int | None:
+        """The latest hour up to this one with a factor of its own, numbered since 1970. A file may have factors of hours to come."""
+        return hour if hour in self.hourly else max((each for each in self.hourly if each <= hour), default=None)
+
     def yearly(self) -> Factor | None:
         """The factor that stands in for an hourly one."""
         grid = self.grid

@@ -17,6 +17,7 @@ from typing import Final, Self
 
 from rackflow.errors import RackflowError
 from rackflow.process.broker import Broker, explain, explain_alert
+from rackflow.process.certificates import Certificate, shown_by
 from rackflow.process.mqtt5 import packets
 from rackflow.process.mqtt5.packets import MAX_MID, ConnAck, MalformedPacketError, Received, Will
 from rackflow.process.mqtt5.reasons import FAILURE, reason_text
@@ -141,6 +142,8 @@ class MqttClient:
         """Whether the connection ended because nothing was sent for longer than agreed: this process stood still, not the broker."""
         self.is_dropped = False
         """Whether the connection was closed from here, with `drop`."""
+        self.certificates: tuple[Certificate, ...] = ()
+        """What the broker has shown of itself; nothing without TLS."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -243,7 +246,7 @@ class MqttClient:
         within_s = min(self._broker.timeout_s, CONNECT_S)
         try:
             async with asyncio.timeout(within_s):
-                await self._loop.create_connection(
+                transport, _ = await self._loop.create_connection(
                     lambda: self._wire,
                     self._address,
                     self._broker.port,
@@ -261,6 +264,7 @@ class MqttClient:
             raise BrokerError(text or explain(os.strerror(errno.ECONNRESET), tls=True)) from error
         except ValueError as error:  # a name that cannot be in a certificate
             raise BrokerError(str(error)) from error
+        self.certificates = shown_by(transport.get_extra_info("ssl_object"))
 
     async def _handshake(self) -> None:
         self._wire.send(self._connect)

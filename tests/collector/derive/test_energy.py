@@ -144,6 +144,20 @@ def test_the_present_factor_is_that_of_the_hour_that_runs() -> None:
     assert shown == 401.0
 
 
+def test_the_age_of_the_factor_is_that_of_the_latest_one_that_has_come() -> None:
+    """Its source has been silent since, so emissions rest on the yearly factor."""
+    hourly = {FIRST_HOUR + at: Factor(400.0, 0.2, estimated=False, source="http") for at in (0, 1, 30)}
+    readings = Readings(settings=Settings(hourly=hourly))
+    name = "grid_data_timestamp_seconds"
+    for after_h, latest in ((0, 0), (1, 1), (8, 1)):
+        found = readings.values(name, START + after_h * HOUR_S + 60)
+        assert found == {"zone=MA,source=http": (FIRST_HOUR + latest) * HOUR_S}
+
+
+def test_a_yearly_factor_has_no_age() -> None:
+    assert Readings().values("grid_data_timestamp_seconds", START + 60) == {}
+
+
 def test_what_a_tap_cannot_give_is_a_jump_of_the_water_meter_and_no_water() -> None:
     """25 m3 in half an hour: 14 L/s into a site whose heat evaporates less than the 5 L/s of a tap."""
     readings = Readings()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -11,6 +12,7 @@ from collector.store.influx import SLOW_RETRY_S, InfluxStore, is_loopback
 from rackflow import StoreError
 from tests.servers.influxdb import InfluxDB
 from tests.servers.ports import free_port
+from tests.servers.victoriametrics import VmAuth
 
 # Leads to this host, but does not look like it.
 ELSEWHERE = "0.0.0.0"  # noqa: S104 - nothing is bound to it
@@ -143,6 +145,18 @@ async def test_a_proxy_s_page_is_one_line_that_fits_into_a_log() -> None:
         text = str(await fault_of(url))
     assert text.startswith("HTTP 502 Bad Gateway: <html> <p>Bad Gateway</p> xxx")
     assert len(text) < 350
+
+
+async def test_a_token_that_a_proxy_repeats_is_not_in_the_error(tmp_path: Path) -> None:
+    """It is logged, and shown on /readyz. Of a long answer the end is cut off, which could leave half of the token."""
+    with VmAuth(tmp_path, "the-new-token").serving() as proxy:
+        for token in ("the-token-of-before", "t" * 400):
+            store = InfluxStore(proxy.url, "org", "rackflow", token, 5.0)
+            with pytest.raises(StoreError) as refused:
+                await store.write([LINE])
+            await store.close()
+            assert "auth token" in str(refused.value)
+            assert token[:20] not in str(refused.value)
 
 
 async def test_silence_and_nobody() -> None:

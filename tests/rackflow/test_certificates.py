@@ -1,0 +1,94 @@
+"""The end and the name of certificates as openssl makes them; and whatever else may stand in such a file."""
+
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from rackflow.process.certificates import EXPIRY, UNNAMED, Certificate, expiries, read_certificates, read_der
+from tests.servers.deployed_broker import make_certificates
+
+
+def make(folder: Path, subject: str, *more: str) -> Path:
+    file = folder / "made.crt"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(folder / "made.key")]
+    subprocess.run([*command, "-out", str(file), "-subj", subject, *more], check=True, capture_output=True)
+    return file
+
+
+def end_by_openssl(file: Path) -> float:
+    shown = subprocess.run(
+        ["openssl", "x509", "-in", str(file), "-noout", "-enddate"], check=True, capture_output=True, text=True
+    )
+    # In Python's own words for such a text.
+    return float(ssl.cert_time_to_seconds(shown.stdout.strip().removeprefix("notAfter=")))
+
+
+def test_the_name_and_the_end_are_those_that_openssl_shows(tmp_path: Path) -> None:
+    make_certificates(tmp_path / "pki", "ca", "cas1")
+    make_certificates(tmp_path / "pki", "agent", "cas1/gw-1", days=30)
+    file = tmp_path / "pki" / "agents" / "cas1" / "gw-1.crt"
+    assert read_certificates(file) == (Certificate("cas1/gw-1", end_by_openssl(file)),)
+
+
+@pytest.mark.parametrize(
+    ("subject", "days", "name"),
+    [
+        ("/C=MA/O=Centre/CN=broker.example.net", 20, "broker.example.net"),
+        # From 2050 on an end has four digits of its year.
+        ("/CN=authority", 12_000, "authority"),
+        ("/O=without a name", 20, UNNAMED),
+        ("/", 20, UNNAMED),
+    ],
+)
+def test_certificates_of_other_makers_are_read(tmp_path: Path, subject: str, days: int, name: str) -> None:
+    file = make(tmp_path, subject, "-days", str(days), "-utf8")
+    assert read_certificates(file) == (Certificate(name, end_by_openssl(file)),)
+
+
+def test_each_certificate_of_a_chain_counts_and_a_damaged_one_hides_no_other(tmp_path: Path) -> None:
+    make_certificates(tmp_path / "pki", "ca", "cas1")
+    make_certificates(tmp_path / "pki", "broker", "localhost")
+    own, authority = ((tmp_path / "pki" / name).read_text(encoding="ascii") for name in ("broker.crt", "ca.crt"))
+    chain = tmp_path / "chain.crt"
+    chain.write_text(f"Bag Attributes\n{own}{own[:100]}\n-----END CERTIFICATE-----\n{authority}", encoding="ascii")
+    assert [each.subject for each in read_certificates(chain)] == ["broker", "cas1 Rackflow CA"]
+    found = expiries({"broker": read_certificates(chain)})
+    assert list(found) == [
+        f"{EXPIRY}{{component=broker,subject=broker}}",
+        f"{EXPIRY}{{component=broker,subject=cas1_Rackflow_CA}}",
+    ]
+
+
+def test_a_file_that_is_missing_empty_or_something_else_has_no_certificates(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    for path in (tmp_path / "missing", tmp_path / "empty", tmp_path, Path("/dev/null")):
+        assert read_certificates(path) == ()
+
+
+@pytest.fixture(scope="module")
+def der(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    file = make(tmp_path_factory.mktemp("made"), "/CN=x", "-days", "9")
+    return ssl.PEM_cert_to_DER_cert(file.read_text(encoding="ascii"))
+
+
+@given(place=st.integers(0, 400), octet=st.integers(0, 255), size=st.integers(0, 900))
+@example(place=1, octet=0x80, size=900)
+def test_a_damaged_certificate_is_refused_or_read_and_nothing_else(
+    der: bytes, place: int, octet: int, size: int
+) -> None:
+    damaged = (der[:place] + bytes([octet]) + der[place + 1 :])[:size]
+    try:
+        found = read_der(damaged)
+    except ValueError:
+        return
+    assert isinstance(found.expires_s, float)
+
+
+@given(st.binary(max_size=60))
+def test_whatever_is_no_certificate_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"tag|fields|cut short|no length"):
+        read_der(text)
