@@ -10,7 +10,10 @@ from tests.conformance.told import Told, assert_read_as_told
 
 ALARM, CONTACT = "dcim_device_alarm_active", "dcim_env_contact_active"
 DOMINION, XERUS, SENTRY4 = "1.3.6.1.4.1.13742.4", "1.3.6.1.4.1.13742.6", "1.3.6.1.4.1.1718.4.1"
-HPE = "1.3.6.1.4.1.232.165"
+HPE, MPX = "1.3.6.1.4.1.232.165", "1.3.6.1.4.1.476.1.42.3.8"
+# Sensor, measurement and lgpPduAuxMeasType
+MPX_SENSORS = [(1, 1, 1), (1, 3, 1), (11, 1, 2), (2, 1, 3), (2, 2, 3), (3, 1, 4), (3, 2, 4), (3, 3, 4), (4, 1, 5)]
+MPX_SENSORS += [(sensor, 1, 6) for sensor in (5, 6, 7, 8)]
 
 
 def row_of(*cells: SnmpValue) -> tuple[SnmpValue, ...]:
@@ -363,6 +366,53 @@ CASES = {
         {
             "dcim_pdu_load_state{inlet=0,phase=L1,scope=phase}": "near_overload",
             "dcim_pdu_load_state{bank=0.1,scope=bank}": "overload",
+        },
+    ),
+    "a Liebert MPX with one of each sensor; a contact is to be closed, a cable is broken": Told(
+        "liebert-pdu",
+        MPX,
+        {
+            "20.1.25.1": 1,
+            **{f"60.15.1.10.1.{sensor}.{row}": kind for sensor, row, kind in MPX_SENSORS},
+            **{f"60.15.1.70.1.1.{row}": tenths for row, tenths in ((1, 231), (3, 274))},
+            "60.15.1.95.1.11.1": 412,
+            **{f"60.15.1.120.1.2.{row}": state for row, state in ((1, 1), (2, 2))},
+            **{f"60.15.1.130.1.3.{row}": state for row, state in ((1, 1), (2, 1), (3, 2))},
+            **{f"60.15.1.135.1.3.{row}": alarm for row, alarm in ((1, 1), (2, 2), (3, 0))},
+            "60.15.1.140.1.4.1": -123,
+            **{f"60.15.1.165.1.{sensor}.1": state for sensor, state in ((5, 2), (6, 4), (7, 1), (8, 3))},
+            # Firmware that has the new table may fill the old one, too.
+            "60.10.1.75.1.1": 229,
+        },
+        {
+            **{
+                f"{ALARM}{{alarm={alarm},severity={severity}}}": 0.0
+                for alarm, severity in (("warning", "warning"), ("alarm", "critical"), ("abnormal_operation", "critical"))
+            },
+            "dcim_env_temperature_celsius{sensor=1.1}": 23.1,
+            "dcim_env_temperature_celsius{sensor=1.1.3}": 27.4,
+            "dcim_env_relative_humidity_ratio{sensor=1.11}": 0.412,
+            f"{CONTACT}{{kind=door,sensor=1.2.1}}": 1.0,
+            f"{CONTACT}{{kind=door,sensor=1.2.2}}": 0.0,
+            f"{CONTACT}{{kind=dry_contact,sensor=1.3.1}}": 1.0,
+            f"{CONTACT}{{kind=dry_contact,sensor=1.3.2}}": 0.0,
+            f"{CONTACT}{{kind=dry_contact,sensor=1.3.3}}": 1.0,
+            "dcim_env_differential_pressure_pascals{sensor=1.4.1}": -12.3,
+            "dcim_leak_detected{sensor=1.5.1}": 1.0,
+            "dcim_leak_detected{sensor=1.7.1}": 0.0,
+            **{f"dcim_leak_sensor_fault{{sensor=1.{sensor}.1}}": float(sensor == 6) for sensor in (5, 6, 7, 8)},
+        },
+        bad={f"dcim_leak_detected{{sensor=1.{sensor}.1}}": "sentinel" for sensor in (6, 8)},
+    ),
+    "a Liebert MPX with earlier firmware": Told(
+        "liebert-pdu",
+        MPX,
+        {"30.20.1.65.1.1": 2_310, "60.10.1.75.1.1": 229, "60.10.1.75.1.2": 244, "60.10.1.100.1.3": 398},
+        {
+            "dcim_pdu_input_power_watts{inlet=1.1}": 2_310.0,
+            "dcim_env_temperature_celsius{sensor=1.1}": 22.9,
+            "dcim_env_temperature_celsius{sensor=1.2}": 24.4,
+            "dcim_env_relative_humidity_ratio{sensor=1.3}": 0.398,
         },
     ),
     "a Quido with two inputs": Told(
