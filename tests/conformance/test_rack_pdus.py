@@ -387,7 +387,11 @@ CASES = {
         {
             **{
                 f"{ALARM}{{alarm={alarm},severity={severity}}}": 0.0
-                for alarm, severity in (("warning", "warning"), ("alarm", "critical"), ("abnormal_operation", "critical"))
+                for alarm, severity in (
+                    ("warning", "warning"),
+                    ("alarm", "critical"),
+                    ("abnormal_operation", "critical"),
+                )
             },
             "dcim_env_temperature_celsius{sensor=1.1}": 23.1,
             "dcim_env_temperature_celsius{sensor=1.1.3}": 27.4,
