@@ -260,6 +260,32 @@ CASES = {
         states={},
         bad={"dcim_env_contact_active{kind=smoke,sensor=a2d.5}": "decode"},
     ),
+    # Phase C of the bypass and of the output is not wired.
+    "an ITA2 on bypass with a critical alarm": Told(
+        "vertiv-ita2",
+        "1.3.6.1.4.1.13400.2.54.2",
+        {
+            "1.1.0": 2,
+            "1.2.0": 3,
+            **{f"3.{column}.0": cell for column, cell in ((1, 2_308), (2, 2_311), (3, 0))},
+            **{f"3.{column}.0": cell for column, cell in ((11, 152), (12, 148), (13, 0), (17, 93), (18, 91), (19, 0))},
+            **{f"4.{column}.0": cell for column, cell in ((1, 2_305), (2, 2_312), (3, 0), (4, 4_999))},
+            "5.9.0": 236,
+        },
+        {
+            "dcim_ups_output_voltage_volts{phase=L1}": 230.8,
+            "dcim_ups_output_voltage_volts{phase=L2}": 231.1,
+            "dcim_ups_output_apparent_power_voltamperes{phase=L1}": 1_520.0,
+            "dcim_ups_output_apparent_power_voltamperes{phase=L2}": 1_480.0,
+            "dcim_ups_output_power_factor_ratio{phase=L1}": 0.93,
+            "dcim_ups_output_power_factor_ratio{phase=L2}": 0.91,
+            "dcim_ups_bypass_voltage_volts{phase=L1}": 230.5,
+            "dcim_ups_bypass_voltage_volts{phase=L2}": 231.2,
+            "dcim_ups_bypass_frequency_hertz{phase=L1}": 49.99,
+            "dcim_env_temperature_celsius{sensor=battery}": 23.6,
+        },
+        {"dcim_device_state": "failed", "dcim_ups_output_source": "bypass"},
+    ),
 }
 
 
