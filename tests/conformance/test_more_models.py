@@ -260,6 +260,44 @@ CASES = {
         states={},
         bad={"dcim_env_contact_active{kind=smoke,sensor=a2d.5}": "decode"},
     ),
+    # An alarm's name stands in a table without the component; the second bus of two is told apart by its index.
+    "a CXC controller on batteries: mains failed (major), runtime low (minor), a bus in alarm (critical)": Told(
+        "alpha-cxc",
+        "1.3.6.1.4.1.7309.5",
+        {
+            "3.1.6.0": 0,
+            "3.1.12.0": 47_610,
+            "3.1.13.0": -81_250,
+            "3.1.30.0": 62_500,
+            "3.1.31.0": 1_250,
+            "3.1.32.0": 94_000,
+            "2.8.2.1.2.2.20015": b"DC System 48V : AC Input Fail",
+            "2.8.2.1.2.2.20020": b"DC System 48V : Battery Runtime Low",
+            "2.8.2.1.2.15.150001": b"CAN Bus : Bus State Alarm",
+            "2.9.2.1.1.2.20015.1": 3,
+            "2.9.2.1.1.2.20020.1": 2,
+            "2.9.2.1.1.15.150001.1": 0,
+            "2.9.2.1.1.15.150001.2": 4,
+        },
+        {
+            "dcim_ups_input_voltage_volts{phase=L1}": 0.0,
+            "dcim_ups_battery_voltage_volts": 47.61,
+            "dcim_ups_battery_current_amperes": -81.25,
+            "dcim_ups_battery_charge_ratio": 0.625,
+            "dcim_ups_battery_runtime_seconds": 4_500.0,
+            "dcim_ups_battery_health_ratio": 0.94,
+            **{
+                f"{ALARM}{{alarm={name},severity={severity}}}": float(severity == active)
+                for name, active in (
+                    ("DC_System_48V_:_AC_Input_Fail", "critical"),
+                    ("DC_System_48V_:_Battery_Runtime_Low", "warning"),
+                    ("CAN_Bus_:_Bus_State_Alarm", ""),
+                    ("CAN_Bus_:_Bus_State_Alarm.15.150001.2", "critical"),
+                )
+                for severity in ("warning", "critical")
+            },
+        },
+    ),
     # Phase C of the bypass and of the output is not wired.
     "an ITA2 on bypass with a critical alarm": Told(
         "vertiv-ita2",

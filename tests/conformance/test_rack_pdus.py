@@ -352,6 +352,7 @@ CASES = {
         "hpe-pdu2",
         HPE,
         {
+            "7.1.2.1.8.0": 3,
             "7.2.1.1.5.0": 4_100,
             **{f"7.2.2.1.{column}.0.1": cell for column, cell in ((9, 3), (11, 17_900), (12, 4), (15, 17_500))},
             **{f"7.3.1.1.{column}.0.1": cell for column, cell in ((12, 17_900), (13, 5), (16, 12_800))},
@@ -364,6 +365,7 @@ CASES = {
             "dcim_pdu_bank_warning_current_amperes{bank=0.1}": 12.8,
         },
         {
+            "dcim_device_state": "degraded",
             "dcim_pdu_load_state{inlet=0,phase=L1,scope=phase}": "near_overload",
             "dcim_pdu_load_state{bank=0.1,scope=bank}": "overload",
         },
@@ -407,6 +409,21 @@ CASES = {
             **{f"dcim_leak_sensor_fault{{sensor=1.{sensor}.1}}": float(sensor == 6) for sensor in (5, 6, 7, 8)},
         },
         bad={f"dcim_leak_detected{{sensor=1.{sensor}.1}}": "sentinel" for sensor in (6, 8)},
+    ),
+    "an outlet of an HP iPDU's extension bar": Told(
+        "hpe-mpdu",
+        HPE,
+        {
+            "5.1.2.1.38.1": 940,
+            **{f"5.4.1.1.{column}.1.2.3": cell for column, cell in ((2, b"on"), (6, 204), (7, 455), (20, 88_123))},
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=1}": 940.0,
+            "dcim_pdu_outlet_on{outlet=1.2.3}": 1.0,
+            "dcim_pdu_outlet_current_amperes{outlet=1.2.3}": 2.04,
+            "dcim_pdu_outlet_power_watts{outlet=1.2.3}": 455.0,
+            "dcim_pdu_outlet_energy_joules_total{outlet=1.2.3}": 88_123 * 3_600.0,
+        },
     ),
     "a Liebert MPX with earlier firmware": Told(
         "liebert-pdu",
