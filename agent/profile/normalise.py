@@ -50,7 +50,7 @@ class Decoder:
     inverted: bool = False
     """A single bit counts the other way round: 0 is on."""
     text: str | None = None
-    """How a text is read: `number` (the number at its start) or `quantity` (a number with its unit)."""
+    """How a text is read: `number` (the number at its start), `quantity` (a number with its unit) or `flags` (0s and 1s)."""
     words: Mapping[str, str | float] | None = None
     """The meaning of whole texts, in small letters; `*` stands for any text."""
     expect: tuple[tuple[float, float], ...] = ()
@@ -231,6 +231,8 @@ def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
 def _code(decoder: Decoder, value: RawValue) -> int | float:
     if value is None:
         raise _Rejected("null")
+    if decoder.text == "flags":
+        return _flags(decoder, value)
     number = value if isinstance(value, int) else plain_number(value)
     # "98 %" or "23,4": only for sources that are declared as text.
     if number is None and decoder.text == "number":
@@ -246,6 +248,21 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
     if isinstance(number, float) and abs(number) > MAX_WIRE_INT:
         raise _Rejected("range")
     return number
+
+
+def _flags(decoder: Decoder, value: RawValue) -> int:
+    """A text of 0s and 1s as a number whose lowest bit is the first of them."""
+    # Decided before the text is read as a number: of 64 digits, Python would read one of a decillion and more.
+    text = folded_text(value) if isinstance(value, bytes | str) else ""
+    if not text or text.strip("01"):
+        raise _Rejected("decode")
+    # No device raises all of its alarms at once (see `sentinels.flag_marks`).
+    if "0" not in text:
+        raise _Rejected("sentinel")
+    # Firmware that has fewer flags says nothing of the others: they are left out, and not read as 0.
+    if max(decoder.bits, default=0) >= len(text):
+        raise _Rejected("")
+    return int(text[::-1], 2)
 
 
 def _bits_of(decoder: Decoder, number: float) -> float:

@@ -384,6 +384,8 @@ def _part_faults(part: Part, point: Point, metric: Metric) -> Iterator[str]:
             if metric.type != "state"
             else "inverted: has no effect on states; swap the states"
         )
+    if part.text == "flags" and not (part.bit or point.bits):
+        yield "text: flags needs bit or bits, which say which of them"
     if part.bit and point.bits and part is point:
         yield "bit: does not go with bits, of which each is a series"
 

@@ -129,9 +129,9 @@ class Part(Place):
     """SNMP: column that holds what the number is divided by: 10 for tenths."""
     unit_by: UnitBy | None = None
     """A cell or register that names the unit, for devices on which it can be switched."""
-    text: Literal["number", "quantity"] | None = None
+    text: Literal["number", "quantity", "flags"] | None = None
     """SNMP: `number`: take the number that a text begins with, if nothing or a known unit stands behind it. `quantity`: a number with its
-    unit, as in `21.5 C`.
+    unit, as in `21.5 C`. `flags`: a text of 0s and 1s, with `bit` or `bits` 0 for the first of them.
     """
     words: dict[Text, Result] = Field(default_factory=dict)
     """SNMP: from texts to states or values; `*` is any text."""

@@ -217,3 +217,42 @@ async def test_an_in_row_cooler_with_a_compressor() -> None:
         "cooling_output_watts": 28300,
         "dcim_leak_detected{sensor=unit}": 1,
     }
+
+
+ALARM = "dcim_device_alarm_active"
+
+
+def flags(length: int, *set_: int) -> bytes:
+    """A text of flags, numbered from 1 as in the MIB."""
+    return "".join("1" if at in set_ else "0" for at in range(1, length + 1)).encode()
+
+
+async def test_what_is_wrong_with_a_ups_by_name() -> None:
+    # On line, communication established, on; overload, charger failure, high internal temperature, an emergency power off.
+    objects: dict[str, int | bytes] = {
+        "1.4.1.1.0": 2,
+        "1.8.1.0": 1,
+        "1.11.1.1.0": flags(64, 1, 4, 6, 9, 19, 25, 45, 53),
+    }
+    # A power module has failed, redundancy is lost.
+    profile, readings = await read("2.8", objects | {"1.11.2.1.0": flags(32, 1, 6)})
+    assert profile == "apc-ups"
+    active = {key.removeprefix(f"{ALARM}{{alarm=") for key, value in readings.values.items() if value == 1.0}
+    assert active == {
+        "abnormal_condition,severity=warning}",
+        "output_overload,severity=critical}",
+        "battery_charger,severity=critical}",
+        "internal_temperature,severity=warning}",
+        "emergency_power_off,severity=critical}",
+        "power_module,severity=critical}",
+        "redundancy_lost,severity=warning}",
+    }
+    # 33 of the first text and 25 of the second have a name, and the card's link to its UPS is told by itself.
+    assert len([key for key in readings.values if key.startswith(ALARM)]) == 33 + 25 + 1
+    assert not readings.bad
+
+
+async def test_a_card_that_has_lost_its_ups_tells_no_alarm_and_clears_none() -> None:
+    _, readings = await read("2.8", {"1.4.1.1.0": 2, "1.8.1.0": 2, "1.11.1.1.0": b"UNKNOWN"})
+    assert readings.values == {f"{ALARM}{{alarm=ups-communication-lost,severity=critical}}": 1.0}
+    assert set(readings.bad.values()) == {"decode"}

@@ -260,6 +260,70 @@ CASES = {
         states={},
         bad={"dcim_env_contact_active{kind=smoke,sensor=a2d.5}": "decode"},
     ),
+    # An alarm's name stands in a table without the component; the second bus of two is told apart by its index.
+    "a CXC controller on batteries: mains failed (major), runtime low (minor), a bus in alarm (critical)": Told(
+        "alpha-cxc",
+        "1.3.6.1.4.1.7309.5",
+        {
+            "3.1.6.0": 0,
+            "3.1.12.0": 47_610,
+            "3.1.13.0": -81_250,
+            "3.1.30.0": 62_500,
+            "3.1.31.0": 1_250,
+            "3.1.32.0": 94_000,
+            "2.8.2.1.2.2.20015": b"DC System 48V : AC Input Fail",
+            "2.8.2.1.2.2.20020": b"DC System 48V : Battery Runtime Low",
+            "2.8.2.1.2.15.150001": b"CAN Bus : Bus State Alarm",
+            "2.9.2.1.1.2.20015.1": 3,
+            "2.9.2.1.1.2.20020.1": 2,
+            "2.9.2.1.1.15.150001.1": 0,
+            "2.9.2.1.1.15.150001.2": 4,
+        },
+        {
+            "dcim_ups_input_voltage_volts{phase=L1}": 0.0,
+            "dcim_ups_battery_voltage_volts": 47.61,
+            "dcim_ups_battery_current_amperes": -81.25,
+            "dcim_ups_battery_charge_ratio": 0.625,
+            "dcim_ups_battery_runtime_seconds": 4_500.0,
+            "dcim_ups_battery_health_ratio": 0.94,
+            **{
+                f"{ALARM}{{alarm={name},severity={severity}}}": float(severity == active)
+                for name, active in (
+                    ("DC_System_48V_:_AC_Input_Fail", "critical"),
+                    ("DC_System_48V_:_Battery_Runtime_Low", "warning"),
+                    ("CAN_Bus_:_Bus_State_Alarm", ""),
+                    ("CAN_Bus_:_Bus_State_Alarm.15.150001.2", "critical"),
+                )
+                for severity in ("warning", "critical")
+            },
+        },
+    ),
+    # Phase C of the bypass and of the output is not wired.
+    "an ITA2 on bypass with a critical alarm": Told(
+        "vertiv-ita2",
+        "1.3.6.1.4.1.13400.2.54.2",
+        {
+            "1.1.0": 2,
+            "1.2.0": 3,
+            **{f"3.{column}.0": cell for column, cell in ((1, 2_308), (2, 2_311), (3, 0))},
+            **{f"3.{column}.0": cell for column, cell in ((11, 152), (12, 148), (13, 0), (17, 93), (18, 91), (19, 0))},
+            **{f"4.{column}.0": cell for column, cell in ((1, 2_305), (2, 2_312), (3, 0), (4, 4_999))},
+            "5.9.0": 236,
+        },
+        {
+            "dcim_ups_output_voltage_volts{phase=L1}": 230.8,
+            "dcim_ups_output_voltage_volts{phase=L2}": 231.1,
+            "dcim_ups_output_apparent_power_voltamperes{phase=L1}": 1_520.0,
+            "dcim_ups_output_apparent_power_voltamperes{phase=L2}": 1_480.0,
+            "dcim_ups_output_power_factor_ratio{phase=L1}": 0.93,
+            "dcim_ups_output_power_factor_ratio{phase=L2}": 0.91,
+            "dcim_ups_bypass_voltage_volts{phase=L1}": 230.5,
+            "dcim_ups_bypass_voltage_volts{phase=L2}": 231.2,
+            "dcim_ups_bypass_frequency_hertz{phase=L1}": 49.99,
+            "dcim_env_temperature_celsius{sensor=battery}": 23.6,
+        },
+        {"dcim_device_state": "failed", "dcim_ups_output_source": "bypass"},
+    ),
 }
 
 

@@ -10,6 +10,10 @@ from tests.conformance.told import Told, assert_read_as_told
 
 ALARM, CONTACT = "dcim_device_alarm_active", "dcim_env_contact_active"
 DOMINION, XERUS, SENTRY4 = "1.3.6.1.4.1.13742.4", "1.3.6.1.4.1.13742.6", "1.3.6.1.4.1.1718.4.1"
+HPE, MPX = "1.3.6.1.4.1.232.165", "1.3.6.1.4.1.476.1.42.3.8"
+# Sensor, measurement and lgpPduAuxMeasType
+MPX_SENSORS = [(1, 1, 1), (1, 3, 1), (11, 1, 2), (2, 1, 3), (2, 2, 3), (3, 1, 4), (3, 2, 4), (3, 3, 4), (4, 1, 5)]
+MPX_SENSORS += [(sensor, 1, 6) for sensor in (5, 6, 7, 8)]
 
 
 def row_of(*cells: SnmpValue) -> tuple[SnmpValue, ...]:
@@ -249,6 +253,188 @@ CASES = {
             f"{CONTACT}{{kind=door,sensor=0.3.Rear}}": 1.0,
         },
         bad={"dcim_leak_detected{sensor=rope.0.1.Tray}": "sentinel"},
+    ),
+    # The state of a current's sensor is told against the thresholds that its owner has set.
+    "a PX3 whose second phase and a breaker carry too much": Told(
+        "raritan-pdu2",
+        XERUS,
+        {
+            "3.3.4.1.7.1.1.1": 1,
+            "5.2.3.1.3.1.1.1": 5,
+            "5.2.3.1.4.1.1.1": 151,
+            **{f"3.3.6.1.7.1.1.{pole}.1": 1 for pole in (1, 2)},
+            **{f"5.2.4.1.3.1.1.{pole}.1": state for pole, state in ((1, 4), (2, 5))},
+            **{f"5.2.4.1.4.1.1.{pole}.1": amperes for pole, amperes in ((1, 98), (2, 151))},
+            **{f"3.4.4.1.7.1.{breaker}.1": 1 for breaker in (1, 2, 3)},
+            **{f"5.3.3.1.3.1.{breaker}.1": state for breaker, state in ((1, 6), (2, 3), (3, 2))},
+            **{f"5.3.3.1.4.1.{breaker}.1": amperes for breaker, amperes in ((1, 158), (2, 9), (3, 1))},
+        },
+        {
+            "dcim_pdu_input_current_amperes{inlet=1.1}": 15.1,
+            "dcim_pdu_phase_current_amperes{inlet=1.1,phase=L1}": 9.8,
+            "dcim_pdu_phase_current_amperes{inlet=1.1,phase=L2}": 15.1,
+            "dcim_pdu_bank_current_amperes{bank=1.1}": 15.8,
+            "dcim_pdu_bank_current_amperes{bank=1.2}": 0.9,
+            "dcim_pdu_bank_current_amperes{bank=1.3}": 0.1,
+        },
+        {
+            "dcim_pdu_load_state{inlet=1.1,scope=device}": "near_overload",
+            "dcim_pdu_load_state{inlet=1.1,phase=L1,scope=phase}": "normal",
+            "dcim_pdu_load_state{inlet=1.1,phase=L2,scope=phase}": "near_overload",
+            "dcim_pdu_load_state{bank=1.1,scope=bank}": "overload",
+            "dcim_pdu_load_state{bank=1.2,scope=bank}": "low",
+            "dcim_pdu_load_state{bank=1.3,scope=bank}": "low_critical",
+        },
+    ),
+    # Only the first probe is plugged in; the third is bad. A group of outlets without a breaker has none to trip.
+    "an HPE G2 of 208 V between phases, in Fahrenheit, with an open breaker": Told(
+        "hpe-pdu3",
+        HPE,
+        {
+            "11.2.1.1.5.1": 3_120,
+            "11.2.1.1.6.1": 8_211,
+            "11.2.1.1.9.1": 97,
+            **{f"11.2.2.1.{column}.1.1": cell for column, cell in ((1, 1), (2, 5), (3, 2_081), (9, 3), (10, 2_400))},
+            **{f"11.2.2.1.{column}.1.1": cell for column, cell in ((11, 1_530), (12, 4), (15, 1_500), (19, 1_840))},
+            **{f"11.2.2.1.{column}.1.1": cell for column, cell in ((20, 1_790), (21, 4_104), (23, 97))},
+            **{
+                f"11.3.1.1.{column}.1.{group}": cell
+                for group, cells in ((1, (2, 2_000, 0, 2, 1_600, 0, 3)), (2, (5, 2_000, 1_530, 1, 1_600, 3_120, 1)))
+                for column, cell in zip((3, 11, 12, 13, 16, 20, 26), cells, strict=True)
+            },
+            "11.4.1.1.1.1": 2,
+            **{f"11.4.2.1.3.1.{probe}": status for probe, status in ((1, 2), (2, 1), (3, 3))},
+            **{f"11.4.2.1.4.1.{probe}": tenths for probe, tenths in ((1, 752), (2, 0), (3, 0))},
+            "11.4.3.1.3.1.2": 2,
+            "11.4.3.1.4.1.2": 413,
+            **{f"11.4.4.1.4.1.{contact}": state for contact, state in ((1, 1), (2, 2))},
+            "11.5.2.1.1.1.1": 2,
+            "11.5.1.1.5.1.1": 820,
+            "11.5.1.1.14.1.1": 77,
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=1}": 3_120.0,
+            "dcim_pdu_input_energy_joules_total{inlet=1}": 8_211 * 3.6e6,
+            "dcim_pdu_input_power_factor_ratio{inlet=1}": 0.97,
+            "dcim_pdu_line_voltage_volts{inlet=1,line=L1-L2}": 208.1,
+            "dcim_pdu_phase_rated_current_amperes{inlet=1,phase=L1}": 24.0,
+            "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 15.3,
+            "dcim_pdu_phase_warning_current_amperes{inlet=1,phase=L1}": 15.0,
+            "dcim_pdu_phase_apparent_power_voltamperes{inlet=1,phase=L1}": 1_840.0,
+            "dcim_pdu_phase_power_watts{inlet=1,phase=L1}": 1_790.0,
+            "dcim_pdu_phase_energy_joules_total{inlet=1,phase=L1}": 4_104 * 3.6e6,
+            "dcim_pdu_phase_power_factor_ratio{inlet=1,phase=L1}": 0.97,
+            "dcim_pdu_bank_rated_current_amperes{bank=1.1}": 20.0,
+            "dcim_pdu_bank_current_amperes{bank=1.1}": 0.0,
+            "dcim_pdu_bank_warning_current_amperes{bank=1.1}": 16.0,
+            "dcim_pdu_bank_power_watts{bank=1.1}": 0.0,
+            "dcim_pdu_breaker_tripped{bank=1.1}": 1.0,
+            "dcim_pdu_bank_rated_current_amperes{bank=1.2}": 20.0,
+            "dcim_pdu_bank_current_amperes{bank=1.2}": 15.3,
+            "dcim_pdu_bank_warning_current_amperes{bank=1.2}": 16.0,
+            "dcim_pdu_bank_power_watts{bank=1.2}": 3_120.0,
+            "dcim_pdu_outlet_on{outlet=1.1}": 1.0,
+            "dcim_pdu_outlet_current_amperes{outlet=1.1}": 8.2,
+            "dcim_pdu_outlet_energy_joules_total{outlet=1.1}": 77 * 3.6e6,
+            "dcim_env_temperature_celsius{sensor=1.1}": 24.0,
+            "dcim_env_relative_humidity_ratio{sensor=1.2}": 0.413,
+            f"{CONTACT}{{kind=dry_contact,sensor=1.1}}": 0.0,
+            f"{CONTACT}{{kind=dry_contact,sensor=1.2}}": 1.0,
+        },
+        {
+            "dcim_pdu_load_state{inlet=1,phase=L1,scope=phase}": "near_overload",
+            "dcim_pdu_load_state{bank=1.1,scope=bank}": "low",
+            "dcim_pdu_load_state{bank=1.2,scope=bank}": "normal",
+        },
+        {"dcim_env_temperature_celsius{sensor=1.3}": "gated"},
+    ),
+    "an HP PDU of the first networked generation, a group of which carries too much": Told(
+        "hpe-pdu2",
+        HPE,
+        {
+            "7.1.2.1.8.0": 3,
+            "7.2.1.1.5.0": 4_100,
+            **{f"7.2.2.1.{column}.0.1": cell for column, cell in ((9, 3), (11, 17_900), (12, 4), (15, 17_500))},
+            **{f"7.3.1.1.{column}.0.1": cell for column, cell in ((12, 17_900), (13, 5), (16, 12_800))},
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=0}": 4_100.0,
+            "dcim_pdu_phase_current_amperes{inlet=0,phase=L1}": 17.9,
+            "dcim_pdu_phase_warning_current_amperes{inlet=0,phase=L1}": 17.5,
+            "dcim_pdu_bank_current_amperes{bank=0.1}": 17.9,
+            "dcim_pdu_bank_warning_current_amperes{bank=0.1}": 12.8,
+        },
+        {
+            "dcim_device_state": "degraded",
+            "dcim_pdu_load_state{inlet=0,phase=L1,scope=phase}": "near_overload",
+            "dcim_pdu_load_state{bank=0.1,scope=bank}": "overload",
+        },
+    ),
+    "a Liebert MPX with one of each sensor; a contact is to be closed, a cable is broken": Told(
+        "liebert-pdu",
+        MPX,
+        {
+            "20.1.25.1": 1,
+            **{f"60.15.1.10.1.{sensor}.{row}": kind for sensor, row, kind in MPX_SENSORS},
+            **{f"60.15.1.70.1.1.{row}": tenths for row, tenths in ((1, 231), (3, 274))},
+            "60.15.1.95.1.11.1": 412,
+            **{f"60.15.1.120.1.2.{row}": state for row, state in ((1, 1), (2, 2))},
+            **{f"60.15.1.130.1.3.{row}": state for row, state in ((1, 1), (2, 1), (3, 2))},
+            **{f"60.15.1.135.1.3.{row}": alarm for row, alarm in ((1, 1), (2, 2), (3, 0))},
+            "60.15.1.140.1.4.1": -123,
+            **{f"60.15.1.165.1.{sensor}.1": state for sensor, state in ((5, 2), (6, 4), (7, 1), (8, 3))},
+            # Firmware that has the new table may fill the old one, too.
+            "60.10.1.75.1.1": 229,
+        },
+        {
+            **{
+                f"{ALARM}{{alarm={alarm},severity={severity}}}": 0.0
+                for alarm, severity in (
+                    ("warning", "warning"),
+                    ("alarm", "critical"),
+                    ("abnormal_operation", "critical"),
+                )
+            },
+            "dcim_env_temperature_celsius{sensor=1.1}": 23.1,
+            "dcim_env_temperature_celsius{sensor=1.1.3}": 27.4,
+            "dcim_env_relative_humidity_ratio{sensor=1.11}": 0.412,
+            f"{CONTACT}{{kind=door,sensor=1.2.1}}": 1.0,
+            f"{CONTACT}{{kind=door,sensor=1.2.2}}": 0.0,
+            f"{CONTACT}{{kind=dry_contact,sensor=1.3.1}}": 1.0,
+            f"{CONTACT}{{kind=dry_contact,sensor=1.3.2}}": 0.0,
+            f"{CONTACT}{{kind=dry_contact,sensor=1.3.3}}": 1.0,
+            "dcim_env_differential_pressure_pascals{sensor=1.4.1}": -12.3,
+            "dcim_leak_detected{sensor=1.5.1}": 1.0,
+            "dcim_leak_detected{sensor=1.7.1}": 0.0,
+            **{f"dcim_leak_sensor_fault{{sensor=1.{sensor}.1}}": float(sensor == 6) for sensor in (5, 6, 7, 8)},
+        },
+        bad={f"dcim_leak_detected{{sensor=1.{sensor}.1}}": "sentinel" for sensor in (6, 8)},
+    ),
+    "an outlet of an HP iPDU's extension bar": Told(
+        "hpe-mpdu",
+        HPE,
+        {
+            "5.1.2.1.38.1": 940,
+            **{f"5.4.1.1.{column}.1.2.3": cell for column, cell in ((2, b"on"), (6, 204), (7, 455), (20, 88_123))},
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=1}": 940.0,
+            "dcim_pdu_outlet_on{outlet=1.2.3}": 1.0,
+            "dcim_pdu_outlet_current_amperes{outlet=1.2.3}": 2.04,
+            "dcim_pdu_outlet_power_watts{outlet=1.2.3}": 455.0,
+            "dcim_pdu_outlet_energy_joules_total{outlet=1.2.3}": 88_123 * 3_600.0,
+        },
+    ),
+    "a Liebert MPX with earlier firmware": Told(
+        "liebert-pdu",
+        MPX,
+        {"30.20.1.65.1.1": 2_310, "60.10.1.75.1.1": 229, "60.10.1.75.1.2": 244, "60.10.1.100.1.3": 398},
+        {
+            "dcim_pdu_input_power_watts{inlet=1.1}": 2_310.0,
+            "dcim_env_temperature_celsius{sensor=1.1}": 22.9,
+            "dcim_env_temperature_celsius{sensor=1.2}": 24.4,
+            "dcim_env_relative_humidity_ratio{sensor=1.3}": 0.398,
+        },
     ),
     "a Quido with two inputs": Told(
         "papouch-quido",

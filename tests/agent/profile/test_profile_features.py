@@ -166,6 +166,30 @@ async def test_numbers_and_quantities_in_text() -> None:
     assert readings.bad == {f"{VOLTS}{{outlet={at}}}": "decode" for at in (2, 3, 4)}
 
 
+async def test_flags_in_text_count_from_its_first_character() -> None:
+    flags = "text: flags, labels: {alarm: {join: [%s, {index: 1}]}, severity: warning}"
+    rows = "".join(
+        point("dcim_device_alarm_active", f"bit: {bit}, {flags % name}") for name, bit in (("a", 0), ("b", 3))
+    )
+    text = f"{HEAD}tables:\n  - name: t\n    rows: {ROOT}.1.9\n    points:\n{rows}"
+    # 64 digits are no number, a shorter text lacks the later flags, and a number is no text.
+    values: dict[str, SnmpValue] = {
+        "1.9.1": b"1000" + b"0" * 60,
+        "1.9.2": b"0001\0",
+        "1.9.3": b"01",
+        "1.9.4": b"UNKNOWN",
+        "1.9.5": 1000,
+        "1.9.6": b"",
+        "1.9.7": b"1" * 64,
+    }
+    readings = await read(text, values)
+    key = "dcim_device_alarm_active{{alarm={}.{},severity=warning}}"
+    told = {("a", 1): 1.0, ("b", 1): 0.0, ("a", 2): 0.0, ("b", 2): 1.0, ("a", 3): 0.0}
+    assert readings.values == {key.format(*at): value for at, value in told.items()}
+    why = {4: "decode", 5: "decode", 6: "decode", 7: "sentinel"}
+    assert readings.bad == {key.format(name, row): reason for row, reason in why.items() for name in "ab"}
+
+
 async def test_words_for_states_and_flags() -> None:
     text = TABLE + point("dcim_pdu_outlet_on", "words: {'on': 1, 'off': 0}")
     readings = await read(text, {"1.9.1": b"On", "1.9.2": b" OFF\x00", "1.9.3": b"maybe"})
@@ -270,6 +294,7 @@ async def test_a_base_does_not_read_what_its_family_may_read_with_another_scale(
         ),
         (TABLE + point(VOLTS, "unit: volt, high: 4"), "high belongs to Modbus"),
         (TABLE + point("dcim_pdu_outlet_on", "text: quantity"), "text: quantity knows no unit"),
+        (TABLE + point("dcim_pdu_outlet_on", "text: flags, numbers: {0: 0, 1: 1}"), "text: flags needs bit or bits"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(text: str, message: str) -> None:
