@@ -46,8 +46,8 @@ _MIN_FLOW_M3_PER_S = 1e-4
 class Filter:
     """Slots and outputs of one filter."""
 
-    key: tuple[str, str]
-    """CDU and name of the filter."""
+    cdu: str
+    name: str
     pressure_drop: int
     """Pa."""
     flow: int
@@ -175,7 +175,8 @@ def _filters(planner: Planner, cdu: str) -> Iterator[Filter]:
     for name, drop in planner.labelled(cdu, "dcim_cdu_filter_differential_pressure_pascals", "filter").items():
         labels = (*planner.labels_of(cdu), ("filter", name))
         yield Filter(
-            key=(cdu, name),
+            cdu=cdu,
+            name=name,
             pressure_drop=drop,
             flow=planner.reading(cdu, _FLOW, loop="secondary"),
             running=running.get(name),
@@ -189,7 +190,8 @@ class CycleState:
     """The state of one site, kept over all of its plans."""
 
     watches: dict[str, CduWatch] = field(default_factory=dict)
-    filters: dict[tuple[str, str], Clogging] = field(default_factory=dict)
+    filters: dict[str, dict[str, Clogging]] = field(default_factory=dict)
+    """By CDU and name of the filter."""
     peaks: dict[str, PeakPower] = field(default_factory=dict)
     losses: dict[str, FiveMinuteMean] = field(default_factory=dict)
     contradictions: Contradictions = field(default_factory=Contradictions)
@@ -232,6 +234,12 @@ class CycleState:
         distrusted.update(dict.fromkeys(self.contradictions.suspects, "impossible"))
         distrusted.update(dict.fromkeys(self.contradictions.unjudged, "internal: it could not be judged"))
         return distrusted
+
+    def forget(self, device: str) -> None:
+        """Drop what was learned of a device that is gone, or that was replaced."""
+        self.watches.pop(device, None)
+        self.losses.pop(device, None)
+        self.filters.pop(device, None)
 
     def figures(self, watched: Watched, values: Values, wall_s: float) -> Iterator[Figure]:
         """Figures made from this state: suspects, clogging, losses, stranded power."""
@@ -276,7 +284,7 @@ class CycleState:
         return Figure(output, loss_w, max(values.age_s[slot] for slot in sides), 1.0)
 
     def _filter(self, each: Filter, values: Values, wall_s: float) -> list[Figure]:
-        clogging = self.filters.setdefault(each.key, Clogging())
+        clogging = self.filters.setdefault(each.cdu, {}).setdefault(each.name, Clogging())
         drop, flow = values.number(each.pressure_drop), values.number(each.flow)
         running = values.number(each.running) if each.running is not None else None
         if drop is not None and flow is not None and flow >= _MIN_FLOW_M3_PER_S:
