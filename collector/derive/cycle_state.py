@@ -40,6 +40,9 @@ from rackflow.site import Site
 _FLOW = "dcim_cdu_flow_cubic_meters_per_second"
 # m3/s below which a filter's resistance is not judged: 6 L/min, where the square of the flow is mostly the meter's error.
 _MIN_FLOW_M3_PER_S = 1e-4
+# Pa below which it is not judged, a chosen value: half a percent of a transmitter for one bar. A filter that is valved off, as one of a
+# duplex pair, shows less, and would count as the cleanest ever; after an hour of 0 Pa there was nothing to compare with any more.
+_MIN_DROP_PA = 500.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +244,7 @@ class CycleState:
         self.losses.pop(device, None)
         self.filters.pop(device, None)
 
-    def figures(self, watched: Watched, values: Values, wall_s: float) -> Iterator[Figure]:
+    def figures(self, watched: Watched, values: Values, now: float) -> Iterator[Figure]:
         """Figures made from this state: suspects, clogging, losses, stranded power."""
         named = {(cdu, *each) for cdu in watched.cdus for each in self.watches[cdu].named.items()}
         named |= {(device, reading, "impossible") for device, reading in self.contradictions.named}
@@ -250,25 +253,25 @@ class CycleState:
             yield Figure(output_of("dcim_device_reading_suspect", labels, NO_SLOT), 1.0, 0.0, 1.0)
         for each in watched.filters:
             failed = [_failed(output) for output in (each.clogging, each.time_to_limit)]
-            yield from self.failures.attempt(PART, partial(self._filter, each, values, wall_s), otherwise=failed)
+            yield from self.failures.attempt(PART, partial(self._filter, each, values, now), otherwise=failed)
         for ups, losses in watched.losses.items():
-            loss = partial(self._loss, ups, losses, values, wall_s)
+            loss = partial(self._loss, ups, losses, values, now)
             yield self.failures.attempt(PART, loss, otherwise=_failed(losses.output))
         for rack, provisioned in watched.racks.items():
-            stranded = partial(self._stranded, rack, provisioned, values, wall_s)
+            stranded = partial(self._stranded, rack, provisioned, values, now)
             yield self.failures.attempt(PART, stranded, otherwise=_failed(provisioned.stranded))
 
-    def _stranded(self, rack: str, provisioned: ProvisionedRack, values: Values, wall_s: float) -> Figure:
+    def _stranded(self, rack: str, provisioned: ProvisionedRack, values: Values, now: float) -> Figure:
         peak, output = self.peaks.setdefault(rack, PeakPower()), provisioned.stranded
         power_w = values.number(provisioned.power)
         if power_w is not None:
-            peak.add(power_w, wall_s)
+            peak.add(power_w, now)
         highest = peak.highest()
         if highest is None:
             return Figure(output, None, 0.0, peak.share(), ("less than a day has been seen",))
         return plausible_figure(output, provisioned.firm_w - highest, 0.0, peak.share())
 
-    def _loss(self, ups: str, losses: UpsLosses, values: Values, wall_s: float) -> Figure:
+    def _loss(self, ups: str, losses: UpsLosses, values: Values, now: float) -> Figure:
         sides, output = (losses.input_power, losses.output_power), losses.output
         input_w, output_w = (values.number(slot) for slot in sides)
         level = self.losses.setdefault(ups, FiveMinuteMean())
@@ -277,18 +280,18 @@ class CycleState:
             self.losses[ups] = FiveMinuteMean()
             words = [word for slot in sides for word in values.coverage(slot)[1]] or ["the UPS takes no power"]
             return Figure(output, None, 0.0, 1.0, tuple(words))
-        loss_w = level.add(input_w - output_w, wall_s)
+        loss_w = level.add(input_w - output_w, now)
         if loss_w is None or not output.metric.plausible(loss_w):
             why = "less than ten minutes have been seen" if loss_w is None else f"result {loss_w:.4g} is not plausible"
             return Figure(output, None, 0.0, 1.0, (why,))
         return Figure(output, loss_w, max(values.age_s[slot] for slot in sides), 1.0)
 
-    def _filter(self, each: Filter, values: Values, wall_s: float) -> list[Figure]:
+    def _filter(self, each: Filter, values: Values, now: float) -> list[Figure]:
         clogging = self.filters.setdefault(each.cdu, {}).setdefault(each.name, Clogging())
         drop, flow = values.number(each.pressure_drop), values.number(each.flow)
         running = values.number(each.running) if each.running is not None else None
-        if drop is not None and flow is not None and flow >= _MIN_FLOW_M3_PER_S:
-            clogging.add(drop / (flow * flow), wall_s, running)
+        if drop is not None and flow is not None and drop >= _MIN_DROP_PA and flow >= _MIN_FLOW_M3_PER_S:
+            clogging.add(drop / (flow * flow), now, running)
         reasons = [reason for slot in (each.pressure_drop, each.flow) for reason in values.coverage(slot)[1]]
         found = []
         for output, value, span in (

@@ -173,7 +173,7 @@ class SiteFigures:
         )
         found = yield from figure_steps(plan, values, self._failures)
         if self._watched is not None:
-            for count, figure in enumerate(self._state.figures(self._watched, values, wall_s)):
+            for count, figure in enumerate(self._state.figures(self._watched, values, now)):
                 if count % _FIGURES_PER_SLICE == 0:
                     yield
                 found.append(figure)

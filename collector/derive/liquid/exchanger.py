@@ -14,6 +14,9 @@ _FILM_EXPONENT = 0.8
 _LEAST_SPAN_K = 1.0
 _LEAST_HEAT_RATIO = 0.2
 _HOUR_S = 3600.0
+# Samples of an hour must be spread over this much of it. The lowest hour counts as the clean exchanger for good, and a load that steps
+# for a moment, with temperatures that have not followed yet, would be the lowest if it were alone in its hour.
+_LEAST_OF_HOUR_S = _HOUR_S / 2
 
 
 class _Operation(NamedTuple):
@@ -43,6 +46,8 @@ class Fouling:
     _hour: int = -1
     _sum: float = 0.0
     _count: int = 0
+    _seen_from: float = 0.0
+    _seen_until: float = 0.0
     _last: float | None = None
 
     def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
@@ -50,12 +55,15 @@ class Fouling:
         resistance = self._resistance(_Operation(*(float(each or 0.0) for each in values)))
         hour = int(now // _HOUR_S)
         if hour != self._hour and self._count:
-            mean = self._sum / self._count
-            self._last = mean
-            self._clean = mean if self._clean is None else min(self._clean, mean)
+            if self._seen_until - self._seen_from >= _LEAST_OF_HOUR_S:
+                mean = self._sum / self._count
+                self._last = mean
+                self._clean = mean if self._clean is None else min(self._clean, mean)
             self._sum, self._count = 0.0, 0
         self._hour = hour
         if resistance is not None:
+            self._seen_from = self._seen_from if self._count else now
+            self._seen_until = now
             self._sum += resistance
             self._count += 1
         if self._last is None or not self._clean:

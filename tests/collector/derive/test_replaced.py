@@ -76,7 +76,7 @@ def test_the_readings_of_a_unit_that_was_replaced_are_shown_no_more() -> None:
 def clogged(*, serial: str = "A1", retired: bool = False) -> float | None:
     """Clogging after two hours of twice the resistance of before, with another serial number or after the unit was retired."""
     readings = Readings(hall())
-    start = 3600.0 - WALL_S % 3600
+    start = 3600.0
     describe(readings, "cdu-1", start, "cdu")
     for minute in range(0, 244, 4):
         now = start + minute * 60
