@@ -221,7 +221,8 @@ class CycleState:
             yield
             watch = self.watches.setdefault(cdu, CduWatch())
             power_w = partial(_part_of_power, cdu, racks, before, number)
-            judge = partial(_judge, watch, readings[cdu], now, power_w)
+            is_certain = partial(_is_part_certain, cdu, racks, number)
+            judge = partial(_judge, watch, readings[cdu], now, power_w, is_certain)
             # Readings that could not be judged are not used: a figure from a sensor that may be stuck would be a guess.
             unjudged: Mapping[str, str] = dict.fromkeys(readings[cdu], "internal: it could not be judged")
             suspects = self.failures.attempt(PART, judge, otherwise=unjudged)
@@ -311,9 +312,13 @@ def _failed(output: Output) -> Figure:
 
 
 def _judge(
-    watch: CduWatch, readings: Mapping[str, LatestValue], now: float, power_w: Callable[[], float | None]
+    watch: CduWatch,
+    readings: Mapping[str, LatestValue],
+    now: float,
+    power_w: Callable[[], float | None],
+    is_certain: Callable[[], bool],
 ) -> Mapping[str, str]:
-    watch.update(readings, now, power_w())
+    watch.update(readings, now, power_w(), is_certain=is_certain())
     return watch.suspects
 
 
@@ -321,7 +326,7 @@ def _part_of_power(cdu: str, racks: CooledRacks, before: Values | None, number: 
     """The part of the racks' power, W, that a CDU should remove; None if unknown.
 
     Several CDUs on a loop share the power in proportion to their heat, because it is not known which CDU cools which rack. A CDU on
-    standby gets no share.
+    standby gets no share, and neither does one whose heat is not known; see `_is_part_certain`.
     """
     powers = [before.number(slot) for slot in racks.power] if before is not None else []
     known = [power for power in powers if power is not None]
@@ -333,3 +338,9 @@ def _part_of_power(cdu: str, racks: CooledRacks, before: Values | None, number: 
     if len(racks.cdus) > 1 and (own <= 0 or whole <= 0):
         return None
     return sum(known) * (own / whole if len(racks.cdus) > 1 else 1.0)
+
+
+def _is_part_certain(cdu: str, racks: CooledRacks, number: Numbers) -> bool:
+    """Whether the part of the power is not only the most that the CDU can have: the heat of each other CDU of the loop is known."""
+    key = f"{HEAT}{{loop=secondary}}"
+    return all(each == cdu or number(each, key) is not None for each in racks.cdus)

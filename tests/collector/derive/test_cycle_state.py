@@ -59,6 +59,25 @@ def test_where_a_rack_of_the_loop_is_silent_nobody_is_named() -> None:
     assert suspects({"cdu-1": 140_000.0}, site=both) == set()
 
 
+@pytest.mark.parametrize("silent", ["cdu-2", ""])
+def test_the_power_of_a_silent_cdu_is_not_taken_for_that_of_its_neighbour(silent: str) -> None:
+    """Beside twice the power its heat would look halved: a third ratio that blames the secondary side whatever has drifted."""
+    readings = Readings()
+    for now in range(0, 6_001, 30):
+        for pdu in PDUS:
+            readings.take(pdu, {"pdu_input_power_watts{inlet=1}": 25_000.0}, float(now), interval_s=20)
+        for cdu in ("cdu-1", "cdu-2"):
+            if cdu != silent or now < 3_900:
+                # From 4,200 s on the primary meter of one shows more, while the secondary side is right.
+                primary_w = 60_000.0 if cdu == "cdu-1" and now >= 4_200 else 45_000.0
+                heats = {HEAT: 45_000.0, "cdu_heat_removed_watts{loop=primary}": primary_w}
+                readings.take(cdu, heats, float(now), device_class="cdu", interval_s=20)
+        readings.figures(float(now))
+    figures = readings.figures(6_001.0)
+    named = {name for name in figures if name.startswith("device_reading_suspect")}
+    assert named == {"device_reading_suspect{device=cdu-1,reading=primary_heat,reason=drifting}"}
+
+
 LOSS = "ups_losses_watts{feed=B,device=ups-b}"
 
 
