@@ -123,6 +123,8 @@ STUCK_S = 600.0
 _STILL = 0.01
 # A valve that is fully open or closed cannot do more: then the water or the load is the cause, not the valve.
 _END = 0.05
+# m3/s of secondary flow below which the unit stands by: 6 L/min. Its supply then takes the temperature of the room, and its valve rests.
+_NO_FLOW_M3_PER_S = 1e-4
 
 
 @dataclass(slots=True)
@@ -136,8 +138,11 @@ class ValveStuck:
     _at: float = -math.inf
 
     def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
-        """`values`: position (0 to 1, open cools), supply and its set point (degC)."""
-        position, supply_c, setpoint_c = (float(each or 0.0) for each in values)
+        """`values`: position (0 to 1, open cools), supply and its set point (degC), and the secondary flow (m3/s), None if not known."""
+        position, supply_c, setpoint_c = (float(each or 0.0) for each in values[:3])
+        if any(each is not None and float(each) < _NO_FLOW_M3_PER_S for each in values[3:]):
+            self._since = None
+            return (0.0,)
         error_k = supply_c - setpoint_c
         sign = (error_k > _ERROR_K) - (error_k < -_ERROR_K)
         has_way = position < 1 - _END if sign > 0 else position > _END
