@@ -354,7 +354,7 @@ class SiteFigures:
             tried("generators", lambda: plan_generators(planner, site, site_power(planner, site)))
             tried("plant", partial(plan_plant, planner, site))
             tried("leaks", partial(plan_leaks, planner, site))
-            tried("own power", partial(plan_own_power, planner, site))
+            tried("own power", partial(plan_own_power, planner, site, racks))
             accounts = tried("accounts", partial(plan_accounts, planner, site, racks, self._of_class("meter")))
         watched = tried(
             "trust", lambda: plan_watched(planner, site, self._classes, racks or {}, with_racks=racks is not None)
