@@ -10,6 +10,7 @@ from collector.api.floor import seconds_left
 from collector.api.numbers import rounded
 from collector.api.scene import Scene, min_known
 from collector.derive import Figure, group_name
+from rackflow.physics import LEAST_HEAT_W
 
 # Most lines of one answer, the worst first: a campus has hundreds of loops.
 MAX_LINES = 24
@@ -230,18 +231,23 @@ def _mains_lost_s(scene: Scene) -> dict[str, float]:
 
 
 def _ride_through(scene: Scene) -> Iterator[TimeLeft]:
-    """The loop that lasts shortest, by failure and room."""
-    shortest: dict[tuple[str, str], tuple[float, str, Figure]] = {}
+    """The loop that lasts shortest, by failure and room, and before it one of which that is not known: it may be shorter."""
+    shortest: dict[tuple[str, str, bool], tuple[float, str, Figure]] = {}
     for loop, figure in _by_label(scene.figures.all("dcim_loop_ride_through_seconds"), "loop"):
         failure = dict(figure.output.labels)["failure"]
         racks = scene.layout.racks_of_loop.get(loop, ())
         room = scene.layout.racks[racks[0]].room if racks and racks[0] in scene.layout.racks else ""
-        seconds = figure.value if figure.value is not None else float("inf")
-        if (failure, room) not in shortest or seconds < shortest[failure, room][0]:
-            shortest[failure, room] = seconds, loop, figure
-    for (failure, room), (_, loop, figure) in sorted(shortest.items(), key=lambda item: item[1][0]):
+        heat_w = scene.figures.value("dcim_loop_heat_watts", loop)
+        is_idle = figure.value is None and heat_w is not None and heat_w < LEAST_HEAT_W
+        # Without heat a loop has no such time, and lasts longer than any that has.
+        seconds = figure.value if figure.value is not None else float("inf") if is_idle else -1.0
+        place = failure, room, seconds >= 0
+        if place not in shortest or seconds < shortest[place][0]:
+            shortest[place] = seconds, loop, figure
+    for (failure, room, is_known), (_, loop, figure) in sorted(shortest.items(), key=lambda item: item[1][0]):
+        name = f"{failure}:{room}" if is_known else f"{failure}:{room}:unknown"
         what = {"key": _STILL.get(failure, failure), "loop": loop, "room": room}
-        yield TimeLeft(id=f"{failure}:{room}", what=what, seconds=rounded(figure.value, 3), figure=_name(figure))
+        yield TimeLeft(id=name, what=what, seconds=rounded(figure.value, 3), figure=_name(figure))
 
 
 def _trust(scene: Scene, counts: DeviceCounts, current: int, wanted: int, missing: int | None) -> Iterator[Trust]:

@@ -1,6 +1,7 @@
 """The power of a site and of its IT equipment at one moment, and what follows from the two: PUE and emissions. No I/O.
 
-Only this module decides which meters, racks or PDUs a total is the sum of. `overview.py` shows the totals, `totals.py` lists their inputs.
+Only this module decides which meters, racks or PDUs a total of the page is the sum of. `overview.py` shows the totals, `totals.py` lists
+their inputs. `collector/derive/energy/own_power.py` publishes the same sums as figures, for boards: change both.
 """
 
 from collections.abc import Sequence

@@ -40,14 +40,17 @@ from rackflow.site import Site
 _FLOW = "dcim_cdu_flow_cubic_meters_per_second"
 # m3/s below which a filter's resistance is not judged: 6 L/min, where the square of the flow is mostly the meter's error.
 _MIN_FLOW_M3_PER_S = 1e-4
+# Pa below which it is not judged, a chosen value: half a percent of a transmitter for one bar. A filter that is valved off, as one of a
+# duplex pair, shows less, and would count as the cleanest ever; after an hour of 0 Pa there was nothing to compare with any more.
+_MIN_DROP_PA = 500.0
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Slots and outputs of one filter."""
 
-    key: tuple[str, str]
-    """CDU and name of the filter."""
+    cdu: str
+    name: str
     pressure_drop: int
     """Pa."""
     flow: int
@@ -175,7 +178,8 @@ def _filters(planner: Planner, cdu: str) -> Iterator[Filter]:
     for name, drop in planner.labelled(cdu, "dcim_cdu_filter_differential_pressure_pascals", "filter").items():
         labels = (*planner.labels_of(cdu), ("filter", name))
         yield Filter(
-            key=(cdu, name),
+            cdu=cdu,
+            name=name,
             pressure_drop=drop,
             flow=planner.reading(cdu, _FLOW, loop="secondary"),
             running=running.get(name),
@@ -189,7 +193,8 @@ class CycleState:
     """The state of one site, kept over all of its plans."""
 
     watches: dict[str, CduWatch] = field(default_factory=dict)
-    filters: dict[tuple[str, str], Clogging] = field(default_factory=dict)
+    filters: dict[str, dict[str, Clogging]] = field(default_factory=dict)
+    """By CDU and name of the filter."""
     peaks: dict[str, PeakPower] = field(default_factory=dict)
     losses: dict[str, FiveMinuteMean] = field(default_factory=dict)
     contradictions: Contradictions = field(default_factory=Contradictions)
@@ -216,7 +221,8 @@ class CycleState:
             yield
             watch = self.watches.setdefault(cdu, CduWatch())
             power_w = partial(_part_of_power, cdu, racks, before, number)
-            judge = partial(_judge, watch, readings[cdu], now, power_w)
+            is_certain = partial(_is_part_certain, cdu, racks, number)
+            judge = partial(_judge, watch, readings[cdu], now, power_w, is_certain)
             # Readings that could not be judged are not used: a figure from a sensor that may be stuck would be a guess.
             unjudged: Mapping[str, str] = dict.fromkeys(readings[cdu], "internal: it could not be judged")
             suspects = self.failures.attempt(PART, judge, otherwise=unjudged)
@@ -233,7 +239,13 @@ class CycleState:
         distrusted.update(dict.fromkeys(self.contradictions.unjudged, "internal: it could not be judged"))
         return distrusted
 
-    def figures(self, watched: Watched, values: Values, wall_s: float) -> Iterator[Figure]:
+    def forget(self, device: str) -> None:
+        """Drop what was learned of a device that is gone, or that was replaced."""
+        self.watches.pop(device, None)
+        self.losses.pop(device, None)
+        self.filters.pop(device, None)
+
+    def figures(self, watched: Watched, values: Values, now: float) -> Iterator[Figure]:
         """Figures made from this state: suspects, clogging, losses, stranded power."""
         named = {(cdu, *each) for cdu in watched.cdus for each in self.watches[cdu].named.items()}
         named |= {(device, reading, "impossible") for device, reading in self.contradictions.named}
@@ -242,25 +254,25 @@ class CycleState:
             yield Figure(output_of("dcim_device_reading_suspect", labels, NO_SLOT), 1.0, 0.0, 1.0)
         for each in watched.filters:
             failed = [_failed(output) for output in (each.clogging, each.time_to_limit)]
-            yield from self.failures.attempt(PART, partial(self._filter, each, values, wall_s), otherwise=failed)
+            yield from self.failures.attempt(PART, partial(self._filter, each, values, now), otherwise=failed)
         for ups, losses in watched.losses.items():
-            loss = partial(self._loss, ups, losses, values, wall_s)
+            loss = partial(self._loss, ups, losses, values, now)
             yield self.failures.attempt(PART, loss, otherwise=_failed(losses.output))
         for rack, provisioned in watched.racks.items():
-            stranded = partial(self._stranded, rack, provisioned, values, wall_s)
+            stranded = partial(self._stranded, rack, provisioned, values, now)
             yield self.failures.attempt(PART, stranded, otherwise=_failed(provisioned.stranded))
 
-    def _stranded(self, rack: str, provisioned: ProvisionedRack, values: Values, wall_s: float) -> Figure:
+    def _stranded(self, rack: str, provisioned: ProvisionedRack, values: Values, now: float) -> Figure:
         peak, output = self.peaks.setdefault(rack, PeakPower()), provisioned.stranded
         power_w = values.number(provisioned.power)
         if power_w is not None:
-            peak.add(power_w, wall_s)
+            peak.add(power_w, now)
         highest = peak.highest()
         if highest is None:
             return Figure(output, None, 0.0, peak.share(), ("less than a day has been seen",))
         return plausible_figure(output, provisioned.firm_w - highest, 0.0, peak.share())
 
-    def _loss(self, ups: str, losses: UpsLosses, values: Values, wall_s: float) -> Figure:
+    def _loss(self, ups: str, losses: UpsLosses, values: Values, now: float) -> Figure:
         sides, output = (losses.input_power, losses.output_power), losses.output
         input_w, output_w = (values.number(slot) for slot in sides)
         level = self.losses.setdefault(ups, FiveMinuteMean())
@@ -269,18 +281,18 @@ class CycleState:
             self.losses[ups] = FiveMinuteMean()
             words = [word for slot in sides for word in values.coverage(slot)[1]] or ["the UPS takes no power"]
             return Figure(output, None, 0.0, 1.0, tuple(words))
-        loss_w = level.add(input_w - output_w, wall_s)
+        loss_w = level.add(input_w - output_w, now)
         if loss_w is None or not output.metric.plausible(loss_w):
             why = "less than ten minutes have been seen" if loss_w is None else f"result {loss_w:.4g} is not plausible"
             return Figure(output, None, 0.0, 1.0, (why,))
         return Figure(output, loss_w, max(values.age_s[slot] for slot in sides), 1.0)
 
-    def _filter(self, each: Filter, values: Values, wall_s: float) -> list[Figure]:
-        clogging = self.filters.setdefault(each.key, Clogging())
+    def _filter(self, each: Filter, values: Values, now: float) -> list[Figure]:
+        clogging = self.filters.setdefault(each.cdu, {}).setdefault(each.name, Clogging())
         drop, flow = values.number(each.pressure_drop), values.number(each.flow)
         running = values.number(each.running) if each.running is not None else None
-        if drop is not None and flow is not None and flow >= _MIN_FLOW_M3_PER_S:
-            clogging.add(drop / (flow * flow), wall_s, running)
+        if drop is not None and flow is not None and drop >= _MIN_DROP_PA and flow >= _MIN_FLOW_M3_PER_S:
+            clogging.add(drop / (flow * flow), now, running)
         reasons = [reason for slot in (each.pressure_drop, each.flow) for reason in values.coverage(slot)[1]]
         found = []
         for output, value, span in (
@@ -300,9 +312,13 @@ def _failed(output: Output) -> Figure:
 
 
 def _judge(
-    watch: CduWatch, readings: Mapping[str, LatestValue], now: float, power_w: Callable[[], float | None]
+    watch: CduWatch,
+    readings: Mapping[str, LatestValue],
+    now: float,
+    power_w: Callable[[], float | None],
+    is_certain: Callable[[], bool],
 ) -> Mapping[str, str]:
-    watch.update(readings, now, power_w())
+    watch.update(readings, now, power_w(), is_certain=is_certain())
     return watch.suspects
 
 
@@ -310,7 +326,7 @@ def _part_of_power(cdu: str, racks: CooledRacks, before: Values | None, number: 
     """The part of the racks' power, W, that a CDU should remove; None if unknown.
 
     Several CDUs on a loop share the power in proportion to their heat, because it is not known which CDU cools which rack. A CDU on
-    standby gets no share.
+    standby gets no share, and neither does one whose heat is not known; see `_is_part_certain`.
     """
     powers = [before.number(slot) for slot in racks.power] if before is not None else []
     known = [power for power in powers if power is not None]
@@ -322,3 +338,9 @@ def _part_of_power(cdu: str, racks: CooledRacks, before: Values | None, number: 
     if len(racks.cdus) > 1 and (own <= 0 or whole <= 0):
         return None
     return sum(known) * (own / whole if len(racks.cdus) > 1 else 1.0)
+
+
+def _is_part_certain(cdu: str, racks: CooledRacks, number: Numbers) -> bool:
+    """Whether the part of the power is not only the most that the CDU can have: the heat of each other CDU of the loop is known."""
+    key = f"{HEAT}{{loop=secondary}}"
+    return all(each == cdu or number(each, key) is not None for each in racks.cdus)

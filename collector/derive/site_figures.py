@@ -5,10 +5,10 @@ from the previous cycle, because those of this cycle are not computed yet.
 """
 
 import math
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from collector.derive.cycle_state import CycleState, Watched, plan_watched
 from collector.derive.energy import Accounts, EnergyRecords, Factor, Factors, plan_accounts, plan_own_power, site_power
@@ -43,11 +43,14 @@ from collector.derive.power import (
     plan_supplies,
     slots_of_supplies,
 )
-from collector.latest import Latest, LatestValue, Observations
+from collector.latest import DeviceState, Latest, LatestValue, Observations, has_other_series, is_other_unit
 from collector.readings import Series
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
 from rackflow.site import Battery, Site
+
+if TYPE_CHECKING:
+    from rackflow import DeviceDocument
 
 T = TypeVar("T")
 _SeriesByKey = dict[str, Series]
@@ -94,6 +97,8 @@ class SitePlan:
     watched: Watched | None
     counters: _Counters
     stateful: tuple[StatefulStep, ...]
+    learned_of: Mapping[str, list[tuple[str, str]]]
+    """By device: the keys of what is learned of it. Looking for them among all steps, for each device that goes, would take seconds."""
     supplies: SupplySlots
     complete: bool
 
@@ -109,6 +114,8 @@ class SiteFigures:
         self._known: dict[str, _SeriesByKey] = {}
         self._places: dict[str, dict[str, str]] = {}
         self._classes: dict[str, str] = {}
+        self._documents: dict[str, DeviceDocument] = {}
+        """What each device last said it is."""
         self.energy_records = EnergyRecords(
             Factors(site.grid if site is not None else None, settings.hourly, settings.residual_grams_per_kwh),
             failures=self._failures,
@@ -119,6 +126,7 @@ class SiteFigures:
         self._state = CycleState(failures=self._failures)
         self._stateful = StatefulFigures(self._failures)
         self._stateful_steps: tuple[StatefulStep, ...] = ()
+        self._learned_of: Mapping[str, list[tuple[str, str]]] = {}
         self._supplies = Supplies()
         self._last_values: Values | None = None
         self.distrusted: Mapping[tuple[str, str], str] = {}
@@ -165,7 +173,7 @@ class SiteFigures:
         )
         found = yield from figure_steps(plan, values, self._failures)
         if self._watched is not None:
-            for count, figure in enumerate(self._state.figures(self._watched, values, wall_s)):
+            for count, figure in enumerate(self._state.figures(self._watched, values, now)):
                 if count % _FIGURES_PER_SLICE == 0:
                     yield
                 found.append(figure)
@@ -251,7 +259,7 @@ class SiteFigures:
         """Use a new plan from now on."""
         self._plan, self._metrics_used = made.plan, made.metrics_used
         self._accounts, self._watched, self._counters = made.accounts, made.watched, made.counters
-        self._stateful_steps = made.stateful
+        self._stateful_steps, self._learned_of = made.stateful, made.learned_of
         self._supplies.slots = made.supplies
         if made.complete:
             self._stateful.keep(made.stateful)
@@ -268,9 +276,11 @@ class SiteFigures:
         gone = self._known.keys() - present.keys()
         for name in gone:
             del self._known[name], self._classes[name], self._places[name]
+            self._documents.pop(name, None)
+            self._forget_learned(name)
         yield bool(gone)
         for device in present.values():
-            found = False
+            found = self._is_made_anew(device)
             known = self._known.setdefault(device.device, {})
             if len(known) > MAX_SILENT_SERIES + 2 * len(device.series):
                 # A figure over a series that has expired is unknown, not absent; but series cannot be remembered for ever.
@@ -286,6 +296,26 @@ class SiteFigures:
                 self._places[device.device] = dict(device.labels)
                 found = True
             yield found
+
+    def _is_made_anew(self, device: DeviceState) -> bool:
+        """Whether the device was replaced, or is read in another way: series that it has no more would be missing for ever.
+
+        What was learned of a unit that was replaced, such as the resistance of its clean filter, says nothing about the new one.
+        """
+        before, document = self._documents.get(device.device), device.document
+        if document is None or document is before:
+            return False
+        self._documents[device.device] = document
+        if before is None or not has_other_series(before, document):
+            return False
+        self._known.pop(device.device, None)
+        if is_other_unit(before, document):
+            self._forget_learned(device.device)
+        return True
+
+    def _forget_learned(self, device: str) -> None:
+        self._state.forget(device)
+        self._stateful.forget(self._learned_of.get(device, ()))
 
     def make_plan(self) -> SitePlan:
         """Plan everything. Racks come before feeds, loops and accounts, which are computed from their slots.
@@ -324,7 +354,7 @@ class SiteFigures:
             tried("generators", lambda: plan_generators(planner, site, site_power(planner, site)))
             tried("plant", partial(plan_plant, planner, site))
             tried("leaks", partial(plan_leaks, planner, site))
-            tried("own power", partial(plan_own_power, planner, site))
+            tried("own power", partial(plan_own_power, planner, site, racks))
             accounts = tried("accounts", partial(plan_accounts, planner, site, racks, self._of_class("meter")))
         watched = tried(
             "trust", lambda: plan_watched(planner, site, self._classes, racks or {}, with_racks=racks is not None)
@@ -338,8 +368,9 @@ class SiteFigures:
         stateful = tuple(planner.stateful)
         # Not tried separately: if it fails, planning as a whole must fail, because sums would count loads twice.
         supplies = slots_of_supplies(plan_supplies(site), plan) if site is not None else SupplySlots()
+        learned = _learned_of(stateful)
         return SitePlan(
-            plan, planner.metrics_used, accounts, watched, counters, stateful, supplies, complete=not failed
+            plan, planner.metrics_used, accounts, watched, counters, stateful, learned, supplies, complete=not failed
         )
 
     def _described(self) -> dict[str, dict[str, str]]:
@@ -350,6 +381,15 @@ class SiteFigures:
 
     def _of_class(self, device_class: str) -> list[str]:
         return sorted(device for device, known in self._classes.items() if known == device_class)
+
+
+def _learned_of(steps: Iterable[StatefulStep]) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for each in steps:
+        for label, value in each.outputs[0].labels:
+            if label == "device":
+                found.setdefault(value, []).append(each.key)
+    return found
 
 
 def _counters(plan: Plan, accounts: Accounts) -> _Counters:

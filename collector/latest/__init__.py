@@ -5,7 +5,7 @@ It is rebuilt from messages after a restart and holds nothing that must survive 
 
 from collector.latest.latest import DEVICE_COST, BatchOutcome, Latest
 from collector.latest.observed import CAUSES, Cause, Observations, words_of
-from collector.latest.state import AgentState, DeviceState, LatestValue, shelf_life_s
+from collector.latest.state import AgentState, DeviceState, LatestValue, has_other_series, is_other_unit, shelf_life_s
 
 __all__ = [
     "CAUSES",
@@ -17,6 +17,8 @@ __all__ = [
     "Latest",
     "LatestValue",
     "Observations",
+    "has_other_series",
+    "is_other_unit",
     "shelf_life_s",
     "words_of",
 ]

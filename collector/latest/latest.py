@@ -13,7 +13,15 @@ import msgspec
 
 from collector.counters import POLL_BUCKETS_S, Histogram
 from collector.latest.observed import Connection, Observations, is_observed, observe
-from collector.latest.state import AgentState, DeviceState, LatestValue, Origin, Stamp, shelf_life_s
+from collector.latest.state import (
+    AgentState,
+    DeviceState,
+    LatestValue,
+    Origin,
+    Stamp,
+    has_other_series,
+    shelf_life_s,
+)
 from collector.readings import Readings
 from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
@@ -41,7 +49,7 @@ class Latest:
         self.refused = 0
         self.size = 0
         self.changes = 0
-        """Grows with each device or series that is added, each device that is removed, and each that gets other labels or another class.
+        """Grows with each device or series that is added, each device that is removed or replaced, and each whose labels or class change.
         Plans of derived figures and the layout of the floor depend on it."""
         self.dropped = 0
         """Grows when series have expired."""
@@ -234,6 +242,8 @@ class Latest:
             return False
         if device.document is None or document.time >= device.document.time or document.agent != device.document.agent:
             before = _place_of(device)
+            if device.document is not None and has_other_series(device.document, document):
+                self._drop_former(device, document.time)
             device.document, device.cached_life_s = document, None
             device.agent = document.agent
             device.device_class = document.device_class
@@ -241,6 +251,14 @@ class Latest:
             device.labels_as_sent = None
             self._note_moved(device, before)
         return True
+
+    def _drop_former(self, device: DeviceState, since_ms: int) -> None:
+        """Drop the readings from before this time: they are those of a unit that was replaced, or of series that it has no more.
+
+        An agent publishes the document before it polls, so what has come from the new unit is later, whichever arrives first.
+        """
+        self._remove(device, [key for key, entry in device.series.items() if entry.origin.time_ms < since_ms])
+        self.changes += 1
 
     def _note_moved(self, device: DeviceState, before: _Place | None) -> None:
         """Note whether a device has other labels, or another class, than before: somebody corrected its place in the agent's file."""
@@ -326,8 +344,10 @@ class Latest:
         self._drop(device, all_of_it=False, now=now)
 
     def _drop(self, owner: DeviceState | AgentState, *, all_of_it: bool, now: float) -> None:
+        self._remove(owner, [key for key, entry in owner.series.items() if all_of_it or now >= entry.stamp.expires_at])
+
+    def _remove(self, owner: DeviceState | AgentState, gone: Sequence[str]) -> None:
         known = owner.series
-        gone = [key for key, entry in known.items() if all_of_it or now >= entry.stamp.expires_at]
         for key in gone:
             self.size -= len(known.pop(key).series.metric.states) or 1
         if gone:

@@ -4,6 +4,7 @@ Agents' clocks may be wrong or be set, so messages are ordered by number if poss
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -50,6 +51,24 @@ MAX_ATTEMPT_S = 30.0
 def shelf_life_s(interval_s: float) -> float:
     """How long a reading polled every `interval_s` may be shown after its receipt, seconds."""
     return min(max(SHELF_LIFE_INTERVALS * interval_s, SHELF_LIFE_FLOOR_S), SHELF_LIFE_CEILING_S)
+
+
+def is_other_unit(before: DeviceDocument, after: DeviceDocument) -> bool:
+    """Whether two documents of one device describe two units: somebody has replaced it.
+
+    What either does not state says nothing: many devices have no serial number, and a busy one leaves texts out.
+    """
+    return _differs(before, after, ("vendor", "model", "serial"))
+
+
+def has_other_series(before: DeviceDocument, after: DeviceDocument) -> bool:
+    """Whether a device may have other series than before: it is another unit, or is read by another profile, or has other firmware."""
+    return is_other_unit(before, after) or _differs(before, after, ("profile", "firmware"))
+
+
+def _differs(before: DeviceDocument, after: DeviceDocument, texts: Sequence[str]) -> bool:
+    pairs = ((getattr(before, each), getattr(after, each)) for each in texts)
+    return any(old and new and old != new for old, new in pairs)
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):

@@ -60,9 +60,25 @@ def metered(role: str) -> str:
     return f"sum by (site) (max by ({METER}) ({total}) or sum by ({METER}) ({phases}))"
 
 
+def facility_power() -> str:
+    """Power that a site uses, W, as on the page; see `_or_before`."""
+    return _or_before("facility", f"max by (site) ({SITE('dcim_site_facility_watts')})", metered("facility"))
+
+
 def it_power() -> str:
-    """Power of the IT equipment, W: by its meters, or by the racks' PDUs where there is no meter."""
-    return f"{metered('it')} or sum by (site) ({SITE('dcim_rack_power_watts')})"
+    """Power of the IT equipment, W, as on the page: by its meters, or by the racks' PDUs where there is no meter."""
+    before = f"{metered('it')} or sum by (site) ({SITE('dcim_rack_power_watts')})"
+    return _or_before("it", f"max by (site) ({SITE('dcim_site_it_watts')})", before)
+
+
+def _or_before(what: str, now: str, before: str) -> str:
+    """A figure, or what was computed in its place while collectors did not derive it, or where there is no site file.
+
+    While the figure is unknown there is no value: a sum of the meters that are left would look like less load, and one of all meters counts
+    twice what is below another.
+    """
+    derived = SITE("dcim_figure_known", f'figure="site_{what}_watts"')
+    return f"{now} or (({before}) unless on (site) {derived})"
 
 
 def _mean_of_hour(metric: str, *where: str) -> str:
@@ -79,5 +95,7 @@ def _metered_in_hour(role: str) -> str:
 
 def pue_estimate() -> str:
     """Facility over IT power of the last hour, from its first minutes on."""
+    facility, it = (f"max by (site) ({_mean_of_hour(f'dcim_site_{what}_watts')})" for what in ("facility", "it"))
     racks = f"sum by (site) ({_mean_of_hour('dcim_rack_power_watts')})"
-    return f"{_metered_in_hour('facility')} / (({_metered_in_hour('it')} or {racks}) > 0)"
+    before = f"{_metered_in_hour('facility')} / (({_metered_in_hour('it')} or {racks}) > 0)"
+    return _or_before("facility", f"{facility} / ({it} > 0)", before)

@@ -4,7 +4,7 @@ from typing import Final
 
 from grafana.boards.board import Board
 from grafana.boards.catalogued import Limits
-from grafana.boards.expressions import ROW_TO_PDU, ROW_TO_RACK, TO_UPS, metered, ups_load, ups_power
+from grafana.boards.expressions import ROW_TO_PDU, ROW_TO_RACK, TO_UPS, facility_power, metered, ups_load, ups_power
 from grafana.boards.panels import (
     BLUE,
     GREEN,
@@ -42,7 +42,7 @@ CHAIN: Final = Row(
                     "bargauge",
                     "Power at each stage",
                     [
-                        Query(metered("facility"), "1 facility"),
+                        Query(facility_power(), "1 facility"),
                         Query(ups_power(ROOM, "input", "site"), "2 into UPSs"),
                         Query(ups_power(ROOM, "output", "site"), "3 out of UPSs"),
                         # Racks of a site file have it whether they hang on rack PDUs or on busways.

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from grafana.boards.board import Board
 from grafana.boards.catalogued import Limits
-from grafana.boards.expressions import ESTIMATE, it_power, metered, pue_estimate
+from grafana.boards.expressions import ESTIMATE, facility_power, it_power, metered, pue_estimate
 from grafana.boards.panels import BLUE, GREEN, PURPLE, SITE, Panel, Query, Row, chart, over, ranked, shown, stat, table
 
 PUE: Final = "dcim_site_interim_pue_ratio"
@@ -25,7 +25,7 @@ NOW: Final = Row(
         (
             4,
             [
-                stat("Facility power", metered("facility"), 6, "dcim_meter_power_watts", base=BLUE),
+                stat("Facility power", facility_power(), 6, "dcim_site_facility_watts", base=BLUE),
                 stat(
                     "IT power",
                     it_power(),
@@ -61,7 +61,7 @@ NOW: Final = Row(
                 chart(
                     "Power",
                     [
-                        Query(metered("facility"), "facility"),
+                        Query(facility_power(), "facility"),
                         Query(it_power(), "IT"),
                         Query(metered("cooling"), "cooling"),
                     ],

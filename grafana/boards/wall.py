@@ -12,8 +12,8 @@ from grafana.boards.expressions import (
     TO_RACK,
     TO_RUNBOOK,
     TO_UPS,
+    facility_power,
     it_power,
-    metered,
     pue_estimate,
 )
 from grafana.boards.panels import (
@@ -102,7 +102,7 @@ NOW: Final = Row(
         (
             4,
             [
-                stat("Facility power", metered("facility"), 4, "dcim_meter_power_watts", base=BLUE),
+                stat("Facility power", facility_power(), 4, "dcim_site_facility_watts", base=BLUE),
                 stat(
                     "IT power",
                     it_power(),

@@ -285,6 +285,29 @@ def test_a_meter_that_gives_the_power_of_each_phase_alone_counts_as_on_the_page(
     assert evaluated(tmp_path, expression, series, {'{site="s"}': expected}) == ""
 
 
+@pytest.mark.parametrize("title", ["Facility power", "IT power", "PUE, last hour (estimate)"])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_meter_below_another_counts_once_and_a_silent_incomer_is_no_power_of_0(
+    title: str,
+    is_known: bool,  # noqa: FBT001 - a case
+    tmp_path: Path,
+) -> None:
+    """Prometheus cannot know either. Where the collector derives the sums, these count, and without one there is no value."""
+    (expression,) = (text for each, text in expressions("dcim-site.json") if each == title)
+    series = {
+        'dcim_meter_power_watts{site="s",device="main-1",role="facility"}': 70e3,
+        'dcim_meter_power_watts{site="s",device="it",role="it"}': 80e3,
+        'dcim_meter_power_watts{site="s",device="it-below-it",role="it"}': 40e3,
+        'dcim_figure_known{site="s",figure="site_facility_watts"}': float(is_known),
+        'dcim_figure_known{site="s",figure="site_it_watts"}': float(is_known),
+    }
+    if is_known:
+        series |= {'dcim_site_facility_watts{site="s"}': 100e3, 'dcim_site_it_watts{site="s"}': 80e3}
+    expected = {"Facility power": 100e3, "IT power": 80e3}.get(title, 1.25)
+    found = {'{site="s"}': expected} if is_known else {}
+    assert evaluated(tmp_path, expression, series, found) == ""
+
+
 def test_colours_go_from_grey_over_green_to_red() -> None:
     assert [(step["color"] == GREEN, step["value"]) for step in steps(Limits(0.8, 1.0))] == [
         (False, None),

@@ -1,7 +1,10 @@
-"""The power that a site imports, generates with PV and exports at this moment, and which of its incomers have voltage."""
+"""The power that a site and its IT use, that PV generates and that is exported at this moment, and which incomers have voltage."""
 
+from collections.abc import Mapping
+
+from collector.derive.energy.accounting import site_power, without_overlap
 from collector.derive.engine import Planner
-from collector.derive.power import metered_w
+from collector.derive.power import RackPower, metered_w
 from rackflow.site import Site
 
 _VOLTAGE = "dcim_meter_voltage_volts"
@@ -9,8 +12,9 @@ _VOLTAGE = "dcim_meter_voltage_volts"
 MIN_VOLTS = 50.0
 
 
-def plan_own_power(planner: Planner, site: Site) -> None:
-    """Plan the figures of incomers, of PV behind the site's meters, and of the power exported through those meters."""
+def plan_own_power(planner: Planner, site: Site, racks: Mapping[str, RackPower]) -> None:
+    """Plan the figures of what the site uses, of incomers, of PV behind its meters, and of the power exported through those."""
+    _site_and_it(planner, site, racks)
     for meter in site.meters_of("facility"):
         if meter.incomer:
             volts = planner.each(meter.id, _VOLTAGE) or [planner.reading(meter.id, _VOLTAGE)]
@@ -24,3 +28,18 @@ def plan_own_power(planner: Planner, site: Site) -> None:
     if behind:
         out = [planner.step((metered_w(planner, each),), lambda watts: max(0.0, -watts)) for each in behind]
         planner.publish("dcim_site_export_watts", planner.total(out))
+
+
+def _site_and_it(planner: Planner, site: Site, racks: Mapping[str, RackPower]) -> None:
+    """Publish the two powers that the page shows, too (`collector/api/powers.py`).
+
+    Prometheus can sum meters, but knows neither which of them is below another nor that one is silent.
+    """
+    used = site_power(planner, site)
+    if used is not None:
+        planner.publish("dcim_site_facility_watts", used)
+    meters = without_overlap(site, site.meters_of("it"))
+    ways = [planner.total(metered_w(planner, each.id) for each in meters)] if meters else []
+    ways += [planner.total(each.total for each in racks.values())] if racks else []
+    if ways:
+        planner.publish("dcim_site_it_watts", planner.first(*ways))

@@ -58,6 +58,11 @@ class StatefulFigures:
         for gone in self._kept.keys() - wanted:
             del self._kept[gone]
 
+    def forget(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Drop the state of these steps; they begin anew."""
+        for key in keys:
+            self._kept.pop(key, None)
+
     def figures(self, steps: Iterable[StatefulStep], values: Values, now: float) -> Iterator[Figure]:
         """All figures of this cycle. A step that raises makes its own figures unknown."""
         for each in steps:

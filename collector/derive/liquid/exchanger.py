@@ -14,6 +14,9 @@ _FILM_EXPONENT = 0.8
 _LEAST_SPAN_K = 1.0
 _LEAST_HEAT_RATIO = 0.2
 _HOUR_S = 3600.0
+# Samples of an hour must be spread over this much of it. The lowest hour counts as the clean exchanger for good, and a load that steps
+# for a moment, with temperatures that have not followed yet, would be the lowest if it were alone in its hour.
+_LEAST_OF_HOUR_S = _HOUR_S / 2
 
 
 class _Operation(NamedTuple):
@@ -43,6 +46,8 @@ class Fouling:
     _hour: int = -1
     _sum: float = 0.0
     _count: int = 0
+    _seen_from: float = 0.0
+    _seen_until: float = 0.0
     _last: float | None = None
 
     def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
@@ -50,12 +55,15 @@ class Fouling:
         resistance = self._resistance(_Operation(*(float(each or 0.0) for each in values)))
         hour = int(now // _HOUR_S)
         if hour != self._hour and self._count:
-            mean = self._sum / self._count
-            self._last = mean
-            self._clean = mean if self._clean is None else min(self._clean, mean)
+            if self._seen_until - self._seen_from >= _LEAST_OF_HOUR_S:
+                mean = self._sum / self._count
+                self._last = mean
+                self._clean = mean if self._clean is None else min(self._clean, mean)
             self._sum, self._count = 0.0, 0
         self._hour = hour
         if resistance is not None:
+            self._seen_from = self._seen_from if self._count else now
+            self._seen_until = now
             self._sum += resistance
             self._count += 1
         if self._last is None or not self._clean:
@@ -115,6 +123,8 @@ STUCK_S = 600.0
 _STILL = 0.01
 # A valve that is fully open or closed cannot do more: then the water or the load is the cause, not the valve.
 _END = 0.05
+# m3/s of secondary flow below which the unit stands by: 6 L/min. Its supply then takes the temperature of the room, and its valve rests.
+_NO_FLOW_M3_PER_S = 1e-4
 
 
 @dataclass(slots=True)
@@ -128,8 +138,11 @@ class ValveStuck:
     _at: float = -math.inf
 
     def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
-        """`values`: position (0 to 1, open cools), supply and its set point (degC)."""
-        position, supply_c, setpoint_c = (float(each or 0.0) for each in values)
+        """`values`: position (0 to 1, open cools), supply and its set point (degC), and the secondary flow (m3/s), None if not known."""
+        position, supply_c, setpoint_c = (float(each or 0.0) for each in values[:3])
+        if any(each is not None and float(each) < _NO_FLOW_M3_PER_S for each in values[3:]):
+            self._since = None
+            return (0.0,)
         error_k = supply_c - setpoint_c
         sign = (error_k > _ERROR_K) - (error_k < -_ERROR_K)
         has_way = position < 1 - _END if sign > 0 else position > _END

@@ -33,7 +33,8 @@ def plan_wear(planner: Planner, site: Site | None, cdu: str, load: int) -> None:
         for valve, position in planner.labelled(cdu, "dcim_cdu_valve_position_ratio", "valve").items():
             needs = [position, *(planner.reading(cdu, each, loop="secondary") for each in (_SUPPLY, _SETPOINT))]
             labels = (*planner.place_of(cdu), ("valve", valve))
-            planner.remember("valve", needs, ValveStuck, [("dcim_cdu_valve_stuck", labels)])
+            flow = [planner.reading(cdu, _FLOW, loop="secondary")]
+            planner.remember("valve", needs, ValveStuck, [("dcim_cdu_valve_stuck", labels)], optional=flow)
     for _, found in planner.series(cdu, "dcim_cdu_return_pressure_pascals"):
         loop = {"loop": found["loop"]} if "loop" in found else {}
         pressure = planner.reading(cdu, "dcim_cdu_return_pressure_pascals", **loop)

@@ -1,5 +1,6 @@
 """How often something happened within the last hour, from counters that a device never resets. No I/O."""
 
+import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +18,18 @@ class Increase:
     """How much a counter rose within the last hour. A counter that went back was reset: its value was counted since then."""
 
     _last: float | None = None
+    _at: float = -math.inf
     _total: float = 0.0
     _samples: deque[tuple[float, float]] = field(default_factory=deque)
 
     def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
         """`values`: the counter."""
         count = float(values[0] or 0.0)
+        if now - self._at > HOUR_S:
+            # When it rose while nobody read it is not known. Counting all of that as the last hour's would be an alarm after each outage.
+            self._samples.clear()
+            self._last = None
+        self._at = now
         if self._last is not None:
             self._total += count - self._last if count >= self._last else count
         self._last = count

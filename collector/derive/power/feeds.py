@@ -17,6 +17,7 @@ from rackflow.site import Battery as SiteBattery
 from rackflow.site import FeedPath, Site
 from rackflow.site.section import PHASES
 
+_RUNTIME = "dcim_ups_battery_runtime_seconds"
 Paths = Mapping[tuple[str, str], FeedPath]
 """The way from the feed to the rack, by rack and feed."""
 
@@ -71,7 +72,7 @@ def switched_loads(racks: Mapping[str, RackPower]) -> list[SwitchedLoad]:
 
 def _autonomy(planner: Planner, site: Site, ups: str, power: int, site_battery: SiteBattery | None) -> None:
     """Publish how long a UPS lasts on battery: by the model, and how much longer that is than its generator needs to start."""
-    stated = planner.reading(ups, "dcim_ups_battery_runtime_seconds")
+    stated = planner.reading(ups, _RUNTIME)
     charge = planner.reading(ups, "dcim_ups_battery_charge_ratio")
     if site_battery is None:
         missing = f"site file: {ups} has no battery with runtimes"
@@ -87,7 +88,8 @@ def _autonomy(planner: Planner, site: Site, ups: str, power: int, site_battery: 
         )
         # The shorter of both, because either may be the wrong one. The runtime that the UPS states was up to 93 % too long in simulated
         # discharges, and the model does not notice a battery that is worse than configured.
-        shortest = planner.step((stated, model), min)
+        # Many families state none: then the model is all there is.
+        shortest = planner.step((stated, model), min) if planner.has(ups, _RUNTIME) else model
         optimism = planner.step((stated, model), _optimism)
         planner.publish_of("dcim_ups_runtime_optimism_ratio", ups, optimism)
     planner.publish_of("dcim_ups_modelled_runtime_seconds", ups, model)

@@ -112,10 +112,13 @@ class _TenMinuteMaximum:
     def update(self, value: float | None, now: float) -> float | None:
         """Take the current power, W; return the highest, or None before ten minutes have been seen in a row.
 
-        After a gap of a minute it starts anew: the power during the gap may have been higher than any value seen.
+        After a gap of a minute it starts anew: the power during the gap may have been higher than any value seen. A shorter one is no gap:
+        the power is unknown for one cycle after each new plan.
         """
         minute, minutes = int(now // 60), self._minutes
-        if value is None or (minutes and minute > minutes[-1][0] + 1):
+        if value is None:
+            return None
+        if minutes and minute > minutes[-1][0] + 1:
             minutes.clear()
             return None
         if minutes and minutes[-1][0] == minute:
@@ -144,10 +147,15 @@ class CduWatch:
     _excess_heat: HoldTimer = field(default_factory=HoldTimer)
     _power: _TenMinuteMaximum = field(default_factory=_TenMinuteMaximum)
     _highest_heat_w: float = 0.0
+    """The highest heat that lasted for a whole minute of the clock. One wrong reading, kept for good, would end the search for drifts."""
+    _lowest_of_minute: tuple[int, float] = (-1, 0.0)
 
-    def update(self, readings: Mapping[str, Reading], now: float, power_w: float | None) -> None:
+    def update(
+        self, readings: Mapping[str, Reading], now: float, power_w: float | None, *, is_certain: bool = True
+    ) -> None:
         """Judge the latest readings. `power_w` is the electrical power of the racks that this CDU cools, None if unknown.
 
+        It is the most that these may take unless `is_certain`: good for what is impossible, but with no constant ratio to the heat.
         A stale reading is not judged: it would look frozen.
         """
         current = {key: each.value for key, each in readings.items() if key.startswith(_CDU) and now < each.expires_at}
@@ -156,7 +164,7 @@ class CduWatch:
         self.suspects = {}
         self._frozen(numbers, now)
         self._impossible(current, numbers, now, power_w)
-        self._drifting(numbers, now, power_w)
+        self._drifting(numbers, now, power_w if is_certain else None)
 
     def _frozen(self, numbers: Mapping[str, float], now: float) -> None:
         watched = {*FLOW.values(), *(key for pair in _TEMPERATURES.values() for key in pair)}
@@ -190,7 +198,12 @@ class CduWatch:
 
     def _drifting(self, numbers: Mapping[str, float], now: float, power_w: float | None) -> None:
         secondary_w, primary_w = (numbers.get(HEAT[loop], 0.0) for loop in ("secondary", "primary"))
-        self._highest_heat_w = max(self._highest_heat_w, secondary_w)
+        minute, lowest_w = self._lowest_of_minute
+        if minute == int(now // 60):
+            self._lowest_of_minute = minute, min(lowest_w, secondary_w)
+        else:
+            self._highest_heat_w = max(self._highest_heat_w, lowest_w)
+            self._lowest_of_minute = int(now // 60), secondary_w
         if secondary_w >= max(LEAST_HEAT_W, _MIN_LOAD_SHARE * self._highest_heat_w):
             if primary_w >= LEAST_HEAT_W:
                 self._balance.sample(_log_ratio(secondary_w, primary_w), now)

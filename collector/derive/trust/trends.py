@@ -1,13 +1,16 @@
 """Figures learned over minutes to weeks: mean losses, clogging of filters, and the highest power of a rack.
 
-Times are wall-clock seconds since 1970, because periods are hours and days of the calendar. Nothing survives a restart: these figures
-are then unknown until enough has been seen again.
+Times are monotonic seconds: a wall clock that is set forward by a month would age two weeks of hours and drop all days at once. Nothing
+survives a restart: these figures are then unknown until enough has been seen again.
 """
 
 from collections import deque
 from dataclasses import dataclass, field
 
 HOUR_S = 3600.0
+# Samples of an hour must be spread over this much of it. The lowest hour counts as the clean filter for good, and the moment in which
+# pumps start, alone in its hour, would be the lowest.
+_LEAST_OF_HOUR_S = HOUR_S / 2
 # Resistance over that of the clean filter at which it should be changed. Makers give a differential pressure instead, which depends on
 # the flow; twice the clean one is the usual rule of thumb for it. A chosen value.
 CLOGGED_RATIO = 2.0
@@ -29,7 +32,13 @@ class PeriodMean:
     """The mean over periods of `length_s` that begin at whole multiples of it."""
 
     length_s: float
+    least_s: float = 0.0
+    """Seconds between the first and the last sample of a period below which it has no mean."""
+    ended_s: float = 0.0
+    """When the last period with a mean ended; after a gap that is long before the sample that follows it."""
     _period: int = -1
+    _first: float = 0.0
+    _last: float = 0.0
     _sum: float = 0.0
     _count: int = 0
 
@@ -38,8 +47,11 @@ class PeriodMean:
         period = int(now // self.length_s)
         ended = None
         if period != self._period:
-            ended = self._sum / self._count if self._count else None
-            self._period, self._sum, self._count = period, 0.0, 0
+            is_seen = self._count > 0 and self._last - self._first >= self.least_s
+            ended = self._sum / self._count if is_seen else None
+            self.ended_s = (self._period + 1) * self.length_s if is_seen else self.ended_s
+            self._period, self._sum, self._count, self._first = period, 0.0, 0, now
+        self._last = now
         self._sum += value
         self._count += 1
         return ended
@@ -57,9 +69,9 @@ class FiveMinuteMean:
     _ended: int = 0
     _last: float | None = None
 
-    def add(self, value: float, wall_s: float) -> float | None:
+    def add(self, value: float, now: float) -> float | None:
         """One sample; None until five minutes have been seen from their beginning."""
-        mean = self._block.add(value, wall_s)
+        mean = self._block.add(value, now)
         if mean is not None:
             self._ended += 1
             if self._ended > 1:  # the first period was not seen from its beginning
@@ -75,30 +87,29 @@ class Clogging:
     filter, so a filter that is already clogged when the collector starts is taken for clean.
     """
 
-    _hour: PeriodMean = field(default_factory=lambda: PeriodMean(HOUR_S))
+    _hour: PeriodMean = field(default_factory=lambda: PeriodMean(HOUR_S, _LEAST_OF_HOUR_S))
     _means: deque[tuple[float, float]] = field(default_factory=lambda: deque[tuple[float, float]](maxlen=_TREND_HOURS))
     _clean: float | None = None
     _running_s: float = 0.0
     _time_to_limit_s: float | None = None
     """Computed once an hour, with each new mean, and not when asked for, which is in every cycle: the trend of two weeks takes 0.1 ms."""
 
-    def add(self, resistance: float, wall_s: float, running_s: float | None = None) -> None:
+    def add(self, resistance: float, now: float, running_s: float | None = None) -> None:
         """Take one sample, Pa/(m3/s)2. If the filter's running time `running_s` went back, it was changed: learn anew."""
         if running_s is not None:
             if running_s < self._running_s:
                 self._means.clear()
                 self._clean = self._time_to_limit_s = None
-                self._hour = PeriodMean(HOUR_S)
+                self._hour = PeriodMean(HOUR_S, _LEAST_OF_HOUR_S)
             self._running_s = running_s
-        mean = self._hour.add(resistance, wall_s)
+        mean = self._hour.add(resistance, now)
         if mean is not None:
-            self._means.append((wall_s, mean))
+            self._means.append((self._hour.ended_s, mean))
             self._clean = mean if self._clean is None else min(self._clean, mean)
             self._time_to_limit_s = self._trend_s()
 
     def ratio(self) -> float | None:
         """Last hourly mean over the lowest, at least 1; None before an hour has passed."""
-        # A clean resistance of 0 or less is that of a sensor with an offset: there is nothing to compare with.
         return self._means[-1][1] / self._clean if self._clean is not None and self._clean > 0 else None
 
     def time_to_limit_s(self) -> float | None:
@@ -118,8 +129,6 @@ class Clogging:
         spread = sum((at - mean_t) ** 2 for at, _ in self._means)
         if ratio >= CLOGGED_RATIO:
             return 0.0
-        if spread <= 0:  # the clock was set back again and again
-            return None
         slope = sum((at - mean_t) * (each - mean_r) for at, each in self._means) / spread / self._clean
         return min((CLOGGED_RATIO - ratio) / slope, LONGEST_S) if slope > 0 else LONGEST_S
 
@@ -129,24 +138,31 @@ class PeakPower:
     """The highest five-minute mean of each of the last 30 days."""
 
     _block: PeriodMean = field(default_factory=lambda: PeriodMean(_BLOCK_S))
-    _days: dict[int, float] = field(default_factory=dict)
-    _blocks: int = 0
+    _days: dict[int, tuple[float, int]] = field(default_factory=dict)
+    """The highest mean of each day, W, and of how many."""
 
-    def add(self, watts: float, wall_s: float) -> None:
+    def add(self, watts: float, now: float) -> None:
         """Take one sample of power, W."""
-        mean = self._block.add(watts, wall_s)
+        mean = self._block.add(watts, now)
         if mean is None:
             return
-        self._blocks += 1
-        day = int(wall_s // _DAY_S)
-        self._days[day] = max(self._days.get(day, mean), mean)
+        ended, day = (int(at // _DAY_S) for at in (self._block.ended_s, now))
+        highest, blocks = self._days.get(ended, (mean, 0))
+        self._days[ended] = max(highest, mean), blocks + 1
         for old in [each for each in self._days if each <= day - PEAK_DAYS]:
             del self._days[old]
 
     def highest(self) -> float | None:
         """The highest mean, W; None before a day's worth of means, since most loads have a daily peak."""
-        return max(self._days.values()) if self._blocks >= _DAY_S / _BLOCK_S else None
+        return max(highest for highest, _ in self._days.values()) if self._blocks() >= _DAY_S / _BLOCK_S else None
 
     def share(self) -> float:
         """Share of the 30 days that has been seen, 0 to 1."""
-        return min(1.0, self._blocks * _BLOCK_S / (PEAK_DAYS * _DAY_S))
+        whole_days, today = PEAK_DAYS * _DAY_S / _BLOCK_S, 0.0
+        if len(self._days) >= PEAK_DAYS:  # the last of the days is not over
+            whole_days -= _DAY_S / _BLOCK_S
+            today = self._days[max(self._days)][1]
+        return min(1.0, self._blocks() / (whole_days + today))
+
+    def _blocks(self) -> int:
+        return sum(blocks for _, blocks in self._days.values())

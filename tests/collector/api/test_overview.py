@@ -195,6 +195,38 @@ def test_time_left_is_the_weakest_battery_and_the_start_of_the_generator() -> No
     assert {"pumps:hall", "primary_flow:hall", "heat_rejection:hall"} <= left.keys()
 
 
+SECOND_LOOP = (
+    ("design_power_w: 8000}", "design_power_w: 8000, liquid_share: 0.5}"),
+    (
+        "racks: [a2], cdus_required: 1}",
+        "racks: [a2], cdus_required: 1}\n  - {id: spare, kind: secondary, coolant: pg25, volume_m3: 0.1, racks: [a1]}",
+    ),
+    (
+        "cdus:\n",
+        "cdus:\n  - {id: cdu-3, primary: fws, secondary: spare, rated_cooling_w: 200000, from: [row-a], row: a}\n",
+    ),
+)
+
+
+def test_a_loop_of_which_the_time_is_not_known_is_told_beside_the_one_that_lasts_shortest() -> None:
+    """It may last shorter than any other. A loop without heat, which has no such time either, lasts longest."""
+    shown = Shown(hall(*SECOND_LOOP))
+    powered(shown)
+    times = {each["id"]: each for each in shown.get("site")["answers"]["time_left"]}
+    place = {"key": "primary_flow_stops", "loop": "tcs", "room": "hall"}
+    assert times["primary_flow:hall"]["what"] == place
+    assert times["primary_flow:hall"]["seconds"] > 0
+    unknown = times["primary_flow:hall:unknown"]
+    assert (unknown["what"], unknown["seconds"]) == (place | {"loop": "spare"}, None)
+    heat = {"cdu_heat_removed_watts{loop=secondary}": 499.0}
+    temperatures = {f"cdu_{each}_temperature_celsius{{loop=secondary}}": 25.0 for each in ("supply", "return")}
+    shown.readings.take("cdu-3", heat | temperatures, 102.0, device_class="cdu")
+    shown.derive(103.0)
+    times = {each["id"]: each for each in shown.get("site", 103.0)["answers"]["time_left"]}
+    assert times["primary_flow:hall"]["what"] == place
+    assert "primary_flow:hall:unknown" not in times
+
+
 def test_a_battery_leads_to_the_ups_that_claims_its_time_and_not_to_a_figure_that_is_not_known() -> None:
     shown = Shown()
     powered(shown)

@@ -4,7 +4,7 @@ import pytest
 
 from rackflow.site import Site
 from tests.collector.derive.campus import campus
-from tests.collector.derive.hall import Readings, hall
+from tests.collector.derive.hall import WALL_S, Readings, hall
 
 PDUS = ("pdu-a2-a1", "pdu-a2-a2", "pdu-a2-b1", "pdu-a2-b2")
 HEAT = "cdu_heat_removed_watts{loop=secondary}"
@@ -59,6 +59,25 @@ def test_where_a_rack_of_the_loop_is_silent_nobody_is_named() -> None:
     assert suspects({"cdu-1": 140_000.0}, site=both) == set()
 
 
+@pytest.mark.parametrize("silent", ["cdu-2", ""])
+def test_the_power_of_a_silent_cdu_is_not_taken_for_that_of_its_neighbour(silent: str) -> None:
+    """Beside twice the power its heat would look halved: a third ratio that blames the secondary side whatever has drifted."""
+    readings = Readings()
+    for now in range(0, 6_001, 30):
+        for pdu in PDUS:
+            readings.take(pdu, {"pdu_input_power_watts{inlet=1}": 25_000.0}, float(now), interval_s=20)
+        for cdu in ("cdu-1", "cdu-2"):
+            if cdu != silent or now < 3_900:
+                # From 4,200 s on the primary meter of one shows more, while the secondary side is right.
+                primary_w = 60_000.0 if cdu == "cdu-1" and now >= 4_200 else 45_000.0
+                heats = {HEAT: 45_000.0, "cdu_heat_removed_watts{loop=primary}": primary_w}
+                readings.take(cdu, heats, float(now), device_class="cdu", interval_s=20)
+        readings.figures(float(now))
+    figures = readings.figures(6_001.0)
+    named = {name for name in figures if name.startswith("device_reading_suspect")}
+    assert named == {"device_reading_suspect{device=cdu-1,reading=primary_heat,reason=drifting}"}
+
+
 LOSS = "ups_losses_watts{feed=B,device=ups-b}"
 
 
@@ -72,7 +91,7 @@ def ups(readings: Readings, now: float, taken_w: float, given_w: float) -> tuple
 def test_what_a_ups_loses_is_a_mean_of_five_minutes_and_begins_anew_where_it_takes_nothing() -> None:
     readings = Readings(hall())
     early = (None, ("less than ten minutes have been seen",))
-    start = 500.0  # WALL_S + 500 is a multiple of 300 s
+    start = 600.0  # a multiple of 300 s
     assert ups(readings, start, 40_000.0, 38_000.0) == early
     assert ups(readings, start + 100, 40_000.0, 38_000.0) == early
     assert ups(readings, start + 300, 41_000.0, 38_000.0) == early
@@ -86,6 +105,18 @@ def test_what_a_ups_loses_is_a_mean_of_five_minutes_and_begins_anew_where_it_tak
     readings.take("ups-b", {"ups_output_total_power_watts": 38_000.0}, start + 1600, device_class="ups")
     figure = readings.figures(start + 1600)[LOSS]
     assert figure.missing == ("ups-b ups_input_total_power_watts: stale",)
+
+
+@pytest.mark.parametrize("pace", [0.0, -3.0, 10_000.0])
+def test_a_wall_clock_that_is_set_changes_nothing_of_what_is_learned(pace: float) -> None:
+    readings = Readings(hall())
+    values = {"ups_input_total_power_watts": 40_000.0, "ups_output_total_power_watts": 38_000.0}
+    losses: list[float | None] = []
+    for now in range(600, 1201, 100):
+        readings.take("ups-b", values, float(now), device_class="ups")
+        found = readings.engine.cycle(readings.latest, float(now), WALL_S + pace * now)
+        losses += [each.value for each in found if each.output.metric.name == "dcim_ups_losses_watts"]
+    assert losses == [None] * 6 + [2_000.0]
 
 
 def test_stranded_power_is_what_the_weakest_feed_may_carry_for_hours_less_the_peak() -> None:
@@ -129,7 +160,7 @@ def test_a_clogged_filter_is_recognised_by_pressure_over_the_square_of_flow() ->
     ratio, left = (
         f"cdu_filter_{each}{{device=cdu-1,filter=1}}" for each in ("clogging_ratio", "time_to_limit_seconds")
     )
-    start = 3600.0 - 1_795_000_000 % 3600
+    start = 3600.0
 
     def take(hour: float, litres_s: float, pascals: float, **more: float) -> None:
         values: dict[str, float | str] = {flow: litres_s / 1000, drop: pascals, running: 1e6 + hour * 3600, **more}
@@ -139,10 +170,14 @@ def test_a_clogged_filter_is_recognised_by_pressure_over_the_square_of_flow() ->
     take(0, 2.0, 10_000.0)
     figures = readings.figures(start + 1)
     assert figures[ratio].missing == ("less than an hour has been seen",)
+    take(0.9, 2.0, 10_000.0)
     take(1, 1.0, 5_000.0)  # twice the resistance
     take(1.5, 0.09, 90_000.0)  # hardly any flow: it says nothing
+    take(1.6, 1.0, 499.0)  # hardly any pressure: it is valved off
+    take(1.9, 1.0, 5_000.0)
     take(2, 2.0, 40_000.0)
     assert readings.figures(start + 7201)[ratio].value == pytest.approx(2.0)
+    take(2.9, 2.0, 40_000.0)
     take(3, 2.0, 10_000.0)
     figures = readings.figures(start + 3 * 3600 + 5)
     assert figures[ratio].value == pytest.approx(4.0)

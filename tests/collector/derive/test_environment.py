@@ -120,6 +120,15 @@ def test_what_was_counted_59_minutes_ago_still_counts_and_what_an_hour_ago_does_
     assert found == {0: 0.0, 60: 1.0, 3600: 1.0, 3659: 1.0, 3660: 0.0}
 
 
+def test_what_a_counter_rose_while_nobody_read_it_is_not_that_of_the_last_hour() -> None:
+    """Five faults in twelve hours without its agent would be an unstable input."""
+    memory = Increase()
+    memory.update([100], 0.0)
+    assert memory.update([101], 3600.0)[0] == 1.0
+    assert memory.update([106], 12 * 3600.0)[0] == 0.0
+    assert memory.update([107], 12 * 3600.0 + 60)[0] == 1.0
+
+
 def test_input_faults_of_a_ups_are_counted() -> None:
     readings = Readings()
     found: dict[str, float | None] = {}

@@ -63,6 +63,15 @@ def test_the_lowest_hour_ever_seen_is_that_of_the_clean_exchanger() -> None:
     assert found[1:] == [1.0, 1.0, pytest.approx(2.0)]
 
 
+def test_a_moment_of_load_alone_in_its_hour_is_not_the_clean_exchanger() -> None:
+    """The load has stepped up, and the temperatures have not followed yet when the hour ends."""
+    fouling, last = Fouling(100_000.0), None
+    fouling.update([90_000.0, 28.0, 38.0, 20.0, 30.0, 0.001, 0.001], 3595.0)
+    for minute in range(60, 181):
+        (last,) = fouling.update([50_000.0, 28.0, 38.0, 20.0, 30.0, 0.001, 0.001], minute * 60.0)
+    assert last == pytest.approx(1.0)
+
+
 def test_the_approach_is_known_after_five_minutes_of_load_and_is_that_of_the_loaded_time() -> None:
     approach, found = LoadedApproach(), list[Result]()
     for step in range(32):

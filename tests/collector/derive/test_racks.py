@@ -213,6 +213,18 @@ def test_what_the_ups_says_of_its_battery_goes_before_the_site_file() -> None:
     assert readings.values("ups_modelled_runtime_seconds", now=102.0)[place] == pytest.approx(modelled * 0.5**1.4854268)
 
 
+def test_a_ups_that_states_no_runtime_has_a_margin_by_its_model() -> None:
+    place = "feed=A,device=ups-a1"
+    readings = Readings(hall(WITH_SHEET))
+    said = {"ups_output_total_power_watts": 30_000.0, "ups_battery_charge_ratio": 1.0}
+    readings.take("ups-a1", said, device_class="ups")
+    modelled_s = readings.values("ups_modelled_runtime_seconds")[place]
+    assert modelled_s is not None
+    assert readings.values("ups_runtime_margin_seconds")[place] == modelled_s - 30
+    readings.take("ups-a1", said | {"ups_battery_runtime_seconds": 90.0}, 102.0, device_class="ups")
+    assert readings.values("ups_runtime_margin_seconds", 102.0)[place] == 90 - 30
+
+
 def test_on_bypass_nobody_knows_whether_the_battery_would_take_over() -> None:
     readings = loaded(hall(WITH_SHEET))
     key = "ups_runtime_margin_seconds{feed=A,device=ups-a1}"

@@ -218,6 +218,14 @@ def test_below_a_fifth_of_the_highest_heat_the_balance_says_nothing(part: float,
     assert bool(named) == is_named
 
 
+def test_one_wrong_reading_does_not_end_the_search_for_drifts() -> None:
+    """Ten times the heat for one poll: a fifth of that is more than the unit ever carries."""
+    unit = Unit()
+    run(unit, scaled(REST, 10.0, HEAT), 0.5, 5)
+    run(unit, REST, 65, 5.5)
+    assert any(run(unit, scaled(REST, 1 / 1.2, PRIMARY_HEAT), 60, 70.5).values())
+
+
 @pytest.mark.parametrize(("heat_w", "is_named"), [(490.0, False), (510.0, True)])
 @pytest.mark.parametrize("side", [HEAT, PRIMARY_HEAT])
 def test_below_five_hundred_watts_a_side_says_nothing(side: str, heat_w: float, is_named: bool) -> None:  # noqa: FBT001 - a case

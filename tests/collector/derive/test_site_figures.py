@@ -239,6 +239,30 @@ def test_what_leaves_through_the_meter_before_the_roof_is_exported() -> None:
     assert readings.values("site_export_watts", 106.0) == {"": 15e3}
 
 
+def test_the_site_uses_what_its_incomers_and_its_roof_give_and_a_silent_incomer_makes_it_unknown() -> None:
+    readings = plant()
+    incomers = [meter.id for meter in ai_hall().meters_of("facility")]
+    for at, incomer in enumerate(incomers, 1):
+        power(readings, incomer, at * 100e3, 105.0)
+    used = sum(at * 100e3 for at in range(1, len(incomers) + 1))
+    assert readings.values("site_facility_watts", 106.0) == {"": used + 40e3}
+    for now in (110.0, 120.0):
+        readings.take(incomers[0], {}, now, device_class="meter", up=False)
+    assert readings.values("site_facility_watts", 121.0) == {"": None}
+
+
+@pytest.mark.parametrize(("silent", "expected"), [("", 150e3), ("it-a", 230.4e3)])
+def test_the_power_of_it_counts_no_meter_that_is_below_another_and_is_that_of_the_racks_while_one_is_silent(
+    silent: str, expected: float
+) -> None:
+    below = "  - {id: it-below, role: it, category: 3, measures: [a1]}\n"
+    readings = loaded(ai_hall(("  - {id: chiller-meter,", f"{below}  - {{id: chiller-meter,")))
+    for meter, watts in (("it-a", 150e3), ("it-below", 99e3)):
+        if meter != silent:
+            readings.take(meter, {"meter_power_watts{role=it}": watts}, device_class="meter")
+    assert readings.values("site_it_watts") == {"": expected}
+
+
 def test_leaks_count_on_the_loop_along_which_and_under_whose_unit_they_are() -> None:
     readings = Readings(ai_hall())
     box(readings, {f"leak_detected{{sensor={at}}}": float(at == 3) for at in (1, 2, 3)})

@@ -33,8 +33,14 @@ def clogged(*hourly: float, start_h: int = 0) -> Clogging:
     """A filter that had these resistances, each for an hour; the last hour has just ended."""
     clogging = Clogging()
     for at, resistance in enumerate((*hourly, 1e9), start_h):
-        clogging.add(resistance, at * HOUR_S)
+        an_hour(clogging, resistance, at * HOUR_S)
     return clogging
+
+
+def an_hour(clogging: Clogging, resistance: float, begin_s: float, running_s: float | None = None) -> None:
+    """An hour that was seen whole."""
+    clogging.add(resistance, begin_s, running_s)
+    clogging.add(resistance, begin_s + HOUR_S - 1, running_s)
 
 
 def test_clogging_is_the_last_hour_over_the_lowest_one() -> None:
@@ -68,7 +74,7 @@ def test_the_time_left_is_worked_out_once_an_hour_and_not_in_every_cycle() -> No
 def test_a_new_filter_is_not_judged_until_it_was_observed_for_a_day() -> None:
     clogging = Clogging()
     for at in range(30):
-        clogging.add(1.0 + at / 100, at * HOUR_S, at * HOUR_S)
+        an_hour(clogging, 1.0 + at / 100, at * HOUR_S, at * HOUR_S)
     assert clogging.time_to_limit_s() is not None
     clogging.add(1.0, 30 * HOUR_S, 0.0)
     assert clogging.time_to_limit_s() is None
@@ -103,18 +109,32 @@ def test_the_line_is_that_of_two_weeks() -> None:
 @pytest.mark.parametrize(("running_s", "is_new"), [(99.0, True), (100.0, False), (101.0, False), (None, False)])
 def test_a_running_time_that_goes_back_is_a_new_filter(running_s: float | None, is_new: bool) -> None:  # noqa: FBT001 - a case
     clogging = Clogging()
-    clogging.add(4.0, 0.0, 50.0)
-    clogging.add(8.0, HOUR_S, 90.0)
-    clogging.add(8.0, 2 * HOUR_S, 100.0)
+    an_hour(clogging, 4.0, 0.0, 50.0)
+    an_hour(clogging, 8.0, HOUR_S, 90.0)
+    clogging.add(12.0, 2 * HOUR_S, 100.0)
     assert clogging.ratio() == 2.0
     clogging.add(1.0, 2 * HOUR_S + 60, running_s)
+    clogging.add(1.0, 3 * HOUR_S - 1, running_s)
     assert clogging.ratio() == (None if is_new else 2.0)
-    clogging.add(5.0, 3 * HOUR_S, running_s)
-    assert clogging.ratio() == pytest.approx(1.0 if is_new else 4.5 / 4)  # of the new filter's own hour
+    an_hour(clogging, 5.0, 3 * HOUR_S, running_s)
+    assert clogging.ratio() == pytest.approx(1.0 if is_new else 14 / 3 / 4)  # of the new filter's own hour
     if not is_new:
         return
     clogging.add(1.0, 4 * HOUR_S, running_s)
     assert clogging.ratio() == 5.0
+
+
+def test_a_moment_alone_in_its_hour_is_not_the_clean_filter() -> None:
+    """The collector started a second before the full hour, or the pumps did."""
+    clogging = Clogging()
+    clogging.add(1.0, HOUR_S - 1)
+    for hour in (1, 2, 3):
+        an_hour(clogging, 4.0, hour * HOUR_S)
+    clogging.add(1.0, 5 * HOUR_S - 1800)
+    clogging.add(1.0, 5 * HOUR_S - 1)
+    an_hour(clogging, 4.0, 5 * HOUR_S)
+    clogging.add(4.0, 6 * HOUR_S)
+    assert clogging.ratio() == 1.0
 
 
 def fed(peak: PeakPower, watts: float, first_s: float, last_s: float) -> PeakPower:
@@ -150,6 +170,20 @@ def test_a_peak_is_forgotten_after_thirty_days(days: int, highest: float) -> Non
     # The mean of a day's last five minutes is known on the next day, and counts there.
     fed(peak, 5.0, DAY_S, (1 + days) * DAY_S + 600)
     assert peak.highest() == highest
+
+
+@pytest.mark.parametrize("gap_days", [27, 40])
+def test_after_a_month_without_power_one_mean_is_no_peak(gap_days: int) -> None:
+    peak = fed(PeakPower(), 50.0, 0.0, 4 * DAY_S)
+    begin = (4 + gap_days) * DAY_S
+    fed(peak, 5.0, begin, begin + 600)
+    if gap_days < 30:
+        assert peak.highest() == 50.0
+        return
+    assert peak.highest() is None
+    assert peak.share() == pytest.approx(2 / 288 / 30)
+    fed(peak, 5.0, begin + 900, begin + DAY_S)
+    assert peak.highest() == 5.0
 
 
 def test_the_share_ends_at_one() -> None:

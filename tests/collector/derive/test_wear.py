@@ -64,6 +64,19 @@ def test_a_unit_that_the_site_file_does_not_have_is_followed_without_its_rating(
     assert found["cdu_reservoir_empty_seconds{reservoir=1}"] == 365 * 86_400.0
 
 
+@pytest.mark.parametrize(("flow", "is_stuck"), [(0.0, 0.0), (0.00009, 0.0), (0.003, 1.0), (None, 1.0)])
+def test_the_valve_of_a_unit_that_stands_by_rests_and_is_not_stuck(flow: float | None, is_stuck: float) -> None:
+    """Its supply takes the temperature of the room, and stays below the set point for as long as it stands by."""
+    at_rest: Values = {
+        "cdu_supply_temperature_celsius{loop=secondary}": 24.0,
+        "cdu_supply_temperature_setpoint_celsius{loop=secondary}": 32.0,
+        "cdu_valve_position_ratio{valve=1}": 0.1,
+        "cdu_pump_state{pump=1}": "standby",
+    }
+    flowing: Values = {} if flow is None else {"cdu_flow_cubic_meters_per_second{loop=secondary}": flow}
+    assert followed("cdu-1", lambda _: at_rest | flowing, 12)["cdu_valve_stuck{valve=1}"] == is_stuck
+
+
 def test_a_valve_that_stands_is_stuck_and_one_that_moves_is_not() -> None:
     """Supply is 3 K above its set point for eleven minutes."""
 
