@@ -127,7 +127,8 @@ class _OwnMetrics(Collector):
             yield _gauge("ledger_durable", {(): float(delivery.is_ledger_durable)})
         yield _counter("ledger_failures_total", {(why,): count for why, count in delivery.failures.items()}, "reason")
         yield _gauge("agent_clones", {key: float(twice) for key, twice in delivery.clones.items()}, *who)
-        yield _gauge("devices_never_heard", delivery.unheard, *who)
+        unheard: dict[tuple[str, ...], float] = {(*key,): count for key, count in delivery.unheard.items()}
+        yield _gauge("devices_never_heard", unheard, *who)
         contested = GaugeMetricFamily(
             "dcim_device_contested", catalogue()["dcim_device_contested"].help, labels=("site", "device", "agent")
         )

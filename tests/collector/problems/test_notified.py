@@ -154,7 +154,7 @@ async def test_devices_of_the_site_file_that_nobody_polls_are_told_of_by_agent(
     config = config_for(mosquitto.port, tmp_path, site_file=str(site), problems={"limits": str(limits)})
 
     def descriptions(one: Running) -> dict[str, str]:
-        document = request(f"{one.url}/api/v1/problems").json()
+        document = cast("dict[str, Any]", request(f"{one.url}/api/v1/problems").json())
         of = [each for each in document["problems"] if each["name"] == "DcimDevicesNeverHeard"]
         return {each["labels"].get("agent", ""): each["description"] for each in of}
 
