@@ -104,6 +104,9 @@ class Parts:
         yield "dcim_collector_mqtt_connected", {"broker": broker}, float(self.counters.mqtt_connected)
         now = time.monotonic()
         yield "dcim_collector_behind", {}, float(self.latest.is_behind(now))
+        if self.persistence is not None:
+            store = {"store": self._config.store.kind}
+            yield "dcim_collector_store_available", store, float(self.persistence.fault is None)
         if self.ledger is not None:
             yield "dcim_collector_ledger_durable", {}, float(self.ledger.fault is None)
         if self.spill is not None:

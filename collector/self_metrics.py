@@ -32,6 +32,8 @@ class DeliveryFigures:
     """Whether two processes run under the name of an agent."""
     failures: Mapping[str, int] = field(default_factory=dict)
     """Failures of the ledger itself, by reason."""
+    is_store_available: bool | None = None
+    """Whether the last write to the store succeeded; None until the store is open."""
     is_ledger_durable: bool | None = None
     """Whether the ledger's disk takes what is written; None if there is no ledger."""
     refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -123,6 +125,8 @@ class _OwnMetrics(Collector):
             yield _gauge("spool_limit_bytes", {(): spool.limit_bytes})
             yield _gauge("spool_durable", {(): float(spool.durable)})
             yield _gauge("spool_oldest_timestamp_seconds", {(): spool.oldest_ms / 1000})
+        if delivery.is_store_available is not None:
+            yield _gauge("store_available", {(self._store,): float(delivery.is_store_available)}, "store")
         if delivery.is_ledger_durable is not None:
             yield _gauge("ledger_durable", {(): float(delivery.is_ledger_durable)})
         yield _counter("ledger_failures_total", {(why,): count for why, count in delivery.failures.items()}, "reason")

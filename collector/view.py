@@ -121,6 +121,7 @@ class CollectorView:
             accounts=parts.ledger_watch.accounts() if parts.ledger_watch is not None else {},
             clones=parts.clones.states(now),
             failures=dict(parts.ledger.failures) if parts.ledger is not None else {},
+            is_store_available=parts.persistence.fault is None if parts.persistence is not None else None,
             is_ledger_durable=parts.ledger.fault is None if parts.ledger is not None else None,
             part_failures=dict(parts.failures.counts),
             failing_parts=parts.failures.failing(),

@@ -443,7 +443,7 @@ export default {
   "problem.DcimSeriesLimitNear": "Collector: close to its limit of series",
   "problem.DcimCertificateExpires": "Certificate of {component} expires soon",
   "problem.DcimMessagesRefused": "Collector refuses messages: {reason}",
-  "problem.DcimStoreFailing": "The store refuses what is written: {reason}",
+  "problem.DcimStoreFailing": "The store takes nothing of what is written: {store}",
   "problem.DcimCollectorDiskFailing": "The collector cannot write to its disk: nothing is acknowledged",
   "problem.DcimCollectorBehind": "The collector does not keep up: alerts are late",
   "problem.DcimCollectorCloned": "Two collectors use one client id: each observes nothing half of the time",

@@ -443,7 +443,7 @@ export default {
   "problem.DcimSeriesLimitNear": "Collecteur : proche de sa limite de séries",
   "problem.DcimCertificateExpires": "Le certificat de {component} expire bientôt",
   "problem.DcimMessagesRefused": "Le collecteur refuse des messages : {reason}",
-  "problem.DcimStoreFailing": "La base refuse les écritures : {reason}",
+  "problem.DcimStoreFailing": "La base n'accepte aucune écriture : {store}",
   "problem.DcimCollectorDiskFailing": "Le collecteur ne peut pas écrire sur son disque : rien n'est acquitté",
   "problem.DcimCollectorBehind": "Le collecteur ne suit pas : les alertes sont en retard",
   "problem.DcimCollectorCloned": "Deux collecteurs ont le même identifiant client : chacun n'observe rien la moitié du temps",

@@ -219,6 +219,9 @@ INCIDENTS: dict[str, Example] = {
     "DcimDevicesNeverHeard": Example([agent("collector_devices_never_heard", 3.0)], ("DcimDevicesNeverHeard",)),
     "DcimMessagesMissing": Example([agent("collector_ledger_missing_messages", 1.0)], ("DcimMessagesMissing",)),
     "DcimCollectorBehind": Example([Thing({"collector_behind": 1.0}, kind="collector")], ("DcimCollectorBehind",)),
+    "DcimStoreFailing": Example(
+        [Thing({"collector_store_available{store=influxdb}": 0.0}, kind="collector")], ("DcimStoreFailing",)
+    ),
     "DcimCollectorDiskFailing": Example(
         [Thing({"collector_ledger_durable": 0.0, "collector_spool_durable": 1.0}, kind="collector")],
         ("DcimCollectorDiskFailing",),

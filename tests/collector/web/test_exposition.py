@@ -16,7 +16,7 @@ from collector.latest import CAUSES
 from collector.latest.latest import Latest
 from collector.ledger.watch import AgentAccount
 from collector.problems import load_table
-from collector.readings import RESERVED, SeriesKeys, resolve
+from collector.readings import OF_AGENTS, RESERVED, SeriesKeys, resolve
 from collector.self_metrics import DeliveryFigures, SelfMetrics
 from collector.web.exposition import LABEL_LIMIT, labels_text, render
 from collector.web.kept_page import KeptPage
@@ -38,8 +38,8 @@ def full() -> Latest:
         metric.name for metric in metrics if metric.measurement == "dcim_collector" or metric.derived == "collector"
     }
     usable = [metric for metric in metrics if metric.name not in skipped and metric.type != "histogram"]
-    devices = [metric for metric in usable if metric.measurement != "dcim_agent" and "device" not in metric.labels]
-    ours = [metric for metric in usable if metric.measurement == "dcim_agent"]
+    devices = [metric for metric in usable if metric.measurement not in OF_AGENTS and "device" not in metric.labels]
+    ours = [metric for metric in usable if metric.measurement in OF_AGENTS]
     apply(latest, agent_batch({key_of(metric): 1.0 for metric in ours}))
     latest.apply_status(status("cdu-07"), 0.0)
     coolant = {"secondary": Coolant(fluid="pg25", additive="x", concentration="25 %")}
@@ -94,7 +94,13 @@ SPOOL = OutboxStats(3, 4096, 65536, 1_700_000_000_000, {}, Account(kind="disk"),
 ACCOUNT = AgentAccount(10, 7, 2, 1, 1, Counter({"full": 1}))
 WHO = ("cas1", "gw-3")
 DELIVERY = DeliveryFigures(
-    SPOOL, {WHO: ACCOUNT}, {WHO: False}, {"write": 0}, is_ledger_durable=True, unheard={WHO: 1.0}
+    SPOOL,
+    {WHO: ACCOUNT},
+    {WHO: False},
+    {"write": 0},
+    is_store_available=True,
+    is_ledger_durable=True,
+    unheard={WHO: 1.0},
 )
 
 
@@ -116,11 +122,12 @@ def test_names_and_types_are_the_catalogue_s() -> None:
         assert family.type == (metric.type if metric.type in ("counter", "histogram") else "gauge"), name
         assert family.documentation == metric.help
         allowed = {"site", "room", "row", "rack", "device", "feed", "le", *metric.labels}
+        allowed |= {"agent"} if metric.measurement in OF_AGENTS else set()
         for sample in family.samples:
             assert sample.labels.keys() <= allowed | ({"state"} if metric.states else set()), name
             assert sample.timestamp is None
             has_device = "device" in sample.labels
-            assert has_device == (not name.startswith(("dcim_agent_", "dcim_collector_"))), name
+            assert has_device == (not name.startswith(("dcim_agent_", "dcim_certificate_", "dcim_collector_"))), name
     missing = catalogue().keys() - seen
     of_collector = {metric.name for metric in catalogue().values() if metric.derived == "collector"}
     assert missing == {"dcim_topology_edge_info", "dcim_collector_store_probe"} | of_collector
