@@ -126,6 +126,20 @@ async def test_a_collector_whose_ledger_cannot_be_written_says_so_until_it_can(
         await shows(one)
 
 
+async def test_a_collector_whose_store_does_not_answer_says_so(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    limits = tmp_path / "limits.yaml"
+    limits.write_text("problems: {DcimStoreFailing: {hold_s: 0}}\n", encoding="utf-8")
+    store = {"kind": "influxdb", "url": f"http://127.0.0.1:{free_port()}", "bucket": "b"}
+    config = config_for(mosquitto.port, tmp_path, store=store, problems={"limits": str(limits)})
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, status("cdu-07"), document(), smoke(1, 0.0))
+        await shows(one, "DcimStoreFailing")
+        (told,) = await problems(one)
+        assert told["labels"] == {"store": "influxdb"}
+        assert 'dcim_collector_store_available{store="influxdb"} 0.0' in (await one.get("/metrics")).text
+
+
 SITE_FILE = """
 site: cas1
 electrical: {continuous_load_factor: 0.8, volts: 230, frequency_hertz: 50}
