@@ -412,6 +412,48 @@ CASES = {
         },
         bad={"dcim_env_contact_active{kind=dry_contact,sensor=200.4.Fire}": "sentinel"},
     ),
+    # Both branches of the InRow's alarms tell no severity.
+    "what is wrong with an InRow RC, in its own words": Told(
+        "apc-inrow",
+        f"{APC}.13",
+        {
+            "3.1.1.0": 2,
+            **{f"3.1.2.1.3.{row}": text for row, text in ((1, b"Cooling Failure"), (2, b"Air Filter Clogged"))},
+            "3.2.2.2.2.0": 93,
+        },
+        {
+            "dcim_device_alarms": 2.0,
+            f"{ALARM}{{alarm=Cooling_Failure,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=Air_Filter_Clogged,severity=warning}}": 1.0,
+            "dcim_crah_cooling_output_watts": 9_300.0,
+        },
+    ),
+    "what is wrong with an InRow RD, in its own words": Told(
+        "apc-inrow",
+        f"{APC}.13",
+        {"4.3.1.0": 1, "4.3.2.1.3.1": b"High Head Pressure", "4.5.2.1.2.0": 71},
+        {
+            "dcim_device_alarms": 1.0,
+            f"{ALARM}{{alarm=High_Head_Pressure,severity=warning}}": 1.0,
+            "dcim_crah_cooling_output_watts": 7_100.0,
+        },
+    ),
+    "what is wrong with a NetworkAIR FM, and how much it matters": Told(
+        "apc-airfm",
+        f"{APC}.13.1",
+        {
+            "6.3.0": 2,
+            **{f"6.4.1.2.{row}": severity for row, severity in ((1, 3), (2, 2))},
+            **{f"6.4.1.7.{row}": text for row, text in ((1, b"Water Detected"), (2, b"Filter Maintenance"))},
+            "5.2.2.1.2.1": 182,
+        },
+        {
+            "dcim_device_alarms": 2.0,
+            f"{ALARM}{{alarm=Water_Detected,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=Filter_Maintenance,severity=warning}}": 1.0,
+            "dcim_crah_supply_air_temperature_celsius{unit=1}": 18.2,
+        },
+    ),
 }
 
 
