@@ -248,6 +248,7 @@ ALERTS = {
         "1.3.6.1.4.1.318.1.1.13.6",
         {
             "3.1.0": 2,
+            **{f"3.2.1.3.{row}": text for row, text in ((1, b"Pump 1 Failure"), (2, b"Leak Detected"), (3, b"-1"))},
             **{f"4.2.1.{column}.2": value for column, value in ((2, b"-1"), (4, 1), (12, -1))},
             **{
                 f"4.2.1.{column}.1": value
@@ -281,6 +282,8 @@ ALERTS = {
         },
         {
             "dcim_device_alarms": 2.0,
+            "dcim_device_alarm_active{alarm=Pump_1_Failure,severity=warning}": 1.0,
+            "dcim_device_alarm_active{alarm=Leak_Detected,severity=warning}": 1.0,
             "dcim_crah_cooling_output_watts{unit=rdu.1}": 41_200.0,
             "dcim_crah_water_supply_temperature_celsius{unit=rdu.1}": 7.1,
             "dcim_crah_water_return_temperature_celsius{unit=rdu.1}": 12.8,

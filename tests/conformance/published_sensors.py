@@ -43,6 +43,7 @@ _BLUENET: dict[str, tuple[int, int, int]] = {
     "0.1.72.6.255.1.1.0": (-1, 45, 0),
 }
 _LOST, _EXPECTED = "0.1.72.5.255.1.1.0", "0.1.72.6.255.1.1.0"
+_HIGH, _TOO_HIGH = "0.0.0.2.255.255.0.4", "0.0.0.1.1.255.0.4"
 
 
 def _rows(entry: str, *rows: tuple[int, int, dict[int, SnmpValue]]) -> dict[str, SnmpValue]:
@@ -138,7 +139,9 @@ SENSORS = {
             "6.5.1.12.1.1.3.6": 1,
             "6.5.1.12.1.1.0.7": 2,
             "6.5.1.12.1.1.0.8": 5,
-            **{f"8.2.1.7.{index}": {_LOST: 7, _EXPECTED: 0}.get(index, 2) for index in _BLUENET},
+            **{
+                f"8.2.1.7.{index}": {_LOST: 7, _EXPECTED: 0, _HIGH: 5, _TOO_HIGH: 3}.get(index, 2) for index in _BLUENET
+            },
             **{f"8.2.1.9.{index}": scale for index, (scale, _, _) in _BLUENET.items()},
             **{f"8.2.1.10.{index}": unit for index, (_, unit, _) in _BLUENET.items()},
             **{f"8.4.1.5.{index}": number for index, (_, _, number) in _BLUENET.items()},
@@ -171,7 +174,12 @@ SENSORS = {
             "dcim_env_relative_humidity_ratio{sensor=1.64.4.255}": 0.369,
             "dcim_env_dew_point_celsius{sensor=1.64.4.255}": -15.5,
         },
-        {"dcim_device_state": "degraded"},
+        {
+            "dcim_device_state": "degraded",
+            "dcim_pdu_load_state{inlet=1.1,phase=L1,scope=phase}": "normal",
+            "dcim_pdu_load_state{inlet=1.1,phase=L3,scope=phase}": "near_overload",
+            "dcim_pdu_load_state{bank=1.1.2.2,scope=bank}": "overload",
+        },
         {
             "dcim_env_temperature_celsius{sensor=1.72.5.255}": "gated",
             "dcim_pdu_breaker_tripped{bank=1.1.3.1}": "sentinel",

@@ -324,6 +324,136 @@ CASES = {
         },
         {"dcim_device_state": "failed", "dcim_ups_output_source": "bypass"},
     ),
+    # A chiller answers the digital objects of its own hardware, here of one circuit.
+    "a Rittal chiller whose second pump has tripped and whose water gets too warm, its tank probe broken": Told(
+        "rittal-chiller",
+        "1.3.6.1.4.1.9839.2.1",
+        {
+            "2.137.0": 241,
+            **{
+                f"1.{number}.0": int(number in {29, 107, 157, 168})
+                for number in (1, 3, 8, 10, 28, 29, 106, 107, 157, 168)
+            },
+        },
+        {
+            "dcim_cdu_supply_temperature_celsius{loop=secondary}": 24.1,
+            **{
+                f"{ALARM}{{alarm={name},severity=critical}}": float(
+                    name in {"pump_overload.2", "water_temperature_high"}
+                )
+                for name in (
+                    "high_pressure_switch.1",
+                    "low_pressure_switch.1",
+                    "flow_switch",
+                    "pump_overload.1",
+                    "pump_overload.2",
+                    "water_temperature_high",
+                )
+            },
+            f"{ALARM}{{alarm=water_static_pressure,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=tank_probe,severity=warning}}": 1.0,
+        },
+        {"dcim_cdu_pump_state{pump=1}": "standby", "dcim_cdu_pump_state{pump=2}": "running"},
+    ),
+    # The second phase is above its warning, the third below its alarm; a current without limits has the status n.a.
+    "a Rittal PDU whose phases are in and out of their limits": Told(
+        "rittal-pdu",
+        "1.3.6.1.4.1.2606.7.4.2.2.1",
+        {
+            **{
+                f"{column}.{device}.{number}": cell
+                for device, number, name, status in (
+                    (2, 42, b"Phase L1.Current.Status", 4),
+                    (2, 85, b"Phase L2.Current.Status", 6),
+                    (2, 128, b"Phase L3.Current.Status", 7),
+                    (3, 42, b"Phase L1.Current.Status", 8),
+                    (4, 42, b"Phase L1.Current.Status", 1),
+                )
+                for column, cell in ((3, name), (11, status), (14, 2))
+            },
+        },
+        states={
+            "dcim_pdu_load_state{inlet=2,phase=L1,scope=phase}": "normal",
+            "dcim_pdu_load_state{inlet=2,phase=L2,scope=phase}": "near_overload",
+            "dcim_pdu_load_state{inlet=2,phase=L3,scope=phase}": "low_critical",
+            "dcim_pdu_load_state{inlet=3,phase=L1,scope=phase}": "overload",
+        },
+        bad={"dcim_pdu_load_state{inlet=4,phase=L1,scope=phase}": "sentinel"},
+    ),
+    # Contacts 1 and 2 are both closed: one is normal like that. The third is not in use, the fourth has no event state.
+    "the contacts and a blown fuse of a SiteBoss 571": Told(
+        "asentria-siteboss571",
+        "1.3.6.1.4.1.3052.14.1",
+        {
+            **{
+                f"1.1.1.{column}.200.2.{point}": cell
+                for point, name, event, closed in (
+                    (1, b"Door", 2, 1),
+                    (2, b"Leak", 1, 1),
+                    (3, b"unnamed", 2, 0),
+                    (4, b"Fire", 0, 0),
+                )
+                for column, cell in ((4, name), (5, event), (6, closed), (7, (b"Open", b"Closed")[closed]))
+            },
+            **{f"5.4.1.1.{column}.3.1": cell for column, cell in ((5, 4_120), (13, 53_900), (20, 222))},
+            **{f"5.4.1.1.23.3.{output}": cell for output, cell in ((1, 3_605), (2, 0))},
+            **{f"5.4.1.1.31.3.{output}": cell for output, cell in ((1, b"OK"), (2, b"BLOWN"))},
+        },
+        {
+            "dcim_env_contact_active{kind=dry_contact,sensor=200.1.Door}": 0.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=200.2.Leak}": 1.0,
+            "dcim_env_voltage_volts{sensor=module.3.1}": 53.9,
+            "dcim_env_current_amperes{sensor=module.3.1}": 4.12,
+            "dcim_env_power_watts{sensor=module.3.1}": 222.0,
+            "dcim_env_current_amperes{sensor=output.3.1}": 3.605,
+            "dcim_env_current_amperes{sensor=output.3.2}": 0.0,
+            f"{ALARM}{{alarm=fuse.3.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=fuse.3.2,severity=critical}}": 1.0,
+        },
+        bad={"dcim_env_contact_active{kind=dry_contact,sensor=200.4.Fire}": "sentinel"},
+    ),
+    # Both branches of the InRow's alarms tell no severity.
+    "what is wrong with an InRow RC, in its own words": Told(
+        "apc-inrow",
+        f"{APC}.13",
+        {
+            "3.1.1.0": 2,
+            **{f"3.1.2.1.3.{row}": text for row, text in ((1, b"Cooling Failure"), (2, b"Air Filter Clogged"))},
+            "3.2.2.2.2.0": 93,
+        },
+        {
+            "dcim_device_alarms": 2.0,
+            f"{ALARM}{{alarm=Cooling_Failure,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=Air_Filter_Clogged,severity=warning}}": 1.0,
+            "dcim_crah_cooling_output_watts": 9_300.0,
+        },
+    ),
+    "what is wrong with an InRow RD, in its own words": Told(
+        "apc-inrow",
+        f"{APC}.13",
+        {"4.3.1.0": 1, "4.3.2.1.3.1": b"High Head Pressure", "4.5.2.1.2.0": 71},
+        {
+            "dcim_device_alarms": 1.0,
+            f"{ALARM}{{alarm=High_Head_Pressure,severity=warning}}": 1.0,
+            "dcim_crah_cooling_output_watts": 7_100.0,
+        },
+    ),
+    "what is wrong with a NetworkAIR FM, and how much it matters": Told(
+        "apc-airfm",
+        f"{APC}.13.1",
+        {
+            "6.3.0": 2,
+            **{f"6.4.1.2.{row}": severity for row, severity in ((1, 3), (2, 2))},
+            **{f"6.4.1.7.{row}": text for row, text in ((1, b"Water Detected"), (2, b"Filter Maintenance"))},
+            "5.2.2.1.2.1": 182,
+        },
+        {
+            "dcim_device_alarms": 2.0,
+            f"{ALARM}{{alarm=Water_Detected,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=Filter_Maintenance,severity=warning}}": 1.0,
+            "dcim_crah_supply_air_temperature_celsius{unit=1}": 18.2,
+        },
+    ),
 }
 
 
