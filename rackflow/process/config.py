@@ -46,6 +46,7 @@ SHOWN = 80
 # How like a key of the same section an unknown one must be to be a slip for it (difflib's ratio). `credentials` and `credential` have
 # 0.95; at the 0.6 of difflib, `host` at the top level would be a slip for `sites`.
 SAME_SECTION = 0.8
+EMPTY_FAULT: Final = "is empty; fill it in, or remove it if it may be left out"
 # As shells and compose files name a variable. In a text of capitals it is no likely password; who has one puts it into the environment.
 _SHELL_VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z][A-Z0-9_]{3,}")
 # A key with one of these in its name is never printed with its value.
@@ -73,12 +74,16 @@ class StrictModel(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_words_for_numbers(cls, data: object) -> object:
+    def _refuse_slips(cls, data: object) -> object:
         # pydantic takes true for 1 and false for 0: a switch that is written to the wrong key would be a port, or a time.
         if isinstance(data, dict):
             for key, value in data.items():
                 if _has_bool(value) and key in cls.model_fields and _is_number(cls.model_fields[key].annotation):
                     raise FaultAt("is true or false; write a number", key)
+                if value is None and key in cls.model_fields and any(models_in(cls.model_fields[key].annotation)):
+                    # A section whose keys are all commented out. Where it may be left out, it would be taken as such: messages that
+                    # somebody believes to be kept on disk would be kept nowhere.
+                    raise FaultAt(EMPTY_FAULT, key)
         return data
 
     @classmethod
@@ -331,7 +336,7 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
         return f"{key}: is required; add it"
     if fault.get("input") is None and fault["type"].endswith("_type"):
         # `key:` with nothing behind it, as in a draft that is to be filled in.
-        return f"{key}: is empty; fill it in, or remove it if it may be left out"
+        return f"{key}: {EMPTY_FAULT}"
     if other_shape := _other_shape(fault, key):
         return f"{key}: {other_shape}"
     text = _words(fault, key)
