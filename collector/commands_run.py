@@ -13,6 +13,7 @@ from collector.process import run
 from collector.web import load_access
 from rackflow.outbox import folder_of
 from rackflow.process.commands import print_lines, show_examples
+from rackflow.process.config import named_file
 from rackflow.process.doctor import exit_status, render_findings
 from rackflow.process.doctor_disks import unwritable
 from rackflow.process.event_loop import loop_factory
@@ -100,6 +101,9 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _verdict(path: Path) -> Verdict:
     config, site = _config_and_site(path)
+    if config.carbon is not None and config.carbon.path is not None:
+        # A collector starts without it, and takes yearly factors; who writes the configuration wants to know of a slip.
+        named_file(path, "carbon.path", config.carbon.path.absolute())
     # A collector creates folders that are not there; it cannot where a file is in the way.
     written = config.written_paths().items()
     there = {key: file for key, file in written if mode_of(file.absolute().parent) or file_in_the_way(file) is not None}

@@ -258,6 +258,8 @@ class CollectorConfig(StrictModel):
         """What the collector writes, by key: files, and the folder `store.path`."""
         paths = {
             "dead_letter": self.dead_letter,
+            # Has no path of its own in the file; a key that names its path is told that it is that of the owners.
+            "owners": self.owners_path,
             "ledger": self.ledger_path,
             "outbox.path": self.outbox.path if self.outbox else None,
             "derive.state": self.records_path,
@@ -333,6 +335,10 @@ def load_collector_config(path: Path) -> CollectorConfig:
         maintenance = path.parent / maintenance
         load_windows(maintenance)  # a mistake in it must fail `check` as well
         config = config.model_copy(update={"problems": config.problems.model_copy(update={"maintenance": maintenance})})
+    if config.carbon is not None and config.carbon.path is not None:
+        # Not `named_file`: another program may write it later, and factors that are missing must not keep a collector from storing.
+        carbon = config.carbon.model_copy(update={"path": path.parent / config.carbon.path})
+        config = config.model_copy(update={"carbon": carbon})
     if config.site_file is not None:
         config = config.model_copy(update={"site_file": named_file(path, "site_file", config.site_file)})
     read = {

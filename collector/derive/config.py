@@ -14,6 +14,7 @@ from rackflow.process.paths import FilePath, OwnFile
 from rackflow.site import Battery
 from rackflow.site.quantity import Celsius
 
+MAX_INTERVAL_S = 30.0
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -37,9 +38,11 @@ class ThermalConfig(StrictModel):
 class DeriveConfig(StrictModel):
     """Figures across devices."""
 
-    # As often as the `fast` class is polled: more often would compute the same again.
-    interval_s: Annotated[float, Field(ge=1, le=300)] = 5.0
-    """Seconds between two calculations."""
+    # As often as the `fast` class is polled: more often would compute the same again. At most 30 s: energy, heat capture, demand and level
+    # of breakers are made from values of which none is a minute apart from the next, and a cycle takes seconds at a large site. Longer
+    # gaps were no remedy: a load that dips every 20 to 60 s is not known from one value in a minute.
+    interval_s: Annotated[float, Field(ge=1, le=MAX_INTERVAL_S)] = 5.0
+    """Seconds between two calculations. With more than half a minute, figures over minutes would never be known."""
     store: bool = True
     """Also write figures to the store."""
     state: OwnFile | None = None
@@ -65,7 +68,7 @@ class CarbonConfig(StrictModel):
     """Hourly carbon factors of the grid; without this section the yearly factor of the site file is used."""
 
     path: FilePath | None = None
-    """CSV file with the columns `time` and `grams_per_kwh`."""
+    """CSV file with the columns `time` and `grams_per_kwh`; relative to the folder of this file."""
     url: Url | None = None
     """HTTP source that answers like Electricity Maps."""
     token: Secret | None = None

@@ -65,6 +65,11 @@ def facility_power() -> str:
     return _or_before("facility", f"max by (site) ({SITE('dcim_site_facility_watts')})", metered("facility"))
 
 
+def mains_power() -> str:
+    """Power that a site takes from the mains, less what it exports, W; see `_or_before`."""
+    return _or_before("mains", f"max by (site) ({SITE('dcim_site_mains_watts')})", metered("facility"))
+
+
 def it_power() -> str:
     """Power of the IT equipment, W, as on the page: by its meters, or by the racks' PDUs where there is no meter."""
     before = f"{metered('it')} or sum by (site) ({SITE('dcim_rack_power_watts')})"

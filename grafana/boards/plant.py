@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from grafana.boards.board import Board
 from grafana.boards.catalogued import Limits
-from grafana.boards.expressions import ROW_TO_RACK, metered
+from grafana.boards.expressions import ROW_TO_RACK, mains_power
 from grafana.boards.panels import (
     BLUE,
     GREEN,
@@ -71,7 +71,7 @@ MAINS: Final = Row(
                 chart(
                     "Power by its source",
                     [
-                        Query(metered("facility"), "mains, less what leaves"),
+                        Query(mains_power(), "mains, less what leaves"),
                         Query(over("max by (site)", SITE("dcim_site_pv_watts")), "PV"),
                         Query(
                             over("max by (site, group)", SITE("dcim_generator_delivered_watts")),

@@ -308,6 +308,20 @@ def test_a_meter_below_another_counts_once_and_a_silent_incomer_is_no_power_of_0
     assert evaluated(tmp_path, expression, series, found) == ""
 
 
+@pytest.mark.parametrize(("known", "expected"), [(1.0, {'{site="s"}': 60e3}), (0.0, {}), (None, {'{site="s"}': 50e3})])
+def test_the_mains_less_what_leaves_are_as_the_collector_derives_them(
+    known: float | None, expected: dict[str, float], tmp_path: Path
+) -> None:
+    """A second incomer may be silent. Meters are summed here only where no collector derives the sum."""
+    expression = next(text for each, text in expressions("dcim-plant.json") if each == "Power by its source")
+    series = {'dcim_meter_power_watts{site="s",device="main-1",role="facility"}': 50e3}
+    if known is not None:
+        series['dcim_figure_known{site="s",figure="site_mains_watts"}'] = known
+    if known:
+        series['dcim_site_mains_watts{site="s"}'] = 60e3
+    assert evaluated(tmp_path, expression, series, expected) == ""
+
+
 def test_colours_go_from_grey_over_green_to_red() -> None:
     assert [(step["color"] == GREEN, step["value"]) for step in steps(Limits(0.8, 1.0))] == [
         (False, None),

@@ -77,6 +77,21 @@ def test_check_says_ok_and_secrets_do_not_leak(tmp_path: Path, capsys: pytest.Ca
     assert SECRET not in repr(config) + str(config) + json.dumps(config.model_dump(mode="json"))
 
 
+def test_carbon_factors_are_beside_the_configuration_and_check_says_if_they_are_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They were looked for in the folder in which the collector was started, and nobody was told. It starts without them, though."""
+    file = write_config(tmp_path, carbon={"path": "factors.csv"})
+    factors = tmp_path / "factors.csv"
+    assert main(["check", str(file)]) == 78
+    assert capsys.readouterr().err == f"{file}: carbon.path: {factors}: no such file; correct the path\n"
+    config = load_collector_config(file)
+    assert config.carbon is not None
+    assert config.carbon.path == factors
+    factors.write_text("time,grams_per_kwh\n", encoding="utf-8")
+    assert main(["check", str(file)]) == 0
+
+
 def test_port_in_use_is_one_line_and_exit_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No traceback."""
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -155,6 +170,7 @@ def test_one_agent_may_poll_a_whole_large_site_unless_a_budget_says_otherwise() 
         ("outbox: {path: a.db}\nderive: {state: a.db}", "derive.state", "outbox.path"),
         ("problems: {state: points}", "store.path", "problems.state"),
         ("outbox: {path: ledger-rackflow-collector.db}", "outbox.path", "ledger"),
+        ("derive: {state: owners-rackflow-collector.db}", "derive.state", "owners"),
     ],
 )
 def test_two_keys_never_write_one_file(

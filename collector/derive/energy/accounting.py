@@ -143,6 +143,12 @@ def _generated(planner: Planner, site: Site, meter: Meter) -> Stream:
     return _counted(planner, site, meter, quantity, [slots[0] if len(slots) == 1 else planner.step(slots, max)])
 
 
+def mains_power(planner: Planner, site: Site) -> int | None:
+    """Slot of the power that the site takes from the mains, less what it exports; None if no meter covers the whole site."""
+    facility = facility_meters(site)
+    return planner.total(metered_w(planner, meter.id) for meter in facility) if facility else None
+
+
 def site_power(planner: Planner, site: Site) -> int | None:
     """Slot of the power that the site uses, including what is generated behind its meters; None if no meter covers the whole site."""
     facility = facility_meters(site)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from collector.derive.energy.accounting import site_power, without_overlap
+from collector.derive.energy.accounting import mains_power, site_power, without_overlap
 from collector.derive.engine import Planner
 from collector.derive.power import RackPower, metered_w
 from rackflow.site import Site
@@ -31,10 +31,13 @@ def plan_own_power(planner: Planner, site: Site, racks: Mapping[str, RackPower])
 
 
 def _site_and_it(planner: Planner, site: Site, racks: Mapping[str, RackPower]) -> None:
-    """Publish the two powers that the page shows, too (`collector/api/powers.py`).
+    """Publish the two powers that the page shows, too (`collector/api/powers.py`), and that of the mains.
 
     Prometheus can sum meters, but knows neither which of them is below another nor that one is silent.
     """
+    mains = mains_power(planner, site)
+    if mains is not None:
+        planner.publish("dcim_site_mains_watts", mains)
     used = site_power(planner, site)
     if used is not None:
         planner.publish("dcim_site_facility_watts", used)

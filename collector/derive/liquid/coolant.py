@@ -23,6 +23,9 @@ _LEAST_PERIODS = 6
 _LEAST_FALL = 0.02
 # The fall must also exceed this many times the scatter around the line: three standard deviations are rarely chance.
 _SCATTERS = 3.0
+# A fall from one period to the next but one that may be a loss that happened once, as when a filter is changed: its own, and not a trend.
+# A step looks like a fall of up to 1.5 times its height, so a lower one stays below _LEAST_FALL. Gauges resolve 1 %, which must be less.
+_STEP = 0.0125
 # A reservoir that rose by so much between two periods was filled.
 _REFILL = 0.02
 # "A year or more": a slower fall is evaporation, or the gauge.
@@ -125,14 +128,29 @@ class ReservoirFall:
         self._count += 1
 
     def _rate(self) -> float:
-        """Fall of the level, 1/s, by the least-squares line; 0 if it is not certain."""
-        count = len(self._means)
-        mean_t = sum(at for at, _ in self._means) / count
-        mean_l = sum(level for _, level in self._means) / count
-        spread = sum((at - mean_t) ** 2 for at, _ in self._means)
-        slope = sum((at - mean_t) * (level - mean_l) for at, level in self._means) / spread
-        scatter = math.sqrt(
-            sum((level - mean_l - slope * (at - mean_t)) ** 2 for at, level in self._means) / (count - 2)
-        )
+        """Fall of the level, 1/s, by the least-squares line; 0 if it is not certain.
+
+        If it stepped, by the two parallel lines before and after the step: only a fall that goes on is one.
+        """
+        parts = [_around_mean(each) for each in _without_step(list(self._means))]
+        points = [point for part in parts for point in part]
+        slope = sum(at * level for at, level in points) / sum(at**2 for at, _ in points)
+        scatter = math.sqrt(sum((level - slope * at) ** 2 for at, level in points) / (len(points) - len(parts) - 1))
         fall = -slope * (self._means[-1][0] - self._means[0][0])
         return -slope if fall >= max(_LEAST_FALL, _SCATTERS * scatter) else 0.0
+
+
+def _without_step(means: list[tuple[float, float]]) -> list[list[tuple[float, float]]]:
+    """The means before and after a loss that happened once, without the period in which it did; all in one if there was none."""
+    falls = [before - after for (_, before), (_, after) in zip(means, means[2:], strict=False)]
+    at = max(range(len(falls)), key=falls.__getitem__)
+    later = means[at + 2 :]
+    # Of a leak that began suddenly, each later period brings half as much as two; if it is split, it is found half an hour later.
+    goes_on = len(later) > 1 and (later[0][1] - later[-1][1]) / (len(later) - 1) >= falls[at] / 4
+    return [means[: at + 1], later] if falls[at] >= _STEP and not goes_on else [means]
+
+
+def _around_mean(means: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Times and levels less their means."""
+    mean_at, mean_level = (sum(each) / len(means) for each in zip(*means, strict=True))
+    return [(at - mean_at, level - mean_level) for at, level in means]

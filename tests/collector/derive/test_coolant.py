@@ -85,6 +85,39 @@ def test_a_fall_of_two_percent_in_six_hours_is_one(percent: float, *, is_told: b
     assert found[0] == (pytest.approx(21_600 * (80 / percent - 1)) if is_told else LONGEST_S)
 
 
+@pytest.mark.parametrize("lost", [0.013, 0.05, 0.3])
+@pytest.mark.parametrize("drained_s", [0.0, 300.0])
+@pytest.mark.parametrize("at_s", [3 * 3600.0, 3 * 3600.0 + 130.0])
+def test_coolant_that_was_lost_once_is_no_leak(lost: float, drained_s: float, at_s: float) -> None:
+    """As when a filter is changed: at every moment of the six hours in which the step is among the means."""
+    memory = ReservoirFall("pg25", loop_m3=1.0, reservoir_m3=0.1)
+
+    def level(now: float) -> float:
+        gone = 0.0 if now < at_s else min(1.0, (now - at_s) / drained_s) if drained_s else 1.0
+        return 0.8 - lost * gone
+
+    found = {memory.update([level(at), None], at) for at in map(float, range(0, 10 * 3600, 60))}
+    assert {each for each in found if not isinstance(each[0], Unknown)} == {(LONGEST_S, 0.0)}
+
+
+@pytest.mark.parametrize("loss_per_h", [0.06, 0.24])
+def test_a_leak_that_begins_suddenly_is_told_within_two_hours(loss_per_h: float) -> None:
+    """However steep it is: it goes on, which a loss that happened once does not."""
+    memory, begun_s = ReservoirFall("water"), 6 * 3600.0 + 130.0
+
+    def level(now: float) -> float:
+        return 0.8 - loss_per_h * max(0.0, now - begun_s) / 3600
+
+    found = [memory.update([level(at), None], at)[0] for at in map(float, range(0, int(begun_s) + 7200, 60))]
+    assert isinstance(found[-1], float)
+    assert found[-1] < 3 * 86_400.0
+
+
+def test_a_reservoir_that_leaks_before_and_after_a_filter_is_changed_empties_at_the_rate_of_the_leak() -> None:
+    found = last(ReservoirFall("water"), 6.0, lambda at: 0.8 - 0.06 * at / 3600 - (0.05 if at > 10_930 else 0.0))
+    assert found[0] == pytest.approx((0.8 - 0.36 - 0.05) / (0.06 / 3600), rel=0.02)
+
+
 def test_after_a_gap_a_reservoir_is_followed_anew_from_its_level_and_temperature() -> None:
     """It was emptied for work, and the loop runs warmer: nothing of before is compared with what is now."""
     memory = ReservoirFall("pg25", loop_m3=1.0, reservoir_m3=0.1)

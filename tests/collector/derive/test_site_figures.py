@@ -246,9 +246,11 @@ def test_the_site_uses_what_its_incomers_and_its_roof_give_and_a_silent_incomer_
         power(readings, incomer, at * 100e3, 105.0)
     used = sum(at * 100e3 for at in range(1, len(incomers) + 1))
     assert readings.values("site_facility_watts", 106.0) == {"": used + 40e3}
+    assert readings.values("site_mains_watts", 106.0) == {"": used}
     for now in (110.0, 120.0):
         readings.take(incomers[0], {}, now, device_class="meter", up=False)
     assert readings.values("site_facility_watts", 121.0) == {"": None}
+    assert readings.values("site_mains_watts", 121.0) == {"": None}
 
 
 @pytest.mark.parametrize(("silent", "expected"), [("", 150e3), ("it-a", 230.4e3)])
