@@ -73,9 +73,7 @@ async def test_a_device_that_does_not_open_says_why_and_is_of_unknown_class(
     assert 0 <= failed.duration_s < 5
     assert (good.up, good.device_class) == (True, "ups")
     assert life.counters.failures["snmp", kind] == 1
-    # Each poll that was counted has a batch, those made between the second one and the end too.
-    polls = life.counters.polls["snmp"]
-    await life.hear(polls)
+    await life.hear(polls := life.counters.polls["snmp"])  # those made between the second one and the end, too
     assert len(life.batches()) == polls
 
 
