@@ -105,7 +105,7 @@ class Parts:
         now = time.monotonic()
         yield "dcim_collector_behind", {}, float(self.latest.is_behind(now))
         if self.persistence is not None:
-            store = {"store": self._config.store.kind}
+            store: dict[str, str] = {"store": self._config.store.kind}
             yield "dcim_collector_store_available", store, float(self.persistence.fault is None)
         if self.ledger is not None:
             yield "dcim_collector_ledger_durable", {}, float(self.ledger.fault is None)

@@ -129,7 +129,7 @@ async def test_a_collector_whose_ledger_cannot_be_written_says_so_until_it_can(
 async def test_a_collector_whose_store_does_not_answer_says_so(mosquitto: Mosquitto, tmp_path: Path) -> None:
     limits = tmp_path / "limits.yaml"
     limits.write_text("problems: {DcimStoreFailing: {hold_s: 0}}\n", encoding="utf-8")
-    store = {"kind": "influxdb", "url": f"http://127.0.0.1:{free_port()}", "bucket": "b"}
+    store: dict[str, object] = {"kind": "influxdb", "url": f"http://127.0.0.1:{free_port()}", "bucket": "b"}
     config = config_for(mosquitto.port, tmp_path, store=store, problems={"limits": str(limits)})
     async with running(config) as one, publisher(mosquitto.port) as client:
         await one.ready()
