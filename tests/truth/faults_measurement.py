@@ -133,7 +133,7 @@ SENSORS: Final = (
             suspect("pdu-a2-a", "input_total_power", "impossible", LASTING_S, "feed=A,rack=a2,"),
             Move("rack_power_watts{rack=a2}", "< 1.02x", LASTING_S + 10, from_s=65.0),
         ),
-        ("pdu-a2-a pdu_input_power_watts*", "rack_power*rack=a2*", "ups_feed_loss_load*"),
+        ("pdu-a2-a pdu_input_power_watts*", "rack_power*rack=a2*", "ups_feed_loss_load*", "site_it_watts"),
         ("rack_power_watts{rack=a1}", "rack_survives_feed_loss*", *COOLING_STAYS),
         lasts_s=90.0,
         quick=True,

@@ -17,8 +17,9 @@ STALE_S: Final = 45.0
 """Two polls of 10 s, or the 30 s after which a reading expires; a cycle of 5 s, and the answer."""
 RACK_A1: Final = ("pdu-a1-*", "*device=pdu-a1-*", "*rack=a1*")
 RACK_B1: Final = ("pdu-b1-*", "*device=pdu-b1-*", "*rack=b1*")
-ABOVE: Final = ("ups-*", "*device=ups-*", "ups_*", "panel_*", "meter-*")
-"""Series of devices that carry or measure the racks' power."""
+SITE_POWER: Final = ("site_facility_watts", "site_it_watts", "site_mains_watts")
+ABOVE: Final = ("ups-*", "*device=ups-*", "ups_*", "panel_*", "meter-*", *SITE_POWER)
+"""Series of devices that carry or measure the racks' power, and the site's sums of it."""
 SUMS: Final = ("panel_*", "ups_feed_loss_load_ratio*")
 LOOP_1: Final = ("cdu-1 *", "*device=cdu-1*", "*loop=tcs-1*", "loop_ride_through_seconds{failure=heat_rejection,*")
 """The loops share facility water: how long that lasts is one answer for both."""
@@ -44,7 +45,7 @@ POWER: Final = (
             Move("meter-main meter_power_watts{role=facility}", "< 0.7x", POLLED_S),
             Move("ups-a ups_output_source", "= normal", 55.0, from_s=25.0),
         ),
-        ("ups-a *", "*device=ups-a*", "meter-main *"),
+        ("ups-a *", "*device=ups-a*", "meter-main *", *SITE_POWER),
         (*POWER_STAYS, *COOLING_STAYS, "ups-b *"),
         quick=True,
     ),
@@ -71,7 +72,7 @@ POWER: Final = (
             Move("ups_runtime_margin_seconds{device=ups-a,feed=A}", "unknown", 30.0),
             Move("ups_losses_watts{device=ups-a,feed=A}", "< 0.6x", 620.0),
         ),
-        ("ups-a *", "*device=ups-a*", "meter-main *", "* pdu_*voltage*", "pdu-*-a pdu_*"),
+        ("ups-a *", "*device=ups-a*", "meter-main *", *SITE_POWER, "* pdu_*voltage*", "pdu-*-a pdu_*"),
         (*POWER_STAYS, *COOLING_STAYS, "ups-b *"),
         settled_s=660.0,
         lasts_s=660.0,
@@ -85,7 +86,7 @@ POWER: Final = (
             Move("ups-a ups_battery_charge_ratio", "< -0.015", 90.0),
             Move("ups_modelled_runtime_seconds{device=ups-a,feed=A}", "< 0.985x", 90.0),
         ),
-        ("ups-a *", "*device=ups-a*", "meter-main *"),
+        ("ups-a *", "*device=ups-a*", "meter-main *", *SITE_POWER),
         (*POWER_STAYS, *COOLING_STAYS, "ups-b *"),
         lasts_s=120.0,
     ),
@@ -199,7 +200,7 @@ COOLING: Final = (
             *(Move(f"cdu-{n} cdu_supply_temperature_celsius{{loop=secondary}}", "> 3", 360.0) for n in (1, 2, 3)),
             *(Move(f"loop_ride_through_seconds{{failure=primary_flow,loop=tcs-{n}}}", "< 0.8x", 360.0) for n in (1, 2)),
         ),
-        ("cdu-* *", "*device=cdu-*", "*loop=*", "meter-main *", *AIR),
+        ("cdu-* *", "*device=cdu-*", "*loop=*", "meter-main *", *SITE_POWER, *AIR),
         (*POWER_STAYS, "ups-a *"),
         lasts_s=420.0,
     ),

@@ -41,13 +41,13 @@ def moved(places: Mapping[str, str]) -> Callable[[str], str]:
 
 
 def named(device: Varied, name: bytes | None) -> Varied:
-    """The device with this name in every row, or without its columns of names."""
+    """The device with this name in every row, or without its columns of names; a text by which rows are found is what they are about."""
     points = device.profile.all_points()
     labels = {part.column for table, point in points for part in label_columns(table, point) if not part.map}
     kept = {
         column: dict.fromkeys(cells, name) if column in labels else cells
         for column, cells in device.columns.items()
-        if name is not None or column not in labels
+        if name is not None or column not in labels or column in device.row_columns
     }
     return device.with_columns(kept)
 
