@@ -28,11 +28,14 @@ from collector.derive.engine.graph import (
     tags_of,
     withdrawn,
 )
+from collector.derive.engine.periods import HOUR_S, LEAST_OF_HOUR_S, PeriodMean
 from collector.derive.engine.planner import Planner, inputs_of
 from collector.derive.engine.stateful import Memory, StatefulFigures, StatefulStep
 
 __all__ = [
+    "HOUR_S",
     "INTERNAL",
+    "LEAST_OF_HOUR_S",
     "NO_SLOT",
     "PART",
     "STATED",
@@ -44,6 +47,7 @@ __all__ = [
     "Leaf",
     "Memory",
     "Output",
+    "PeriodMean",
     "Plan",
     "Planner",
     "Reading",

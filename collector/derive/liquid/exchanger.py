@@ -6,17 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from collector.derive.engine import Result, Unknown, Value
+from collector.derive.engine import HOUR_S, LEAST_OF_HOUR_S, PeriodMean, Result, Unknown, Value
 
 # A film's conductance follows the flow to the power of 0.8 (Dittus-Boelter, turbulent flow in channels).
 _FILM_EXPONENT = 0.8
 # Below these limits, the resistance is mostly the error of the probes (0.3 K each, IEC 60751 class A with its cable).
 _LEAST_SPAN_K = 1.0
 _LEAST_HEAT_RATIO = 0.2
-_HOUR_S = 3600.0
-# Samples of an hour must be spread over this much of it. The lowest hour counts as the clean exchanger for good, and a load that steps
-# for a moment, with temperatures that have not followed yet, would be the lowest if it were alone in its hour.
-_LEAST_OF_HOUR_S = _HOUR_S / 2
 
 
 class _Operation(NamedTuple):
@@ -43,29 +39,18 @@ class Fouling:
     rated_w: float
     _reference: tuple[float, float] | None = None
     _clean: float | None = None
-    _hour: int = -1
-    _sum: float = 0.0
-    _count: int = 0
-    _seen_from: float = 0.0
-    _seen_until: float = 0.0
+    _hour: PeriodMean = field(default_factory=lambda: PeriodMean(HOUR_S, LEAST_OF_HOUR_S))
     _last: float | None = None
 
     def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
         """`values`: heat (W), secondary supply, return, primary supply, return (degC), secondary and primary flow (m3/s)."""
         resistance = self._resistance(_Operation(*(float(each or 0.0) for each in values)))
-        hour = int(now // _HOUR_S)
-        if hour != self._hour and self._count:
-            if self._seen_until - self._seen_from >= _LEAST_OF_HOUR_S:
-                mean = self._sum / self._count
-                self._last = mean
-                self._clean = mean if self._clean is None else min(self._clean, mean)
-            self._sum, self._count = 0.0, 0
-        self._hour = hour
+        mean = self._hour.end(now)
+        if mean is not None:
+            self._last = mean
+            self._clean = mean if self._clean is None else min(self._clean, mean)
         if resistance is not None:
-            self._seen_from = self._seen_from if self._count else now
-            self._seen_until = now
-            self._sum += resistance
-            self._count += 1
+            self._hour.add(resistance, now)
         if self._last is None or not self._clean:
             return (Unknown("less than an hour at a load of 20 % or more has been seen"),)
         return (self._last / self._clean,)

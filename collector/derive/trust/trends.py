@@ -7,10 +7,8 @@ survives a restart: these figures are then unknown until enough has been seen ag
 from collections import deque
 from dataclasses import dataclass, field
 
-HOUR_S = 3600.0
-# Samples of an hour must be spread over this much of it. The lowest hour counts as the clean filter for good, and the moment in which
-# pumps start, alone in its hour, would be the lowest.
-_LEAST_OF_HOUR_S = HOUR_S / 2
+from collector.derive.engine import HOUR_S, LEAST_OF_HOUR_S, PeriodMean
+
 # Resistance over that of the clean filter at which it should be changed. Makers give a differential pressure instead, which depends on
 # the flow; twice the clean one is the usual rule of thumb for it. A chosen value.
 CLOGGED_RATIO = 2.0
@@ -25,36 +23,6 @@ _BLOCK_S = 300.0
 # Long enough for weekly and monthly jobs, short enough that a rack that was emptied frees its reserve within a month.
 PEAK_DAYS = 30
 _DAY_S = 86_400.0
-
-
-@dataclass(slots=True)
-class PeriodMean:
-    """The mean over periods of `length_s` that begin at whole multiples of it."""
-
-    length_s: float
-    least_s: float = 0.0
-    """Seconds between the first and the last sample of a period below which it has no mean."""
-    ended_s: float = 0.0
-    """When the last period with a mean ended; after a gap that is long before the sample that follows it."""
-    _period: int = -1
-    _first: float = 0.0
-    _last: float = 0.0
-    _sum: float = 0.0
-    _count: int = 0
-
-    def add(self, value: float, now: float) -> float | None:
-        """Take one sample; return the mean of the period that it ended, if any."""
-        period = int(now // self.length_s)
-        ended = None
-        if period != self._period:
-            is_seen = self._count > 0 and self._last - self._first >= self.least_s
-            ended = self._sum / self._count if is_seen else None
-            self.ended_s = (self._period + 1) * self.length_s if is_seen else self.ended_s
-            self._period, self._sum, self._count, self._first = period, 0.0, 0, now
-        self._last = now
-        self._sum += value
-        self._count += 1
-        return ended
 
 
 @dataclass(slots=True)
@@ -87,7 +55,7 @@ class Clogging:
     filter, so a filter that is already clogged when the collector starts is taken for clean.
     """
 
-    _hour: PeriodMean = field(default_factory=lambda: PeriodMean(HOUR_S, _LEAST_OF_HOUR_S))
+    _hour: PeriodMean = field(default_factory=lambda: PeriodMean(HOUR_S, LEAST_OF_HOUR_S))
     _means: deque[tuple[float, float]] = field(default_factory=lambda: deque[tuple[float, float]](maxlen=_TREND_HOURS))
     _clean: float | None = None
     _running_s: float = 0.0
@@ -100,7 +68,7 @@ class Clogging:
             if running_s < self._running_s:
                 self._means.clear()
                 self._clean = self._time_to_limit_s = None
-                self._hour = PeriodMean(HOUR_S, _LEAST_OF_HOUR_S)
+                self._hour = PeriodMean(HOUR_S, LEAST_OF_HOUR_S)
             self._running_s = running_s
         mean = self._hour.add(resistance, now)
         if mean is not None:

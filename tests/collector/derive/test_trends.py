@@ -2,7 +2,8 @@
 
 import pytest
 
-from collector.derive.trust.trends import Clogging, FiveMinuteMean, PeakPower, PeriodMean
+from collector.derive.engine import PeriodMean
+from collector.derive.trust.trends import Clogging, FiveMinuteMean, PeakPower
 from tests.turns import counting_calls
 
 HOUR_S = 3600.0
