@@ -32,6 +32,7 @@ from rackflow.process.fault_words import kind_of, plain_words
 from rackflow.process.field_texts import field_texts
 from rackflow.process.files import unreadable
 from rackflow.process.hosts import TYPOGRAPHIC_QUOTES, checked_host
+from rackflow.process.paths import SHELL_VARIABLE
 from rackflow.process.secret import read_secret
 from rackflow.process.yaml import SHELL_VARIABLE_FAULT, line_of, load_yaml_text, read_text_file
 
@@ -46,8 +47,6 @@ SHOWN = 80
 # How like a key of the same section an unknown one must be to be a slip for it (difflib's ratio). `credentials` and `credential` have
 # 0.95; at the 0.6 of difflib, `host` at the top level would be a slip for `sites`.
 SAME_SECTION = 0.8
-# As shells and compose files name a variable. In a text of capitals it is no likely password; who has one puts it into the environment.
-_SHELL_VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z][A-Z0-9_]{3,}")
 # A key with one of these in its name is never printed with its value.
 _SECRET_WORDS = ("key", "password", "community", "token")
 
@@ -118,7 +117,7 @@ def _from_source(value: object) -> object:
     if not isinstance(value, str):
         return value
     fault = None
-    if _SHELL_VARIABLE.fullmatch(value):
+    if SHELL_VARIABLE.fullmatch(value):
         raise ValueError(SHELL_VARIABLE_FAULT)
     if len(value) > 1 and value[0] in TYPOGRAPHIC_QUOTES and value[-1] in TYPOGRAPHIC_QUOTES:
         raise ValueError("is in typographic quotation marks, which would be part of it; use plain ones, or none")

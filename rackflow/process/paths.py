@@ -9,10 +9,12 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator
 
-SHELL_VARIABLE_FAULT: Final = "is written as in a shell, and nothing replaces it here"
+from rackflow.process.yaml import AS_IN_A_SHELL
+
 # What Linux's file systems take as the name of a file, in bytes of UTF-8.
 _LONGEST_NAME_BYTES = 255
-_SHELL_VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z][A-Z0-9_]{3,}")
+# As shells and compose files name a variable. In a text of capitals it is no likely password; who has one puts it into the environment.
+SHELL_VARIABLE: Final = re.compile(r"\$\{\w+\}|\$[A-Z][A-Z0-9_]{3,}")
 # Names of variables and credentials, and not the id of a device such as env:7.
 _REFERENCE = re.compile(r"(?:env|credential):[A-Z][A-Z0-9_]{3,}|file:.*")
 
@@ -22,8 +24,8 @@ def reference_fault(text: str) -> str | None:
     if _REFERENCE.fullmatch(text.strip()):
         kind = text.strip().partition(":")[0]
         return f"begins with {kind}:, which is replaced for passwords, tokens and keys only; write the value itself"
-    if _SHELL_VARIABLE.search(text):
-        return f"{SHELL_VARIABLE_FAULT}; write the value itself"
+    if SHELL_VARIABLE.search(text):
+        return f"{AS_IN_A_SHELL}; write the value itself"
     return None
 
 

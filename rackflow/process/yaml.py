@@ -107,7 +107,8 @@ _CONTAINERS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _QUOTED = re.compile(r"'([^']*)'")
 _UNSUPPORTED = {"tag:yaml.org,2002:merge": "merge keys (<<) are not supported; write the keys out"}
 _UNFINISHED = object()
-SHELL_VARIABLE_FAULT = "is written as in a shell, and nothing replaces it here; write env:NAME"
+AS_IN_A_SHELL = "is written as in a shell, and nothing replaces it here"
+SHELL_VARIABLE_FAULT = f"{AS_IN_A_SHELL}; write env:NAME"
 _SHELL_BRACKET = re.compile(r"\$\{\w")
 _INSTEAD = {
     "another document": "has more than one document; keep one",
