@@ -32,9 +32,8 @@ from collector.web import (
     render_steps,
 )
 from rackflow.process.bulkhead import in_own_thread
-from rackflow.process.certificates import EXPIRY, Certificate, expiries
+from rackflow.process.certificates import EXPIRY, Certificate, ends
 from rackflow.process.slices import in_turns
-from rackflow.series import parse_series_key
 from rackflow.site import Site
 from rackflow.zones import zone_of
 
@@ -108,10 +107,10 @@ class CollectorView:
             "web": parts.web.certificates if parts.web is not None else (),
             "broker": parts.subscriber.broker_certificates if parts.subscriber is not None else (),
         }
-        lines = []
-        for key, value in expiries(found).items():
-            name, labels = parse_series_key(key)
-            lines.append(f"{name}{{{labels_text(*labels.items())}}} {value!r}\n")
+        lines = [
+            f"{EXPIRY}{{{labels_text(('component', component), ('subject', subject))}}} {value!r}\n"
+            for (component, subject), value in ends(found).items()
+        ]
         return {EXPIRY: lines} if lines else {}
 
     def _delivery_figures(self) -> DeliveryFigures:

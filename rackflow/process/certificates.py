@@ -77,14 +77,22 @@ def shown_by(connection: object) -> tuple[Certificate, ...]:
         return ()
 
 
-def expiries(found: Mapping[str, Iterable[Certificate]]) -> dict[str, float]:
-    """Series keys and values, by whose certificates they are. Of two with one name the earlier end counts."""
-    values: dict[str, float] = {}
+def ends(found: Mapping[str, Iterable[Certificate]]) -> dict[tuple[str, str], float]:
+    """Seconds since 1970, by whose certificates they are and by subject. Of two with one name the earlier end counts."""
+    values: dict[tuple[str, str], float] = {}
     for component, certificates in found.items():
         for each in certificates:
-            key = series_key(EXPIRY, {"component": component, "subject": clean_label(each.subject)})
+            key = component, clean_label(each.subject)
             values[key] = min(each.expires_s, values.get(key, each.expires_s))
     return values
+
+
+def expiries(found: Mapping[str, Iterable[Certificate]]) -> dict[str, float]:
+    """`ends` by series key."""
+    return {
+        series_key(EXPIRY, {"component": component, "subject": subject}): value
+        for (component, subject), value in ends(found).items()
+    }
 
 
 def _readable(texts: Iterable[bytes]) -> Iterator[Certificate]:
