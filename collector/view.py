@@ -31,7 +31,7 @@ from collector.web import (
     page_steps,
     render_steps,
 )
-from rackflow.process.bulkhead import in_own_thread
+from rackflow.process.bulkhead import Refreshed
 from rackflow.process.certificates import EXPIRY, Certificate, ends
 from rackflow.process.slices import in_turns
 from rackflow.site import Site
@@ -52,6 +52,7 @@ class CollectorView:
             broker=f"{config.broker.host}:{config.broker.port}",
             store=config.store.kind,
         )
+        self._own_certificates = Refreshed[tuple[Certificate, ...]](config.broker.certificates, "certificates", ())
         self._api = _make_api(parts, self._surroundings, config.problems.runbook_base)
 
     def pages(self) -> View:
@@ -86,8 +87,7 @@ class CollectorView:
 
     async def _metrics(self) -> list[PagePart]:
         parts = self._parts
-        broker = self._config.broker
-        certificates = await in_own_thread(broker.certificates, "certificates") if broker.cert_file else ()
+        certificates = await self._own_certificates.value() if self._config.broker.cert_file else ()
         steps = render_steps(
             parts.latest, time.monotonic(), parts.figures, parts.failures, self._expiry_lines(certificates)
         )

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Iterable
-from typing import ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
 log = logging.getLogger(__name__)
 # One traceback a minute for each part and kind of error: enough to find the fault, and a fault in every cycle fills no disk.
@@ -198,3 +198,28 @@ async def in_own_thread(work: Callable[[], T], name: str) -> T:
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return await future
+
+
+class Refreshed(Generic[T]):
+    """What blocking work of an optional part finds, asked for again and again. While the work hangs, it is what was found before.
+
+    Work that hangs runs once: each further one would be another thread that hangs.
+    """
+
+    def __init__(self, work: Callable[[], T], name: str, first: T, patience_s: float = 1.0) -> None:
+        self._work = work
+        self._name = name
+        self._found = first
+        self._patience_s = patience_s
+        self._running: asyncio.Task[T] | None = None
+
+    async def value(self) -> T:
+        """What the work finds now; after `patience_s` what it found last. Raises what the work raises."""
+        if self._running is None:
+            self._running = asyncio.ensure_future(in_own_thread(self._work, self._name))
+        running = self._running
+        await asyncio.wait({running}, timeout=self._patience_s)
+        if running.done():
+            self._running = None
+            self._found = running.result()
+        return self._found

@@ -15,6 +15,7 @@ from rackflow.process.bulkhead import (
     PAUSE_S,
     STEADY_S,
     Failures,
+    Refreshed,
     Supervisor,
     in_own_thread,
     next_pauses,
@@ -211,3 +212,22 @@ def test_pauses_double_up_to_a_minute_and_are_short_again_after_a_part_has_run_f
         pauses.append(longest_s)
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
     assert next_pauses(ceiling_s, STEADY_S) == (1, 2)
+
+
+async def test_work_that_hangs_runs_once_and_what_was_found_before_is_told_meanwhile() -> None:
+    may_end, begun = threading.Event(), 0
+
+    def work() -> str:
+        nonlocal begun
+        begun += 1
+        may_end.wait(60)
+        return "found"
+
+    refreshed = Refreshed(work, "work", "before", patience_s=0.05)
+    assert [await refreshed.value() for _ in range(3)] == ["before"] * 3
+    may_end.set()
+    async with asyncio.timeout(30):
+        while await refreshed.value() == "before":
+            pass
+    assert begun == 1
+    assert await refreshed.value() == "found"
