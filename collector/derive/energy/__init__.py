@@ -1,6 +1,7 @@
 """Energy accounting: hours of meters, power usage effectiveness, carbon, water and reuse."""
 
 from collector.derive.energy.accounting import (
+    COUNTER_METRICS,
     KEPT_A_DAY,
     Accounts,
     facility_meters,
@@ -24,6 +25,7 @@ from collector.derive.energy.own_power import plan_own_power
 from collector.derive.energy.records import EnergyRecords, Head, SiteRecords
 
 __all__ = [
+    "COUNTER_METRICS",
     "HOUR_S",
     "KEPT_A_DAY",
     "KWH_J",

@@ -23,6 +23,9 @@ from rackflow.site import Meter, Site
 CDU_POWER = "dcim_cdu_power_watts"
 _COUNTER, _POWER = "dcim_meter_energy_joules_total", "dcim_meter_power_watts"
 _PHASE_POWER = "dcim_meter_phase_power_watts"
+_WATER, _HEAT = "dcim_meter_water_cubic_meters_total", "dcim_meter_thermal_energy_joules_total"
+COUNTER_METRICS = frozenset({_COUNTER, _WATER, _HEAT})
+"""Metrics of the counters that are accounted for."""
 KEPT_A_DAY = ("racks:", "pumps:")
 """Prefixes of loops' quantities. They are kept for a day only: with hundreds of loops, a year of them would be most of the file."""
 
@@ -193,8 +196,8 @@ def _water_and_reuse(planner: Planner, site: Site, meters: Sequence[str]) -> Ite
     water, heat = (rated_water_m3_per_s(site), WATER_RESOLUTION_M3), (rated_w(site), ENERGY_RESOLUTION_J)
     for meter in meters:
         for quantity, metric, role, (rated, resolution) in (
-            ("water", "dcim_meter_water_cubic_meters_total", "makeup", water),
-            ("reuse", "dcim_meter_thermal_energy_joules_total", "heat_reuse", heat),
+            ("water", _WATER, "makeup", water),
+            ("reuse", _HEAT, "heat_reuse", heat),
         ):
             for slot in planner.each(meter, metric, role=role):
                 labels = planner.labels_of(meter)
