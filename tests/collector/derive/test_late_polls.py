@@ -60,15 +60,13 @@ class Outage:
         self.latest.apply_batch(self.site.id, batch, resolve(batch, self._keys), time.monotonic(), time.time())
 
     def backlog_of(self, meter: str) -> None:
-        """A poll of the power every 5 s, one of the counter every minute: all of 100 kWh was used in the second hour."""
+        """A poll of the power every 5 s, one of the counter every minute, within one cycle: 100 kWh were used in the second hour."""
         began_s = self.now_s - HOURS * HOUR_S
         for at in range(5, HOURS * HOUR_S, 5):
             self.deriver.update_late(self.site.id, self.power(meter, began_s + at))
             if at % 60 == 0:
                 kwh = min(max(at - HOUR_S, 0) / HOUR_S, 1.0) * 100
                 self.deriver.update_late(self.site.id, self.counter(meter, kwh, began_s + at))
-            if at % 3600 == 0:
-                self.deriver.finish()
 
     def waiting(self) -> int:
         return len(self.deriver._late)  # noqa: SLF001 - what it has to look at in each cycle
