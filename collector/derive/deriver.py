@@ -56,7 +56,7 @@ class _LatePoll(NamedTuple):
 class Deriver:
     """Derives the figures of every site that sends readings.
 
-    `saved_records` are the energy records of an earlier run, by site; each is removed from it once used.
+    `saved_records` are the energy records of an earlier run, by site; each is removed from it while the site is derived.
     """
 
     def __init__(
@@ -163,6 +163,13 @@ class Deriver:
         """Sites that have devices, and the site of the site file. Also forgets the figures of all other sites."""
         found = {device.site for device in self._latest.devices()} | ({self._site.id} if self._site else set())
         self._figures.keep(found)
+        for gone in self._figures_by_site.keys() - found:
+            records = self._figures_by_site[gone].energy_records
+            if records.totals.changed:
+                continue  # until they are saved
+            if records.totals.hours:
+                self._saved_records[gone] = SiteRecords(records.head(), records.totals.hours)
+            del self._figures_by_site[gone]
         return sorted(found)
 
     def cycle(self, name: str, store: Offer, agent: str, *, may_plan: bool = False) -> None:
