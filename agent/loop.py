@@ -373,6 +373,7 @@ class DeviceLoop:
                 firmware=who.firmware,
                 profile=identified.profile,
                 evidence=identified.evidence,
+                profile_content=identified.content,
                 protocol=device.protocol,
                 intervals=intervals,
                 labels=self._labels,

@@ -62,8 +62,8 @@ def is_other_unit(before: DeviceDocument, after: DeviceDocument) -> bool:
 
 
 def has_other_series(before: DeviceDocument, after: DeviceDocument) -> bool:
-    """Whether a device may have other series than before: it is another unit, or is read by another profile, or has other firmware."""
-    return is_other_unit(before, after) or _differs(before, after, ("profile", "firmware"))
+    """Whether a device may have other series than before: it is another unit, is read by another or an edited profile, or has other firmware."""
+    return is_other_unit(before, after) or _differs(before, after, ("profile", "profile_content", "firmware"))
 
 
 def _differs(before: DeviceDocument, after: DeviceDocument, texts: Sequence[str]) -> bool:

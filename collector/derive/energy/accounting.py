@@ -23,6 +23,9 @@ from rackflow.site import Meter, Site
 CDU_POWER = "dcim_cdu_power_watts"
 _COUNTER, _POWER = "dcim_meter_energy_joules_total", "dcim_meter_power_watts"
 _PHASE_POWER = "dcim_meter_phase_power_watts"
+_WATER, _HEAT = "dcim_meter_water_cubic_meters_total", "dcim_meter_thermal_energy_joules_total"
+COUNTER_METRICS = frozenset({_COUNTER, _WATER, _HEAT})
+"""Metrics of the counters that are accounted for."""
 KEPT_A_DAY = ("racks:", "pumps:")
 """Prefixes of loops' quantities. They are kept for a day only: with hundreds of loops, a year of them would be most of the file."""
 
@@ -164,13 +167,29 @@ def _positive(planner: Planner, power: int, sign: int) -> int:
     return planner.step((power,), lambda watts: max(sign * watts, 0.0))
 
 
+def it_power(planner: Planner, site: Site, racks: Mapping[str, RackPower]) -> int | None:
+    """Slot of the power of the IT equipment: that of its meters, or of the racks, without meters or while one is silent.
+
+    None if there is neither.
+    """
+    meters = without_overlap(site, site.meters_of("it"))
+    ways = [planner.total(metered_w(planner, each.id) for each in meters)] if meters else []
+    ways += [_it_of_racks(planner, site, racks, racks)] if racks else []
+    return planner.first(*ways) if ways else None
+
+
 def _it_of_racks(planner: Planner, site: Site, racks: Mapping[str, RackPower], of: Iterable[str]) -> int:
     """Slot of the power of these racks, W, without the CDUs that their PDUs feed: pumps are cooling, not IT."""
     names = [*of]
-    pdus = {pdu.id for rack in names for pdu in site.pdus_of(rack)}
-    pumps = [planner.reading(cdu.id, CDU_POWER) for cdu in site.cdus.values() if not pdus.isdisjoint(cdu.fed_by)]
+    pumps = [planner.reading(cdu, CDU_POWER) for cdu in cdus_fed_by(site, names)]
     power = planner.total(racks[rack].total for rack in names)
     return planner.step((power, *pumps), lambda whole, *cooling: whole - sum(cooling))
+
+
+def cdus_fed_by(site: Site, racks: Iterable[str]) -> list[str]:
+    """The CDUs that PDUs of these racks feed."""
+    pdus = {pdu.id for rack in racks for pdu in site.pdus_of(rack)}
+    return [cdu.id for cdu in site.cdus.values() if not pdus.isdisjoint(cdu.fed_by)]
 
 
 def without_overlap(site: Site, meters: Sequence[Meter]) -> tuple[Meter, ...]:
@@ -193,8 +212,8 @@ def _water_and_reuse(planner: Planner, site: Site, meters: Sequence[str]) -> Ite
     water, heat = (rated_water_m3_per_s(site), WATER_RESOLUTION_M3), (rated_w(site), ENERGY_RESOLUTION_J)
     for meter in meters:
         for quantity, metric, role, (rated, resolution) in (
-            ("water", "dcim_meter_water_cubic_meters_total", "makeup", water),
-            ("reuse", "dcim_meter_thermal_energy_joules_total", "heat_reuse", heat),
+            ("water", _WATER, "makeup", water),
+            ("reuse", _HEAT, "heat_reuse", heat),
         ):
             for slot in planner.each(meter, metric, role=role):
                 labels = planner.labels_of(meter)
