@@ -1,0 +1,202 @@
+"""What devices say of themselves: alarms by branch, module, rectifier, point and channel, as their MIBs tell them."""
+
+import pytest
+
+from tests.conformance.told import Told, assert_read_as_told
+
+ALARM = "dcim_device_alarm_active"
+ECONNECT, MATRIX, NETSURE = "1.3.6.1.4.1.30932.1.10.1", "1.3.6.1.4.1.935.10.2.1", "1.3.6.1.4.1.6302.2.1.2"
+VALERE, DANTHERM, WEBMON = "1.3.6.1.4.1.13858", "1.3.6.1.4.1.46651.1.1", "1.3.6.1.4.1.994.3.4.7"
+COMET = "1.3.6.1.4.1.22626.1"
+PDU = "12." + ".".join(str(ord(digit)) for digit in "000CDE3013C4")
+
+
+def graded(alarm: str, *, critical: bool = False, warning: bool = False) -> dict[str, float]:
+    """An alarm that has a series for each of two severities."""
+    return {
+        f"{ALARM}{{alarm={alarm},severity={severity}}}": float(active)
+        for severity, active in (("critical", critical), ("warning", warning))
+    }
+
+
+def simple(severity: str, **alarms: bool) -> dict[str, float]:
+    """Alarms of one severity; underscores stand for what a name has between its words."""
+    return {
+        f"{ALARM}{{alarm={name.replace('_', '-')},severity={severity}}}": float(active)
+        for name, active in alarms.items()
+    }
+
+
+CASES = {
+    # Its limits are of current and of voltage, high and low: that it alarms is no overload.
+    "branches and outlets of an eConnect PDU that alarm": Told(
+        "chatsworth-econnect",
+        ECONNECT,
+        {
+            **{f"3.110.1.3.{branch}.{PDU}": 840 for branch in (1, 2, 3)},
+            **{f"3.110.1.8.{branch}.{PDU}": status for branch, status in ((1, 1), (2, 2), (3, 0))},
+            **{f"4.10.1.9.{outlet}.{PDU}": status for outlet, status in ((1, 0), (2, 2))},
+            **{f"4.10.1.11.{outlet}.{PDU}": 1 for outlet in (1, 2)},
+        },
+        {
+            **{f"dcim_pdu_bank_current_amperes{{bank=3.C.4.{branch}}}": 8.4 for branch in (1, 2, 3)},
+            **{f"dcim_pdu_outlet_on{{outlet=3.C.4.{outlet}}}": 1.0 for outlet in (1, 2)},
+            **graded("branch.3.C.4.1", warning=True),
+            **graded("branch.3.C.4.2", critical=True),
+            **graded("branch.3.C.4.3"),
+            **graded("outlet.3.C.4.1"),
+            **graded("outlet.3.C.4.2", critical=True),
+        },
+    ),
+    # The second inverter has no switch to bypass it; two transfer switches do not keep their alarms from being read.
+    "a Matrix plant with a failed inverter and a transfer switch that is bypassed": Told(
+        "eaton-matrix",
+        MATRIX,
+        {
+            "2.1.0": 2,
+            "3.1.0": 2,
+            **{f"2.2.1.16.{inverter}": position for inverter, position in ((1, 3), (2, 4))},
+            **{f"2.2.1.17.{inverter}": mode for inverter, mode in ((1, 3), (2, 6))},
+            **{f"3.2.1.17.{switch}": position for switch, position in ((1, 4), (2, 6))},
+            **{f"3.2.1.19.{switch}": 2 for switch in (1, 2)},
+        },
+        {
+            f"{ALARM}{{alarm=inverter.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=inverter.2,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=inverter-bypass-switch.1,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=maintenance-bypass.1,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=maintenance-bypass.2,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=maintenance-bypass-error.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=maintenance-bypass-error.2,severity=critical}}": 1.0,
+        },
+    ),
+    "a NetSure plant that lost a rectifier, whose controller lost the plant": Told(
+        "vertiv-netsure-ncu",
+        NETSURE,
+        {
+            "1.0": 5,
+            "5.1.0": 53_490,
+            "8.0": 3,
+            **{f"6.{place}.0": value for place, value in ((4, 4_210), (5, 4_180), (6, 0))},
+            **{f"11.4.1.7.{row}": f"Rectifier {row - 2}".encode() for row in (3, 4)},
+            **{f"11.4.1.8.{row}": fail for row, fail in ((3, 2), (4, 1))},
+            "13.6.1.7.1": b"Converter 1",
+            "13.6.1.8.1": 2,
+            # ambient, battery, none
+            **{f"7.3.1.2.{probe}": value for probe, value in ((1, 24_300), (2, 31_700), (3, 2_147_483_647))},
+            **{f"7.3.1.3.{probe}": f"Probe {probe}".encode() for probe in (1, 2, 3)},
+            **{f"7.3.1.4.{probe}": kind for probe, kind in ((1, 1), (2, 2), (3, 0))},
+            **{f"7.3.1.5.{probe}": status for probe, status in ((1, 3), (2, 0), (3, 3))},
+        },
+        {
+            "dcim_ups_battery_voltage_volts": 53.49,
+            "dcim_ups_input_current_amperes{phase=L1}": 4.21,
+            "dcim_ups_input_current_amperes{phase=L2}": 4.18,
+            "dcim_ups_input_current_amperes{phase=L3}": 0.0,
+            "dcim_ups_battery_temperature_celsius{string=2.Probe_2}": 31.7,
+            f"{ALARM}{{alarm=communication,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=3.Rectifier_1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=4.Rectifier_2,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=converter.1.Converter_1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=temperature.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=temperature.2,severity=warning}}": 1.0,
+        },
+        {"dcim_device_state": "degraded"},
+    ),
+    "modules of a Valere plant: one alarms, one is disabled, one is not known": Told(
+        "eltek-valere",
+        VALERE,
+        {
+            "2.3.2.0": 5_400,
+            **{f"2.1.6.1.5.1.{slot}": status for slot, status in ((1, 1), (2, 2), (3, 5))},
+            "2.4.1.1.5.1.4": 1,
+        },
+        {
+            "dcim_ups_battery_voltage_volts{string=1}": 54.0,
+            f"{ALARM}{{alarm=module.1.1,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=module.1.2,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=panel.1.4,severity=warning}}": 1.0,
+        },
+        bad={f"{ALARM}{{alarm=module.1.3,severity=warning}}": "sentinel"},
+    ),
+    # Bits 3 (temperature limit 1), 10 (fan 1) and 17 (input 1). The combined temperature of a shelter is none of outdoors.
+    "a Dantherm controller in an emergency": Told(
+        "dantherm-freecooling",
+        DANTHERM,
+        {
+            "2.0": 33,
+            "4.0": 14,
+            "6.0": 34,
+            "14.0": 41,
+            "17.0": -62,
+            "22.0": 2,
+            "25.0": 5,
+            "32.0": 0b10_0000_0100_0000_1000,
+            "36.0": 127,
+            "37.0": 30,
+        },
+        {
+            "dcim_crah_return_air_temperature_celsius": 33.0,
+            "dcim_crah_air_temperature_celsius{sensor=outdoor}": 14.0,
+            "dcim_crah_air_temperature_celsius{sensor=shelter}": 34.0,
+            "dcim_crah_air_relative_humidity_ratio{sensor=humidity}": 0.41,
+            "dcim_crah_filter_differential_pressure_pascals": 62.0,
+            "dcim_crah_compressor_on{compressor=1}": 1.0,
+            "dcim_crah_fan_running_seconds_total{fan=1}": 127.5 * 3600,
+            **simple("critical", emergency=True, fan_1=True, fan_2=False, temperature_limit_3=False),
+            **simple("warning", supply_voltage_low=False, supply_voltage_high=False, temperature_low=False),
+            **simple("warning", temperature_limit_1=True, temperature_limit_2=False),
+            **simple("warning", humidity_low=False, humidity_high=False),
+            **simple("warning", filter_pressure_1=False, filter_pressure_2=False),
+            **simple("warning", sensor_onboard=False, sensor_room=False, sensor_hotspot=False),
+            **simple("warning", sensor_outdoor_1=False, sensor_outdoor_2=False),
+            **simple("warning", input_1=True, input_2=False, input_3=False),
+            **simple("warning", filter_input_1=False, filter_input_2=False),
+        },
+        {"dcim_crah_unit_state": "running"},
+    ),
+    # A point that is not in use has no name.
+    "points of a WebMon, on board and in its second slot": Told(
+        "dps-webmon",
+        WEBMON,
+        {
+            "6.1.3.1": b"Room",
+            "6.1.46.1": b"Fahrenheit",
+            "6.1.65.1": b"Minor",
+            "6.1.66.1": b"77.0",
+            **{f"19.1.3.{point}": name for point, name in ((1, b"Commercial Power"), (2, b"Generator"), (3, b""))},
+            **{f"19.1.65.{point}": word for point, word in ((1, b"Critical"), (2, b"Normal"), (3, b"Normal"))},
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=1.Room}": 25.0,
+            **graded("1.Room", warning=True),
+            **graded("slot-2.1.Commercial_Power", critical=True),
+            **graded("slot-2.2.Generator"),
+        },
+    ),
+    "a transmitter of Comet with an alarm of its own": Told(
+        "comet-web-sensor",
+        f"{COMET}.2",
+        {"1.9.0": b"C", "3.1.0": 318, "3.2.0": 415, "3.5.0": 1, "3.6.0": 0, "3.7.0": 2},
+        {
+            "dcim_env_temperature_celsius{sensor=internal}": 31.8,
+            "dcim_env_relative_humidity_ratio{sensor=internal}": 0.415,
+            "dcim_env_dew_point_celsius{sensor=internal}": 17.111932,
+            **simple("warning", temperature=True, humidity=False, computed=True),
+        },
+    ),
+    "channels of a Web Sensor of Comet with alarms": Told(
+        "comet-web-sensor",
+        f"{COMET}.5.2",
+        {"1.9.0": b"C", "1.3.0": 318, "1.4.0": 1, "2.4.0": 0, "3.4.0": 2},
+        {
+            "dcim_env_temperature_celsius{sensor=channel-1}": 31.8,
+            **simple("warning", channel_1=True, channel_2=False, channel_3=True),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_what_a_device_says_of_itself_is_read(name: str) -> None:
+    await assert_read_as_told(CASES[name])
