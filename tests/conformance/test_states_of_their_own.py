@@ -2,13 +2,19 @@
 
 import pytest
 
+from agent.snmp.seam import SnmpValue
 from tests.conformance.told import Told, assert_read_as_told
 
 ALARM = "dcim_device_alarm_active"
 ECONNECT, MATRIX, NETSURE = "1.3.6.1.4.1.30932.1.10.1", "1.3.6.1.4.1.935.10.2.1", "1.3.6.1.4.1.6302.2.1.2"
 VALERE, DANTHERM, WEBMON = "1.3.6.1.4.1.13858", "1.3.6.1.4.1.46651.1.1", "1.3.6.1.4.1.994.3.4.7"
-COMET = "1.3.6.1.4.1.22626.1"
+COMET, NETBOTZ5, AKCP_PLUS = "1.3.6.1.4.1.22626.1", "1.3.6.1.4.1.52674.500", "1.3.6.1.4.1.3854.3.5"
 PDU = "12." + ".".join(str(ord(digit)) for digit in "000CDE3013C4")
+
+
+def measurement(table: int, port: int, *cells: SnmpValue) -> dict[str, SnmpValue]:
+    """A sensor of a sensorProbe+: its description, value, unit, state, and whether it is online (1)."""
+    return {f"{table}.1.{column}.0.0.{port}": cell for column, cell in zip((2, 4, 5, 6, 8), cells, strict=True)}
 
 
 def graded(alarm: str, *, critical: bool = False, warning: bool = False) -> dict[str, float]:
@@ -193,6 +199,59 @@ CASES = {
             "dcim_env_temperature_celsius{sensor=channel-1}": 31.8,
             **simple("warning", channel_1=True, channel_2=False, channel_3=True),
         },
+    ),
+    # ErrorStatus: normal, info, warning, error, critical, failure. An enclosure is a pod, which somebody has unplugged.
+    "a NetBotz that warns of one sensor and alarms for another": Told(
+        "apc-netbotz5",
+        NETBOTZ5,
+        {
+            **{f"2.1.1.1.{row}": name for row, name in ((7, b"Appliance"), (9, b"Pod"))},
+            **{f"2.1.1.2.{row}": status for row, status in ((7, 2), (9, 0))},
+            "4.1.1.1.7.314": b"31.5",
+            "4.1.1.1.3.314": 2,
+            "4.1.2.1.3.316": 1,
+            "4.2.2.1.3.401": 4,
+            "4.2.13.1.3.402": 0,
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=314}": 31.5,
+            f"{ALARM}{{alarm=enclosure.Appliance,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=enclosure.Pod,severity=warning}}": 1.0,
+            **graded("temperature.314", warning=True),
+            **graded("humidity.316"),
+            **graded("door.401", critical=True),
+            **graded("leak.402"),
+        },
+    ),
+    # Low critical, sensor error, no status; the last one is offline.
+    "a sensorProbe+ whose sensors are beyond its own limits": Told(
+        "akcp-sensorprobe-plus",
+        AKCP_PLUS,
+        {
+            **measurement(2, 0, b"Inlet", 4, b"C", 6, 1),
+            **measurement(2, 1, b"Outlet", 30, b"C", 7, 1),
+            **measurement(2, 2, b"Aisle", 21, b"C", 1, 1),
+            **measurement(3, 3, b"Spare", 41, b"", 4, 2),
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=0.0.0.Inlet}": 4.0,
+            "dcim_env_temperature_celsius{sensor=0.0.2.Aisle}": 21.0,
+            **graded("temperature.0.0.0.Inlet", critical=True),
+            **graded("temperature.0.0.1.Outlet", warning=True),
+        },
+        bad={"dcim_env_temperature_celsius{sensor=0.0.1.Outlet}": "gated"},
+    ),
+    "an ASCO transfer switch that somebody left in manual operation": Told(
+        "asco-qem",
+        "1.3.6.1.4.1.7777.1.1",
+        {"2.0": 6001, "3.0": 5998, "4.0": 1, "5.0": 0, "18.0": 4788, "54.0": 1, "55.0": 1},
+        {
+            "dcim_ats_source_frequency_hertz{source=a}": 60.01,
+            "dcim_ats_source_frequency_hertz{source=b}": 59.98,
+            "dcim_ats_source_line_voltage_volts{line=L3-L1,source=b}": 478.8,
+            **simple("warning", alert=True, not_in_automatic=True),
+        },
+        {"dcim_ats_selected_source": "a"},
     ),
 }
 
