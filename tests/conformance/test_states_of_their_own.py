@@ -253,6 +253,38 @@ CASES = {
         },
         {"dcim_ats_selected_source": "a"},
     ),
+    # Firmware that has its sensors in a table of their own. A sensor that is not there, and its name, are a dash.
+    "a gateway of ServersCheck with dry contacts": Told(
+        "serverscheck-gateway",
+        "1.3.6.1.4.1.17095",
+        {
+            **{
+                f"11.{sensor}.{place}.0": text
+                for sensor, *texts in (
+                    (1, b"Int. Temp", b"24.31"),
+                    (2, b"Ext Humidity", b"41.20"),
+                    (3, b"-", b"-"),
+                    (12, b"Flooding", b"WET"),
+                    (16, b"Temp Dew Point", b"10.12"),
+                )
+                for place, text in enumerate(texts, 1)
+            },
+            **{
+                f"6.{place}.0": text
+                for place, text in enumerate(
+                    (b"PSU fault", b"Triggered", b"-", b"Door", b"OK", b"-", b"UndefineIO 3", b"Triggered", b"-"), 1
+                )
+            },
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=1}": 24.31,
+            "dcim_env_relative_humidity_ratio{sensor=2}": 0.412,
+            "dcim_leak_detected{sensor=12}": 1.0,
+            "dcim_env_dew_point_celsius{sensor=16}": 10.12,
+            "dcim_env_contact_active{kind=dry_contact,sensor=input-1}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=input-2}": 0.0,
+        },
+    ),
 }
 
 
