@@ -8,6 +8,7 @@ from tests.conformance.told import Told, assert_read_as_told
 ALARM = "dcim_device_alarm_active"
 ECONNECT, MATRIX, NETSURE = "1.3.6.1.4.1.30932.1.10.1", "1.3.6.1.4.1.935.10.2.1", "1.3.6.1.4.1.6302.2.1.2"
 VALERE, DANTHERM, WEBMON = "1.3.6.1.4.1.13858", "1.3.6.1.4.1.46651.1.1", "1.3.6.1.4.1.994.3.4.7"
+ELTEK = "1.3.6.1.4.1.12148"
 COMET, NETBOTZ5, AKCP_PLUS = "1.3.6.1.4.1.22626.1", "1.3.6.1.4.1.52674.500", "1.3.6.1.4.1.3854.3.5"
 PDU = "12." + ".".join(str(ord(digit)) for digit in "000CDE3013C4")
 
@@ -283,6 +284,50 @@ CASES = {
             "dcim_env_dew_point_celsius{sensor=16}": 10.12,
             "dcim_env_contact_active{kind=dry_contact,sensor=input-1}": 1.0,
             "dcim_env_contact_active{kind=dry_contact,sensor=input-2}": 0.0,
+        },
+    ),
+    # Status: normal, minor alarm, major alarm, disabled, not present.
+    "a Smartpack with a rectifier that failed and an input that is in alarm": Told(
+        "eltek-smartpack",
+        f"{ELTEK}.10",
+        {
+            "5.1.0": 2,
+            "10.5.1.0": 1,
+            "10.5.5.0": 5_412,
+            **{f"5.6.1.2.{rectifier}": status for rectifier, status in ((1, 1), (2, 3), (3, 6))},
+            **{f"11.2.1.2.1.{place}": status for place, status in ((1, 3), (2, 4))},
+            **{f"11.2.1.3.1.{place}": text for place, text in ((1, b"SPD alarm"), (2, b"ProgInput 1.2"))},
+            "11.4.1.2.1.1": 1,
+            "11.4.1.3.1.1": b"Fire",
+        },
+        {
+            "dcim_ups_battery_voltage_volts": 54.12,
+            **simple("warning", rectifiers=True),
+            f"{ALARM}{{alarm=rectifier.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=rectifier.2,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=input.1.1.SPD_alarm,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=io_input.1.1.Fire,severity=warning}}": 0.0,
+        },
+    ),
+    "a WebPower plant that lost its mains and has a worn battery": Told(
+        "eltek-webpower",
+        f"{ELTEK}.9",
+        {
+            "3.2.0": 4_903,
+            **{f"7.1.{alarm}.0": value for alarm, value in ((3, 0), (4, 1), (8, 0), (11, 1), (14, 0), (18, 1))},
+            **{f"1.7.1.{column}.0": value for column, value in ((2, 1), (3, 0))},
+            **{f"1.15.1.{column}.0": text for column, text in ((2, b"Door"), (3, b"Fan"))},
+        },
+        {
+            "dcim_ups_battery_voltage_volts": 49.03,
+            "dcim_ups_battery_replace_required": 1.0,
+            f"{ALARM}{{alarm=mains,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=battery_low,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=battery_voltage_low,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=load_1_disconnected,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=rectifiers_major,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=input.0.1.Door,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=input.0.2.Fan,severity=warning}}": 0.0,
         },
     ),
 }
