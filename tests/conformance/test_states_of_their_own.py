@@ -8,7 +8,7 @@ from tests.conformance.told import Told, assert_read_as_told
 ALARM = "dcim_device_alarm_active"
 ECONNECT, MATRIX, NETSURE = "1.3.6.1.4.1.30932.1.10.1", "1.3.6.1.4.1.935.10.2.1", "1.3.6.1.4.1.6302.2.1.2"
 VALERE, DANTHERM, WEBMON = "1.3.6.1.4.1.13858", "1.3.6.1.4.1.46651.1.1", "1.3.6.1.4.1.994.3.4.7"
-ELTEK = "1.3.6.1.4.1.12148"
+ELTEK, HWGROUP = "1.3.6.1.4.1.12148", "1.3.6.1.4.1.21796"
 COMET, NETBOTZ5, AKCP_PLUS = "1.3.6.1.4.1.22626.1", "1.3.6.1.4.1.52674.500", "1.3.6.1.4.1.3854.3.5"
 PDU = "12." + ".".join(str(ord(digit)) for digit in "000CDE3013C4")
 
@@ -328,6 +328,47 @@ CASES = {
             f"{ALARM}{{alarm=rectifiers_major,severity=critical}}": 0.0,
             f"{ALARM}{{alarm=input.0.1.Door,severity=warning}}": 1.0,
             f"{ALARM}{{alarm=input.0.2.Fan,severity=warning}}": 0.0,
+        },
+    ),
+    # A contact that is to be closed alarms while it is open.
+    "an STE2 whose cabinet is too hot and whose contact is to be closed": Told(
+        "hwgroup-ste",
+        f"{HWGROUP}.4.9",
+        {
+            **{f"3.1.2.{sensor}": b"Rack" for sensor in range(1, 5)},
+            **{f"3.1.3.{sensor}": state for sensor, state in ((1, 1), (2, 3), (3, 4), (4, 0))},
+            **{f"3.1.5.{sensor}": tenths for sensor, tenths in ((1, 215), (2, 412), (3, -51), (4, 0))},
+            **{f"3.1.7.{sensor}": 1 for sensor in range(1, 5)},
+            **{f"1.1.2.{place}": 0 for place in (1, 2)},
+            **{f"1.1.3.{place}": name for place, name in ((1, b"Loop"), (2, b"Door"))},
+            **{f"1.1.4.{place}": state for place, state in ((1, 1), (2, 0))},
+        },
+        {
+            **{
+                f"dcim_env_temperature_celsius{{sensor={sensor}.Rack}}": degrees
+                for sensor, degrees in ((1, 21.5), (2, 41.2), (3, -5.1))
+            },
+            **{f"dcim_env_contact_active{{kind=dry_contact,sensor={name}}}": 0.0 for name in ("1.Loop", "2.Door")},
+            **graded("sensor.1.Rack"),
+            **graded("sensor.2.Rack", warning=True),
+            **graded("sensor.3.Rack", critical=True),
+            f"{ALARM}{{alarm=input.1.Loop,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=input.2.Door,severity=warning}}": 0.0,
+        },
+    ),
+    "a Damocles whose contact is to be closed": Told(
+        "hwgroup-poseidon",
+        f"{HWGROUP}.3.4",
+        {
+            **{f"1.1.2.{place}": value for place, value in ((1, 0), (2, 1))},
+            **{f"1.1.3.{place}": name for place, name in ((1, b"Loop"), (2, b"Fan"))},
+            **{f"1.1.5.{place}": state for place, state in ((1, 1), (2, 0))},
+        },
+        {
+            "dcim_env_contact_active{kind=dry_contact,sensor=1.Loop}": 0.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=2.Fan}": 1.0,
+            f"{ALARM}{{alarm=input.1.Loop,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=input.2.Fan,severity=warning}}": 0.0,
         },
     ),
 }
