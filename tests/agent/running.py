@@ -66,7 +66,7 @@ class Devices:
         return self.by_id[name]
 
 
-def config_for(broker: Server, /, *devices: str, **more: object) -> AgentConfig:
+def config_for(broker: Server, *devices: str, **more: object) -> AgentConfig:
     """Agent `gw-1` of site `t1`, with SNMP devices of these ids, safety polled five times a second."""
     whole: dict[str, object] = {
         "agent": "gw-1",
