@@ -267,6 +267,26 @@ def test_a_network_that_is_gone_is_noticed_after_two_keepalives_and_an_instant()
     on_jumping_loop(lose_the_network())
 
 
+@pytest.mark.parametrize(("later_s", "stood_still"), [(1.0, True), (5.5, False)])
+def test_the_end_of_a_connection_soon_after_a_standstill_follows_from_it_and_a_later_one_does_not(
+    later_s: float, *, stood_still: bool
+) -> None:
+    """The collector tells by this whether it or the broker is why devices are not observed."""
+
+    async def stand_still() -> None:
+        async with connected() as (server, client, _):
+            await jump(10.0)  # the keepalive is 6 s
+            await jump(0)
+            assert bytes(server.heard).endswith(PINGREQ_PACKET)
+            await server.say(b"\xd0\x00")
+            await jump(later_s)
+            server.hang_up()
+            await client.lost()
+            assert client.has_stood_still is stood_still
+
+    on_jumping_loop(stand_still())
+
+
 class LatePings:
     """A broker in a thread: it answers a ping once this process stands still, so that its answer and the timer are due together."""
 
