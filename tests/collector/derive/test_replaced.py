@@ -85,6 +85,15 @@ def test_a_unit_that_states_its_serial_number_only_when_it_has_started_is_anothe
     assert not readings.latest.readings_of("t1", "pdu-a1-a")
 
 
+def test_a_unit_of_another_model_that_states_its_serial_number_later_is_one_unit() -> None:
+    readings = Readings()
+    describe(readings, "pdu-a1-a", 0.0)
+    describe(readings, "pdu-a1-a", 2.0, model="PX4", serial="")
+    readings.currents("pdu-a1-a", 7.0, now=3.0)
+    describe(readings, "pdu-a1-a", 4.0, model="PX4", serial="B7")
+    assert readings.latest.readings_of("t1", "pdu-a1-a")
+
+
 def clogged(*, serial: str = "A1", starting: bool = False, retired: bool = False) -> float | None:
     """Clogging after two hours of twice the resistance of before, with another serial number or after the unit was retired.
 
