@@ -4,14 +4,14 @@ They are published as the batch of a device of class `agent`. They take the same
 outages, and the agent needs no port of its own.
 """
 
-import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
 from rackflow.documents import DeviceFault
 from rackflow.outbox import OutboxStats
+from rackflow.process.bulkhead import Refreshed
 from rackflow.process.certificates import Certificate, expiries
 from rackflow.process.loop_lag import LoopLag
 from rackflow.series import clean_label, series_key
@@ -115,9 +115,15 @@ def own_values(
     return found
 
 
-async def certificate_values(config: "AgentConfig", of_broker: Iterable[Certificate]) -> dict[str, float]:
-    """Ends of the agent's own certificates, and of the broker's."""
-    return expiries({**await asyncio.to_thread(config.certificates), "broker": of_broker})
+class CertificateEnds:
+    """Ends of the agent's own certificates, and of the broker's. Where their disk hangs, those found before; the report does not wait."""
+
+    def __init__(self, config: "Callable[[], AgentConfig]") -> None:
+        self._own = Refreshed[Mapping[str, Sequence[Certificate]]](lambda: config().certificates(), "certificates", {})
+
+    async def values(self, of_broker: Iterable[Certificate]) -> dict[str, float]:
+        """By series key; `of_broker` is what the broker has shown."""
+        return expiries({**await self._own.value(), "broker": of_broker})
 
 
 def loop_values(recent: LoopLag, waiting: int, plans: int) -> dict[str, float]:

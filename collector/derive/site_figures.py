@@ -308,7 +308,7 @@ class SiteFigures:
 
         What was learned of a unit that was replaced, such as the resistance of its clean filter, says nothing about the new one.
         """
-        before, document = self._documents.get(device.device), device.document
+        before, document = self._documents.get(device.device), device.stated
         if document is None or document is before:
             return False
         self._documents[device.device] = document

@@ -84,8 +84,32 @@ def test_the_readings_of_a_unit_that_was_replaced_are_shown_no_more() -> None:
     assert readings.latest.size == size - 2
 
 
-def clogged(*, serial: str = "A1", retired: bool = False) -> float | None:
-    """Clogging after two hours of twice the resistance of before, with another serial number or after the unit was retired."""
+def test_a_unit_that_states_its_serial_number_only_when_it_has_started_is_another_one() -> None:
+    readings = Readings()
+    for at, serial in ((0.0, "A1"), (2.0, ""), (4.0, "A1"), (6.0, "")):
+        describe(readings, "pdu-a1-a", at, serial=serial)
+        readings.currents("pdu-a1-a", 7.0, now=at + 1)
+        assert readings.latest.readings_of("t1", "pdu-a1-a"), (
+            "the same unit, which leaves its serial number out when it is busy"
+        )
+    describe(readings, "pdu-a1-a", 8.0, serial="B7")
+    assert not readings.latest.readings_of("t1", "pdu-a1-a")
+
+
+def test_a_unit_of_another_model_that_states_its_serial_number_later_is_one_unit() -> None:
+    readings = Readings()
+    describe(readings, "pdu-a1-a", 0.0)
+    describe(readings, "pdu-a1-a", 2.0, model="PX4", serial="")
+    readings.currents("pdu-a1-a", 7.0, now=3.0)
+    describe(readings, "pdu-a1-a", 4.0, model="PX4", serial="B7")
+    assert readings.latest.readings_of("t1", "pdu-a1-a")
+
+
+def clogged(*, serial: str = "A1", starting: bool = False, retired: bool = False) -> float | None:
+    """Clogging after two hours of twice the resistance of before, with another serial number or after the unit was retired.
+
+    A unit that is starting has no serial number for the first hour.
+    """
     readings = Readings(hall())
     start = 3600.0
     describe(readings, "cdu-1", start, "cdu")
@@ -95,6 +119,8 @@ def clogged(*, serial: str = "A1", retired: bool = False) -> float | None:
             if retired:
                 readings.latest.remove_device("t1", "gw", "cdu-1")
                 readings.figures(now - 1)
+            describe(readings, "cdu-1", now - 1, "cdu", serial="" if starting else serial)
+        if minute == 180:
             describe(readings, "cdu-1", now - 1, "cdu", serial=serial)
         readings.take("cdu-1", {FLOW: 0.002, DROP: 10_000.0 if minute < 120 else 20_000.0}, now, device_class="cdu")
         readings.figures(now)
@@ -104,6 +130,8 @@ def clogged(*, serial: str = "A1", retired: bool = False) -> float | None:
 def test_the_filter_of_a_unit_that_was_replaced_begins_as_a_clean_one() -> None:
     assert clogged() == pytest.approx(2.0)
     assert clogged(serial="B7") == pytest.approx(1.0)
+    assert clogged(serial="B7", starting=True) == pytest.approx(1.0)
+    assert clogged(starting=True) == pytest.approx(2.0)
     assert clogged(retired=True) == pytest.approx(1.0)
 
 
