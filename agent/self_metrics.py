@@ -6,7 +6,7 @@ outages, and the agent needs no port of its own.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
@@ -115,9 +115,9 @@ def own_values(
     return found
 
 
-async def certificate_values(config: "AgentConfig", of_broker: Iterable[Certificate]) -> dict[str, float]:
-    """Ends of the agent's own certificates, and of the broker's."""
-    return expiries({**await asyncio.to_thread(config.certificates), "broker": of_broker})
+async def certificate_values(config: "AgentConfig", of_broker: Sequence[Certificate]) -> dict[str, float]:
+    """Ends of the agent's own certificates, of the broker's, and of its authority's."""
+    return expiries({**await asyncio.to_thread(config.certificates, of_broker), "broker": of_broker})
 
 
 def loop_values(recent: LoopLag, waiting: int, plans: int) -> dict[str, float]:
