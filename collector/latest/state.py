@@ -66,7 +66,7 @@ def is_other_unit(before: DeviceDocument, after: DeviceDocument) -> bool:
 
 
 def has_other_series(before: DeviceDocument, after: DeviceDocument) -> bool:
-    """Whether a device may have other series than before: it is another unit, is read by another or an edited profile, or has other firmware."""
+    """Whether a device may have other series: it is another unit, is read by another or an edited profile, or has other firmware."""
     return _differs(before, after, _STATED)
 
 

@@ -448,5 +448,6 @@ export default {
   "problem.DcimCollectorBehind": "The collector does not keep up: alerts are late",
   "problem.DcimCollectorCloned": "Two collectors use one client id: each observes nothing half of the time",
   "problem.DcimBrokerDown": "No connection to the broker: no device is observed",
+  "problem.DcimCollectorNotScraped": "Prometheus scrapes fewer collectors than before",
   "problem.DcimCollectorDown": "Collector {instance} does not answer",
 };

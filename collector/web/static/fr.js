@@ -448,5 +448,6 @@ export default {
   "problem.DcimCollectorBehind": "Le collecteur ne suit pas : les alertes sont en retard",
   "problem.DcimCollectorCloned": "Deux collecteurs ont le même identifiant client : chacun n'observe rien la moitié du temps",
   "problem.DcimBrokerDown": "Plus de liaison avec le broker : aucun équipement n'est observé",
+  "problem.DcimCollectorNotScraped": "Prometheus interroge moins de collecteurs qu'auparavant",
   "problem.DcimCollectorDown": "Le collecteur {instance} ne répond pas",
 };
