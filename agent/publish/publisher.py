@@ -154,10 +154,10 @@ class Publisher:
         broker.tls_context()
         # What was learnt of the former broker, or of the former account, says nothing about this one.
         self._limit = SizeLimit()
-        self._report_reader.broker_changed()
         for topic in self._refusals.clear():
             self._outbox.resume(topic, "all")
         self._count_refused()
+        self._report_reader.broker_changed()
         self._broker = broker
         self._wake.set()
         if self._client is not None:
