@@ -7,10 +7,11 @@ Records are optional: nothing here may hold up receiving, storing or acknowledgi
 import asyncio
 import logging
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from functools import partial
 
-from collector.derive import Deriver, SiteRecords
+from collector.derive import Deriver, EnergyRecords, SiteRecords
 from collector.latest import Latest
 from collector.receive import PollCounts, PolledDevice
 from collector.records.file import RecordsFile, Snapshot
@@ -31,6 +32,15 @@ PART = "records"
 """Name of the bulkhead of the records."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Save:
+    """A save that was begun: its thread, what it writes, and the energy records of each site that it was taken from."""
+
+    task: asyncio.Future[None]
+    snapshot: Snapshot
+    energy: Mapping[str, EnergyRecords]
+
+
 class RecordKeeper:
     """Writes the energy records of `deriver`, and the counts in `polls`, to one file."""
 
@@ -41,6 +51,8 @@ class RecordKeeper:
         self._latest = latest
         self._deriver = deriver
         self._fault = False
+        self._begun: _Save | None = None
+        """The save that was begun last, until its outcome is known. A thread goes on when the save that waits for it is cancelled."""
 
     async def run(self) -> None:
         """Save again and again, until cancelled."""
@@ -71,22 +83,23 @@ class RecordKeeper:
 
     async def save(self) -> bool:
         """Save what changed; return whether it is on disk. If not, it is saved the next time."""
+        if self._begun is not None:
+            # It was cancelled. What it took is taken again below if it fails: at a stop, there is no later save. An error that lasts
+            # ends this save, too, and is told then.
+            await self._outcome(self._begun)
         await in_turns(self._expect_steps(time.time()))
         polls = self.polls
         energy = self._deriver.records()
         sites = {name: SiteRecords(each.head(), each.take_changed()) for name, each in energy.items()}
         snapshot = Snapshot(sites, polls.take(), dict(polls.enrolled))
-        # The thread encodes hours while cycles go on changing them. Each hour is encoded consistently, because msgspec holds the GIL, and
-        # an hour that changes afterwards is marked as changed again. A thread cannot be stopped: a cancelled save still finishes, and the
-        # save of `close` waits for it at the file's lock.
-        try:
-            await in_own_thread(partial(self._file.save, snapshot), "records-save")
-        except Exception as error:
-            for name, kept in sites.items():
-                energy[name].give_back(kept.hours)
-            polls.give_back(snapshot.counts)
+        # The thread encodes hours while cycles go on changing them: they are copies, and an hour that changes afterwards is marked as
+        # changed again.
+        thread = asyncio.ensure_future(in_own_thread(partial(self._file.save, snapshot), "records-save"))
+        self._begun = _Save(thread, snapshot, energy)
+        error = await self._outcome(self._begun)
+        if error is not None:
             if not isinstance(error, OSError):
-                raise
+                raise error
             self._failures.count(PART, error)
             if not self._fault:
                 log.warning(
@@ -101,6 +114,21 @@ class RecordKeeper:
             log.warning("records are written again path=%s", self._file.path)
         self._fault = False
         return True
+
+    async def _outcome(self, begun: _Save) -> Exception | None:
+        """Wait until a save has ended. If it failed, what it took is given back, and its error is returned."""
+        snapshot, energy = begun.snapshot, begun.energy
+        # `wait` leaves the thread's future alone if the caller is cancelled.
+        await asyncio.wait({begun.task})
+        self._begun = None
+        try:
+            begun.task.result()
+        except Exception as error:  # noqa: BLE001 - the caller raises or counts it
+            for name, kept in snapshot.sites.items():
+                energy[name].give_back(kept.hours)
+            self.polls.give_back(snapshot.counts)
+            return error
+        return None
 
     def _expect_steps(self, now_s: float) -> Generator[None, None, None]:
         """Count the polls that were expected until now. Yields after each slice: 5,000 devices take 40 ms."""

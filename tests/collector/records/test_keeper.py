@@ -1,6 +1,8 @@
 """Saving the records: what the disk refuses is saved later, and a stop counts all and tells whether it is on disk."""
 
+import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,6 +22,7 @@ from tests.collector.derive.hall import Readings, hall
 from tests.collector.documents import document
 from tests.collector.polls import hello
 from tests.collector.records.test_file import HOUR, answered_in
+from tests.servers.waiting import eventually
 from tests.turns import CALLS_OF_50_MS, Turns
 
 SITE = hall().id
@@ -57,12 +60,17 @@ class Kept:
 
 
 @contextmanager
-def refusing(path: Path, file: RecordsFile) -> Iterator[None]:
-    """The disk refuses all that is written in the block."""
-    file._db.execute("PRAGMA busy_timeout = 10")  # noqa: SLF001 - waiting five seconds proves nothing more
+def refusing(path: Path, file: RecordsFile, after_ms: int = 10) -> Iterator[None]:
+    """The disk refuses all that is written in the block, each time after so long."""
+    file._db.execute(f"PRAGMA busy_timeout = {after_ms}")  # noqa: SLF001 - waiting five seconds proves nothing more
     with closing(sqlite3.connect(path, timeout=5.0)) as other:
         other.execute("BEGIN EXCLUSIVE")
         yield
+
+
+def save_threads() -> list[threading.Thread]:
+    """Threads that write the records now."""
+    return [each for each in threading.enumerate() if each.name == "records-save"]
 
 
 def ended(path: Path) -> list[int]:
@@ -88,6 +96,26 @@ async def test_hours_and_polls_that_the_disk_refused_are_saved_with_the_next_one
     later = open_records(path).sites[SITE]
     assert later.hours[kept.number] == HOUR
     assert later.head.location_g == 1.0
+
+
+async def test_what_a_cancelled_save_could_not_write_is_saved_at_the_stop(
+    tmp_path: Path, open_records: OpenRecords
+) -> None:
+    """A stop cancels the save that runs; its thread goes on, and the disk may refuse it then."""
+    path = tmp_path / "records.db"
+    kept = Kept(open_records(path))
+    kept.change()
+    with refusing(path, kept.file, after_ms=1000):
+        saving = asyncio.create_task(kept.keeper.save())
+        (thread,) = await eventually(save_threads, "the save has begun")
+        saving.cancel()
+        await asyncio.wait({saving})
+        closing_it = asyncio.create_task(kept.keeper.close())
+        await eventually(lambda: not thread.is_alive(), "the disk has refused it")
+    await closing_it
+    assert answered_in(path) == 1
+    assert open_records(path).sites[SITE].hours[kept.number] == HOUR
+    assert ended(path)[0] == 1
 
 
 async def test_what_was_saved_is_not_saved_again(tmp_path: Path, open_records: OpenRecords) -> None:
