@@ -210,6 +210,7 @@ class HourlyTotals:
             return
         for old in [each for each in self.hours if each < hour - WINDOWS_H["year"]]:
             del self.hours[old]
+        self._forget_quantities((hour - WINDOWS_H["year"]) * HOUR_S)
         short, looked_at = frozenset(kept_a_day), 0
         until = hour - WINDOWS_H["day"]
         # Hours before `_dropped_until` need no second look: these quantities come from powers, which are never integrated into the past.
@@ -220,6 +221,17 @@ class HourlyTotals:
                 yield
             self._drop(number, short)
         self._dropped_until = until
+
+    def _forget_quantities(self, before_s: float) -> None:
+        """Forget quantities that were last read before this time, such as those of a meter that is not in the site file any more."""
+        seen_s = {quantity: counter.changed_s for quantity, counter in self.counters.items()}
+        seen_s |= {quantity: at_s for quantity, (at_s, _) in self.last.items()}
+        for quantity in {*seen_s, *self.powers, *self.jumps, *self.gaps}:
+            # One without any reading is a power that is unknown now, or jumped as a counter and has not been read since.
+            if seen_s.get(quantity, 0.0) < before_s:
+                self.powers.discard(quantity)
+                for known in (self.last, self.counters, self.jumps, self.gaps):
+                    known.pop(quantity, None)
 
     def _drop(self, number: int, quantities: frozenset[str]) -> None:
         entry = self.hours[number]

@@ -170,6 +170,26 @@ def test_a_year_of_hours_is_kept_and_what_is_passing_for_a_day() -> None:
     assert "racks:l" in totals.hours[8739].amount  # 24 hours before
 
 
+def test_a_meter_that_was_taken_out_is_forgotten_with_its_hours() -> None:
+    """Its readings are saved every 30 s with those of the others."""
+    totals = counted((0.0, 1e9), (60.0, 5.0), (3600.0, 1e9))
+    totals.integrate("p", 5.0, 3600.0)
+    for quantity, last_s in (("y", 3600.0 + HOUR_S), ("z", 8761.0 * HOUR_S)):
+        totals.count(quantity, 1.0, last_s - 1800.0)
+        totals.count(quantity, 2.0, last_s)
+    assert totals.jumps == {"x": 1}
+    assert totals.gaps.keys() == {"x", "y", "z"}
+    forget(totals, 8759, 8760, 8761)
+    assert totals.last.keys() == {"x", "p", "y", "z"}
+    forget(totals, 8762)
+    assert totals.last == {"y": (7200.0, 2.0), "z": (8761.0 * HOUR_S, 2.0)}
+    assert totals.counters.keys() == totals.gaps.keys() == {"y", "z"}
+    assert not totals.jumps
+    assert not totals.powers
+    forget(totals, 8763)
+    assert totals.last.keys() == totals.counters.keys() == totals.gaps.keys() == {"z"}
+
+
 def test_a_clock_that_is_a_year_ahead_for_a_moment_costs_nothing() -> None:
     totals = HourlyTotals()
     totals.hours |= {hour: Hour({"x": 1.0, "racks:l": 1.0}) for hour in range(8000, 8761)}
