@@ -80,6 +80,11 @@ class Chunk:
     dead: dict[str, int] = field(default_factory=dict)
     span: int = 1
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no message of it is known."""
+        return not (self.stored or self.waiting or self.dead)
+
     def widen(self, first_ms: int, last_ms: int) -> None:
         """Include the times of more messages."""
         self.first_ms, self.last_ms = min(self.first_ms, first_ms), max(self.last_ms, last_ms)

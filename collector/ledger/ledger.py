@@ -332,13 +332,15 @@ class Ledger:
         self._messages_seen[key[:2]] += 1
         index, bit = (entry.seq - 1) // CHUNK, 1 << (entry.seq - 1) % CHUNK
         chunk = self._chunks.get((key, index))
-        if chunk is None:
-            if record.covers(index):
-                return record, None, bit
+        if chunk is None and record.covers(index):
+            return record, None, bit
+        # An empty one was looked for on disk, because it is below the highest chunk, and was not there.
+        if chunk is None or chunk.is_empty:
             if self._chunks_begun[key[:2]] > FREE_CHUNKS + self._messages_seen[key[:2]] // MESSAGES_PER_CHUNK:
                 self.rejected["sparse"] += 1
                 return None, None, 0
             self._chunks_begun[key[:2]] += 1
+        if chunk is None:
             chunk = self._chunks[key, index] = Chunk(index, entry.time_ms, entry.time_ms)
             record.last_chunk = max(record.last_chunk, index)
         else:

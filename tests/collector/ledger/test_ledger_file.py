@@ -15,7 +15,7 @@ from collector.cli import main
 from collector.ledger.account import account_of
 from collector.ledger.epochs import CHUNK, Entry, EpochKey, Retirement, Statement
 from collector.ledger.file import LedgerFile
-from collector.ledger.ledger import FREE_CHUNKS
+from collector.ledger.ledger import FREE_CHUNKS, MESSAGES_PER_CHUNK
 from collector.ledger.tables import decode_snapshot, encode_snapshot, read_snapshot
 from collector.ledger.watch import LedgerWatch
 from rackflow import ConfigError
@@ -364,4 +364,17 @@ async def test_messages_that_are_not_accounted_for_are_counted_once_and_logged_o
     assert await ledger.record([Entry(KEY, 1 + 5000 * CHUNK + at * CHUNK, 0, 0) for at in range(20)])
     assert refused < ledger.failures["sparse"] <= refused + 20
     assert len([each for each in caplog.records if "no room for more epochs" in each.getMessage()]) == 1
+    ledger.close()
+
+
+async def test_numbers_that_jump_below_the_highest_one_make_no_chunk_each_either(tmp_path: Path) -> None:
+    """Their chunks are looked for on disk first, and are not there."""
+    ledger = opened(tmp_path)
+    falling = [Entry(KEY, 1 + at * CHUNK, 0, 0) for at in reversed(range(2 * FREE_CHUNKS))]
+    assert await ledger.record(falling[:1])
+    assert await ledger.record(falling[1:])
+    _, chunks = read_snapshot(ledger.path).epochs[0]
+    assert FREE_CHUNKS < len(chunks) <= FREE_CHUNKS + 2 * FREE_CHUNKS // MESSAGES_PER_CHUNK + 1
+    assert ledger.failures["sparse"] == 2 * FREE_CHUNKS - len(chunks)
+    assert await ledger.are_new(falling[:1]) == [False]
     ledger.close()
