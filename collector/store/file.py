@@ -99,7 +99,10 @@ class FileStore:
         self._turn = asyncio.Lock()
         try:
             make_folder(folder)
-            self._open(self._path_now())
+            today = self._path_now()
+            if not today.exists():
+                self._end_former()
+            self._open(today)
         except OSError as error:
             raise RackflowError(
                 f"store.path: {folder} cannot be written: {error.strerror}; {remedy_of_writing(error, folder)}"
@@ -120,6 +123,16 @@ class FileStore:
             os.ftruncate(file, length)
             self._on_torn(torn)
         sync(self._folder)
+
+    def _end_former(self) -> None:
+        """Cut off an unfinished write of a former day: a collector killed before midnight may start after it, and opens another file."""
+        former = max(self._folder.glob("points-*.lp.gz"), default=None)
+        if former is None:
+            return
+        try:
+            self._open(former)
+        except OSError as error:  # whoever imported it may have made it read-only
+            log.warning("not looked through for an unfinished write: file=%s error=%s", former, error)
 
     def _rescue(self, path: Path) -> int:
         """Replace a damaged file by one with its writes that can be read, and keep it as `<name>.damaged`. Returns the new one's length."""

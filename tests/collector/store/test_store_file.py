@@ -103,6 +103,34 @@ def test_sound_length_is_the_last_complete_member(tmp_path_factory: pytest.TempP
     assert sound_length(file) == max([0, *(end for end in ends if end <= at)])
 
 
+async def test_an_unfinished_write_is_cut_off_also_after_midnight(tmp_path: Path) -> None:
+    """`gzip` and `influx write` end with an error at half a member."""
+    torn: list[int] = []
+    clock = Clock()
+    store = FileStore(tmp_path, clock, torn.append)
+    await store.write(["m f=1.0 1"])
+    await store.close()
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(gzip.compress(b"m f=2.0 2\n")[:-3])
+    clock.now_s += 86_400
+    store = FileStore(tmp_path, clock, torn.append)
+    await store.write(["m f=3.0 3"])
+    await store.close()
+    assert lines(tmp_path / FILE) == ["m f=1.0 1000000"]
+    assert lines(tmp_path / "points-2026-11-24.lp.gz") == ["m f=3.0 3000000"]
+    assert torn == [len(gzip.compress(b"m f=2.0 2\n")) - 3]
+
+
+async def test_a_former_day_that_may_not_be_written_keeps_no_collector_from_starting(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()  # refused to root, too
+    clock = Clock()
+    clock.now_s += 86_400
+    store = FileStore(tmp_path, clock, lambda _: None)
+    await store.write(["m f=3.0 3"])
+    await store.close()
+    assert lines(tmp_path / "points-2026-11-24.lp.gz") == ["m f=3.0 3000000"]
+
+
 async def test_torn_tail_is_cut_and_counted(tmp_path: Path) -> None:
     """After a power cut in mid-write the earlier writes are whole and the next one can be read."""
     torn: list[int] = []
