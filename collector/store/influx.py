@@ -130,9 +130,10 @@ def _text(body: object, token: str) -> str:
 
 
 def _retry_after_s(error: ApiException) -> float | None:
-    """The header Retry-After in seconds (RFC 9110, 10.2.3). A date becomes the slow pace, because clocks differ."""
+    """The header Retry-After in seconds (RFC 9110, 10.2.3); None for 0. A date becomes the slow pace, because clocks differ."""
     headers: Mapping[str, str] | None = error.headers
     value = headers.get("Retry-After") if headers else None
     if not value:
         return None
-    return min(float(value), LONGEST_RETRY_AFTER_S) if value.isdecimal() else SLOW_RETRY_S
+    # A proxy that answers 0 while its engine is away would be asked hundreds of times a second: the growing pauses are for that, too.
+    return (min(float(value), LONGEST_RETRY_AFTER_S) or None) if value.isdecimal() else SLOW_RETRY_S

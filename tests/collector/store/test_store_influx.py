@@ -95,6 +95,7 @@ async def test_real_refusals(influxdb: InfluxDB) -> None:
         (405, {}, True, SLOW_RETRY_S),
         (429, {"Retry-After": "7"}, True, 7.0),
         (503, {"Retry-After": "300"}, True, 300.0),
+        (503, {"Retry-After": "0"}, True, None),  # growing pauses, and no request after the other
         (503, {"Retry-After": "604800"}, True, 300.0),  # a week by mistake: nothing would be stored for so long
         (503, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, True, SLOW_RETRY_S),
         (503, {}, True, None),
