@@ -96,14 +96,19 @@ class RecordsFile:
             except sqlite3.DatabaseError as error:
                 self._db = self._renew(error)
 
-    def save(self, snapshot: Snapshot) -> None:
-        """Make a snapshot durable in one transaction, and delete what is older than 400 days, once the clock can be trusted."""
+    def save(self, snapshot: Snapshot) -> bool:
+        """Make a snapshot durable in one transaction, and delete what is older than 400 days, once the clock can be trusted.
+
+        Returns whether it is all that the file has: what was saved before is in a damaged one.
+        """
         with self._one, as_os_error():
             try:
                 self._write(snapshot)
             except sqlite3.DatabaseError as error:
                 self._db = self._renew(error)
                 self._write(snapshot)
+                return True
+            return False
 
     def close(self, *, ended: bool) -> None:
         """Close the file. `ended` records that everything was saved before; otherwise the report names the span as incomplete."""

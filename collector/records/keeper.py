@@ -36,7 +36,7 @@ PART = "records"
 class _Save:
     """A save that was begun: its thread, what it writes, and the energy records of each site that it was taken from."""
 
-    task: asyncio.Future[None]
+    task: asyncio.Future[bool]
     snapshot: Snapshot
     energy: Mapping[str, EnergyRecords]
 
@@ -122,12 +122,16 @@ class RecordKeeper:
         await asyncio.wait({begun.task})
         self._begun = None
         try:
-            begun.task.result()
+            is_new_file = begun.task.result()
         except Exception as error:  # noqa: BLE001 - the caller raises or counts it
             for name, kept in snapshot.sites.items():
                 energy[name].give_back(kept.hours)
             self.polls.give_back(snapshot.counts)
             return error
+        if is_new_file:
+            # The hours of the last year are still in memory, and the next save writes them.
+            for each in energy.values():
+                each.give_back(each.totals.hours)
         return None
 
     def _expect_steps(self, now_s: float) -> Generator[None, None, None]:

@@ -118,6 +118,25 @@ async def test_what_a_cancelled_save_could_not_write_is_saved_at_the_stop(
     assert ended(path)[0] == 1
 
 
+async def test_hours_in_memory_are_written_again_after_the_file_was_damaged(
+    tmp_path: Path, open_records: OpenRecords
+) -> None:
+    """Otherwise the figures over a year, and the report, would lose them with the next restart."""
+    path = tmp_path / "records.db"
+    kept = Kept(open_records(path))
+    kept.change()
+    assert await kept.keeper.save()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE polls SET body = x'00'")
+    kept.keeper.polls.count(
+        [Polled(who=PDU, device_class="pdu", poll="fast", interval_s=5.0, time_s=time.time(), up=True)]
+    )
+    assert await kept.keeper.save()
+    assert (tmp_path / "records.db.damaged").exists()
+    assert await kept.keeper.save()
+    assert open_records(path).sites[SITE].hours[kept.number] == HOUR
+
+
 async def test_what_was_saved_is_not_saved_again(tmp_path: Path, open_records: OpenRecords) -> None:
     path = tmp_path / "records.db"
     kept = Kept(open_records(path))
