@@ -304,10 +304,11 @@ class Writer:
         """Put messages into the store, or else on disk; without either, try again until stopped."""
         lines = [line for each in new for line in each.prepared.lines]
         to_spill = [each.to_keep_on_disk() for each in new if each.can_spill]
+        disk_refuses = False
         while lines:
             # While the store is known to fail, `Spill.drain` tries it: here every batch would wait for SPILL_AFTER_S again. Without a drain
-            # one write every PROBE_S does.
-            if self._spill is None or self._may_try_store():
+            # one write every PROBE_S does. With nothing on disk, as its disk refuses, the drain has nothing to try the store with.
+            if self._spill is None or disk_refuses or self._may_try_store():
                 self._probe_at_s = time.monotonic() + PROBE_S
                 outcome = await self._persistence.store(lines, refused, SPILL_AFTER_S if self._spill else None)
                 if outcome == "stored":
@@ -319,5 +320,6 @@ class Writer:
             if self._stopping.is_set():
                 return "stopped"
             # Neither the store nor the disk works. Nothing is acknowledged, and the broker keeps new messages.
+            disk_refuses = True
             await wait(self._stopping, SPILL_AFTER_S)
         return "stored"

@@ -317,6 +317,22 @@ async def test_where_neither_store_nor_disk_takes_it_nothing_is_acknowledged(tmp
     assert (one.acknowledged, one.sums().produced) == ([], 0)
 
 
+async def test_a_store_that_works_again_is_found_although_the_disk_still_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is on disk then, so nothing is drained, which would find out."""
+    monkeypatch.setattr("collector.flow.writer.SPILL_AFTER_S", 0.05)
+    store = Outage()
+    async with rig(tmp_path, store=store, keeps=False) as one:
+        await one.writer.put(delivery(1), prepared(1))
+        await until(lambda: bool(one.kept), "the disk was asked")
+        assert (one.acknowledged, one.persistence.fault) == ([], "away")
+        store.is_away = False
+        await until(lambda: one.acknowledged == [1], "stored", 20.0)
+        assert store.lines == [line(100)]
+        assert one.sums().stored == 1
+
+
 async def test_a_broker_that_sends_ten_messages_at_a_time_need_not_wait_for_each_flush(
     tmp_path: Path,
 ) -> None:
