@@ -51,7 +51,7 @@ def site_powers(scene: Scene) -> SitePowers:
     it_metered_w = _metered(scene, it)
     racks_w = total([scene.figures.value("dcim_rack_power_watts", rack) for rack in scene.layout.racks])
     return SitePowers(
-        facility_w=total([_metered(scene, facility), *given]) if facility else None,
+        facility_w=total([_metered(scene, facility), *given]),
         facility_meters=(*facility, *behind),
         it_w=it_metered_w if it_metered_w is not None else racks_w,
         it_from="meters" if it_metered_w is not None else "racks",

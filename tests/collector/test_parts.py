@@ -12,7 +12,7 @@ from tests.collector.running import config_for
 
 def connected(folder: Path, **more: object) -> Parts:
     """The parts of a collector that is connected to its broker, with a site file of two CDUs of gw-3, and a CDU and a PDU of nobody."""
-    parts = Parts(config_for(1883, folder, **more))
+    parts = Parts(config_for(1883, folder, None, **more))
     parts.site = parse_site(SITE_FILE, "site.yaml")
     parts.counters.mqtt_connected = True
     return parts
