@@ -321,10 +321,13 @@ class AgentConfig(StrictModel):
         given = self.pair.model_dump(exclude={"expires_s"}, exclude_none=True) if self.pair else {}
         return check_config(self.broker.model_dump() | given, Broker, "pair") if given else self.broker
 
-    def certificates(self) -> Mapping[str, Sequence[Certificate]]:
-        """The certificates with which this agent logs in at the broker, as their files have them now. Blocks."""
+    def certificates(self, of_broker: Sequence[Certificate] = ()) -> Mapping[str, Sequence[Certificate]]:
+        """Those with which this agent logs in, and the authority of what the broker has shown, as their files have them now. Blocks."""
         brokers = [self.broker, self.lease_broker()] if self.pair else [self.broker]
-        return {"agent": [found for each in brokers for found in each.certificates()]}
+        return {
+            "agent": [found for each in brokers for found in each.certificates()],
+            "authority": self.broker.authorities(of_broker),
+        }
 
     def labels_of(self, device: Device) -> dict[str, str]:
         """Location labels of a device: the site's, overridden by the device's own."""

@@ -116,13 +116,20 @@ def own_values(
 
 
 class CertificateEnds:
-    """Ends of the agent's own certificates, and of the broker's. Where their disk hangs, those found before; the report does not wait."""
+    """Ends of the agent's own certificates, of the broker's, and of its authority's.
+
+    Where their disk hangs, those found before; the report does not wait.
+    """
 
     def __init__(self, config: "Callable[[], AgentConfig]") -> None:
-        self._own = Refreshed[Mapping[str, Sequence[Certificate]]](lambda: config().certificates(), "certificates", {})
+        self._of_broker: Sequence[Certificate] = ()
+        self._own = Refreshed[Mapping[str, Sequence[Certificate]]](
+            lambda: config().certificates(self._of_broker), "certificates", {}
+        )
 
-    async def values(self, of_broker: Iterable[Certificate]) -> dict[str, float]:
+    async def values(self, of_broker: Sequence[Certificate]) -> dict[str, float]:
         """By series key; `of_broker` is what the broker has shown."""
+        self._of_broker = of_broker
         return expiries({**await self._own.value(), "broker": of_broker})
 
 

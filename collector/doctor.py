@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from collector.assemble import open_store
+from collector.certificates import Peers
 from collector.config import CollectorConfig, load_collector_config
 from collector.problems import maintenance_notes
 from collector.receive import SESSION_EXPIRY_S
@@ -15,6 +16,7 @@ from collector.web import Access, load_access
 from rackflow import ConfigError, StoreError
 from rackflow.outbox import folder_of
 from rackflow.plural import count_of
+from rackflow.process.certificates import Certificate
 from rackflow.process.doctor import (
     Finding,
     check_broker,
@@ -60,8 +62,7 @@ def examine(path: Path) -> list[Finding]:
         for note in maintenance_notes(config.problems.maintenance, site)
     ]
     findings.append(who_reads(config, access))
-    own = check_certificates([*config.broker.certificates(), *access.certificates])
-    findings += present(check_secrets(path), own, check_clock())
+    findings += present(check_secrets(path), check_certificates(_certificates(config, access)), check_clock())
     findings.append(check_descriptors(DESCRIPTORS + config.http.connections_limit))
     for what, file in (("dead letters", config.dead_letter), ("ledger", config.ledger_path)):
         findings.append(check_disk(what, file))
@@ -73,6 +74,12 @@ def examine(path: Path) -> list[Finding]:
     else:
         findings.append(check_kept("outbox", config.outbox.path, folder_of(config.outbox.path)))
     return [*findings, *asyncio.run(_reach(config))]
+
+
+def _certificates(config: CollectorConfig, access: Access) -> list[Certificate]:
+    """All whose end would stop something, but the broker's own: connecting to it tells of that one."""
+    of_files = [*config.broker.certificates(), *config.broker.authorities(), *access.certificates, *access.authorities]
+    return [*of_files, *(each for shown in Peers(config).found().values() for each in shown)]
 
 
 def who_reads(config: CollectorConfig, access: Access) -> Finding:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from collector.api import Api, Sources, Surroundings, never_heard
+from collector.certificates import Certificates
 from collector.config import CollectorConfig
 from collector.counters import CollectorStats
 from collector.derive import Explanation, Inputs
@@ -27,12 +28,9 @@ from collector.web import (
     Shell,
     View,
     faults_of,
-    labels_text,
     page_steps,
     render_steps,
 )
-from rackflow.process.bulkhead import Refreshed
-from rackflow.process.certificates import EXPIRY, Certificate, ends
 from rackflow.process.slices import in_turns
 from rackflow.site import Site
 from rackflow.zones import zone_of
@@ -52,7 +50,7 @@ class CollectorView:
             broker=f"{config.broker.host}:{config.broker.port}",
             store=config.store.kind,
         )
-        self._own_certificates = Refreshed[tuple[Certificate, ...]](config.broker.certificates, "certificates", ())
+        self._certificates = Certificates(config, parts)
         self._api = _make_api(parts, self._surroundings, config.problems.runbook_base)
 
     def pages(self) -> View:
@@ -87,10 +85,8 @@ class CollectorView:
 
     async def _metrics(self) -> list[PagePart]:
         parts = self._parts
-        certificates = await self._own_certificates.value() if self._config.broker.cert_file else ()
-        steps = render_steps(
-            parts.latest, time.monotonic(), parts.figures, parts.failures, self._expiry_lines(certificates)
-        )
+        expiries = await self._certificates.lines()
+        steps = render_steps(parts.latest, time.monotonic(), parts.figures, parts.failures, expiries)
         page, series = await in_turns(steps)
         own = partial(self._self_metrics.render, series, self._delivery_figures())
         return [*page, ("own", parts.failures.attempt(METRICS_PART, own, otherwise=""))]
@@ -98,20 +94,6 @@ class CollectorView:
     async def _safety_metrics(self) -> list[PagePart]:
         page = await in_turns(self._safety_page.steps(time.monotonic(), self._parts.failures))
         return [*page, ("own", self._self_metrics.render_connection())]
-
-    def _expiry_lines(self, own: Iterable[Certificate]) -> dict[str, list[str]]:
-        """Ends of the certificates by which this collector logs in, serves its pages, and knows its broker."""
-        parts = self._parts
-        found = {
-            "collector": own,
-            "web": parts.web.certificates if parts.web is not None else (),
-            "broker": parts.subscriber.broker_certificates if parts.subscriber is not None else (),
-        }
-        lines = [
-            f"{EXPIRY}{{{labels_text(('component', component), ('subject', subject))}}} {value!r}\n"
-            for (component, subject), value in ends(found).items()
-        ]
-        return {EXPIRY: lines} if lines else {}
 
     def _delivery_figures(self) -> DeliveryFigures:
         parts, now = self._parts, time.monotonic()

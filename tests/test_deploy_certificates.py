@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,10 @@ def broker(tmp_path: Path) -> Iterator[DeployedBroker]:
     pki = new_pki(tmp_path / "pki")
     with DeployedBroker(tmp_path / "broker", {"monitor": "pw"}, pki).serving() as server:
         yield server
+
+
+def ends_in(days: int, value: float) -> bool:
+    return days - 1 < (value - time.time()) / 86_400 <= days
 
 
 def pki_of(broker: DeployedBroker) -> Path:
@@ -233,15 +238,18 @@ async def test_agent_and_collector_work_with_the_shipped_files(broker: DeployedB
             await receiver.ready()
             await receiver.reaches(SERIES, lambda value: value == 1)
             assert sender.publisher.fault is None
-            # Both say until when the certificates count that they log in with, and the one that the broker shows them.
-            for labels in (
-                'component="collector",subject="rackflow-collector"',
-                'component="broker",subject="broker"',
-                'site="cas1",agent="gw-1",component="agent",subject="cas1/gw-1"',
-                'site="cas1",agent="gw-1",component="broker",subject="broker"',
+            # Both say until when the certificates count that they log in with, the one that the broker shows them, and its authority's.
+            of_agent, authority = 'site="cas1",agent="gw-1",', 'component="authority",subject="cas1_Rackflow_CA"'
+            for labels, days in (
+                ('component="collector",subject="rackflow-collector"', 760),
+                ('component="broker",subject="broker"', 760),
+                (authority, 3650),
+                (of_agent + 'component="agent",subject="cas1/gw-1"', 760),
+                (of_agent + 'component="broker",subject="broker"', 760),
+                (of_agent + authority, 3650),
             ):
                 expiry = f"dcim_certificate_expiry_timestamp_seconds{{{labels}}}"
-                await receiver.reaches(expiry, lambda value: 759 < (value - time.time()) / 86_400 <= 760)
+                await receiver.reaches(expiry, partial(ends_in, days))
         async with collector_running(collector_config) as receiver:
             await receiver.reaches(SERIES, lambda value: value == 1)
     account = read_snapshot(collector_config.ledger_path)

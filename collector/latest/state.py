@@ -49,7 +49,7 @@ MAX_ATTEMPT_S = 30.0
 
 # What a document states of the unit itself, and with it of the series that the unit may have.
 _OF_UNIT = ("vendor", "model", "serial")
-_STATED = (*_OF_UNIT, "profile", "firmware")
+_STATED = (*_OF_UNIT, "profile", "profile_content", "firmware")
 
 
 def shelf_life_s(interval_s: float) -> float:
@@ -66,7 +66,7 @@ def is_other_unit(before: DeviceDocument, after: DeviceDocument) -> bool:
 
 
 def has_other_series(before: DeviceDocument, after: DeviceDocument) -> bool:
-    """Whether a device may have other series than before: it is another unit, or is read by another profile, or has other firmware."""
+    """Whether a device may have other series: it is another unit, is read by another or an edited profile, or has other firmware."""
     return _differs(before, after, _STATED)
 
 

@@ -57,6 +57,10 @@ or
   and on ()
   min(up{job="dcim-collector-safety"}) == 0
 )"""
+# How many collectors Prometheus scraped at least within ten minutes: an instance that is replaced by one of another address, as by
+# Kubernetes, is counted twice for a moment only.
+_TARGETS = "history:up:collectors"
+_TARGETS_RULE = 'min_over_time((count by (job) (up{job=~"dcim-collector(-safety|-member)?"}))[10m:1m])'
 # A device that is back shows its readings with the next scrape, which may come later than that of the safety class.
 _SILENT = f"last_over_time({SILENT}[15s])"
 # Step in which the last value before a silence is looked for. It is only shown, and reading an hour of one-second samples would be slow.
@@ -108,6 +112,7 @@ def _histories(table: Table) -> Iterator[str]:
                 text = f"max without (instance, job) ({selector}) >= {each.after.at_least:.12g}"
                 if found.setdefault(_history_name(each, each.after), text) != text:
                     raise ValueError(f"{problem.name}: two conditions on {each.metric} look back in different ways")
+    found[_TARGETS] = _TARGETS_RULE
     found |= {f"history:{metric}:last": f"max without (instance, job) ({metric})" for metric in table.remembered}
     for name, text in found.items():
         yield f"      - record: {name}\n"

@@ -59,6 +59,13 @@ class RecordKeeper:
                 self._deriver.finish()
                 saved = await self.save()
                 await in_own_thread(partial(self._file.close, ended=saved), "records-close")
+        except OSError as error:  # TimeoutError, too
+            # A full or hanging disk is no fault of the collector, which nobody need report.
+            self._failures.count(PART, error)
+            words = str(error) or f"not done within {CLOSE_S:.0f} s"
+            log.warning(
+                "records are not complete at the end, and the report says so path=%s error=%s", self._file.path, words
+            )
         except Exception as error:  # noqa: BLE001 - a barrier: the rest of the stop must go on
             self._failures.note(PART, error)
 

@@ -206,6 +206,11 @@ class WebServer:
         return self._access.certificates
 
     @property
+    def authorities(self) -> Sequence[Certificate]:
+        """The authority whose end all clients with certificates share."""
+        return self._access.authorities
+
+    @property
     def refused(self) -> Mapping[str, int]:
         """Connections and requests that were refused or ended, by reason."""
         refused = {**self._refused, "slow": self._events.dropped}

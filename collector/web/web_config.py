@@ -17,7 +17,7 @@ from pydantic import SecretStr, field_validator, model_validator
 
 from rackflow import ConfigError
 from rackflow.process.broker import explain_certificate_files
-from rackflow.process.certificates import Certificate, read_certificates
+from rackflow.process.certificates import Certificate, authorities_of, read_certificates
 from rackflow.process.config import StrictModel, check_config
 from rackflow.process.paths import FilePath
 from rackflow.process.secret import CREDENTIALS_DIRECTORY, names_source, read_secret
@@ -173,6 +173,8 @@ class Access:
     context: ssl.SSLContext | None = None
     certificates: tuple[Certificate, ...] = ()
     """Those that the pages are served with."""
+    authorities: tuple[Certificate, ...] = ()
+    """That of `client_ca_file` after whose end no client is accepted."""
     users: tuple[tuple[str, str], ...] = ()
     tokens: tuple[tuple[str, str], ...] = ()
     """Names of tokens, and the SHA-256 of each in hexadecimal."""
@@ -203,8 +205,10 @@ def load_access(path: Path | None) -> Access:
     # Relative to the file's folder, as in Prometheus.
     certificates = [path.parent / each for each in named if each is not None]
     stamps += [(each, _stamp(each)) for each in certificates]
+    authorities = read_certificates(path.parent / tls.client_ca_file) if tls is not None and tls.client_ca_file else ()
     return Access(
         context=_context(tls, path) if tls is not None else None,
+        authorities=authorities_of((), authorities),
         certificates=read_certificates(path.parent / tls.cert_file) if tls is not None else (),
         users=tuple((name, each.get_secret_value()) for name, each in found.basic_auth_users.items()),
         tokens=tuple((name, each.get_secret_value()) for name, each in found.bearer_auth_tokens.items()),

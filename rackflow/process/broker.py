@@ -1,12 +1,13 @@
 """The configuration section for the MQTT broker, shared by agent and collector; its addresses, and what its TLS alerts mean."""
 
 import ssl
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from rackflow.errors import ConfigError
-from rackflow.process.certificates import Certificate, read_certificates
+from rackflow.process.certificates import Certificate, authorities_of, read_certificates
 from rackflow.process.config import Host, Secret, StrictModel
 from rackflow.process.paths import FilePath, PlainText
 from rackflow.process.resolve import Resolver
@@ -138,6 +139,10 @@ class Broker(StrictModel):
     def certificates(self) -> tuple[Certificate, ...]:
         """Those with which this side logs in, as the file has them now: the next connection is made with them. Blocks."""
         return read_certificates(self.cert_file) if self.tls and self.cert_file else ()
+
+    def authorities(self, shown: Iterable[Certificate] = ()) -> tuple[Certificate, ...]:
+        """Those of `ca_file`, as it is now, by which the broker is trusted that has shown these certificates. Blocks."""
+        return authorities_of(shown, read_certificates(self.ca_file)) if self.tls and self.ca_file else ()
 
     def account(self) -> str:
         """The account, for people. One that logs in with a certificate has the name in it. Blocks."""

@@ -8,8 +8,8 @@ import base64
 import binascii
 import re
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -42,6 +42,9 @@ class Certificate:
 
     subject: str
     expires_s: float
+    # The whole names in DER. They only find the issuer of a certificate among others; what tells people apart is the common name.
+    name: bytes = field(default=b"", compare=False, repr=False)
+    issuer: bytes = field(default=b"", compare=False, repr=False)
 
 
 def read_der(der: bytes) -> Certificate:
@@ -55,7 +58,7 @@ def read_der(der: bytes) -> Certificate:
     validity, subject = _inside(fields[3], _SEQUENCE), fields[4]
     if len(validity) != 2:  # noqa: PLR2004 - from and until
         raise ValueError("no validity")
-    return Certificate(_common_name(subject), _seconds(validity[1]))
+    return Certificate(_common_name(subject), _seconds(validity[1]), subject[1], fields[2][1])
 
 
 def read_certificates(path: Path) -> tuple[Certificate, ...]:
@@ -75,6 +78,26 @@ def shown_by(connection: object) -> tuple[Certificate, ...]:
         return (read_der(connection.getpeercert(binary_form=True) or b""),)
     except ValueError:
         return ()
+
+
+def authorities_of(shown: Iterable[Certificate], trusted: Collection[Certificate]) -> tuple[Certificate, ...]:
+    """Those of the trusted certificates without which the shown ones are refused.
+
+    A file of authorities may be that of a whole system, with some that end and that nobody needs. So an authority counts because it is the
+    issuer. Of several with one name, as after a renewal, the one that ends last counts: TLS takes whichever is valid. Where no issuer
+    is known (nothing was shown yet, or the other side sends an authority between), it is known only that nothing is accepted
+    after the last one's end.
+    """
+    by_end = sorted(trusted, key=lambda each: each.expires_s)
+    by_name = {each.name: each for each in by_end}
+    found: dict[bytes, Certificate] = {}
+    for each in shown:
+        above = by_name.get(each.issuer)
+        # A root is its own issuer.
+        while above is not None and above.name not in found:
+            found[above.name] = above
+            above = by_name.get(above.issuer)
+    return tuple(found.values()) or tuple(by_end[-1:])
 
 
 def ends(found: Mapping[str, Iterable[Certificate]]) -> dict[tuple[str, str], float]:

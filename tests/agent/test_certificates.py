@@ -22,7 +22,8 @@ def answers() -> Iterator[threading.Event]:
 
 def on_disk_that_hangs(config: AgentConfig, answers: threading.Event) -> AgentConfig:
     class OnDiskThatHangs(AgentConfig):
-        def certificates(self) -> Mapping[str, Sequence[Certificate]]:
+        def certificates(self, of_broker: Sequence[Certificate] = ()) -> Mapping[str, Sequence[Certificate]]:
+            assert of_broker == ()
             answers.wait()
             return {"agent": [Certificate("gw-1", 2_000_000_000.0)]}
 

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rackflow.process.certificates import EXPIRY, UNNAMED, Certificate, expiries, read_certificates, read_der
+from rackflow.process.certificates import (
+    EXPIRY,
+    UNNAMED,
+    Certificate,
+    authorities_of,
+    expiries,
+    read_certificates,
+    read_der,
+)
 from tests.servers.deployed_broker import make_certificates
 
 
@@ -88,6 +96,29 @@ def test_all_of_a_long_chain_and_one_with_openssls_trust_are_read(tmp_path: Path
     )
     assert b"BEGIN TRUSTED" in trusted.read_bytes()
     assert read_certificates(trusted) == (one,)
+
+
+def test_of_a_file_of_authorities_those_count_that_signed_what_was_shown(tmp_path: Path) -> None:
+    pki = tmp_path / "pki"
+    make_certificates(pki, "ca", "cas1")
+    make_certificates(pki, "broker", "localhost")
+    shown, used = read_certificates(pki / "broker.crt"), read_certificates(pki / "ca.crt")
+    # One of a system's file that ends within days, and that nobody needs; and the one in use before it was renewed under its name.
+    foreign = read_certificates(make(tmp_path, "/CN=foreign", "-days", "3"))
+    before = tuple(Certificate(each.subject, 1.0, each.name, each.issuer) for each in used)
+    for trusted in (used, (*used, *foreign), (*foreign, *used, *before), (*before, *used)):
+        assert authorities_of(shown, trusted) == used
+        # Before anything was shown, nothing ends before the last one.
+        assert authorities_of((), trusted) == used
+    assert authorities_of(shown, foreign) == foreign
+    assert authorities_of(shown, ()) == ()
+
+
+def test_the_issuers_of_an_issuer_count_too() -> None:
+    root = Certificate("root", 9.0, b"root", b"root")
+    between = Certificate("between", 5.0, b"between", b"root")
+    other = Certificate("other", 7.0, b"other", b"other")
+    assert authorities_of([Certificate("own", 1.0, b"own", b"between")], [other, root, between]) == (between, root)
 
 
 def test_a_file_that_is_missing_empty_or_something_else_has_no_certificates(tmp_path: Path) -> None:

@@ -120,5 +120,6 @@ export const descriptions = {
   DcimCollectorBehind: "Les messages arrivent plus vite que le collecteur ne les traite, ou il s'est arrêté : la détection de fuite et de débit est en retard ou aveugle. Rien n'est perdu. Vérifiez le processeur, la mémoire et le disque de son hôte, et sa base ; faites surveiller les CDU jusqu'au rétablissement.",
   DcimCollectorCloned: "Le collecteur {instance} a perdu sa connexion {value:.0} fois en un quart d'heure au profit d'un autre client du même identifiant : chacun des deux n'observe rien la moitié du temps. Arrêtez-en un, ou donnez-lui un autre client_id.",
   DcimBrokerDown: "Le broker {broker} ne peut être joint : aucun équipement n'est observé, et la détection de fuite et de débit est aveugle. Vérifiez le broker et le réseau vers lui, et faites surveiller les CDU.",
+  DcimCollectorNotScraped: "{value:.0} collecteurs que Prometheus interrogeait depuis moins d'un jour ne sont plus parmi ses cibles : il ne remarquerait pas leur panne, et ne sait rien de ce qu'eux seuls observent. Vérifiez le fichier des cibles, sauf s'ils ont été retirés du service.",
   DcimCollectorDown: "Le collecteur [{instance} ne répond pas.|n'est pas parmi les cibles de Prometheus.] Démarrez-le ; jusque-là, la fin d'une autre alerte ne prouve pas que le problème est résolu.",
 };

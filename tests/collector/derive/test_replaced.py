@@ -10,7 +10,15 @@ FLOW = "cdu_flow_cubic_meters_per_second{loop=secondary}"
 DROP = "cdu_filter_differential_pressure_pascals{filter=1}"
 CLOGGING = "cdu_filter_clogging_ratio{device=cdu-1,filter=1}"
 FIRST = DeviceDocument(
-    agent="gw", device="any", device_class="pdu", time=0, vendor="Raritan", model="PX3-5000", serial="A1", profile="px3"
+    agent="gw",
+    device="any",
+    device_class="pdu",
+    time=0,
+    vendor="Raritan",
+    model="PX3-5000",
+    serial="A1",
+    profile="px3",
+    profile_content="c1",
 )
 
 
@@ -29,9 +37,12 @@ def describe(readings: Readings, device: str, now: float, device_class: str = "p
         ({"model": "PX2-1000", "serial": ""}, True),
         ({"profile": "px2"}, True),
         ({"firmware": "4.1"}, True),
+        # Somebody has edited the profile, which read the wrong object as a second inlet.
+        ({"profile_content": "c2"}, True),
         # The same unit: it has lost one of its inlets, and what is left is not its power.
         ({}, False),
         ({"serial": "", "model": ""}, False),
+        ({"profile_content": ""}, False),  # an older agent
     ],
 )
 @pytest.mark.parametrize("document_first", [True, False])

@@ -154,6 +154,19 @@ async def test_a_stop_counts_what_came_since_the_last_cycle_and_says_that_all_is
     assert ended(path) == [1]
 
 
+async def test_a_stop_whose_disk_refuses_is_told_in_one_line_that_blames_the_disk(
+    tmp_path: Path, open_records: OpenRecords, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "records.db"
+    kept = Kept(open_records(path))
+    with refusing(path, kept.file):
+        await kept.keeper.close()
+    first, second = caplog.messages
+    assert first.startswith("records not written")
+    assert second.startswith(f"records are not complete at the end, and the report says so path={path} error=[Errno ")
+    assert not any(record.exc_info for record in caplog.records)
+
+
 async def test_a_stop_whose_last_save_failed_does_not_say_that_all_is_saved(
     tmp_path: Path, open_records: OpenRecords
 ) -> None:

@@ -1,0 +1,56 @@
+"""Ends of certificates that others show a collector over HTTPS. A broker's TLS listener stands for them: nothing but TLS is spoken."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from collector.certificates import Peers
+from tests.collector.running import config_for, running
+from tests.servers.deployed_broker import DeployedBroker, make_certificates
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
+
+
+@pytest.fixture
+def peer(tmp_path: Path) -> Iterator[DeployedBroker]:
+    pki = tmp_path / "pki"
+    make_certificates(pki, "ca", "cas1")
+    make_certificates(pki, "broker", "localhost", "127.0.0.1", days=9)
+    with DeployedBroker(tmp_path / "peer", {"monitor": "pw"}, pki).serving() as server:
+        yield server
+
+
+def test_what_store_alertmanagers_and_webhooks_show_is_known_and_stays_known_while_they_are_silent(
+    peer: DeployedBroker, tmp_path: Path
+) -> None:
+    there = f"https://127.0.0.1:{peer.tls_port}"
+    config = config_for(
+        free_port(),
+        tmp_path,
+        {"kind": "influxdb", "url": there, "bucket": "b", "org": "o", "token": "t"},
+        problems={
+            "alertmanagers": [there, f"https://127.0.0.1:{free_port()}", "http://127.0.0.1:9093"],
+            "webhooks": [{"url": f"https://localhost:{peer.tls_port}/problems"}],
+        },
+    )
+    peers = Peers(config)
+    found = peers.found()
+    assert {what: [each.subject for each in shown] for what, shown in found.items()} == {
+        "store": ["broker"],
+        "alertmanager": ["broker"],
+        "webhook": ["broker"],
+    }
+    assert 8 < (found["store"][0].expires_s - time.time()) / 86_400 <= 9
+    peer.stop()
+    assert peers.found() == found
+
+
+async def test_a_collector_says_when_the_certificate_of_an_alertmanager_ends(
+    peer: DeployedBroker, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    problems = {"alertmanagers": [f"https://localhost:{peer.tls_port}"]}
+    async with running(config_for(mosquitto.port, tmp_path, problems=problems)) as collector:
+        end = 'dcim_certificate_expiry_timestamp_seconds{component="alertmanager",subject="broker"}'
+        await collector.reaches(end, lambda value: 8 < (value - time.time()) / 86_400 <= 9)
