@@ -4,14 +4,14 @@ They are published as the batch of a device of class `agent`. They take the same
 outages, and the agent needs no port of its own.
 """
 
-import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
 from rackflow.documents import DeviceFault
 from rackflow.outbox import OutboxStats
+from rackflow.process.bulkhead import Refreshed
 from rackflow.process.certificates import Certificate, expiries
 from rackflow.process.loop_lag import LoopLag
 from rackflow.series import clean_label, series_key
@@ -115,9 +115,19 @@ def own_values(
     return found
 
 
-async def certificate_values(config: "AgentConfig", of_broker: Sequence[Certificate]) -> dict[str, float]:
-    """Ends of the agent's own certificates, of the broker's, and of its authority's."""
-    return expiries({**await asyncio.to_thread(config.certificates, of_broker), "broker": of_broker})
+def certificate_ends(
+    config: Callable[[], "AgentConfig"], of_broker: Callable[[], Sequence[Certificate]]
+) -> Refreshed[dict[str, float]]:
+    """Ends of the agent's own certificates, of the broker's, and of its authority's, as they are now.
+
+    While a disk hangs under their files, it is what was found before, and the rest of the agent's metrics goes on.
+    """
+
+    def find() -> dict[str, float]:
+        shown = of_broker()
+        return expiries({**config().certificates(shown), "broker": shown})
+
+    return Refreshed(find, "certificates", {})
 
 
 def loop_values(recent: LoopLag, waiting: int, plans: int) -> dict[str, float]:
