@@ -55,9 +55,10 @@ T = TypeVar("T")
 class AgentContext:
     """What the device tasks of one agent share: its names, its outbox and its counters.
 
-    `wall` gives Unix seconds, `draw` random numbers in [0, 1), `announce` publishes a device's retained document, `largest_bytes` is the
-    largest payload that the broker accepts, `pace` limits how many devices are opened at the same time, `late` is called with the seconds
-    by which a poll began late, `grid_s` is the time between the moments at which polls are due, and `wake_ups` wakes who waits for them.
+    `wall` gives Unix seconds, `clock` the seconds by which polls are timed, `draw` random numbers in [0, 1), `announce` publishes a
+    device's retained document, `largest_bytes` is the largest payload that the broker accepts, `pace` limits how many devices are opened
+    at the same time, `late` is called with the seconds by which a poll began late, `grid_s` is the time between the moments at which
+    polls are due, and `wake_ups` wakes who waits for them.
     """
 
     site: str
@@ -67,6 +68,7 @@ class AgentContext:
     counters: Counters
     announce: Callable[[DeviceDocument], None]
     wall: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.perf_counter
     draw: Callable[[], float] = random.random
     largest_bytes: Callable[[], int] = lambda: MAX_PAYLOAD_BYTES
     pace: OpeningPace = field(default_factory=OpeningPace)
@@ -227,20 +229,20 @@ class DeviceLoop:
 
     async def _open_and_poll(self) -> float:
         """Open the device and poll it until it is down or has changed. Returns the seconds to wait before it is opened again."""
-        started = time.perf_counter()
+        started = self._context.clock()
         self._reopen = False
         try:
             # Outside the deadline: waiting for a place is not the device's fault.
             with self._barrier.contain("open"):
                 async with self._context.pace.place():
-                    started = time.perf_counter()
+                    started = self._context.clock()
                     identified = await self._within(Deadline(OPEN_DEADLINE_S), self._poller.open(), "open")
                 if not identified.poll_classes:
                     raise DeviceDecodeError("has nothing to poll", device=self._device.id, operation="open")
                 self._update_identity(identified)
         except DeviceError as error:
             return self._failed(
-                error, Attempt(self._shortest, self._intervals[self._shortest], time.perf_counter() - started)
+                error, Attempt(self._shortest, self._intervals[self._shortest], self._context.clock() - started)
             )
         intervals = {each: self._intervals[each] for each in identified.poll_classes}
         clock = asyncio.get_running_loop().time
@@ -258,7 +260,7 @@ class DeviceLoop:
 
     async def _poll(self, due: DuePoll) -> float:
         self._counters.overruns += due.skipped
-        started = time.perf_counter()
+        started = self._context.clock()
         operation = f"poll {due.poll_class}"
         try:
             with self._barrier.contain(operation):
@@ -275,7 +277,7 @@ class DeviceLoop:
         If polls take longer than the interval, receivers get the real gap as `interval_s`. With 40 units on one slow line, polls of a 1 s
         class can be 30 s apart, and their readings would otherwise expire in between.
         """
-        duration_s = time.perf_counter() - started
+        duration_s = self._context.clock() - started
         began_s = self._polled_s
         self._polled_s += duration_s
         since_last_s = began_s - self._polled_s_at.get(due.poll_class, began_s)
@@ -371,6 +373,7 @@ class DeviceLoop:
                 firmware=who.firmware,
                 profile=identified.profile,
                 evidence=identified.evidence,
+                profile_content=identified.content,
                 protocol=device.protocol,
                 intervals=intervals,
                 labels=self._labels,

@@ -54,3 +54,5 @@ class Identified:
     """In words: tables without rows, objects and registers that the profile names and the device does not have."""
     evidence: str = ""
     """What the profile rests on (`evidence` in its file)."""
+    content: str = ""
+    """A hash of the profile."""

@@ -26,7 +26,7 @@ from agent.profile import Families
 from agent.publish import Publisher
 from agent.readings import Readings
 from agent.schedule import grid, phase
-from agent.self_metrics import Counters, certificate_ends, loop_values, own_values
+from agent.self_metrics import CertificateEnds, Counters, loop_values, own_values
 from agent.settings import DeviceSettings, check_reloadable, enabled_devices, most_polls_per_s
 from agent.snmp import RefusedDatagrams
 from rackflow.catalogue import POLL_SECONDS
@@ -118,11 +118,11 @@ class Agent:
         """In a pair, `lease` must be confirmed before each connection to the broker, see `agent/pair/`."""
         shared = shared or Shared()
         self._families, self._plans, self._refused = shared.families, shared.plans, shared.refused
-        self._lease = lease
         self.meter = LoopMeter()
         self._pace = OpeningPace(lambda: self.meter.lag_s)
-        self._manager = manager or ServiceManager()
+        self._lease, self._manager = lease, manager or ServiceManager()
         self._config = config
+        self._certificates = CertificateEnds(lambda: self._config)
         self._make_poller = make_poller
         self._load = load
         self._started_ms = int(wall() * 1000)
@@ -331,17 +331,17 @@ class Agent:
 
     async def _report(self) -> None:
         """Publish the agent's own batch at the rate of class `normal`."""
-        certificates = certificate_ends(lambda: self._config, lambda: self.publisher.certificates)
+        clock = asyncio.get_running_loop().time
         while True:
             interval_s = (POLL_SECONDS | self._config.intervals)["normal"]
             # Sleep until the next multiple of the interval, so that the time a report takes does not add up.
-            await asyncio.sleep(interval_s - asyncio.get_running_loop().time() % interval_s)
+            await asyncio.sleep(interval_s - clock() % interval_s)
             reporter = Reporter(self._context, self._config.agent, self._config.labels.given(), AGENT_CLASS)
             started = time.perf_counter()
             stats = self.outbox.stats()
             self.publisher.set_account(stats.account)
             values = own_values(self.counters, stats, self._device_states(), self._refused.counts)
-            values |= await certificates.value()
+            values |= await self._certificates.values(self.publisher.certificates)
             values |= loop_values(self.meter.recent(), self._pace.waiting, self._plans.made)
             values |= self._lease.values() if self._lease else {}
             reporter.batch(Attempt("normal", interval_s, time.perf_counter() - started), Readings(values=values))

@@ -115,19 +115,22 @@ def own_values(
     return found
 
 
-def certificate_ends(
-    config: Callable[[], "AgentConfig"], of_broker: Callable[[], Sequence[Certificate]]
-) -> Refreshed[dict[str, float]]:
-    """Ends of the agent's own certificates, of the broker's, and of its authority's, as they are now.
+class CertificateEnds:
+    """Ends of the agent's own certificates, of the broker's, and of its authority's.
 
-    While a disk hangs under their files, it is what was found before, and the rest of the agent's metrics goes on.
+    Where their disk hangs, those found before; the report does not wait.
     """
 
-    def find() -> dict[str, float]:
-        shown = of_broker()
-        return expiries({**config().certificates(shown), "broker": shown})
+    def __init__(self, config: "Callable[[], AgentConfig]") -> None:
+        self._of_broker: Sequence[Certificate] = ()
+        self._own = Refreshed[Mapping[str, Sequence[Certificate]]](
+            lambda: config().certificates(self._of_broker), "certificates", {}
+        )
 
-    return Refreshed(find, "certificates", {})
+    async def values(self, of_broker: Sequence[Certificate]) -> dict[str, float]:
+        """By series key; `of_broker` is what the broker has shown."""
+        self._of_broker = of_broker
+        return expiries({**await self._own.value(), "broker": of_broker})
 
 
 def loop_values(recent: LoopLag, waiting: int, plans: int) -> dict[str, float]:

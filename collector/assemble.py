@@ -19,7 +19,7 @@ from collector.readings import Readings
 from collector.receive import DeadLetters, Delivery, Owners, OwnersFile, Polled
 from collector.records import PART as RECORDS_PART
 from collector.records import RecordKeeper, RecordsFile
-from collector.store import FileStore, InfluxStore, Store
+from collector.store import FileStore, Store, open_influx
 from rackflow import Batch, ConfigError, RackflowError
 from rackflow.process.broker import Broker
 from rackflow.process.bulkhead import Failures, in_own_thread
@@ -156,7 +156,7 @@ def open_store(config: CollectorConfig, counters: Counters | None = None) -> Sto
     if store.url is None or store.bucket is None:
         raise ConfigError("store: kind influxdb needs `url` and `bucket`; add them")
     token = store.token.get_secret_value() if store.token else ""
-    return InfluxStore(store.url, store.org, store.bucket, token, store.timeout_s)
+    return open_influx(store.url, store.org, store.bucket, token, store.timeout_s)
 
 
 async def open_records(config: CollectorConfig, failures: Failures) -> RecordsFile | None:

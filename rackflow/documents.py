@@ -140,6 +140,7 @@ class DeviceDocument(Document, frozen=True, kw_only=True, rename={"device_class"
     """Identity of one device, retained. `intervals` are seconds per poll class; `coolant` is per loop.
 
     `evidence` is what the profile rests on, as the profile says it: a recorded device, a published map, or nothing yet.
+    `profile_content` is a hash of the profile: it changes when the profile is edited, and the device may then have other series.
     """
 
     device: Name
@@ -151,6 +152,7 @@ class DeviceDocument(Document, frozen=True, kw_only=True, rename={"device_class"
     firmware: Text = ""
     profile: Name = ""
     evidence: Text = ""
+    profile_content: Name = ""
     protocol: Literal["snmp", "modbus", ""] = ""
     intervals: Annotated[dict[PollClass, Annotated[float, Meta(gt=0)]], Meta(max_length=len(MAX_POLL_SECONDS))] = {}
     labels: Labels = {}

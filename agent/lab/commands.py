@@ -16,7 +16,7 @@ from agent.lab.mib import read_mibs
 from agent.lab.output import RECORDINGS, render_families, render_objects
 from agent.lab.target import add_credential, snmp_targets
 from agent.poll import SnmpPoller
-from agent.profile import Profile, extends, load_profiles, parse_file, schema_text
+from agent.profile import DEVICE_CLASSES, Profile, extends, load_profiles, parse_file, schema_text
 from agent.snmp import SnmpClients, SnmpTarget
 from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError, ProfileError
 from rackflow.plural import count_of
@@ -53,8 +53,8 @@ def add_profiles(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--class",
         dest="device_class",
-        choices=("ups", "pdu", "ats", "meter", "cdu", "rdhx", "crah", "env", "rack"),
-        help="draft: what the device is (default: pdu with --mib, cdu for Modbus)",
+        choices=DEVICE_CLASSES,
+        help="draft: what the device is (default: ups, with --mib pdu, for Modbus cdu)",
     )
     command.add_argument(
         "--output", choices=OUTPUTS, default="table", help="list: table for people, the others for programs"
@@ -143,7 +143,9 @@ def _draft(arguments: argparse.Namespace) -> int:
         records = read_snmprec(files[0], faults) if files else []
         objects = read_mibs(arguments.mib)
         text = (
-            draft_with_mib(records, objects, name, arguments.device_class or "pdu") if objects else draft(records, name)
+            draft_with_mib(records, objects, name, arguments.device_class or "pdu")
+            if objects
+            else draft(records, name, arguments.device_class or "ups")
         )
     print_skipped_lines(faults)
     print_lines(text.removesuffix("\n"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from agent.lab.draft_mib import DraftedPoint, drafted
 from agent.lab.mib import MibObject
-from agent.profile import SYS_DESCR, SYS_OBJECT_ID
+from agent.profile import DEVICE_CLASSES, SYS_DESCR, SYS_OBJECT_ID
 from rackflow.process.yaml_edit import yaml_value
 from rackflow.recording import Record
 
@@ -92,10 +92,10 @@ def guesses_of(numbers: Sequence[float]) -> list[str]:
     return found[:3]
 
 
-def draft(records: Sequence[Record], name: str) -> str:
+def draft(records: Sequence[Record], name: str, device_class: str) -> str:
     """The text of the drafted profile."""
     columns = columns_of(records)
-    return "\n".join([*head_lines(records, name, "ups"), "points: []", "tables: []", *_suggestions(columns), ""])
+    return "\n".join([*head_lines(records, name, device_class), "points: []", "tables: []", *_suggestions(columns), ""])
 
 
 def draft_with_mib(records: Sequence[Record], objects: Sequence[MibObject], name: str, device_class: str) -> str:
@@ -165,7 +165,7 @@ def head_lines(
         f"# sysDescr: {' '.join(text.split())[:100] or '(none)'}",
         "version: 1",
         f"profile: {yaml_value(name)}",
-        f"class: {device_class} # or ups, pdu, ats, meter, cdu, rdhx, crah, env, rack, panel, busway",
+        f"class: {device_class} # or {', '.join(DEVICE_CLASSES)}",
         "protocol: snmp",
         "title: what it is, for people",
         "source: the MIB and its branch, or the manual with its edition",

@@ -156,7 +156,7 @@ def unit_and_scale(each: MibObject) -> tuple[str, str]:
 def candidates(each: MibObject, device_class: str, noise: Collection[str]) -> list[tuple[float, Metric]]:
     """Metrics that this object may be, the most likely first. `noise` are words that nearly all names have, such as the vendor's."""
     unit, _ = unit_and_scale(each)
-    words = {*words_of_name(each.name), *words_of_name(each.table)}.difference(noise)
+    words = {*words_of_name(each.name), *words_of_name(each.table.rpartition("::")[2])}.difference(noise)
     if any(_flag(word) for word in each.enumeration.values()):
         words.add("on")
     found: list[tuple[float, Metric]] = []
@@ -227,7 +227,7 @@ def _point(
 
 def _labels(each: MibObject, metric: Metric) -> str | None:
     """The labels that the metric needs, from the row's index; None if the index has too few parts."""
-    words = {*words_of_name(each.name), *words_of_name(each.table)}
+    words = {*words_of_name(each.name), *words_of_name(each.table.rpartition("::")[2])}
     said = {
         label: next((value for value in values if value.casefold() in words), "")
         for label, values in metric.label_values.items()

@@ -9,6 +9,7 @@ from typing import Final
 
 from agent.lab.draft import guesses_of
 from agent.modbus import WORDS, NumberType, WordOrder, decode
+from agent.profile import DEVICE_CLASSES
 from rackflow.plural import count_of, first_of
 from rackflow.process.yaml_edit import yaml_value
 from rackflow.recording import BITS, RegisterRecording, RegisterTable
@@ -49,7 +50,7 @@ def draft_registers(recording: RegisterRecording, name: str, device_class: str) 
         "# alone. Keep what the manual or the device's display confirms, name its metric (METRICS.md), and delete the rest.",
         "version: 1",
         f"profile: {yaml_value(name)}",
-        f"class: {device_class} # or ups, pdu, ats, meter, cdu, rdhx, crah, env, rack, panel, busway",
+        f"class: {device_class} # or {', '.join(DEVICE_CLASSES)}",
         "protocol: modbus",
         "title: what it is, for people",
         "source: the manual with its edition",

@@ -45,12 +45,13 @@ from agent.profile.recognise import (
 )
 from agent.profile.reference import schema_text
 from agent.profile.registers import readable_ref
-from agent.profile.schema import IdentitySource, Profile, RegisterProbe, Table
+from agent.profile.schema import DEVICE_CLASSES, IdentitySource, Profile, RegisterProbe, Table
 from agent.profile.trim import trim_plan, trim_steps
 
 __all__ = [
     "AMBIGUOUS",
     "AUTO",
+    "DEVICE_CLASSES",
     "MAX_SERIES",
     "MAX_TEXT",
     "PROBE_SCORE",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, model_validator
 
@@ -70,6 +70,7 @@ __all__ = [
 ]
 
 DeviceClass = Literal["ups", "pdu", "ats", "meter", "cdu", "rdhx", "crah", "env", "rack", "panel", "busway"]
+DEVICE_CLASSES: Final[tuple[str, ...]] = get_args(DeviceClass)
 
 
 # Bounded in digits: a Fraction of 1e999999999 takes minutes and gigabytes.

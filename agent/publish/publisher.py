@@ -157,6 +157,7 @@ class Publisher:
         for topic in self._refusals.clear():
             self._outbox.resume(topic, "all")
         self._count_refused()
+        self._report_reader.broker_changed()
         self._broker = broker
         self._wake.set()
         if self._client is not None:

@@ -23,10 +23,12 @@ log = logging.getLogger(__name__)
 # How long the first connection waits for retained reports before it sends what an earlier run left in the outbox. They arrive within a
 # round trip; a broker that has lost them must not hold up live readings for long. Chosen value.
 FIRST_REPORTS_S: Final = 3.0
-# The subscription is left out after this many connections that ended while it was unanswered, because some brokers end the connection of a
-# client that subscribes without permission. It is tried again at every tenth connection. Chosen values.
+# After this many connections that ended while the subscription was unanswered, a connection begins without it, because some brokers end
+# the connection of a client that subscribes without permission. Chosen value.
 MAX_BREAKS: Final = 2
-TRY_AGAIN_EVERY: Final = 10
+# When it is tried again, on whichever connection there is then: a network may have broken those two, or an access rule may have been
+# corrected, and a connection lasts for weeks. At a broker that ends connections, each try costs one, so the time doubles. Chosen values.
+TRY_AGAIN_S: Final = (60.0, 3600.0)
 # Reports that break the contract may come every second.
 LOG_EVERY_S: Final = 60.0
 # How often a stop looks whether everything is stored. It happens once per run.
@@ -47,32 +49,54 @@ class StoredReportReader:
         self._first_reports_came = asyncio.Event()
         self._is_subscribing = False
         self._breaks = 0
+        self._next_try_s = float("-inf")
+        """When to subscribe again after MAX_BREAKS (monotonic)."""
         self._is_refused = False
         self._reported_at_s = float("-inf")
         self._logged_s = float("-inf")
 
     async def listen(self, client: MqttClient) -> None:
-        """Subscribe; ends when the retained documents have come, or when it is clear that none will."""
+        """Subscribe, and try again until it works or the connection ends."""
         self._first_reports_came.clear()
-        if self._breaks < MAX_BREAKS or self._breaks % TRY_AGAIN_EVERY == 0:
-            self._is_subscribing = True
-            with contextlib.suppress(BrokerError):
-                refused = await client.subscribe([self._filter])
-                self._note_refusal(reason_text(refused[0]) if refused else "")
-                # MQTT does not say when all retained messages have come. But a broker answers in order: after one more round trip
-                # they have.
-                if not refused:
-                    await client.subscribe([self._filter])
-            if client.is_open:
-                self._is_subscribing, self._breaks = False, 0
-        else:
-            self._breaks += 1
+        may_subscribe = self._breaks < MAX_BREAKS or time.monotonic() >= self._next_try_s
+        is_subscribed = may_subscribe and await self._subscribe(client)
         self._first_reports_came.set()
+        while not is_subscribed:
+            try:
+                async with asyncio.timeout(max(TRY_AGAIN_S[0], self._next_try_s - time.monotonic())):
+                    await client.lost()
+            except TimeoutError:
+                is_subscribed = await self._subscribe(client)
+            else:
+                return
+
+    async def _subscribe(self, client: MqttClient) -> bool:
+        """Whether the broker has accepted the subscription; its retained reports have come then."""
+        is_accepted = False
+        self._is_subscribing = True
+        with contextlib.suppress(BrokerError):
+            refused = await client.subscribe([self._filter])
+            self._note_refusal(reason_text(refused[0]) if refused else "")
+            is_accepted = not refused
+            # MQTT does not say when all retained messages have come. But a broker answers in order: after one more round trip they have.
+            if not refused:
+                await client.subscribe([self._filter])
+        if client.is_open:
+            self._is_subscribing, self._breaks = False, 0
+        return is_accepted
 
     def disconnected(self) -> None:
         """The connection has ended."""
-        self._breaks += self._is_subscribing
+        if self._is_subscribing:
+            self._breaks += 1
+            # The exponent is bounded, since a number of years of hourly tries would be too large for a float.
+            pause_s = min(TRY_AGAIN_S[0] * 2.0 ** min(self._breaks - MAX_BREAKS, 16), TRY_AGAIN_S[1])
+            self._next_try_s = time.monotonic() + pause_s
         self._is_subscribing = False
+
+    def broker_changed(self) -> None:
+        """Another broker, or other credentials, are used from the next connection on."""
+        self._breaks = 0
 
     async def wait_for_first_reports(self) -> None:
         """On the first connection wait, for a bounded time, for reports on what an earlier run left in the outbox."""

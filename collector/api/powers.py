@@ -1,7 +1,7 @@
 """The power of a site and of its IT equipment at one moment, and what follows from the two: PUE and emissions. No I/O.
 
-Only this module decides which meters, racks or PDUs a total of the page is the sum of. `overview.py` shows the totals, `totals.py` lists
-their inputs. `collector/derive/energy/own_power.py` publishes the same sums as figures, for boards: change both.
+With a site file both are figures (`collector/derive/energy/own_power.py`), so that the page shows what boards and alerts do. `overview.py`
+shows the totals, `totals.py` lists their inputs.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from collector.api.documents import Pue, PueUnknown
 from collector.api.floor import pdu_power
 from collector.api.numbers import rounded
 from collector.api.scene import Scene, total
-from collector.derive import Figure, facility_meters, without_overlap
+from collector.derive import Figure, cdus_fed_by, facility_meters, without_overlap
 from rackflow.site import Meter
 
 # The PUE estimate is a mean, because facility and IT meters are polled at different moments and a load step would show as a spike.
@@ -22,6 +22,9 @@ PUE_STEP_S = 5.0
 PUE_LEAST_S = 60.0
 # A meter's power is the sum of the series of the first of these that is complete.
 METERED = ("dcim_meter_power_watts", "dcim_meter_phase_power_watts")
+
+
+FACILITY, IT = "dcim_site_facility_watts", "dcim_site_it_watts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class SitePowers:
     it_from: Literal["meters", "racks", "pdus"]
     """Meters of IT; racks where there are none, or while one of them does not answer; without a site file all rack PDUs."""
     it_meters: Sequence[Meter]
+    it_without: Sequence[str] = ()
+    """CDUs that PDUs of the racks feed. Their power is taken off that of the racks."""
 
 
 def site_powers(scene: Scene) -> SitePowers:
@@ -46,21 +51,15 @@ def site_powers(scene: Scene) -> SitePowers:
         return SitePowers(facility_w=None, facility_meters=(), it_w=it_w, it_from="pdus", it_meters=())
     facility, it = facility_meters(file), without_overlap(file, file.meters_of("it"))
     behind = [each for each in file.meters.values() if each.behind in {meter.id for meter in facility}]
-    # `abs`, because the meters of PV and generators may be wired either way round.
-    given = [None if (watts := _metered(scene, [each])) is None else abs(watts) for each in behind]
-    it_metered_w = _metered(scene, it)
-    racks_w = total([scene.figures.value("dcim_rack_power_watts", rack) for rack in scene.layout.racks])
+    is_metered = bool(it) and all(scene.sum_of(each.id, *METERED) is not None for each in it)
     return SitePowers(
-        facility_w=total([_metered(scene, facility), *given]) if facility else None,
+        facility_w=scene.figures.value(FACILITY, ""),
         facility_meters=(*facility, *behind),
-        it_w=it_metered_w if it_metered_w is not None else racks_w,
-        it_from="meters" if it_metered_w is not None else "racks",
+        it_w=scene.figures.value(IT, ""),
+        it_from="meters" if is_metered else "racks",
         it_meters=it,
+        it_without=() if is_metered else cdus_fed_by(file, file.racks),
     )
-
-
-def _metered(scene: Scene, meters: Sequence[Meter]) -> float | None:
-    return total([scene.sum_of(each.id, *METERED) for each in meters])
 
 
 @dataclass(slots=True)

@@ -31,6 +31,8 @@ USED = frozenset(
         "dcim_ups_redundancy_margin_watts",
         "dcim_site_survives_feed_loss",
         "dcim_site_racks_lost_on_feed_loss",
+        "dcim_site_facility_watts",
+        "dcim_site_it_watts",
         "dcim_grid_carbon_intensity_grams_per_kilowatt_hour",
         "dcim_device_reading_suspect",
     }

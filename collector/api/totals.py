@@ -1,13 +1,22 @@
 """The totals of a site, one at a time with the readings that they are computed from. Pure.
 
-They are no figures of the catalogue: they are those of this moment, and PUE is a mean of minutes. `powers.py` computes them.
+Without a site file they are no figures of the catalogue, and PUE is a mean of minutes. `powers.py` has them.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Literal, assert_never
 
 from collector.api.detail import FigureInput, TotalDocument
-from collector.api.powers import METERED, PowerMeans, SitePowers, carbon_intensity, grams_per_hour, site_powers
+from collector.api.powers import (
+    FACILITY,
+    IT,
+    METERED,
+    PowerMeans,
+    SitePowers,
+    carbon_intensity,
+    grams_per_hour,
+    site_powers,
+)
 from collector.api.scene import Scene
 from collector.derive import Figure
 from rackflow import series_key
@@ -15,6 +24,7 @@ from rackflow import series_key
 TotalName = Literal["facility", "it", "pue", "carbon"]
 TOTALS: tuple[TotalName, ...] = ("facility", "it", "pue", "carbon")
 _PDUS = ("dcim_pdu_input_power_watts", "dcim_pdu_phase_power_watts")
+_CDU = ("dcim_cdu_power_watts",)
 # Inputs that are listed, as of a figure: IT power may come from thousands of racks.
 _MAX_INPUTS = 200
 
@@ -53,11 +63,22 @@ def total_document(scene: Scene, means: PowerMeans, name: TotalName) -> TotalDoc
 
 
 def _facility(scene: Scene, powers: SitePowers) -> Iterator[FigureInput]:
-    for meter in powers.facility_meters:
-        yield from _readings(scene, meter.id, METERED)
+    found = [each for meter in powers.facility_meters for each in _readings(scene, meter.id, METERED)]
+    return _with_reason(scene, FACILITY, found)
 
 
 def _it(scene: Scene, powers: SitePowers) -> Iterator[FigureInput]:
+    return _with_reason(scene, IT, [*_of_it(scene, powers)])
+
+
+def _with_reason(scene: Scene, metric: str, inputs: Sequence[FigureInput]) -> Iterator[FigureInput]:
+    """These inputs of a figure, and the figure itself if it is unknown although they are there: a meter may not be trusted."""
+    yield from inputs
+    if all(each.value is not None for each in inputs):
+        yield from (_figure(each) for each in scene.figures.of(metric, "") if each.value is None)
+
+
+def _of_it(scene: Scene, powers: SitePowers) -> Iterator[FigureInput]:
     match powers.it_from:
         case "meters":
             for meter in powers.it_meters:
@@ -66,6 +87,8 @@ def _it(scene: Scene, powers: SitePowers) -> Iterator[FigureInput]:
             for rack in scene.layout.racks:
                 for figure in scene.figures.of("dcim_rack_power_watts", rack):
                     yield _figure(figure)
+            for cdu in powers.it_without:
+                yield from _readings(scene, cdu, _CDU)
         case "pdus":
             for place in scene.layout.racks.values():
                 for pdu in place.every_pdu:

@@ -11,8 +11,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Mapping, MutableMapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
-from collector.derive.energy import EnergyRecords, Factor, SiteRecords
+from collector.derive.energy import COUNTER_METRICS, EnergyRecords, Factor, SiteRecords
 from collector.derive.engine import PART, Inputs
 from collector.derive.explain import Explanation
 from collector.derive.latest_figures import LatestFigures
@@ -23,12 +24,13 @@ from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.process.slices import in_turns, run_through
 from rackflow.site import Site
 
-# Late polls of meters that wait to be added: two days of one meter at 10 s, or an hour of fifty. If there are more, the oldest are
-# dropped, and their energy stays spread evenly over the gap. A poll of a three-phase meter takes 3.2 kB, so this is at most some 64 MB.
+# Late polls of meters' counters that wait to be added. If there are more, the oldest are dropped, and their energy stays spread evenly over
+# the gap. An agent sends 500 messages of its backlog in a second (`backlog_per_s`), of which most have no counter, and a cycle adds what
+# came in 5 s. A poll of a meter takes 1 kB, with all counters that are allowed 10 kB.
 MAX_LATE_POLLS = 20_000
-# MAX_LATE_OF_AGENT keeps one agent from displacing the polls of others. MAX_LATE_VALUES bounds one poll: a three-phase meter has 30.
+# MAX_LATE_OF_AGENT keeps one agent from displacing the polls of others. MAX_LATE_COUNTERS bounds one poll: a meter has one or two.
 MAX_LATE_OF_AGENT = 2_000
-MAX_LATE_VALUES = 64
+MAX_LATE_COUNTERS = 64
 # How long a late poll waits for a current reading of its device, which closes the gap that the poll belongs to. After a backlog this
 # takes seconds. The gap of a meter that is silent for five minutes is still open, so there is nothing to divide.
 LATE_WAIT_S = 300.0
@@ -38,10 +40,23 @@ Offer = Callable[[Callable[[], Sequence[str]]], None]
 """Takes a function that makes the lines of one cycle, and calls it only if the store can take them now."""
 
 
+class _LatePoll(NamedTuple):
+    """A poll of a meter that arrived after later ones: its counters by series key."""
+
+    site: str
+    agent: str
+    device: str
+    counters: Mapping[str, float]
+    time_s: float
+    """When it was taken, seconds since 1970."""
+    until: float
+    """How long it waits, monotonic seconds."""
+
+
 class Deriver:
     """Derives the figures of every site that sends readings.
 
-    `saved_records` are the energy records of an earlier run, by site; each is removed from it once used.
+    `saved_records` are the energy records of an earlier run, by site; each is removed from it while the site is derived.
     """
 
     def __init__(
@@ -63,7 +78,7 @@ class Deriver:
         self._interval_s = interval_s
         self._figures_by_site: dict[str, SiteFigures] = {}
         self._saved_records = saved_records
-        self._late = deque[tuple[str, Batch, float]](maxlen=MAX_LATE_POLLS)
+        self._late = deque[_LatePoll](maxlen=MAX_LATE_POLLS)
         self._late_of = Counter[tuple[str, str]]()
 
     async def run(self, store: Offer, agent: str) -> None:
@@ -119,25 +134,26 @@ class Deriver:
 
         Powers are not: only the cycle that integrated over them knows which were missing.
         """
-        if batch.device_class != "meter" or not 0 < len(batch.values) <= MAX_LATE_VALUES:
+        if batch.device_class != "meter":
+            return
+        # Polls of powers are nine in ten, and would fill the agent's share.
+        counters = {key: value for key, value in batch.values.items() if key.partition("{")[0] in COUNTER_METRICS}
+        if not 0 < len(counters) <= MAX_LATE_COUNTERS:
             return
         if self._late_of[site, batch.agent] < MAX_LATE_OF_AGENT:
             self._late_of[site, batch.agent] += 1
-            self._late.append((site, batch, time.monotonic() + LATE_WAIT_S))
+            until = time.monotonic() + LATE_WAIT_S
+            self._late.append(_LatePoll(site, batch.agent, batch.device, counters, batch.time / 1000, until))
 
     def _apply_late_polls(self) -> None:
         for _ in range(len(self._late)):  # each is tried once: polls that must wait go to the end again
-            site, batch, until = self._late.popleft()
-            site_figures = self._figures_by_site.get(site)
-            refine = (
-                partial(site_figures.refine, batch.device, batch.values, batch.time / 1000)
-                if site_figures
-                else _not_yet
-            )
+            poll = self._late.popleft()
+            site_figures = self._figures_by_site.get(poll.site)
+            refine = partial(site_figures.refine, poll.device, poll.counters, poll.time_s) if site_figures else _not_yet
             is_done = self._failures.attempt(PART, refine, otherwise=True)  # a poll whose handling raises is dropped
-            if not is_done and time.monotonic() < until:
-                self._late.append((site, batch, until))
-        self._late_of = Counter((site, batch.agent) for site, batch, _ in self._late)
+            if not is_done and time.monotonic() < poll.until:
+                self._late.append(poll)
+        self._late_of = Counter((poll.site, poll.agent) for poll in self._late)
 
     def add_factors(self, found: Mapping[int, Factor]) -> None:
         """Take hourly carbon factors."""
@@ -147,6 +163,13 @@ class Deriver:
         """Sites that have devices, and the site of the site file. Also forgets the figures of all other sites."""
         found = {device.site for device in self._latest.devices()} | ({self._site.id} if self._site else set())
         self._figures.keep(found)
+        for gone in self._figures_by_site.keys() - found:
+            records = self._figures_by_site[gone].energy_records
+            if records.totals.changed:
+                continue  # until they are saved
+            if records.totals.hours:
+                self._saved_records[gone] = SiteRecords(records.head(), records.totals.hours)
+            del self._figures_by_site[gone]
         return sorted(found)
 
     def cycle(self, name: str, store: Offer, agent: str, *, may_plan: bool = False) -> None:

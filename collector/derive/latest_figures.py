@@ -15,6 +15,8 @@ from rackflow.process.slices import run_through
 _SHELF_LIFE_CYCLES = 3
 # Figures that are written in one slice; each takes about 3 microseconds, and 20 when its labels are written for the first time.
 _FIGURES_PER_SLICE = 200
+# Texts of places that are kept although they may be gone, before all are written anew.
+_MAX_UNUSED_TEXTS = 1000
 FigureAtPlace = tuple[str, tuple[Label, ...]]
 """Name of a figure without `dcim_`, and the labels of its place."""
 
@@ -58,6 +60,9 @@ class LatestFigures:
         """Forget the sites that are not among these."""
         for gone in self._sites.keys() - set(sites):
             del self._sites[gone]
+        # Texts of places that are gone: there are no more places than figures.
+        if len(self._labels) > _MAX_UNUSED_TEXTS + 2 * sum(len(figures) for _, figures in self._sites.values()):
+            self._labels.clear()
 
     def current(self, now: float) -> list[Figure]:
         """Every figure that has not expired at `now`."""

@@ -26,6 +26,7 @@ from collector.derive.engine import (
     explain_steps,
     figure_steps,
     inputs_of,
+    value_from,
 )
 from collector.derive.environment import plan_rack_air
 from collector.derive.explain import Explanation, slots_of
@@ -83,8 +84,8 @@ class Settings:
     """Applies to energy that contracts do not cover; None means the grid's factor."""
 
 
-_Counters = dict[str, list[tuple[str, list[str]]]]
-"""By device: the quantities that its counters count, each with the series that are summed. Used for late readings."""
+_Counters = dict[str, list[tuple[str, int, list[str]]]]
+"""By device: the quantities that its counters count, each with its slot and the series it is computed from. Used for late readings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +219,17 @@ class SiteFigures:
 
         A quantity summed over several devices is not sorted in: the readings of the others at that moment are not known.
         """
+        plan, counted = self._plan, self._counters.get(device)
+        if plan is None or counted is None:
+            # A meter that is not accounted for has nothing to sort in. Whether it is, the plan knows once it has seen these series.
+            return plan is not None and not self._stale and values.keys() <= self._known.get(device, {}).keys()
+        totals = self.energy_records.totals
         found = [
-            self.energy_records.totals.refine(quantity, sum(values[key] for key in keys), at_s)
-            for quantity, keys in self._counters.get(device, ())
+            totals.refine(quantity, value_from(slot, plan.nodes, values), at_s)
+            for quantity, slot, keys in counted
             if all(key in values for key in keys)
         ]
-        return bool(found) and all(found)
+        return all(found)
 
     def plan(self, latest: Latest, now: float) -> Plan:
         """The present plan; a new one is made if it is due."""
@@ -302,7 +308,7 @@ class SiteFigures:
 
         What was learned of a unit that was replaced, such as the resistance of its clean filter, says nothing about the new one.
         """
-        before, document = self._documents.get(device.device), device.document
+        before, document = self._documents.get(device.device), device.stated
         if document is None or document is before:
             return False
         self._documents[device.device] = document
@@ -399,5 +405,5 @@ def _counters(plan: Plan, accounts: Accounts) -> _Counters:
         nodes = [plan.nodes[slot] for slot in inputs_of(stream.slot, plan.nodes)]
         leaves = [node for node in nodes if isinstance(node, Leaf)]
         if stream.is_counter and len({leaf.device for leaf in leaves}) == 1:
-            found.setdefault(leaves[0].device, []).append((stream.quantity, [leaf.key for leaf in leaves]))
+            found.setdefault(leaves[0].device, []).append((stream.quantity, stream.slot, [leaf.key for leaf in leaves]))
     return found

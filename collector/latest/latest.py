@@ -21,6 +21,7 @@ from collector.latest.state import (
     Stamp,
     has_other_series,
     shelf_life_s,
+    stated_by,
 )
 from collector.readings import Readings
 from rackflow import Batch, DeviceDocument, Status
@@ -242,8 +243,9 @@ class Latest:
             return False
         if device.document is None or document.time >= device.document.time or document.agent != device.document.agent:
             before = _place_of(device)
-            if device.document is not None and has_other_series(device.document, document):
+            if device.stated is not None and has_other_series(device.stated, document):
                 self._drop_former(device, document.time)
+            device.stated = stated_by(device.stated, document)
             device.document, device.cached_life_s = document, None
             device.agent = document.agent
             device.device_class = document.device_class

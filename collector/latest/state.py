@@ -47,6 +47,10 @@ MAX_ERRORS = 8
 # default timeouts: an absurd duration must not keep a device on /metrics.
 MAX_ATTEMPT_S = 30.0
 
+# What a document states of the unit itself, and with it of the series that the unit may have.
+_OF_UNIT = ("vendor", "model", "serial")
+_STATED = (*_OF_UNIT, "profile", "profile_content", "firmware")
+
 
 def shelf_life_s(interval_s: float) -> float:
     """How long a reading polled every `interval_s` may be shown after its receipt, seconds."""
@@ -58,12 +62,24 @@ def is_other_unit(before: DeviceDocument, after: DeviceDocument) -> bool:
 
     What either does not state says nothing: many devices have no serial number, and a busy one leaves texts out.
     """
-    return _differs(before, after, ("vendor", "model", "serial"))
+    return _differs(before, after, _OF_UNIT)
 
 
 def has_other_series(before: DeviceDocument, after: DeviceDocument) -> bool:
-    """Whether a device may have other series than before: it is another unit, or is read by another profile, or has other firmware."""
-    return is_other_unit(before, after) or _differs(before, after, ("profile", "firmware"))
+    """Whether a device may have other series: it is another unit, is read by another or an edited profile, or has other firmware."""
+    return _differs(before, after, _STATED)
+
+
+def stated_by(before: DeviceDocument | None, after: DeviceDocument) -> DeviceDocument:
+    """A unit's latest document, with the texts that it leaves out and an earlier one of the same unit had.
+
+    A unit that was just put into place may state its serial number only once it has started. If its first document counted alone, the one
+    with the number would follow one without, and differ in nothing from the former unit.
+    """
+    if before is None or is_other_unit(before, after):
+        return after
+    left_out = {each: text for each in _STATED if not getattr(after, each) and (text := getattr(before, each))}
+    return msgspec.structs.replace(after, **left_out) if left_out else after
 
 
 def _differs(before: DeviceDocument, after: DeviceDocument, texts: Sequence[str]) -> bool:
@@ -140,6 +156,8 @@ class DeviceState:
     device_class: str = "unknown"
     labels: dict[str, str] = field(default_factory=dict)
     document: DeviceDocument | None = None
+    stated: DeviceDocument | None = None
+    """The document with what earlier ones of this unit stated and it leaves out: what the next one is compared with."""
     received_at: float = 0.0
     origin: Origin | None = None
     heard: bool = False

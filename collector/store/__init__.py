@@ -5,8 +5,8 @@ the one before, so a write whose outcome is unknown can always be repeated.
 """
 
 from collector.store.file import FileStore
-from collector.store.influx import InfluxStore
 from collector.store.lines import Dialect, base_tags, batch_lines, event_lines, original_time_line
+from collector.store.opening import open_influx
 from collector.store.persistence import Persistence, wait
 from collector.store.reading_back import read_back
 from collector.store.seam import Store
@@ -14,12 +14,12 @@ from collector.store.seam import Store
 __all__ = [
     "Dialect",
     "FileStore",
-    "InfluxStore",
     "Persistence",
     "Store",
     "base_tags",
     "batch_lines",
     "event_lines",
+    "open_influx",
     "original_time_line",
     "read_back",
     "wait",

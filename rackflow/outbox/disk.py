@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from array import array
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -285,8 +286,9 @@ class DiskOutbox:
                 self._backlog.take(first, last)
                 if self._held:
                     self._held.remove_between(first, last)
-                if self._resumed:
-                    self._resumed = array("q", (key for key in self._resumed if not first <= key <= last))
+                # Not a copy of the array for each range: messages of a topic that is accepted again lie between those of others, so a
+                # report that 1,000 of them are stored frees as many ranges. With 20,000 to be read, copies held the loop for 12 s.
+                del self._resumed[bisect_left(self._resumed, first) : bisect_right(self._resumed, last)]
                 self._lanes.drop_between(first, last)
                 self._unsaved.remove_freed(first, last)
                 self._has_work.set()

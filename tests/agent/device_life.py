@@ -94,8 +94,13 @@ async def living(
     announce: Callable[[DeviceDocument], None] | None = None,
     pace: OpeningPace | None = None,
     late: Callable[[float], None] = lambda _: None,
+    clock: Callable[[], float] = lambda: 0.0,
     **changes: object,
 ) -> AsyncIterator[Life]:
+    """A device that is polled until the block ends.
+
+    Its polls take no time by `clock`: on a busy machine a poll of 20 ms may take 60 ms, and batches would then state another interval.
+    """
     counters, outbox = Counters(), MemoryOutbox("E", 1 << 20)
     documents: list[DeviceDocument] = []
     context = AgentContext(
@@ -106,6 +111,7 @@ async def living(
         counters=counters,
         announce=announce or documents.append,
         wall=lambda: WALL_S,
+        clock=clock,
         draw=lambda: draw,
         pace=pace or OpeningPace(),
         late=late,

@@ -76,6 +76,10 @@ async def test_sixty_faulty_profiles_do_not_end_an_agent_and_a_new_family_needs_
             await eventually(lambda: power("b") == 7, "the new family is polled", timeout_s=60)
             await eventually(lambda: power("a") == 7000, "the changed profile is used")
             assert len({each.epoch for each in listener.batches("a")}) == 1, "it is the same agent"
+            # So that a collector forgets series which the profile no longer reads.
+            told = [each.profile_content for each in listener.documents("a") if each is not None]
+            assert len(dict.fromkeys(told)) == 2
+            assert all(told)
     finally:
         process.terminate()
         async with asyncio.timeout(30):

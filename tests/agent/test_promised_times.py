@@ -65,7 +65,7 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("the first number in the outbox is told every", publisher.ACCOUNT_S, 60.0),
         ("reports of collectors are waited for at the start", stored_reports.FIRST_REPORTS_S, 3.0),
         ("connections that may break before reports are given up", stored_reports.MAX_BREAKS, 2),
-        ("and after which they are tried again", stored_reports.TRY_AGAIN_EVERY, 10),
+        ("and after which time they are asked for again", stored_reports.TRY_AGAIN_S, (60.0, 3600.0)),
         ("a stop waits for a collector that has reported within", stored_reports.RECENT_REPORT_S, 5.0),
         # A pair of agents
         ("a claim waits for another one", lease.SETTLE_S, 1.0),

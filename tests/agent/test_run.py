@@ -4,8 +4,7 @@ import asyncio
 import json
 import os
 import signal
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +12,6 @@ from statistics import median
 
 import pytest
 
-from agent.config import AgentConfig
 from agent.pair import LeaseKeeper
 from agent.readings import Readings
 from agent.run import Agent, new_epoch, run
@@ -22,8 +20,6 @@ from rackflow import DeviceAuthError, DeviceTimeout, DeviceUnreachable, catalogu
 from rackflow.catalogue import BASE_LABELS
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
-from rackflow.process.certificates import Certificate
-from rackflow.process.config import check_config
 from rackflow.process.loop_lag import LoopLag
 from tests.agent.running import Devices, MemoryDevice, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
@@ -155,28 +151,6 @@ async def test_the_agent_reports_about_itself(mosquitto: Mosquitto) -> None:
     assert report.values["dcim_agent_devices{state=down}"] == 1
     assert report.values["dcim_agent_mqtt_connected"] == 1
     assert report.values["dcim_agent_polls_total{protocol=snmp}"] > 1
-
-
-class CertificatesOnHangingDisk(AgentConfig):
-    """The files of certificates cannot be read before `may_end`."""
-
-    def certificates(self, of_broker: Sequence[Certificate] = ()) -> Mapping[str, Sequence[Certificate]]:
-        may_end.wait(60)
-        return super().certificates(of_broker)
-
-
-may_end = threading.Event()
-
-
-async def test_a_disk_that_hangs_under_certificates_does_not_end_the_report_about_the_agent(
-    mosquitto: Mosquitto,
-) -> None:
-    given = config_for(mosquitto, "ups-1").model_dump(exclude_unset=True)
-    given["credentials"] = {"c": {"community": "secret-1"}}
-    config = check_config(given, CertificatesOnHangingDisk, "test")
-    async with listening(mosquitto) as listener, running(config, Devices()):
-        await eventually(lambda: len(listener.batches("gw-1")) >= 2, "two reports")
-        may_end.set()
 
 
 async def test_every_own_metric_is_in_the_catalogue_with_its_labels() -> None:

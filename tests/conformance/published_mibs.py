@@ -387,6 +387,11 @@ MIBS = {
             "dcim_env_relative_humidity_ratio{sensor=2.Hall}": 0.415,
             "dcim_env_voltage_volts{sensor=3.UPS}": -54.5,
             f"{DRY},sensor=1.Door}}": 1.0,
+            **{
+                f"dcim_device_alarm_active{{alarm=sensor.{sensor},severity={severity}}}": float(alarms)
+                for sensor, alarm in (("1.Rack", None), ("2.Hall", "critical"), ("3.UPS", None), ("5.Loop", None))
+                for severity, alarms in (("critical", alarm == "critical"), ("warning", False))
+            },
         },
     ),
     "avtech-roomalert24e": Published(

@@ -131,6 +131,8 @@ AKCP: tuple[tuple[int, int, dict[int, SnmpValue]], ...] = (
     (14, 7, {2: b"Ceiling", 6: 2, 8: 1}),
 )
 
+HIGH = ("temperature.0.1.Outlet", "warning")
+
 MONITORS = {
     "akcp-securityprobe": Published(
         "1.3.6.1.4.1.3854.2.3",
@@ -145,6 +147,11 @@ MONITORS = {
             "dcim_leak_sensor_fault{sensor=0.5.Floor}": 0.0,
             "dcim_leak_sensor_fault{sensor=0.6.Tray}": 1.0,
             "dcim_env_contact_active{kind=smoke,sensor=0.7.Ceiling}": 0.0,
+            **{
+                f"{ALARM}{{alarm={alarm},severity={severity}}}": float((alarm, severity) == HIGH)
+                for alarm in ("temperature.0.0.Inlet", "temperature.0.1.Outlet", "humidity.0.0.Inlet")
+                for severity in ("critical", "warning")
+            },
         },
         bad={f"{DRY},sensor=0.4.Fan_relay}}": "sentinel", "dcim_leak_detected{sensor=0.6.Tray}": "sentinel"},
     ),
@@ -475,6 +482,11 @@ MONITORS = {
             f"{DRY},sensor=b1_DRY}}": 1.0,
             "dcim_env_contact_active{kind=door,sensor=b1_DOOR}": 1.0,
             "dcim_env_contact_active{kind=door,sensor=b2_DOOR}": 0.0,
+            **{
+                f"{ALARM}{{alarm={sensor},severity={severity}}}": float((sensor, severity) == ("b1_TEMP", "critical"))
+                for sensor in ("b1_TEMP", "b2_TEMP", "b1_HUMI", "b1_AFLW", "b1_AMPS")
+                for severity in ("critical", "warning")
+            },
         },
         bad={"dcim_env_temperature_celsius{sensor=b2_TEMP}": "decode", f"{DRY},sensor=b2_DRY}}": "sentinel"},
     ),

@@ -216,6 +216,8 @@ CASES = {
         {"1.1.1.3.2": 3, "1.1.1.7.2": b"41.5", "2.12.1.2.9": 1, "2.13.1.2.4": 0, "1.5.1.7.3": b"9.0"},
         {
             "dcim_env_temperature_celsius{sensor=2}": 41.5,
+            "dcim_device_alarm_active{alarm=temperature.2,severity=critical}": 1.0,
+            "dcim_device_alarm_active{alarm=temperature.2,severity=warning}": 0.0,
             "dcim_env_contact_active{kind=smoke,sensor=9}": 1.0,
             "dcim_leak_detected{sensor=4}": 0.0,
             "dcim_env_air_speed_meters_per_second{sensor=3}": 0.15,

@@ -231,6 +231,11 @@ CASES = {
             "dcim_env_voltage_volts{sensor=1.Feed}": 230.5,
             "dcim_env_current_amperes{sensor=2.Load}": 12.3,
             "dcim_env_power_watts{sensor=3.Rack}": 1_500.0,
+            **{
+                f"dcim_device_alarm_active{{alarm=sensor.{sensor},severity={severity}}}": float(alarms)
+                for sensor, alarm in (("1.Feed", None), ("2.Load", "critical"), ("3.Rack", None), ("4.Tank", None))
+                for severity, alarms in (("critical", alarm == "critical"), ("warning", False))
+            },
         },
     ),
     "a Perseus that supervises a feed, whose room is too hot": Told(
@@ -252,6 +257,10 @@ CASES = {
             "dcim_env_voltage_volts{sensor=2.Feed}": 230.5,
             "dcim_env_current_amperes{sensor=3.Load}": 12.3,
             "dcim_env_contact_active{kind=dry_contact,sensor=4.Door}": 1.0,
+            **{
+                f"dcim_device_alarm_active{{alarm=sensor.1.{sensor},severity=warning}}": alarms
+                for sensor, alarms in (("1.Room", 1.0), ("2.Feed", 0.0), ("3.Load", 0.0), ("4.Door", 1.0))
+            },
         },
     ),
     "an STE Plus with a contact": Told(
@@ -264,6 +273,8 @@ CASES = {
         {
             "dcim_env_temperature_celsius{sensor=1.Room}": 23.1,
             "dcim_env_contact_active{kind=dry_contact,sensor=1.Door}": 1.0,
+            "dcim_device_alarm_active{alarm=sensor.1.Room,severity=critical}": 0.0,
+            "dcim_device_alarm_active{alarm=sensor.1.Room,severity=warning}": 0.0,
         },
     ),
     **{

@@ -32,7 +32,7 @@ from collector.cli import main as collector_main
 from collector.config import CollectorConfig, load_collector_config
 from collector.derive import CarbonSource
 from collector.derive.config import CarbonConfig
-from collector.store import InfluxStore
+from collector.store.influx import InfluxStore
 from rackflow import ConfigError, StoreError
 from rackflow.errors import DeviceError
 from rackflow.process.config import check_config

@@ -46,6 +46,8 @@ def test_the_name_and_the_end_are_those_that_openssl_shows(tmp_path: Path) -> No
     ("subject", "days", "name"),
     [
         ("/C=MA/O=Centre/CN=broker.example.net", 20, "broker.example.net"),
+        # Its end has two digits of the year, which from 50 on would be those of the last century.
+        ("/CN=router", 5_000, "router"),
         # From 2050 on an end has four digits of its year.
         ("/CN=authority", 12_000, "authority"),
         ("/O=without a name", 20, UNNAMED),
@@ -69,6 +71,31 @@ def test_each_certificate_of_a_chain_counts_and_a_damaged_one_hides_no_other(tmp
         f"{EXPIRY}{{component=broker,subject=broker}}",
         f"{EXPIRY}{{component=broker,subject=cas1_Rackflow_CA}}",
     ]
+
+
+def test_of_two_certificates_with_one_name_the_earlier_end_counts() -> None:
+    """As of an authority that was renewed, whose old certificate still stands in the chain."""
+    ends_s = {4_000_000_000.0, 1_800_000_000.0}
+    for order in (sorted(ends_s), sorted(ends_s, reverse=True)):
+        found = expiries({"web": [Certificate("ca", each) for each in order], "broker": [Certificate("ca", 2e9)]})
+        assert found == {
+            f"{EXPIRY}{{component=broker,subject=ca}}": 2e9,
+            f"{EXPIRY}{{component=web,subject=ca}}": 1_800_000_000.0,
+        }
+
+
+def test_all_of_a_long_chain_and_one_with_openssls_trust_are_read(tmp_path: Path) -> None:
+    file = make(tmp_path, "/CN=x", "-days", "9")
+    (one,) = read_certificates(file)
+    chain = tmp_path / "chain.crt"
+    chain.write_bytes(20 * file.read_bytes())
+    assert read_certificates(chain) == (one,) * 20
+    trusted = tmp_path / "trusted.crt"
+    subprocess.run(
+        ["openssl", "x509", "-in", str(file), "-trustout", "-addtrust", "serverAuth", "-out", str(trusted)], check=True
+    )
+    assert b"BEGIN TRUSTED" in trusted.read_bytes()
+    assert read_certificates(trusted) == (one,)
 
 
 def test_of_a_file_of_authorities_those_count_that_signed_what_was_shown(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from rackflow.process.commands import report_missing_extra, run_command
     ("program", "module", "function", "library", "extra"),
     [
         ("rackflow-agent", "agent", "main", "uvloop", "agent"),
-        ("rackflow-collector", "collector", "main", "influxdb_client", "collector"),
+        ("rackflow-collector", "collector", "main", "aiohttp", "collector"),
         ("rackflow-collector", "collector", "main", "bcrypt", "collector"),
         ("rackflow-sim", "simulator", "main", "pymodbus", "sim"),
         ("rackflow-demo", "simulator", "demo", "iotcore", "sim"),
@@ -37,6 +37,26 @@ def test_a_command_without_its_libraries_says_what_to_install(
     assert done.returncode == 1
     wanted = f"{program}: {library} is not installed; install rackflow with its extra: rackflow[{extra}]\n"
     assert (done.stdout, done.stderr) == ("", wanted)
+
+
+def test_a_collector_whose_engine_has_no_client_library_says_what_to_install(tmp_path: Path) -> None:
+    """It is loaded when the store is opened."""
+    file = tmp_path / "collector.yaml"
+    file.write_text(
+        "broker: {host: 127.0.0.1, port: 1}\nlisten: 127.0.0.1:0\ndead_letter: dead.jsonl\n"
+        "store: {kind: influxdb, url: 'http://127.0.0.1:1', bucket: b}\n",
+        encoding="utf-8",
+    )
+    code = "import sys; sys.modules['influxdb_client'] = None\nfrom collector.__main__ import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", file], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 1
+    said = (
+        "rackflow-collector: influxdb_client is not installed; install rackflow with its extra: rackflow[collector]\n"
+    )
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_module_of_our_own_that_is_missing_is_a_fault() -> None:
@@ -125,6 +145,11 @@ def test_help_and_version_of_the_collector_load_no_library_of_it() -> None:
         "assert not {'collector.run', 'aiohttp', 'pydantic'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
+
+
+def test_a_collector_that_writes_files_loads_no_client_of_an_engine() -> None:
+    code = "import collector.process, sys; assert not {'influxdb_client', 'reactivex'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], timeout=60, check=True)
 
 
 @pytest.mark.parametrize(

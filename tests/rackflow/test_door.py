@@ -115,7 +115,7 @@ def test_a_command_of_a_side_says_of_which(capsys: pytest.CaptureFixture[str]) -
     ("name", "rest", "library", "extra"),
     [
         ("read", ["192.0.2.1"], "gufo", "agent"),
-        ("ledger", ["c.yaml"], "influxdb_client", "collector"),
+        ("ledger", ["c.yaml"], "aiohttp", "collector"),
         ("demo", [], "iotcore", "sim"),
     ],
 )
@@ -128,7 +128,7 @@ def test_a_command_without_its_extra_is_one_line(name: str, rest: list[str], lib
 
 
 @pytest.mark.parametrize(
-    ("library", "without"), [("iotcore", "demo"), ("influxdb_client", "collector, sim, demo, ledger, report, forget")]
+    ("library", "without"), [("iotcore", "demo"), ("aiohttp", "collector, sim, demo, ledger, report, forget")]
 )
 @pytest.mark.parametrize("shell", SHELLS)
 def test_completion_needs_no_library_of_a_side_that_is_not_installed(shell: str, library: str, without: str) -> None:

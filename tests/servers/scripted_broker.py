@@ -40,6 +40,10 @@ class ScriptedBroker:
         """Read nothing more from the newest connection."""
         cast("asyncio.Transport", self._writers[-1].transport).pause_reading()
 
+    def hang_up(self) -> None:
+        """End the newest connection."""
+        self._writers[-1].close()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
         with contextlib.suppress(ConnectionError):

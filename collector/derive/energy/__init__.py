@@ -1,8 +1,10 @@
 """Energy accounting: hours of meters, power usage effectiveness, carbon, water and reuse."""
 
 from collector.derive.energy.accounting import (
+    COUNTER_METRICS,
     KEPT_A_DAY,
     Accounts,
+    cdus_fed_by,
     facility_meters,
     plan_accounts,
     site_power,
@@ -24,6 +26,7 @@ from collector.derive.energy.own_power import plan_own_power
 from collector.derive.energy.records import EnergyRecords, Head, SiteRecords
 
 __all__ = [
+    "COUNTER_METRICS",
     "HOUR_S",
     "KEPT_A_DAY",
     "KWH_J",
@@ -37,6 +40,7 @@ __all__ = [
     "SiteRecords",
     "balance_of",
     "carbon_free_j",
+    "cdus_fed_by",
     "facility_meters",
     "location_based_g",
     "market_based_g",

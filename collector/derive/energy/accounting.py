@@ -23,6 +23,9 @@ from rackflow.site import Meter, Site
 CDU_POWER = "dcim_cdu_power_watts"
 _COUNTER, _POWER = "dcim_meter_energy_joules_total", "dcim_meter_power_watts"
 _PHASE_POWER = "dcim_meter_phase_power_watts"
+_WATER, _HEAT = "dcim_meter_water_cubic_meters_total", "dcim_meter_thermal_energy_joules_total"
+COUNTER_METRICS = frozenset({_COUNTER, _WATER, _HEAT})
+"""Metrics of the counters that are accounted for."""
 KEPT_A_DAY = ("racks:", "pumps:")
 """Prefixes of loops' quantities. They are kept for a day only: with hundreds of loops, a year of them would be most of the file."""
 
@@ -90,7 +93,7 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
     streams += _water_and_reuse(planner, site, meters)
     metered = [contract for contract in site.contracts.values() if contract.meter]
     streams += [
-        _metered(planner, site, site.meters[str(contract.meter)], f"contract:{contract.id}") for contract in metered
+        _generated(planner, site, site.meters[str(contract.meter)], f"contract:{contract.id}") for contract in metered
     ]
     profiles = [contract.hourly_w for contract in site.contracts.values() if contract.hourly_w is not None]
     # If IT meters have different categories, the site has the lowest of them.
@@ -121,7 +124,7 @@ def _generation_behind(planner: Planner, site: Site, facility: Sequence[Meter]) 
     counted = {meter.id: meter for meter in facility}
     inside = [each for each in site.meters.values() if each.behind in counted]
     for meter in inside:
-        yield _generated(planner, site, meter)
+        yield _generated(planner, site, meter, f"{meter.role}:{meter.id}")
     for name in dict.fromkeys(str(each.behind) for each in inside):
         exported = planner.each(name, _COUNTER, direction="export")
         if exported:
@@ -130,13 +133,12 @@ def _generation_behind(planner: Planner, site: Site, facility: Sequence[Meter]) 
             yield Stream(f"export:{name}", _positive(planner, metered_w(planner, name), sign=-1), is_counter=False)
 
 
-def _generated(planner: Planner, site: Site, meter: Meter) -> Stream:
-    """The energy that a meter of PV or of a generator counts.
+def _generated(planner: Planner, site: Site, meter: Meter, quantity: str) -> Stream:
+    """The energy that a meter of PV, of a generator or of a contract counts.
 
     Depending on how the meter was wired, generated energy is in its import or its export register: the larger of the two is taken.
     """
     slots = planner.each(meter.id, _COUNTER)
-    quantity = f"{meter.role}:{meter.id}"
     if not slots:
         generated_w = planner.step((metered_w(planner, meter.id),), abs)
         return Stream(quantity, generated_w, is_counter=False)
@@ -164,13 +166,29 @@ def _positive(planner: Planner, power: int, sign: int) -> int:
     return planner.step((power,), lambda watts: max(sign * watts, 0.0))
 
 
+def it_power(planner: Planner, site: Site, racks: Mapping[str, RackPower]) -> int | None:
+    """Slot of the power of the IT equipment: that of its meters, or of the racks, without meters or while one is silent.
+
+    None if there is neither.
+    """
+    meters = without_overlap(site, site.meters_of("it"))
+    ways = [planner.total(metered_w(planner, each.id) for each in meters)] if meters else []
+    ways += [_it_of_racks(planner, site, racks, racks)] if racks else []
+    return planner.first(*ways) if ways else None
+
+
 def _it_of_racks(planner: Planner, site: Site, racks: Mapping[str, RackPower], of: Iterable[str]) -> int:
     """Slot of the power of these racks, W, without the CDUs that their PDUs feed: pumps are cooling, not IT."""
     names = [*of]
-    pdus = {pdu.id for rack in names for pdu in site.pdus_of(rack)}
-    pumps = [planner.reading(cdu.id, CDU_POWER) for cdu in site.cdus.values() if not pdus.isdisjoint(cdu.fed_by)]
+    pumps = [planner.reading(cdu, CDU_POWER) for cdu in cdus_fed_by(site, names)]
     power = planner.total(racks[rack].total for rack in names)
     return planner.step((power, *pumps), lambda whole, *cooling: whole - sum(cooling))
+
+
+def cdus_fed_by(site: Site, racks: Iterable[str]) -> list[str]:
+    """The CDUs that PDUs of these racks feed."""
+    pdus = {pdu.id for rack in racks for pdu in site.pdus_of(rack)}
+    return [cdu.id for cdu in site.cdus.values() if not pdus.isdisjoint(cdu.fed_by)]
 
 
 def without_overlap(site: Site, meters: Sequence[Meter]) -> tuple[Meter, ...]:
@@ -193,8 +211,8 @@ def _water_and_reuse(planner: Planner, site: Site, meters: Sequence[str]) -> Ite
     water, heat = (rated_water_m3_per_s(site), WATER_RESOLUTION_M3), (rated_w(site), ENERGY_RESOLUTION_J)
     for meter in meters:
         for quantity, metric, role, (rated, resolution) in (
-            ("water", "dcim_meter_water_cubic_meters_total", "makeup", water),
-            ("reuse", "dcim_meter_thermal_energy_joules_total", "heat_reuse", heat),
+            ("water", _WATER, "makeup", water),
+            ("reuse", _HEAT, "heat_reuse", heat),
         ):
             for slot in planner.each(meter, metric, role=role):
                 labels = planner.labels_of(meter)

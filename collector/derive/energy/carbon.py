@@ -32,19 +32,25 @@ class Factor:
     source: str
     basis: str = "lifecycle"
     """`lifecycle` or `direct`: with or without the emissions of building and fuelling the plants."""
+    is_yearly: bool = field(default=False, compare=False)
+    """Whether it stands in for an hourly one. Not compared, because it is missing in records of earlier versions."""
+
+
+def _yearly(grams_per_kwh: float, carbon_free_ratio: float | None, source: str) -> Factor:
+    return Factor(grams_per_kwh, carbon_free_ratio, estimated=True, source=source, is_yearly=True)
 
 
 _ELECTRICITY_MAPS = "electricity-maps-2024"
 _OWID = "our-world-in-data-2023"
 YEARLY: Mapping[str, Factor] = MappingProxyType(
     {
-        "MA": Factor(619.71, 0.216, estimated=True, source=_ELECTRICITY_MAPS),
-        "ES": Factor(174.0, None, estimated=True, source=_OWID),
-        "FR": Factor(56.0, None, estimated=True, source=_OWID),
-        "EG": Factor(570.0, None, estimated=True, source=_OWID),
-        "KE": Factor(70.0, None, estimated=True, source=_OWID),
-        "NG": Factor(523.0, None, estimated=True, source=_OWID),
-        "ZA": Factor(708.0, None, estimated=True, source=_OWID),
+        "MA": _yearly(619.71, 0.216, _ELECTRICITY_MAPS),
+        "ES": _yearly(174.0, None, _OWID),
+        "FR": _yearly(56.0, None, _OWID),
+        "EG": _yearly(570.0, None, _OWID),
+        "KE": _yearly(70.0, None, _OWID),
+        "NG": _yearly(523.0, None, _OWID),
+        "ZA": _yearly(708.0, None, _OWID),
     }
 )
 """Yearly averages by zone. Morocco: Electricity Maps, config/zones/MA.yaml (lifecycle 2024, carbon-free share of the 2024 mix); it has no
@@ -109,6 +115,7 @@ class Factors:
                 estimated=True,
                 source=source,
                 basis=grid.carbon_basis,
+                is_yearly=True,
             )
         return YEARLY.get(grid.zone)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from collector.derive.energy.accounting import mains_power, site_power, without_overlap
+from collector.derive.energy.accounting import it_power, mains_power, site_power
 from collector.derive.engine import Planner
 from collector.derive.power import RackPower, metered_w
 from rackflow.site import Site
@@ -31,18 +31,14 @@ def plan_own_power(planner: Planner, site: Site, racks: Mapping[str, RackPower])
 
 
 def _site_and_it(planner: Planner, site: Site, racks: Mapping[str, RackPower]) -> None:
-    """Publish the two powers that the page shows, too (`collector/api/powers.py`), and that of the mains.
+    """Publish the two powers that the page shows, too, and that of the mains.
 
     Prometheus can sum meters, but knows neither which of them is below another nor that one is silent.
     """
-    mains = mains_power(planner, site)
-    if mains is not None:
-        planner.publish("dcim_site_mains_watts", mains)
-    used = site_power(planner, site)
-    if used is not None:
-        planner.publish("dcim_site_facility_watts", used)
-    meters = without_overlap(site, site.meters_of("it"))
-    ways = [planner.total(metered_w(planner, each.id) for each in meters)] if meters else []
-    ways += [planner.total(each.total for each in racks.values())] if racks else []
-    if ways:
-        planner.publish("dcim_site_it_watts", planner.first(*ways))
+    for metric, watts in (
+        ("dcim_site_mains_watts", mains_power(planner, site)),
+        ("dcim_site_facility_watts", site_power(planner, site)),
+        ("dcim_site_it_watts", it_power(planner, site, racks)),
+    ):
+        if watts is not None:
+            planner.publish(metric, watts)

@@ -40,6 +40,8 @@ class Head(msgspec.Struct):
     """What is known of each counter in addition."""
     jumps: dict[str, int] = {}
     """How often each counter jumped."""
+    powers: list[str] | None = None
+    """Quantities whose last reading is a power; None in records of earlier versions."""
 
 
 @dataclass(slots=True)
@@ -95,6 +97,9 @@ class EnergyRecords:
             figures += yield from _listed(coverage(accounts, self.totals, hour))
             self._hourly = computed_for, figures
         if self._terms is not None:
+            # A source gives an hour's factor within the hour, and after a restart perhaps not again.
+            if self._terms.factor != (factor := self.factors.at(hour)):
+                self._terms = replace(self._terms, factor=factor)
             self.totals.set_terms(hour, self._terms)
         for number in self.totals.without_terms():  # hours over which a gap was spread
             self.totals.set_terms(number, terms_of(accounts, self.factors, number))
@@ -122,13 +127,24 @@ class EnergyRecords:
         emissions, totals = self.emissions, self.totals
         # A copy: the next cycle changes the counters while a thread writes this one's.
         counters = deepcopy(totals.counters)
-        last = dict(totals.last)
-        return Head(emissions.location_g, emissions.market_g, emissions.until_hour, last, counters, dict(totals.jumps))
+        return Head(
+            location_g=emissions.location_g,
+            market_g=emissions.market_g,
+            until_hour=emissions.until_hour,
+            last=dict(totals.last),
+            counters=counters,
+            jumps=dict(totals.jumps),
+            powers=sorted(totals.powers),
+        )
 
     def take_changed(self) -> dict[int, Hour]:
-        """Take the hours that changed since the last call. If they could not be saved, `give_back` them."""
+        """Take the hours that changed since the last call. If they could not be saved, `give_back` them.
+
+        They are copies: a thread writes them while cycles go on, and hours with more in them than the head's last readings would count that
+        energy again after a kill.
+        """
         numbers, self.totals.changed = self.totals.changed, set()
-        return {number: self.totals.hours[number] for number in numbers if number in self.totals.hours}
+        return {number: self.totals.hours[number].copy() for number in numbers if number in self.totals.hours}
 
     def give_back(self, numbers: Iterable[int]) -> None:
         """Mark hours whose saving failed as changed again; the next save writes their values of that time."""
@@ -138,16 +154,21 @@ class EnergyRecords:
         """Continue from what was kept."""
         self.totals.hours = hours
         self.totals.last = dict(head.last)
-        # An earlier version saved counters like powers.
-        self.totals.powers = set(head.last) - head.counters.keys() if head.counters else set()
+        if head.powers is not None:
+            self.totals.powers = set(head.powers)
+        else:
+            # The earliest version saved counters like powers.
+            self.totals.powers = set(head.last) - head.counters.keys() if head.counters else set()
         self.totals.counters, self.totals.jumps = deepcopy(head.counters), dict(head.jumps)
         self.emissions = Emissions(head.location_g, head.market_g, head.until_hour)
         yearly = self.factors.yearly()
-        # Hourly factors are kept in the hours' terms, so they need no file of their own. A factor equal to the yearly one is not restored
-        # as an hourly factor, because it would then outlive a change of the yearly factor.
+        # Hourly factors are kept in the hours' terms, so they need no file of their own. A yearly one is not restored as an hourly factor:
+        # after a change of the site file's it would go before the new one, and count as the latest that a source has given. Records of
+        # earlier versions do not say which are yearly.
         for hour, entry in hours.items():
-            if entry.terms is not None and entry.terms.factor not in (None, yearly):
-                self.factors.hourly.setdefault(hour, entry.terms.factor)
+            factor = entry.terms.factor if entry.terms is not None else None
+            if factor is not None and not factor.is_yearly and factor != yearly:
+                self.factors.hourly.setdefault(hour, factor)
 
 
 def terms_of(accounts: Accounts, factors: Factors, hour: int) -> Terms:

@@ -117,7 +117,9 @@ class Statement:
         for start, end in self._slices(length, needs):
             for hour, entry in self._totals.window(end - start, end, needs):
                 energy = hour_energy(entry, hour, self._facility, self._it, self._accounts)
-                carbon.add(energy, self._factors.at(hour))
+                # Its own factor, as in the report: the yearly one may have been another when it was this hour.
+                own = entry.terms.factor if entry.terms is not None else None
+                carbon.add(energy, own or self._factors.at(hour))
             yield
         is_renewable = bool(self._accounts.contracts or self._accounts.profile_w or self._pv)
         return list(carbon.figures(labels, is_renewable=is_renewable))

@@ -29,7 +29,7 @@ from collector.derive.engine.graph import (
     withdrawn,
 )
 from collector.derive.engine.periods import HOUR_S, LEAST_OF_HOUR_S, PeriodMean
-from collector.derive.engine.planner import Planner, inputs_of
+from collector.derive.engine.planner import Planner, inputs_of, value_from
 from collector.derive.engine.stateful import Memory, StatefulFigures, StatefulStep
 
 __all__ = [
@@ -68,5 +68,6 @@ __all__ = [
     "plausible_figure",
     "ratio",
     "tags_of",
+    "value_from",
     "withdrawn",
 ]

@@ -50,6 +50,21 @@ def inputs_of(slot: int, nodes: Sequence[Leaf | Step]) -> Iterator[int]:
             seen.update(node.required, node.optional)
 
 
+def value_from(slot: int, nodes: Sequence[Leaf | Step], values: Mapping[str, float]) -> float:
+    """What a slot is if the readings below it, all of one device, have these values by series key.
+
+    For sums and the like: its steps must have required inputs only. Raises KeyError without one of the readings, ValueError if the slot has
+    no number.
+    """
+    node = nodes[slot]
+    if isinstance(node, Leaf):
+        return values[node.key]
+    result = node.compute(*(value_from(each, nodes, values) for each in node.required))
+    if not isinstance(result, float):
+        raise ValueError(f"slot {slot} has no number: {result}")  # noqa: TRY004 - it is the values that are wrong
+    return result
+
+
 class Planner:
     """Collects the slots of one plan; `plan` returns it."""
 

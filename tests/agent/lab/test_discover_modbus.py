@@ -41,7 +41,8 @@ async def port() -> AsyncIterator[int]:
 
 
 async def found(capfd: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
-    options = ["discover", "127.0.0.0/29", "--protocol", "modbus", "--timeout", "1", "--rate", "200", *arguments]
+    """What discovery prints. On a busy machine an answer may take a second; nobody is silent unless a test says so."""
+    options = ["discover", "127.0.0.0/29", "--protocol", "modbus", "--timeout", "5", "--rate", "200", *arguments]
     assert await asyncio.to_thread(main, options) == 0
     return sorted(capfd.readouterr().out.splitlines())
 
@@ -88,7 +89,7 @@ async def test_a_mute_device_and_an_empty_network_are_silence(capfd: pytest.Capt
     mute.mute = True
     number = await mute.start()
     try:
-        assert await found(capfd, "--port", str(number), "--unit", "1") == []
+        assert await found(capfd, "--port", str(number), "--unit", "1", "--timeout", "1") == []
     finally:
         await mute.stop()
     assert await found(capfd, "--port", str(free_port())) == []

@@ -9,7 +9,7 @@ from agent.cli import main
 from agent.lab.draft_mib import unit_and_scale
 from agent.lab.draft_modbus import likely_order
 from agent.lab.mib import read_mibs
-from agent.profile import parse_profile
+from agent.profile import DEVICE_CLASSES, parse_profile
 from rackflow.errors import ConfigError
 from rackflow.process.yaml import load_yaml_text
 
@@ -121,6 +121,57 @@ def test_with_a_recording_only_what_the_device_has_is_drafted(
     assert "# guess: acmePduTotalPower = 1200; Total power." in text
     assert "dcim_pdu_outlet_on" in text
     assert "acmePhase" not in text
+
+
+@pytest.mark.parametrize("device_class", DEVICE_CLASSES)
+def test_a_draft_is_of_the_class_that_was_given_whatever_it_is_made_of(
+    device_class: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.snmprec").write_bytes(b"1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.99999.7\n1.3.6.1.4.1.99999.1.1.0|66|1200\n")
+    (tmp_path / "a.mbrec").write_text("1|3|0|230\n", encoding="utf-8")
+    for made_of in (tmp_path / "a.snmprec",), (tmp_path / "a.mbrec",), ("--mib", MIB):
+        text = run(capsys, "profiles", "draft", *made_of, "--class", device_class)
+        assert f"\nclass: {device_class} #" in text
+
+
+def vendor(module: str, number: int, codes: str) -> str:
+    """A MIB with names that another one may have as well."""
+    return (
+        f"{module} DEFINITIONS ::= BEGIN\nOnOff ::= INTEGER {{ {codes} }}\n"
+        f"system OBJECT IDENTIFIER ::= {{ enterprises {number} }}\n"
+        "outletTable OBJECT-TYPE SYNTAX SEQUENCE OF OutletEntry ACCESS not-accessible STATUS mandatory ::= { system 4 }\n"
+        "outletEntry OBJECT-TYPE SYNTAX OutletEntry ACCESS not-accessible STATUS mandatory"
+        " INDEX { outletIndex } ::= { outletTable 1 }\n"
+        "outletState OBJECT-TYPE SYNTAX OnOff ACCESS read-only STATUS mandatory ::= { outletEntry 2 }\nEND\n"
+    )
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_each_of_two_modules_has_its_own_names(files: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nodes, types and tables, whether they are in one file or in two."""
+    texts = [vendor("A-MIB", 88888, "off(0), on(1)"), vendor("B-MIB", 99999, "on(1), off(2)")]
+    given: list[str | Path] = []
+    for number, text in enumerate(texts if files == 2 else ["".join(texts)]):
+        path = tmp_path / f"{number}.mib"
+        path.write_text(text, encoding="utf-8")
+        given += ["--mib", path]
+    profile = parse_profile(run(capsys, "profiles", "draft", *given), "draft.yaml")
+    assert [(table.name, point.oid, point.numbers) for table in profile.tables for point in table.points] == [
+        ("a-mib-outlet", "1.3.6.1.4.1.88888.4.1.2", {0: 0.0, 1: 1.0}),
+        ("b-mib-outlet", "1.3.6.1.4.1.99999.4.1.2", {1: 1.0, 2: 0.0}),
+    ]
+
+
+def test_a_name_is_looked_for_in_the_module_from_which_it_is_imported(tmp_path: Path) -> None:
+    path = tmp_path / "all.mib"
+    path.write_text(
+        "ACME-SMI DEFINITIONS ::= BEGIN\nacme OBJECT IDENTIFIER ::= { enterprises 2 }\nEND\n"
+        "OLD-SMI DEFINITIONS ::= BEGIN\nacme OBJECT IDENTIFIER ::= { enterprises 1 }\nEND\n"
+        "A-MIB DEFINITIONS ::= BEGIN IMPORTS acme FROM ACME-SMI;\n"
+        "inputVoltage OBJECT-TYPE SYNTAX INTEGER ACCESS read-only STATUS mandatory ::= { acme 1 }\nEND\n",
+        encoding="utf-8",
+    )
+    assert [each.oid for each in read_mibs([path])] == ["1.3.6.1.4.1.2.1.0"]
 
 
 def test_a_parent_that_is_defined_elsewhere_is_named_with_its_module(tmp_path: Path) -> None:

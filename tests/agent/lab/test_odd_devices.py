@@ -171,7 +171,7 @@ async def test_recordings_of_odd_values_are_replayed_and_shown() -> None:
             text = render(identified, readings, output)
             assert "nan" not in text
             assert "inf" not in text
-        assert draft(again, "odd")
+        assert draft(again, "odd", "ups")
 
 
 def test_a_recording_of_odd_values_is_replayed_by_the_command(

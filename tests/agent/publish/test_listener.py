@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import time
 
 import pytest
 
-from agent.publish.stored_reports import FIRST_REPORTS_S, LOG_EVERY_S, StoredReportReader
+from agent.publish.stored_reports import FIRST_REPORTS_S, LOG_EVERY_S, TRY_AGAIN_S, StoredReportReader
 from agent.self_metrics import Counters
 from rackflow.documents import Stored, encode
 from rackflow.outbox.memory import MemoryOutbox
@@ -15,6 +16,7 @@ from rackflow.process.mqtt5.client import Callbacks, MqttClient
 from rackflow.process.mqtt5.packets import Received, publish_packet
 from rackflow.topics import DOCTOR_DEVICE
 from tests.servers.refusing_broker import RefusingBroker
+from tests.thread_clock import turn_clock
 
 TOPIC = "rackflow/v1/t1/gw-1/stored/c"
 
@@ -194,34 +196,53 @@ async def test_the_reader_waits_for_retained_reports_that_the_broker_sends_late(
         assert server.subscriptions == 2
 
 
+async def begins_with_a_subscription(reader: StoredReportReader, server: RefusingBroker) -> bool:
+    """Whether the next connection does. The broker takes packets in order."""
+    before, confirmed = server.subscriptions, asyncio.Event()
+    callbacks = Callbacks(confirmed=lambda *_: confirmed.set())
+    async with (
+        MqttClient(Broker(port=server.port), "gw-1@t1", callbacks) as client,
+        asyncio.TaskGroup() as group,
+    ):
+        listening = group.create_task(reader.listen(client), name="listen")
+        await asyncio.sleep(0)
+        client.publish("t", b"", retain=False)
+        waiting = [group.create_task(confirmed.wait()), group.create_task(client.lost())]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in (listening, *waiting):
+            task.cancel()
+    reader.disconnected()
+    return server.subscriptions > before
+
+
 async def test_only_connections_that_ended_in_succession_count_against_a_subscription() -> None:
-    """The third one ends again, and the fourth still subscribes."""
+    """The third one ends again, and the fourth still subscribes; the fifth begins without."""
     reader = StoredReportReader("t1", "gw-1", with_messages(0), Counters())
     subscriptions = []
     async with RefusingBroker(accepts_subscribers=True).serving() as server:
-        for server.ends_subscribers in (True, False, True, True, True):
+        for server.ends_subscribers in (True, False, True, True):
             before = server.subscriptions
             async with MqttClient(Broker(port=server.port), "gw-1@t1", Callbacks()) as client:
                 await reader.listen(client)
             reader.disconnected()
             subscriptions.append(server.subscriptions - before)
-    assert subscriptions == [1, 2, 1, 1, 0]
+        assert subscriptions == [1, 2, 1, 1]
+        assert not await begins_with_a_subscription(reader, server)
 
 
-async def test_a_subscription_that_was_left_out_is_tried_at_every_tenth_connection_until_it_works() -> None:
-    """The account may have been allowed to read meanwhile: the agent must not wait for its restart to notice."""
+async def test_a_subscription_that_was_left_out_is_tried_after_a_time_that_doubles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The account may have been allowed to read meanwhile. But at a broker that ends connections, each try costs one."""
+    assert TRY_AGAIN_S == (60.0, 3600.0)
     reader = StoredReportReader("t1", "gw-1", with_messages(0), Counters())
-    subscribed = []
-    async with RefusingBroker(ends_subscribers=True, accepts_subscribers=True).serving() as server:
-        for connection in range(1, 24):
-            server.ends_subscribers = connection < 21
-            before = server.subscriptions
-            async with MqttClient(Broker(port=server.port), "gw-1@t1", Callbacks()) as client:
-                await reader.listen(client)
-            reader.disconnected()
-            if server.subscriptions > before:
-                subscribed.append(connection)
-    assert subscribed == [1, 2, 11, 21, 22, 23]
+    passed_s, real, began = 0.0, time.monotonic, list[bool]()
+    turn_clock(monkeypatch, lambda: real() + passed_s)
+    async with RefusingBroker(ends_subscribers=True).serving() as server:
+        for pause_s in (0, 0, 50, 10, 0, 110, 10, 0, 230):
+            passed_s += pause_s
+            began.append(await begins_with_a_subscription(reader, server))
+    assert began == [True, True, False, True, False, False, True, False, False]
 
 
 async def test_reports_that_may_not_be_read_any_more_are_logged_once_until_they_may_again(
@@ -232,8 +253,6 @@ async def test_reports_that_may_not_be_read_any_more_are_logged_once_until_they_
     async with RefusingBroker(accepts_subscribers=True).serving() as server:
         for server.refuses_subscribers in (False, True, True, False, True):
             caplog.clear()
-            async with MqttClient(Broker(port=server.port), "gw-1@t1", Callbacks()) as client:
-                await reader.listen(client)
-            reader.disconnected()
+            assert await begins_with_a_subscription(reader, server)
             logged.append(sum("allow this account to read it" in each for each in caplog.messages))
     assert logged == [0, 1, 0, 0, 1]

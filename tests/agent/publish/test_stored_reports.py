@@ -8,13 +8,14 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from agent.publish import publisher
+from agent.publish import publisher, stored_reports
 from agent.publish.publisher import Publisher
 from agent.self_metrics import Counters
 from rackflow.documents import Account, DeviceDocument, Numbers, Status, Stored, encode
 from rackflow.outbox import DiskOutbox, Limits
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
+from rackflow.process.mqtt5.packets import publish_packet
 from tests.agent.publish.test_publish import STATUS, TOPIC, batch, broker_at
 from tests.agent.running import Listener, listening
 from tests.servers.mosquitto import Mosquitto
@@ -184,6 +185,52 @@ async def test_an_agent_does_not_subscribe_at_a_broker_that_ends_such_connection
         sender.put(3)
         await eventually(lambda: [topic for topic, _ in server.accepted].count(TOPIC) == 3, "all are accepted")
         assert (server.subscriptions, server.connections) == (2, 3)
+
+
+async def test_an_agent_subscribes_on_a_connection_that_began_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network broke two connections at the wrong moment. The third one lasts, and reports must come over it."""
+    monkeypatch.setattr(stored_reports, "TRY_AGAIN_S", (3.0, 3.0))
+    async with (
+        RefusingBroker(ends_subscribers=True, accepts_subscribers=True).serving() as server,
+        sending(Broker(port=server.port, timeout_s=2), MemoryOutbox("E1", 10_000_000)) as sender,
+    ):
+        await eventually(lambda: server.subscriptions >= 2, "both are broken")
+        server.ends_subscribers = False
+        sender.put(1)
+        await eventually(lambda: TOPIC in [topic for topic, _ in server.accepted], "messages are taken")
+        await eventually(lambda: server.subscriptions == 4, "subscribed, and asked once more for what is retained")
+        assert server.connections == 3
+
+
+async def test_another_broker_is_asked_at_once_although_the_former_one_ended_such_connections() -> None:
+    async with (
+        RefusingBroker(ends_subscribers=True).serving() as former,
+        RefusingBroker(accepts_subscribers=True).serving() as other,
+        sending(Broker(port=former.port, timeout_s=2), MemoryOutbox("E1", 10_000_000)) as sender,
+    ):
+        sender.put(1)
+        await eventually(lambda: TOPIC in [topic for topic, _ in former.accepted], "without a subscription")
+        sender.publisher.set_broker(Broker(port=other.port, timeout_s=2))
+        await eventually(lambda: other.subscriptions == 2, "subscribed")
+        assert other.connections == 1
+
+
+async def test_a_refused_subscription_is_tried_again_until_the_broker_accepts_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody has corrected its access rules, as the agent's log asked for."""
+    monkeypatch.setattr(stored_reports, "TRY_AGAIN_S", (0.05, 0.1))
+    stored = Stored(agent="gw-1", collector="c", ledger="l", time=1, durable={})
+    async with (
+        RefusingBroker(accepts_subscribers=True, refuses_subscribers=True).serving() as server,
+        sending(Broker(port=server.port, timeout_s=2), MemoryOutbox("E1", 10_000_000)) as sender,
+    ):
+        await eventually(lambda: server.subscriptions >= 3, "tried again")
+        server.retained = publish_packet(1, STORED, encode(stored), retain=True)
+        server.subscriptions, server.refuses_subscribers = 0, False
+        await eventually(lambda: sender.outbox.stats().reports_required, "a report has come")
+        assert server.connections == 1
+    assert sum("the broker refuses topic" in each.message for each in caplog.records) == 1
 
 
 async def test_a_stop_waits_for_the_report_of_a_collector_that_sends_reports(mosquitto: Mosquitto) -> None:

@@ -15,6 +15,7 @@ PV = (
     ("contracts: [{id: pv-roof, meter: meter-pv}]", "contracts: []"),
 )
 IT = "measures: [ups-a1, ups-a2, ups-b]}"
+IT_LINE = f"  - {{id: meter-it, role: it, category: 1, {IT}\n"
 
 
 def test_what_pv_gives_is_used_too_whichever_way_its_meter_is_wired() -> None:
@@ -23,7 +24,8 @@ def test_what_pv_gives_is_used_too_whichever_way_its_meter_is_wired() -> None:
         shown = Shown(hall(*PV))
         powered(shown)
         shown.readings.take("meter-pv", {"meter_power_watts{role=pv}": watts}, 100.0, device_class="meter")
-        assert shown.get("site")["totals"]["facility_power_watts"] == 62_000.0
+        shown.derive(105.0)
+        assert shown.get("site", 105.0)["totals"]["facility_power_watts"] == 62_000.0
 
 
 def test_of_it_meters_below_each_other_one_counts_and_meters_come_before_racks() -> None:
@@ -33,6 +35,7 @@ def test_of_it_meters_below_each_other_one_counts_and_meters_come_before_racks()
     powered(shown)
     for meter, watts in (("meter-it", 50_000.0), ("meter-b", 23_000.0)):
         shown.readings.take(meter, {"meter_power_watts{role=it}": watts}, 101.0, device_class="meter")
+    shown.derive(102.0)
     assert shown.get("site", 102.0)["totals"]["it_power_watts"] == 50_000.0
 
 
@@ -40,7 +43,35 @@ def test_a_meter_that_gives_the_power_of_each_phase_alone_is_their_sum() -> None
     shown = Shown()
     phases = {f"meter_phase_power_watts{{phase=L{number},role=facility}}": 1000.0 * number for number in (1, 2, 3)}
     shown.readings.take("meter-main", phases, 101.0, device_class="meter")
+    shown.derive()
     assert shown.get("site", 102.0)["totals"]["facility_power_watts"] == 6000.0
+
+
+def test_cdus_that_rack_pdus_feed_are_no_it() -> None:
+    """As in the PUE by energy; the CDU is among what the number is made of."""
+    shown = Shown(hall((IT_LINE, ""), ("from: [row-a], row: a", "from: [pdu-a1-a], row: a")))
+    powered(shown)
+    assert shown.get("site", 102.0)["totals"]["it_power_watts"] is None
+    shown.readings.take("cdu-2", {"cdu_power_watts": 600.0}, 105.0, device_class="cdu")
+    shown.derive(105.0)
+    assert shown.get("site", 105.0)["totals"]["it_power_watts"] == 46_000.0
+    inputs = shown.get("totals/{total}", 105.0, total="it")["inputs"]
+    assert [(each["metric"], each["value"]) for each in inputs][-1] == ("dcim_cdu_power_watts", 600.0)
+
+
+def test_a_meter_that_is_not_trusted_leaves_the_total_unknown_as_its_figure_and_says_why() -> None:
+    """For more than a minute it shows 90 kW at 400 V and 10 A, which cannot be."""
+    shown = Shown()
+    for at in range(0, 200, 10):
+        values: dict[str, float | str] = {"meter_phase_power_watts{phase=L1,role=facility}": 90e3}
+        values |= {"meter_voltage_volts{phase=L1,role=facility}": 400.0}
+        values |= {"meter_current_amperes{phase=L1,role=facility}": 10.0}
+        shown.readings.take("meter-main", values, 200.0 + at, device_class="meter")
+        shown.derive(200.0 + at)
+    assert shown.get("site", 391.0)["totals"]["facility_power_watts"] is None
+    first = shown.get("totals/{total}", 391.0, total="facility")["inputs"][0]
+    assert (first["metric"], first["value"]) == ("dcim_site_facility_watts", None)
+    assert "suspect, impossible" in first["reason"]
 
 
 def test_agents_of_another_site_are_not_counted_and_one_that_is_offline_is_not_up() -> None:

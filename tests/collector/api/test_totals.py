@@ -24,6 +24,7 @@ def test_each_total_is_the_number_of_the_site_and_names_what_it_is_computed_from
     shown = Shown(hall(*PV_BEHIND))
     powered(shown)
     shown.readings.take("meter-pv", {"meter_power_watts{role=pv}": -3_000.0}, 101.0, device_class="meter")
+    shown.derive(101.5)
     totals = shown.get("site", 102.0)["totals"]
     assert inputs(shown, "facility") == {"meter-main": 52_000.0, "meter-pv": -3_000.0}
     assert inputs(shown, "it") == {"meter-it": 46_600.0}
@@ -111,8 +112,10 @@ def test_a_pue_that_is_not_known_says_why(facility_w: float, it_w: float, reason
     """Also where no UPS is on battery, and IT takes more than the facility as far as the meters say."""
     shown = Shown()
     shown.readings.take("meter-main", {"meter_power_watts{role=facility}": facility_w}, device_class="meter")
+    shown.derive(100.5)
     assert shown.get("site", 100.5)["totals"]["pue_unknown"] == "no_it"
     shown.readings.take("meter-it", {"meter_power_watts{role=it}": it_w}, device_class="meter")
+    shown.derive(101.5)
     totals = shown.get("site", 101.5)["totals"]
     assert ((totals["pue"] is None), totals["pue_unknown"]) == (reason is not None, reason)
     assert shown.get("totals/{total}", 101.5, total="pue")["unknown"] == reason

@@ -293,6 +293,21 @@ def test_a_backlog_sorts_energy_into_its_hours_and_a_restart_loses_none(
     assert later.engine.energy_records.take_changed().keys() >= {FIRST_HOUR + 1, FIRST_HOUR + 3}
 
 
+def test_a_late_reading_of_a_generators_two_registers_counts_the_larger_one_as_every_reading_does() -> None:
+    """The roof's meter counts what the inverters take at night, too: 200 kWh so far, and none of it in the gap."""
+    site = hall(("role: pv", "role: pv, behind: meter-main"), ("[{id: pv-roof, meter: meter-pv}]", "[]"))
+    readings = Readings(site)
+    out, taken = (f"meter_energy_joules_total{{direction={each},role=pv}}" for each in ("export", "import"))
+    for at_h, kwh in ((0, 1000.0), (2, 1400.0)):
+        now = START + at_h * HOUR_S
+        readings.take("meter-pv", {out: kwh * KWH, taken: 200 * KWH}, now, device_class="meter", interval_s=600.0)
+        readings.engine.cycle(readings.latest, now, WALL_S + now)
+    late = {f"dcim_{out}": 1100 * KWH, f"dcim_{taken}": 200 * KWH}
+    assert readings.engine.refine("meter-pv", late, WALL_S + START + HOUR_S)
+    hours = readings.engine.energy_records.totals.hours
+    assert [hours[FIRST_HOUR + at].amount["pv:meter-pv"] / KWH for at in range(2)] == pytest.approx([100, 300])
+
+
 def test_factors_are_read_from_a_file_and_from_an_answer() -> None:
     text = "time,grams_per_kwh,carbon_free_ratio,estimated\n2026-11-23T10:00:00Z,512.5,0.31,false\n2026-11-23T11:00:00+00:00,500,,yes\n"
     ten = 1_795_428_000 // HOUR_S

@@ -2,14 +2,17 @@
 
 import dataclasses
 
+import msgspec
 import pytest
 
 from collector.derive.energy.accounting import Emissions
 from collector.derive.energy.carbon import Factor, Factors
+from collector.derive.energy.counters import Bound
 from collector.derive.energy.hourly import Hour, HourlyTotals
-from collector.derive.energy.records import SiteRecords
+from collector.derive.energy.records import EnergyRecords, Head, SiteRecords
 from collector.derive.site_figures import Settings
 from rackflow.process.slices import EACH_STEP, in_slices
+from rackflow.site import Site
 from tests.collector.derive.books import accounts_of
 from tests.collector.derive.campus import CAMPUS, FACILITY_W, campus
 from tests.collector.derive.campus_day import FIRST_HOUR, IT_METER, KWH, MIDNIGHT, SITE_KW, WIND_KW, Day
@@ -19,9 +22,9 @@ from tests.turns import CALLS_OF_50_MS, Turns
 YEARLY = Factor(600.0, 0.2, estimated=True, source="electricity-maps-2024")
 
 
-def restarted(day: Day, settings: Settings | None = None) -> Day:
+def restarted(day: Day, settings: Settings | None = None, site: Site | None = None) -> Day:
     """Another life of the collector, with what the first one had saved; the meters went on."""
-    later = Day(settings=settings)
+    later = Day(site, settings)
     records = day.readings.engine.energy_records
     later.readings.engine.energy_records.restore(records.head(), dict(records.totals.hours))
     later.counted, later.now = dict(day.counted), day.now
@@ -144,6 +147,23 @@ def test_a_restart_within_an_hour_loses_no_energy_and_counts_no_emission_twice()
     assert totals["scope_method=market"] == pytest.approx((4 * SITE_KW - green_kwh) * 600)
 
 
+def test_a_kill_after_a_save_during_which_a_cycle_ran_counts_no_energy_twice() -> None:
+    """A thread writes what was taken, on a slow disk for seconds."""
+    day = Day()
+    day.run(2.25)
+    records = day.readings.engine.energy_records
+    head, hours = records.head(), records.take_changed()
+    at, counted = day.now, dict(day.counted)
+    day.run(0.25)
+    later = Day()
+    later.readings.engine.energy_records.restore(head, hours)
+    later.counted, later.now = counted, at
+    later.run(0.75)
+    hour = later.readings.engine.energy_records.totals.hours[FIRST_HOUR + 2]
+    assert hour.amount["facility:meter-ab"] == pytest.approx(FACILITY_W["meter-ab"] / 1000 * KWH)
+    assert hour.covered_s["facility:meter-ab"] == pytest.approx(3600)
+
+
 def test_a_restart_knows_the_hourly_factors_of_before() -> None:
     """The source gives the present only: what an hour was accounted by is in the records."""
     measured = Factor(100.0, 0.9, estimated=False, source="f")
@@ -160,6 +180,48 @@ def test_a_restart_knows_the_hourly_factors_of_before() -> None:
     again = restarted(day, Settings(hourly={FIRST_HOUR: other}))
     assert again.readings.engine.energy_records.factors.at(FIRST_HOUR) == other
     assert again.readings.engine.energy_records.factors.at(FIRST_HOUR + 1) == measured
+
+
+def test_a_factor_that_comes_within_its_hour_is_kept_over_a_restart() -> None:
+    """Afterwards the source gives the next hour's only."""
+    hourly: dict[int, Factor] = {}
+    day = Day(settings=Settings(hourly=hourly))
+    day.run(1.5)
+    measured = Factor(100.0, 0.9, estimated=False, source="http")
+    hourly[FIRST_HOUR + 1] = measured
+    day.run(0.25)
+    later = restarted(day, Settings(hourly={}))
+    later.run(1)
+    terms = later.readings.engine.energy_records.totals.hours[FIRST_HOUR + 1].terms
+    assert terms is not None
+    assert terms.factor == measured
+
+
+def test_a_new_yearly_factor_applies_from_the_restart_on_and_is_no_sources() -> None:
+    """Nobody is told that a source's factor is old (`DcimGridFactorStale`) where there is none."""
+    day = Day()
+    day.run(12)
+    later = restarted(day, site=campus(IT_METER, ("carbon_grams_per_kwh: 600", "carbon_grams_per_kwh: 500")))
+    later.run(1)
+    shown = later.readings.values("grid_carbon_intensity_grams_per_kilowatt_hour", later.now + 1)
+    assert [*shown.values()] == [500.0]
+    assert later.readings.values("grid_data_timestamp_seconds", later.now + 1) == {}
+    # Hours before keep theirs, as in the report.
+    cue = later.value("cue_kilograms_per_kilowatt_hour", "day")
+    assert cue == pytest.approx((12 * 0.6 + 0.5) / 13 * SITE_KW / 100)
+
+
+def test_a_counter_of_a_meter_that_had_only_a_power_before_the_restart_begins_at_nothing() -> None:
+    """The new release reads the counter of a meter, which has counted 10 kWh; every meter of the site had powers alone."""
+    former = EnergyRecords(Factors(None))
+    for at in (0.0, 10.0):
+        former.totals.integrate("facility:m", 2000.0, 3600.0 + at)
+    later = EnergyRecords(Factors(None))
+    later.restore(msgspec.json.decode(msgspec.json.encode(former.head()), type=Head), {})
+    for at, kwh in ((120.0, 10.0), (180.0, 10.1)):
+        later.totals.count("facility:m", kwh * KWH, 3600.0 + at, Bound(2000.0, rated=1e6))
+    assert sum(hour.amount["facility:m"] for hour in later.totals.hours.values()) == pytest.approx(0.1 * KWH)
+    assert later.totals.jumps == {}
 
 
 def test_what_changed_is_given_once() -> None:

@@ -10,7 +10,15 @@ FLOW = "cdu_flow_cubic_meters_per_second{loop=secondary}"
 DROP = "cdu_filter_differential_pressure_pascals{filter=1}"
 CLOGGING = "cdu_filter_clogging_ratio{device=cdu-1,filter=1}"
 FIRST = DeviceDocument(
-    agent="gw", device="any", device_class="pdu", time=0, vendor="Raritan", model="PX3-5000", serial="A1", profile="px3"
+    agent="gw",
+    device="any",
+    device_class="pdu",
+    time=0,
+    vendor="Raritan",
+    model="PX3-5000",
+    serial="A1",
+    profile="px3",
+    profile_content="c1",
 )
 
 
@@ -29,9 +37,12 @@ def describe(readings: Readings, device: str, now: float, device_class: str = "p
         ({"model": "PX2-1000", "serial": ""}, True),
         ({"profile": "px2"}, True),
         ({"firmware": "4.1"}, True),
+        # Somebody has edited the profile, which read the wrong object as a second inlet.
+        ({"profile_content": "c2"}, True),
         # The same unit: it has lost one of its inlets, and what is left is not its power.
         ({}, False),
         ({"serial": "", "model": ""}, False),
+        ({"profile_content": ""}, False),  # an older agent
     ],
 )
 @pytest.mark.parametrize("document_first", [True, False])
@@ -73,8 +84,32 @@ def test_the_readings_of_a_unit_that_was_replaced_are_shown_no_more() -> None:
     assert readings.latest.size == size - 2
 
 
-def clogged(*, serial: str = "A1", retired: bool = False) -> float | None:
-    """Clogging after two hours of twice the resistance of before, with another serial number or after the unit was retired."""
+def test_a_unit_that_states_its_serial_number_only_when_it_has_started_is_another_one() -> None:
+    readings = Readings()
+    for at, serial in ((0.0, "A1"), (2.0, ""), (4.0, "A1"), (6.0, "")):
+        describe(readings, "pdu-a1-a", at, serial=serial)
+        readings.currents("pdu-a1-a", 7.0, now=at + 1)
+        assert readings.latest.readings_of("t1", "pdu-a1-a"), (
+            "the same unit, which leaves its serial number out when it is busy"
+        )
+    describe(readings, "pdu-a1-a", 8.0, serial="B7")
+    assert not readings.latest.readings_of("t1", "pdu-a1-a")
+
+
+def test_a_unit_of_another_model_that_states_its_serial_number_later_is_one_unit() -> None:
+    readings = Readings()
+    describe(readings, "pdu-a1-a", 0.0)
+    describe(readings, "pdu-a1-a", 2.0, model="PX4", serial="")
+    readings.currents("pdu-a1-a", 7.0, now=3.0)
+    describe(readings, "pdu-a1-a", 4.0, model="PX4", serial="B7")
+    assert readings.latest.readings_of("t1", "pdu-a1-a")
+
+
+def clogged(*, serial: str = "A1", starting: bool = False, retired: bool = False) -> float | None:
+    """Clogging after two hours of twice the resistance of before, with another serial number or after the unit was retired.
+
+    A unit that is starting has no serial number for the first hour.
+    """
     readings = Readings(hall())
     start = 3600.0
     describe(readings, "cdu-1", start, "cdu")
@@ -84,6 +119,8 @@ def clogged(*, serial: str = "A1", retired: bool = False) -> float | None:
             if retired:
                 readings.latest.remove_device("t1", "gw", "cdu-1")
                 readings.figures(now - 1)
+            describe(readings, "cdu-1", now - 1, "cdu", serial="" if starting else serial)
+        if minute == 180:
             describe(readings, "cdu-1", now - 1, "cdu", serial=serial)
         readings.take("cdu-1", {FLOW: 0.002, DROP: 10_000.0 if minute < 120 else 20_000.0}, now, device_class="cdu")
         readings.figures(now)
@@ -93,6 +130,8 @@ def clogged(*, serial: str = "A1", retired: bool = False) -> float | None:
 def test_the_filter_of_a_unit_that_was_replaced_begins_as_a_clean_one() -> None:
     assert clogged() == pytest.approx(2.0)
     assert clogged(serial="B7") == pytest.approx(1.0)
+    assert clogged(serial="B7", starting=True) == pytest.approx(1.0)
+    assert clogged(starting=True) == pytest.approx(2.0)
     assert clogged(retired=True) == pytest.approx(1.0)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from collector.store import InfluxStore, read_back
+from collector.store import read_back
+from collector.store.influx import InfluxStore
 from tests.servers.influxdb import InfluxDB
 from tests.servers.victoriametrics import VictoriaMetrics
 

@@ -2,11 +2,12 @@
 
 import asyncio
 from pathlib import Path
+from time import thread_time
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rackflow.documents import Numbers
+from rackflow.documents import Numbers, Stored
 from rackflow.outbox import DiskOutbox, Limits, Outbox
 from rackflow.outbox.held import HeldKeys
 from rackflow.outbox.loading import folder_of
@@ -161,6 +162,23 @@ async def test_while_the_disk_refuses_held_messages_are_dropped_first(tmp_path: 
 
 def on_disk_limits() -> Limits:
     return Limits(10_000_000, 3600)
+
+
+async def test_a_report_costs_as_much_while_many_messages_of_a_topic_wait_to_be_read_again(tmp_path: Path) -> None:
+    """They lie between messages of another topic, so each of them is a range of its own."""
+
+    def cpu_s(last: int) -> float:
+        started = thread_time()
+        outbox.stored(Stored(agent="a", collector="c", ledger="l", time=1, durable={"E1": [(1, last)]}))
+        return thread_time() - started
+
+    async with on_disk(tmp_path / "o.db", limit=100_000_000) as outbox:
+        put(outbox, *"ab" * 2_000)
+        await hold(outbox, "b", 4_000)
+        while_held_s = cpu_s(200)
+        outbox.resume("b", "all")
+        assert cpu_s(400) < 5 * while_held_s
+        assert outbox.stats().messages == 1_800
 
 
 async def test_a_message_that_is_given_up_is_reported_with_its_reason_and_never_comes_again(make: Make) -> None:  # noqa: F811

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
@@ -231,3 +231,22 @@ async def test_work_that_hangs_runs_once_and_what_was_found_before_is_told_meanw
             pass
     assert begun == 1
     assert await refreshed.value() == "found"
+
+
+async def test_work_that_ends_is_asked_again_and_an_error_of_it_is_raised_once() -> None:
+    """A certificate that was renewed, on a disk that failed in between."""
+    finds: list[Callable[[], str]] = [lambda: "old", lambda: str(divide(0)), lambda: "new"]
+    refreshed = Refreshed(lambda: finds.pop(0)(), "work", "before", patience_s=60)  # noqa: PLW0108 - not the first of them each time
+    assert await refreshed.value() == "old"
+    with pytest.raises(ZeroDivisionError):
+        await refreshed.value()
+    assert await refreshed.value() == "new"
+
+
+async def test_work_that_begins_to_hang_leaves_what_it_found_last(hanging: threading.Event) -> None:
+    finds: list[Callable[[], object]] = [lambda: "old", hanging.wait]
+    refreshed = Refreshed[object](lambda: finds.pop(0)(), "work", "before", patience_s=0.5)  # noqa: PLW0108 - not the first of them each time
+    async with asyncio.timeout(60):
+        while await refreshed.value() != "old":
+            pass
+    assert await refreshed.value() == "old"

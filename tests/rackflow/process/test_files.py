@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rackflow.errors import ConfigError
-from rackflow.process.files import check_regular, read_regular, replace_durably
+from rackflow.process.files import check_regular, make_folder, read_regular, replace_durably, sync
 
 
 def test_a_pipe_folder_or_socket_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
@@ -42,3 +42,19 @@ def test_what_cannot_be_read_stays_not_open(tmp_path: Path) -> None:
         with pytest.raises((ConfigError, OSError)):
             read_regular(path, 100)
     assert open_files() == before
+
+
+def test_what_was_put_on_disk_stays_not_open(tmp_path: Path) -> None:
+    """The problems of a collector are saved every few seconds, for years."""
+    before = open_files()
+    make_folder(tmp_path / "new" / "folder")
+    replace_durably(tmp_path / "new" / "folder" / "saved.json", b"new")
+    sync(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        sync(tmp_path / "nothing")
+    assert open_files() == before
+
+
+def test_of_a_large_file_no_more_is_read_than_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"0123456789")
+    assert read_regular(tmp_path / "large", 4)[0] == b"0123"

@@ -133,6 +133,26 @@ def test_a_hang_that_holds_the_interpreters_lock_ends_the_process_too(tmp_path: 
     assert 'File "<string>", line 14 in main' in errors
 
 
+def test_a_process_that_works_is_left_alone_for_longer_than_the_hard_limit(tmp_path: Path) -> None:
+    with program("await asyncio.sleep(7); sys.exit(3)", tmp_path / "alive", hard_limit_s=4.9) as process:
+        assert ended(process)[0] == 3
+
+
+def test_a_process_that_was_told_to_stop_may_take_longer_than_the_limits(tmp_path: Path) -> None:
+    """Its stop has limits of its own. The loop still turns for a while."""
+    stop = f"dog.stop(); await asyncio.sleep({1.5 * BEAT_S}); time.sleep(4); sys.exit(3)"
+    with program(stop, tmp_path / "alive", hard_limit_s=2.0) as process:
+        assert ended(process)[0] == 3
+
+
+def test_a_process_that_its_service_manager_aborts_shows_where_it_was(tmp_path: Path) -> None:
+    with program("pass", tmp_path / "alive") as process:
+        process.send_signal(signal.SIGABRT)
+        _, errors = process.communicate(timeout=60)
+    assert "Fatal Python error: Aborted" in errors
+    assert 'File "<string>", line 17 in <module>' in errors
+
+
 def test_data_that_stands_still_ends_a_process_whose_loop_turns(tmp_path: Path) -> None:
     with program('still.append("no poll of any device has ended")', tmp_path / "alive") as process:
         status, errors = ended(process)

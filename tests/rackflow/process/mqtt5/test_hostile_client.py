@@ -5,7 +5,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 
 import pytest
@@ -19,6 +19,7 @@ from rackflow.process.broker import Broker
 from rackflow.process.mqtt5.client import BrokerError, Callbacks, Limits, MqttClient, Session
 from rackflow.process.mqtt5.packets import PINGREQ_PACKET, Received, puback_packet
 from rackflow.process.mqtt5.wire import MAX_UNREAD_BYTES, Wire, WireCallbacks
+from tests.jumping import JumpingLoop, jump
 from tests.servers.refusing_broker import ACCEPTED, Answer, RefusingBroker
 from tests.servers.scripted_broker import CONNACK, ScriptedBroker
 from tests.servers.waiting import eventually
@@ -133,6 +134,7 @@ async def test_a_topic_that_is_not_utf_8_does_not_keep_the_agent_from_its_connec
 @pytest.mark.parametrize(
     ("connack", "words"),
     [
+        (b"\x20\x03\x00\x80\x00", "Unspecified error"),  # the lowest code of a refusal
         (b"\x20\x03\x00\x86\x00", "Bad user name or password"),
         (b"\x20\x03\x00\xf0\x00", "reason code 0xF0"),
         # A reason in words that are not UTF-8, at which the codec would panic.
@@ -223,6 +225,66 @@ async def test_an_answered_ping_is_followed_by_the_next() -> None:
         await server.say(b"\xd0\x00")
         await eventually(lambda: bytes(server.heard).endswith(PINGREQ_PACKET * 2), "another one")
         assert client.is_open
+
+
+def keepalive_of(seconds: int) -> bytes:
+    """The answer to CONNECT of a broker that asks for this keepalive."""
+    return b"\x20\x06\x00\x00\x03\x13\x00" + bytes((seconds,))
+
+
+def on_jumping_loop(test: Coroutine[None, None, None]) -> None:
+    with contextlib.closing(JumpingLoop()) as loop:
+        loop.run_until_complete(test)
+
+
+@pytest.mark.parametrize(("asked_s", "pings_after_s"), [(5, 5), (60, 6)])
+def test_the_shorter_keepalive_of_both_sides_is_when_an_idle_connection_is_asked(
+    asked_s: int, pings_after_s: int
+) -> None:
+    """A broker that asks for a minute would not be missed for two."""
+
+    async def be_idle() -> None:
+        async with connected(keepalive_of(asked_s)) as (server, _, _):
+            await jump(pings_after_s - 1)
+            await jump(0)
+            assert PINGREQ_PACKET not in bytes(server.heard)
+            await jump(1)
+            await jump(0)
+            assert bytes(server.heard).endswith(PINGREQ_PACKET)
+
+    on_jumping_loop(be_idle())
+
+
+def test_a_network_that_is_gone_is_noticed_after_two_keepalives_and_an_instant() -> None:
+    async def lose_the_network() -> None:
+        async with connected(keepalive_of(30)) as (_, client, _):
+            for passed_s in (6.0, 6.0, 0.3):
+                assert client.is_open
+                await jump(passed_s)
+            await jump(0)
+            assert not client.is_open
+
+    on_jumping_loop(lose_the_network())
+
+
+@pytest.mark.parametrize(("later_s", "stood_still"), [(1.0, True), (5.5, False)])
+def test_the_end_of_a_connection_soon_after_a_standstill_follows_from_it_and_a_later_one_does_not(
+    later_s: float, *, stood_still: bool
+) -> None:
+    """The collector tells by this whether it or the broker is why devices are not observed."""
+
+    async def stand_still() -> None:
+        async with connected() as (server, client, _):
+            await jump(10.0)  # the keepalive is 6 s
+            await jump(0)
+            assert bytes(server.heard).endswith(PINGREQ_PACKET)
+            await server.say(b"\xd0\x00")
+            await jump(later_s)
+            server.hang_up()
+            await client.lost()
+            assert client.has_stood_still is stood_still
+
+    on_jumping_loop(stand_still())
 
 
 class LatePings:

@@ -1,0 +1,113 @@
+"""What becomes of polls of meters that arrive after later ones: an agent's backlog after an outage."""
+
+import time
+
+import pytest
+
+from collector.derive.deriver import MAX_LATE_OF_AGENT, Deriver
+from collector.derive.energy.hourly import HOUR_S
+from collector.derive.latest_figures import LatestFigures
+from collector.derive.site_figures import Settings
+from collector.latest.latest import Latest
+from collector.readings import SeriesKeys, resolve
+from rackflow import Batch
+from rackflow.site import Site
+from tests.collector.derive.hall import hall
+
+KWH = 3.6e6
+ROLES = {"meter-main": "facility", "meter-lab": "other"}
+HOURS = 4
+"""How long the agent could not reach the broker."""
+
+
+class Outage:
+    """A collector that is told of a meter before and after an outage, and then gets the backlog; the agent's clock is right."""
+
+    def __init__(self, site: Site | None = None) -> None:
+        self.site, self.latest = site or hall(), Latest(10_000)
+        self.deriver = Deriver(self.latest, LatestFigures(60.0), site, Settings(), interval_s=5.0, saved_records={})
+        self.now_s = time.time()
+        self.hour = int(self.now_s // HOUR_S)
+        self._seq, self._keys = 0, SeriesKeys()
+
+    def batch(self, meter: str, values: dict[str, float], at_s: float) -> Batch:
+        self._seq += 1
+        return Batch(
+            agent="gw",
+            epoch="e",
+            seq=self._seq,
+            time=int(at_s * 1000),
+            device=meter,
+            device_class="meter",
+            poll="slow",
+            interval_s=60.0,
+            duration_s=0.1,
+            up=True,
+            error=None,
+            labels={"site": self.site.id},
+            values=values,
+            states={},
+        )
+
+    def power(self, meter: str, at_s: float) -> Batch:
+        return self.batch(meter, {f"dcim_meter_power_watts{{role={ROLES[meter]}}}": 100e3}, at_s)
+
+    def counter(self, meter: str, kwh: float, at_s: float) -> Batch:
+        key = f"dcim_meter_energy_joules_total{{direction=import,role={ROLES[meter]}}}"
+        return self.batch(meter, {key: (1000 + kwh) * KWH}, at_s)
+
+    def live(self, batch: Batch) -> None:
+        self.latest.apply_batch(self.site.id, batch, resolve(batch, self._keys), time.monotonic(), time.time())
+
+    def backlog_of(self, meter: str) -> None:
+        """A poll of the power every 5 s, one of the counter every minute, within one cycle: 100 kWh were used in the second hour."""
+        began_s = self.now_s - HOURS * HOUR_S
+        for at in range(5, HOURS * HOUR_S, 5):
+            self.deriver.update_late(self.site.id, self.power(meter, began_s + at))
+            if at % 60 == 0:
+                kwh = min(max(at - HOUR_S, 0) / HOUR_S, 1.0) * 100
+                self.deriver.update_late(self.site.id, self.counter(meter, kwh, began_s + at))
+
+    def waiting(self) -> int:
+        return len(self.deriver._late)  # noqa: SLF001 - what it has to look at in each cycle
+
+
+def test_polls_of_powers_take_no_room_from_those_of_counters() -> None:
+    """Four hours of one meter are 2,880 polls of its power, and an agent may have 2,000 waiting."""
+    outage = Outage(hall())
+    outage.live(outage.counter("meter-main", 0.0, outage.now_s))
+    outage.deriver.finish()
+    # The collector's clock runs on while the test cannot wait: the gap is put where four hours would have put it.
+    totals = outage.deriver.records()["t1"].totals
+    _, value = totals.last["facility:meter-main"]
+    totals.last["facility:meter-main"] = outage.now_s - HOURS * HOUR_S, value
+    totals.counters["facility:meter-main"].changed_s = outage.now_s - HOURS * HOUR_S
+    outage.live(outage.counter("meter-main", 100.0, outage.now_s + 1))
+    outage.deriver.finish()
+    assert HOURS * HOUR_S / 5 > MAX_LATE_OF_AGENT
+    outage.backlog_of("meter-main")
+    outage.deriver.finish()
+    spread_s = sum(each.spread_s.get("facility:meter-main", 0.0) for each in totals.hours.values())
+    assert spread_s == 0
+    assert sum(each.amount["facility:meter-main"] for each in totals.hours.values()) == pytest.approx(100 * KWH)
+    used = [each.amount["facility:meter-main"] / KWH for _, each in sorted(totals.hours.items())]
+    assert used[-1] == pytest.approx(0.0, abs=0.01)  # in truth nothing of it was used in the last two hours
+
+
+@pytest.mark.parametrize("is_described", [True, False])
+def test_late_polls_of_a_meter_that_is_not_accounted_for_do_not_wait(*, is_described: bool) -> None:
+    """Or those of the others would find no room for five minutes, and each cycle would look at all of them."""
+    outage = Outage(hall() if is_described else None)
+    for poll in (outage.power("meter-lab", outage.now_s), outage.counter("meter-lab", 0.0, outage.now_s)):
+        outage.live(poll)
+    outage.backlog_of("meter-lab")
+    outage.deriver.finish()
+    assert outage.waiting() == 0
+
+
+def test_late_polls_of_a_meter_that_was_not_seen_yet_wait_for_its_reading() -> None:
+    outage = Outage(hall())
+    outage.deriver.finish()
+    outage.deriver.update_late("t1", outage.counter("meter-main", 0.0, outage.now_s - 60))
+    outage.deriver.finish()
+    assert outage.waiting() == 1
