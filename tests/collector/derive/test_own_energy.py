@@ -54,7 +54,9 @@ def test_the_roofs_energy_that_did_not_leave_was_used_and_is_free_of_carbon() ->
 def test_a_contracts_meter_counts_whichever_way_it_is_wired(values: str) -> None:
     """The roof is contracted and not behind a meter: 60 kWh in an hour, in its export register or as a negative power."""
     contracted = ("generators:", "contracts: [{id: roof, meter: pv-roof}]\ngenerators:")
-    site = ai_hall(("role: pv, behind: main-1", "role: pv"), ("role: generator, behind: main-1", "role: generator"), contracted)
+    site = ai_hall(
+        ("role: pv, behind: main-1", "role: pv"), ("role: generator, behind: main-1", "role: generator"), contracted
+    )
     readings = Readings(site)
     for second in range(0, HOUR_S + 1, 30):
         now = START + second
@@ -64,7 +66,9 @@ def test_a_contracts_meter_counts_whichever_way_it_is_wired(values: str) -> None
             if values == "counters":
                 counted = {True: joules, False: 5e6}  # what the inverters took at night
                 named = {
-                    f"meter_energy_joules_total{{direction={each},role={role}}}": counted[(each == "import") == (kw > 0)]
+                    f"meter_energy_joules_total{{direction={each},role={role}}}": counted[
+                        (each == "import") == (kw > 0)
+                    ]
                     for each in ("import", "export")
                 }
             readings.take(meter, named, now, device_class="meter", interval_s=30.0)
