@@ -1,4 +1,4 @@
-"""/metrics says when the certificates end by which a collector logs in, serves its pages, and knows its broker and the broker's authority."""
+"""/metrics has the ends of the certificates by which a collector logs in, serves its pages, and knows its broker, and their authority's."""
 
 import asyncio
 from pathlib import Path
