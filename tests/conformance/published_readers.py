@@ -1,4 +1,4 @@
-"""Monitors of direct current and of rooms, and PDUs, without a recording: answers as a MIB or other pollers read them; see published_mibs."""
+"""Monitors of direct current and of rooms, and PDUs, without a recording: answers as a MIB or other pollers read them."""
 
 from agent.snmp.seam import SnmpValue
 from tests.conformance.published_mibs import ALARM, Published
