@@ -7,7 +7,7 @@ do not tell it, and a notification may be sent once a month. It is not verified 
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -30,7 +30,8 @@ Found = Mapping[str, Sequence[Certificate]]
 class Peers:
     """The certificates that the store, Alertmanagers and webhooks show. Asked from one thread at a time."""
 
-    def __init__(self, config: CollectorConfig) -> None:
+    def __init__(self, config: CollectorConfig, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         problems = config.problems
         urls = {
             "store": [config.store.url] if config.store.url is not None else [],
@@ -45,10 +46,10 @@ class Peers:
     def found(self) -> Found:
         """What each has shown most recently. Blocks, for some seconds for each address that does not answer."""
         for address in {each for addresses in self.addresses.values() for each in addresses}:
-            if time.monotonic() >= self._next_s.get(address, 0.0):
+            if self._clock() >= self._next_s.get(address, 0.0):
                 shown = _shown_at(address)
                 self._known[address] = shown or self._known.get(address, ())
-                self._next_s[address] = time.monotonic() + (LOOK_S if shown else RETRY_S)
+                self._next_s[address] = self._clock() + (LOOK_S if shown else RETRY_S)
         return {
             what: [shown for each in addresses for shown in self._known.get(each, ())]
             for what, addresses in self.addresses.items()

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import msgspec
 
+from collector.already_running import where_connected
 from collector.backup import REPLACED, make_backup, restore_backup
 from collector.commands_run import add_config, load_config
 from collector.forget import Target, account_of, forget, nothing_retained, render_forgotten
 from collector.ledger import accounts, as_data, as_table, read_any, read_snapshot, since_ms
 from collector.report import add_report, report
-from rackflow.errors import ConfigError
+from rackflow.errors import ConfigError, RackflowError
 from rackflow.process.commands import EXIT_FAILED, print_error, print_lines, show_examples
 from rackflow.process.machine_output import OUTPUTS, as_text
 from rackflow.process.progress import each_shown
@@ -148,6 +149,11 @@ def _forget(arguments: argparse.Namespace) -> int:
             "--password: a password on a command line can be read by everybody; write env:NAME or file:PATH"
         )
     broker = account_of(config.broker, arguments.username, {name: each for name, each in given.items() if each})
+    if arguments.username is None and (url := asyncio.run(where_connected(config))):
+        raise RackflowError(
+            f"the collector that runs ({url}) uses account {broker.account()}, and a broker that gives each account one client would end"
+            " its connection; give an operator's account with --username and --password, or name this one with them"
+        )
     # Without accounts a broker cannot tell clients apart by their account either.
     is_collectors = broker.username is not None and broker.username == config.broker.username
     work = forget(

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from collector.already_running import where_connected
 from collector.assemble import open_store
 from collector.certificates import Peers
 from collector.config import CollectorConfig, load_collector_config
@@ -116,11 +117,20 @@ async def _reach(config: CollectorConfig) -> list[Finding]:
     with progress("names, broker, store", 3) as done:
         findings = await check_names(hosts, Resolver())
         done()
-        findings += await check_broker(config.broker, session=session, reads=subscription(kind="status"))
+        if url := await where_connected(config):
+            findings.append(_connected(config, url))
+        else:
+            findings += await check_broker(config.broker, session=session, reads=subscription(kind="status"))
         done()
         findings.append(await _write(config))
         done()
     return findings
+
+
+def _connected(config: CollectorConfig, url: str) -> Finding:
+    account = f"{config.broker.host}:{config.broker.port}, account {config.broker.account()}"
+    why = "a second connection could end that one, so none was tried"
+    return Finding("broker", "ok", f"{account}: the running collector is connected ({url}/readyz); {why}")
 
 
 async def _write(config: CollectorConfig) -> Finding:

@@ -139,8 +139,8 @@ class Coolant(msgspec.Struct, frozen=True, kw_only=True):
 class DeviceDocument(Document, frozen=True, kw_only=True, rename={"device_class": "class"}):
     """Identity of one device, retained. `intervals` are seconds per poll class; `coolant` is per loop.
 
-    `evidence` is what the profile rests on, as the profile says it: a recorded device, a published map, or nothing yet. `profile_content`
-    is a hash of the profile: it changes when the profile is edited, and the device may then have other series.
+    `evidence` is what the profile rests on, as the profile says it: a recorded device, a published map, or nothing yet.
+    `profile_content` is a hash of the profile: it changes when the profile is edited, and the device may then have other series.
     """
 
     device: Name

@@ -26,6 +26,7 @@ from rackflow.errors import (
     DeviceAuthError,
     DeviceError,
     DeviceIgnoresUser,
+    DeviceNotConnected,
     DeviceProtocolError,
     DeviceTimeout,
     DeviceUnreachable,
@@ -195,6 +196,11 @@ async def probe_modbus_address(
         for unit in units:
             try:
                 match, description = await recognise_unit(client, unit, list(profiles.values()))
+            except DeviceNotConnected:
+                # Where a firewall drops packets, each unit of each address would cost its time. A gateway that was reached is only busy.
+                if unit == units[0]:
+                    break
+                continue
             except DeviceTimeout:
                 continue
             except DeviceProtocolError as error:
@@ -202,8 +208,8 @@ async def probe_modbus_address(
                     continue
                 found.append(Found(address=address, match=None, description="", error=str(error), unit=unit))
             else:
-                identity = await _unit_identity(client, unit, match)
-                found.append(Found(address, match, printable(description), unit=unit, identity=identity))
+                identity, why = await _unit_identity(client, unit, match)
+                found.append(Found(address, match, printable(description), why, unit=unit, identity=identity))
             if not every:
                 break
     except DeviceUnreachable:
@@ -213,10 +219,14 @@ async def probe_modbus_address(
     return found
 
 
-async def _unit_identity(client: ModbusLink, unit: int, match: Match | None) -> Identity:
+async def _unit_identity(client: ModbusLink, unit: int, match: Match | None) -> tuple[Identity, str]:
+    """Who the unit says it is, and why that is not known."""
     if match is None:
-        return NO_IDENTITY
+        return NO_IDENTITY, ""
     try:
-        return await identify_modbus(partial(client.read, unit), match.profile.loaded())
+        return await identify_modbus(partial(client.read, unit), match.profile.loaded()), ""
     except DeviceTimeout:
-        return NO_IDENTITY
+        return NO_IDENTITY, ""
+    except DeviceError as error:
+        # Some devices close the connection when they are asked for a register that they lack. It was recognised, so it is reported.
+        return NO_IDENTITY, f"does not say who it is: {error}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from agent.modbus import GATEWAY, ModbusLink, decode
 from agent.profile import PROBE_SCORE, Match, Profile, RawValue, RegisterProbe, normalise_answers, plan_device
-from rackflow.errors import DeviceProtocolError, DeviceTimeout
+from rackflow.errors import DeviceNotConnected, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 
 # Numbers up to this do not identify a family: states, counts and versions are small. Serial numbers, product codes and magic numbers are
 # larger.
@@ -58,8 +58,11 @@ async def _reads_well(client: ModbusLink, unit: int, profile: Profile) -> bool:
 async def _description(client: ModbusLink, unit: int) -> str:
     try:
         return await client.describe(unit)
-    except DeviceTimeout:
-        # Some devices do not answer a function code that they do not know. Reading a register shows whether anything is there.
+    except DeviceNotConnected:
+        raise
+    except (DeviceTimeout, DeviceUnreachable):
+        # Some devices do not answer a function code that they do not know, and some close the connection. Reading a register shows whether
+        # anything is there.
         await _present(client, unit)
     except DeviceProtocolError as refusal:
         if not _is_of_the_unit(refusal):
@@ -85,6 +88,8 @@ async def _fits(client: ModbusLink, unit: int, profile: Profile, probe: Register
     table = probe.table or profile.modbus.table
     try:
         registers = await client.read(unit, table, probe.register_, probe.words)
+    except DeviceUnreachable:
+        return ""  # the unit was there a moment ago: some devices close the connection instead of refusing a register
     except DeviceProtocolError as refusal:
         if not refusal.code:
             raise

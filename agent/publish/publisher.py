@@ -336,7 +336,7 @@ class Publisher:
             if kind_of(sent.topic) == "batch":
                 self._accepted, self._accepted_at_s = self._accepted + 1, time.monotonic()
         else:
-            self._retained.confirmed(sent.key)
+            self._retained.confirmed(sent.key, sent.payload)
         released = self._refusals.note_accepted(sent.topic, sent.key, time.monotonic())
         for topic in released:
             self._outbox.resume(topic, "all")

@@ -45,8 +45,8 @@ class Retained:
         del self._unsent[topic]
         return topic, self._documents[topic]
 
-    def confirmed(self, topic: str) -> None:
-        """Note that the broker has the document."""
-        # A topic that has been set again since is still needed.
-        if self._documents.get(topic) == b"" and topic not in self._unsent:
+    def confirmed(self, topic: str, payload: bytes) -> None:
+        """Note that the broker has this document."""
+        # A topic that has been set again since is still needed, and the answer may be to the document before the empty one.
+        if not payload and self._documents.get(topic) == b"" and topic not in self._unsent:
             del self._documents[topic]

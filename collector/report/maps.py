@@ -105,7 +105,8 @@ def _colour(row: Row, steps: Sequence[tuple[float, str]], letter: str, name: str
     """The style of a cell: the class `letter` with the number of its step, or the hatching of the drawing `name` if it is unknown."""
     if row.value is None:
         return f'fill="url(#{name}-h)"'
-    return f'class="{letter}{next(at for at, (least, _) in enumerate(steps) if row.value >= least)}"'
+    # The last step has what is below all others: a ratio may be negative where a meter is wrong.
+    return f'class="{letter}{next((at for at, (least, _) in enumerate(steps) if row.value >= least), len(steps) - 1)}"'
 
 
 def _colour_legend(steps: Sequence[tuple[float, str]], letter: str, name: str, y: float) -> str:

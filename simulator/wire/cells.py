@@ -10,7 +10,8 @@ from rackflow.recording import COUNTER32, GAUGE32, INTEGER, OBJECT_IDENTIFIER, O
 from simulator.world.instruments import Readings
 
 SYSTEM: Final = "1.3.6.1.2.1.1"
-# The value that APC and other devices send if they have no reading; their MIBs say "-1 if not supported".
+# The value that APC and other devices send if they have no reading; their MIBs say "-1 if not supported". An object without sign has its
+# bits: encoded as -1, a Gauge32 or TimeTicks would be one octet, which net-snmp reads as 255.
 NOT_AVAILABLE: Final = -1
 JOULES_PER_WH: Final = 3600.0
 JOULES_PER_KWH: Final = 1000 * JOULES_PER_WH
@@ -33,14 +34,15 @@ class Cell:
     offset: int = 0
 
     def wire_value(self, readings: Readings) -> int:
-        """The number that the device sends now; -1 if there is no reading."""
+        """The number that the device sends now; -1 or 4294967295 if there is no reading."""
         value = readings.get(self.key)
+        not_available = NOT_AVAILABLE if self.tag == INTEGER else NOT_AVAILABLE % 2**32
         if value is None:
-            return NOT_AVAILABLE
+            return not_available
         if isinstance(value, str):
             return (self.codes or {})[value]
         if not math.isfinite(value):
-            return NOT_AVAILABLE
+            return not_available
         counts = round(value / self.step) + self.offset
         # Out-of-range values must not break the encoding: integers and gauges are clamped to their range (RFC 2578, 7.1.7),
         # counters wrap.

@@ -292,7 +292,7 @@ def _meter(world: World, meter: str) -> dict[str, float | str]:
         key("meter_power_watts"): sum(watts),
         key("meter_energy_joules_total"): world.meters_j[meter],
         key("meter_energy_joules_total", "direction", "export"): world.meters_exported_j[meter],
-        key("meter_frequency_hertz"): frequency_hertz(world),
+        key("meter_frequency_hertz"): frequency_hertz(world) if max(volts) else 0.0,
     }
     for phase, line in enumerate(LINES):
         readings[key("meter_phase_power_watts", "phase", line)] = watts[phase]

@@ -100,6 +100,10 @@ class Network:
             return volts
         return self.panels[node].volts if node in self.panels else self.feeds[node].volts
 
+    def is_live(self, node: str) -> bool:
+        """Whether each phase that a node has is live; a PDU may have one or two."""
+        return all(self.pdus[node].live) if node in self.pdus else min(self.volts_of(node)) > 0
+
     def energise(self, time_s: float, dt_s: float) -> None:
         """Work out the voltages of this step, from the feeds down. Must run before `carry`: loads depend on what has voltage."""
         for feed in self.feeds.values():
@@ -117,7 +121,7 @@ class Network:
         for pdu in self.pdus.values():
             pdu.supply(self.volts_of(pdu.section.fed_by))
         for consumer in self.consumers.values():
-            consumer.live = any(min(self.volts_of(source)) > 0 for source in consumer.sources)
+            consumer.live = any(map(self.is_live, consumer.sources))
 
     def carry(self, demand_w: Mapping[str, float], dt_s: float) -> None:
         """Work out the loads of this step, from the racks up.
@@ -178,7 +182,7 @@ class Network:
                     rack.supplied_w += rack.demand_w * share * part
 
     def _consume(self, consumer: Consumer, on_pdu: Mapping[str, list[float]], dt_s: float) -> None:
-        live = [source for source in consumer.sources if min(self.volts_of(source)) > 0]
+        live = [source for source in consumer.sources if self.is_live(source)]
         consumer.energy_j += consumer.power_w * dt_s if live else 0.0
         for source in live:
             part = consumer.power_w / len(live)

@@ -197,7 +197,7 @@ class World:
         for rack, supply in self.network.racks.items():
             found[self.rack_room[rack]] -= supply.supplied_w
         for name, consumer in self.network.consumers.items():
-            sources = [each for each in self.site.sources(name) if min(self.network.volts_of(each)) > 0]
+            sources = [each for each in self.site.sources(name) if self.network.is_live(each)]
             for source in sources:
                 if source in self.network.pdus:
                     room = self.rack_room[self.network.pdus[source].section.rack]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.certificates import Peers
+from collector.certificates import LOOK_S, RETRY_S, Peers
 from tests.collector.running import config_for, running
 from tests.servers.deployed_broker import DeployedBroker, make_certificates
 from tests.servers.mosquitto import Mosquitto
@@ -35,7 +35,8 @@ def test_what_store_alertmanagers_and_webhooks_show_is_known_and_stays_known_whi
             "webhooks": [{"url": f"https://localhost:{peer.tls_port}/problems"}],
         },
     )
-    peers = Peers(config)
+    now_s = 0.0
+    peers = Peers(config, lambda: now_s)
     found = peers.found()
     assert {what: [each.subject for each in shown] for what, shown in found.items()} == {
         "store": ["broker"],
@@ -44,7 +45,16 @@ def test_what_store_alertmanagers_and_webhooks_show_is_known_and_stays_known_whi
     }
     assert 8 < (found["store"][0].expires_s - time.time()) / 86_400 <= 9
     peer.stop()
+    now_s = LOOK_S
     assert peers.found() == found
+    # It comes back with a new one, and is asked again sooner than one that has answered.
+    assert peer.pki is not None
+    make_certificates(peer.pki, "broker", "localhost", "127.0.0.1", days=90)
+    peer.install_certificates()
+    peer.start()
+    assert peers.found() == found
+    now_s += RETRY_S
+    assert 89 < (peers.found()["store"][0].expires_s - time.time()) / 86_400 <= 90
 
 
 async def test_a_collector_says_when_the_certificate_of_an_alertmanager_ends(

@@ -15,6 +15,7 @@ from rackflow import Status
 from tests.collector.documents import batch, document, status
 from tests.collector.running import Running, config_for, publish, publisher, running, until
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
 from tests.servers.waiting import eventually
 
 PREFIX = "rackflow/v1/cas1/gw-3"
@@ -216,6 +217,38 @@ async def test_a_broker_that_gives_each_account_one_client_loses_no_message_of_t
         assert "a single connection, which the collector uses; give an operator's account" in capsys.readouterr().err
         async with running(config) as one:
             await until(lambda: one.collector.stats().points_stored == 2, "the batch of before")
+
+
+async def test_the_connection_of_a_running_collector_is_not_ended_by_forget_or_doctor_with_its_account(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OWN", "c")
+    with guarded(tmp_path / "mosquitto", ["use_username_as_clientid true"]) as server:
+        broker: dict[str, object] = {"port": server.port, "timeout_s": 5, "keepalive_s": 5}
+        broker |= {"username": "rackflow-collector", "password": "c"}
+        config = config_for(server.port, tmp_path, broker=broker, listen=f"127.0.0.1:{free_port()}")
+        file = tmp_path / "collector.yaml"
+        file.write_text(
+            json.dumps(config.model_dump(exclude_unset=True, mode="json") | {"broker": broker}), encoding="utf-8"
+        )
+        async with running(config) as one:
+            await one.ready()
+            takeovers = "dcim_collector_mqtt_takeovers_total"
+            for options in ((), ("--dry-run",)):
+                assert await forget(file, "cas1/gw-3", *options) == 1
+                assert f"the collector that runs ({one.url}) uses account rackflow-collector" in capfd.readouterr().err
+            await asyncio.to_thread(main, ["doctor", str(file), "--output", "json"])
+            told = {each["check"]: each for each in json.loads(capfd.readouterr().out)}
+            assert told["broker"]["status"] == "ok"
+            assert f"the running collector is connected ({one.url}/readyz)" in told["broker"]["found"]
+            assert await one.sample(takeovers) == "0.0"
+            # Whoever names the account means it.
+            assert await forget(file, "cas1/gw-3", "--username", "rackflow-collector", "--password", "env:OWN") == 1
+            assert "a single connection, which the collector uses" in capfd.readouterr().err
+        # Nobody's connection is at stake while the collector is stopped.
+        await asyncio.to_thread(main, ["doctor", str(file), "--output", "json"])
+        told = {each["check"]: each for each in json.loads(capfd.readouterr().out)}
+        assert "account rackflow-collector: connected" in told["broker"]["found"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a collector says of itself: each number under its own name."""
 
+import time
 from collections import Counter
 
 import pytest
@@ -83,3 +84,26 @@ def test_a_collector_that_gets_a_part_of_the_messages_calls_none_missing(*, is_w
     found = shown(DeliveryFigures(accounts={WHO: ACCOUNT}, is_whole=is_whole))
     assert any("missing_messages" in name for name in found) is is_whole
     assert not any("spool" in name for name in found), "without an outbox there is nothing to say of one"
+
+
+def test_what_was_dropped_is_told_of_each_agent() -> None:
+    other = AgentAccount(10, 7, 0, 0, 0, Counter({"full": 2, "expired": 1}))
+    found = shown(DeliveryFigures(accounts={WHO: ACCOUNT, ("cas1", "gw-4"): other}))
+    assert {name: value for name, value in found.items() if "dropped" in name} == {
+        'collector_ledger_dropped_messages{agent="gw-3",reason="full",site="cas1"}': 12,
+        'collector_ledger_dropped_messages{agent="gw-4",reason="full",site="cas1"}': 2,
+        'collector_ledger_dropped_messages{agent="gw-4",reason="expired",site="cas1"}': 1,
+    }
+
+
+@pytest.mark.parametrize("is_so", [True, False])
+def test_the_page_of_the_safety_class_says_whether_the_collector_is_connected_and_keeps_up(*, is_so: bool) -> None:
+    counters, latest = Counters(), Latest(5000)
+    counters.mqtt_connected = is_so
+    if is_so:
+        latest.note_behind(time.monotonic())
+    lines = SelfMetrics(counters, latest, 'bro"ker:1883', "file").render_connection().splitlines()
+    assert [line for line in lines if not line.startswith("#")] == [
+        f'dcim_collector_mqtt_connected{{broker="bro\\"ker:1883"}} {float(is_so)}',
+        f"dcim_collector_behind {float(is_so)}",
+    ]

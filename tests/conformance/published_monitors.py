@@ -59,19 +59,6 @@ VUTLAN: dict[int, tuple[bytes, bytes, bytes, bytes]] = {
     104001: (b"smoke", b"Ceiling", b"normal", b"0"),
 }
 
-# ioAlarmLow, ioAlarmHigh, ioName, ioType, ioPointEnb, ioAlarmEnb, ioValue, ioStatus and ioRange, by input
-SENSAPHONE: dict[int, tuple[SnmpValue, ...]] = {
-    1: (b"50.0", b"86.0", b"Hot aisle", 3, 2, 2, b"77.0", 1, 1),
-    2: (b"10.0", b"30.0", b"Cold aisle", 6, 2, 1, b"21.5", 1, 1),
-    3: (b"20", b"60", b"Room", 11, 2, 2, b"41.5", 1, 1),
-    4: (b"0", b"100", b"Rope", 9, 2, 2, b"1", 3, 3),
-    5: (b"0", b"100", b"Tray", 9, 2, 1, b"0", 1, 1),
-    6: (b"0", b"100", b"Door", 2, 2, 2, b"0", 1, 1),
-    7: (b"0", b"100", b"Loose", 4, 2, 2, b"-40.0", 2, 3),
-    8: (b"0", b"100", b"Spare", 4, 1, 2, b"22.0", 1, 1),
-    9: (b"0", b"100", b"Hall", 10, 2, 2, b"1", 2, 1),
-}
-
 
 def _enviromux(number: int) -> Published:
     """ENVIROMUX-2D and -16D: types, values, units and statuses of the same tables in two branches."""
@@ -178,33 +165,6 @@ MONITORS = {
             "dcim_env_relative_humidity_ratio{sensor=2}": "sentinel",
         },
     ),
-    "sensaphone-web600": Published(
-        "1.3.6.1.4.1.8338.1.1.4.1",
-        {
-            "7.37.0": b"Web600",
-            "7.31.0": b"1.4.2",
-            **{
-                f"1.1.1.{column}.{row}": value
-                for row, values in SENSAPHONE.items()
-                for column, value in zip((11, 12, 15, 18, 21, 22, 48, 50, 51), values, strict=True)
-            },
-        },
-        {
-            "dcim_env_temperature_celsius{sensor=1.Hot_aisle}": 25.0,
-            "dcim_env_temperature_low_threshold_celsius{sensor=1.Hot_aisle}": 10.0,
-            "dcim_env_temperature_high_threshold_celsius{sensor=1.Hot_aisle}": 30.0,
-            "dcim_env_temperature_celsius{sensor=2.Cold_aisle}": 21.5,
-            "dcim_env_relative_humidity_ratio{sensor=3.Room}": 0.415,
-            "dcim_env_relative_humidity_low_threshold_ratio{sensor=3.Room}": 0.2,
-            "dcim_env_relative_humidity_high_threshold_ratio{sensor=3.Room}": 0.6,
-            "dcim_leak_detected{sensor=4.Rope}": 1.0,
-            "dcim_env_contact_active{kind=dry_contact,sensor=6.Door}": 0.0,
-            "dcim_env_temperature_low_threshold_celsius{sensor=7.Loose}": 0.0,
-            "dcim_env_temperature_high_threshold_celsius{sensor=7.Loose}": 100.0,
-            "dcim_env_contact_active{kind=tamper,sensor=9.Hall}": 1.0,
-        },
-        bad={"dcim_env_temperature_celsius{sensor=7.Loose}": "gated"},
-    ),
     "vutlan": Published(
         "1.3.6.1.4.1.39052.1.3.1",
         {
@@ -222,8 +182,22 @@ MONITORS = {
             "dcim_leak_detected{sensor=103001.Rope}": 1.0,
             "dcim_leak_sensor_fault{sensor=103001.Rope}": 0.0,
             "dcim_leak_sensor_fault{sensor=103002.Spot}": 1.0,
+            **{
+                f"{ALARM}{{alarm=sensor.{name},severity={severity}}}": float(grade == severity)
+                for name, grade in (
+                    ("201001.Onboard_Temperature", ""),
+                    ("201003.Roof", "critical"),
+                    ("202001.Aisle", "warning"),
+                    ("203001.Supply", ""),
+                )
+                for severity in ("critical", "warning")
+            },
         },
-        bad={"dcim_env_temperature_celsius{sensor=201004.Odd}": "gated"},
+        bad={
+            "dcim_env_temperature_celsius{sensor=201004.Odd}": "gated",
+            f"{ALARM}{{alarm=sensor.201004.Odd,severity=critical}}": "gated",
+            f"{ALARM}{{alarm=sensor.201004.Odd,severity=warning}}": "gated",
+        },
     ),
     "raritan-emd": Published(
         "1.3.6.1.4.1.13742.8",

@@ -1,5 +1,6 @@
-"""Monitors of direct current monitors and PDUs without a recording: answers as a MIB or other pollers read them; see published_mibs."""
+"""Monitors of direct current and of rooms, and PDUs, without a recording: answers as a MIB or other pollers read them."""
 
+from agent.snmp.seam import SnmpValue
 from tests.conformance.published_mibs import ALARM, Published
 
 _TPDIN = (b"13.5", b"0.0", b"48.2", b"5.1", b"2.4", b"0.0", b"0.3", b"1.0", b"21.5", b"34.0")
@@ -8,6 +9,20 @@ _INTERSEPTOR_PRO: dict[int, tuple[tuple[bytes | int, ...], ...]] = {
     1: ((b"Aisle", 2_345, 3), (b"Temperature2", 32_768, 1)),
     2: ((b"Aisle", 4_166, 6), (b"Humidity2", 32_768, 1)),
     3: ((b"Water Sensor-R", 1, 2), (b"Smoke", 2, 1), (b"Door", 1, 2), (b"Alarm4-1", 2, 1)),
+}
+
+# ioAlarmLow, ioAlarmHigh, ioName, ioType, ioPointEnb, ioAlarmEnb, ioValue, ioStatus and ioRange, by input
+SENSAPHONE: dict[int, tuple[SnmpValue, ...]] = {
+    1: (b"50.0", b"86.0", b"Hot aisle", 3, 2, 2, b"77.0", 1, 1),
+    2: (b"10.0", b"30.0", b"Cold aisle", 6, 2, 1, b"21.5", 1, 1),
+    3: (b"20", b"60", b"Room", 11, 2, 2, b"41.5", 1, 1),
+    4: (b"0", b"100", b"Rope", 9, 2, 2, b"1", 3, 3),
+    5: (b"0", b"100", b"Tray", 9, 2, 1, b"0", 1, 1),
+    6: (b"0", b"100", b"Door", 2, 2, 2, b"0", 1, 1),
+    7: (b"0", b"100", b"Loose", 4, 2, 2, b"-40.0", 2, 3),
+    8: (b"0", b"100", b"Spare", 4, 1, 2, b"22.0", 1, 1),
+    9: (b"0", b"100", b"Hall", 10, 2, 2, b"1", 2, 1),
+    10: (b"0", b"100", b"Power", 14, 2, 2, b"0", 2, 1),
 }
 
 READERS = {
@@ -168,5 +183,36 @@ READERS = {
         },
         {"dcim_crah_unit_state": "running"},
         {"dcim_crah_air_temperature_celsius{sensor=output_top}": "gated"},
+    ),
+    "sensaphone-web600": Published(
+        "1.3.6.1.4.1.8338.1.1.4.1",
+        {
+            "7.37.0": b"Web600",
+            "7.31.0": b"1.4.2",
+            **{
+                f"1.1.1.{column}.{row}": value
+                for row, values in SENSAPHONE.items()
+                for column, value in zip((11, 12, 15, 18, 21, 22, 48, 50, 51), values, strict=True)
+            },
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=1.Hot_aisle}": 25.0,
+            "dcim_env_temperature_low_threshold_celsius{sensor=1.Hot_aisle}": 10.0,
+            "dcim_env_temperature_high_threshold_celsius{sensor=1.Hot_aisle}": 30.0,
+            "dcim_env_temperature_celsius{sensor=2.Cold_aisle}": 21.5,
+            "dcim_env_relative_humidity_ratio{sensor=3.Room}": 0.415,
+            "dcim_env_relative_humidity_low_threshold_ratio{sensor=3.Room}": 0.2,
+            "dcim_env_relative_humidity_high_threshold_ratio{sensor=3.Room}": 0.6,
+            "dcim_leak_detected{sensor=4.Rope}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=6.Door}": 0.0,
+            "dcim_env_temperature_low_threshold_celsius{sensor=7.Loose}": 0.0,
+            "dcim_env_temperature_high_threshold_celsius{sensor=7.Loose}": 100.0,
+            "dcim_env_contact_active{kind=tamper,sensor=9.Hall}": 1.0,
+            **{
+                f"dcim_device_alarm_active{{alarm=input.{name},severity=warning}}": active
+                for name, active in (("1.Hot_aisle", 0.0), ("3.Room", 0.0), ("7.Loose", 1.0), ("10.Power", 1.0))
+            },
+        },
+        bad={"dcim_env_temperature_celsius{sensor=7.Loose}": "gated"},
     ),
 }

@@ -341,6 +341,16 @@ SENSORS = {
             "dcim_env_temperature_celsius{sensor=Floor}": 9.5,
             f"{DRY},sensor=Input_1}}": 1.0,
             "dcim_env_contact_active{kind=smoke,sensor=Ceiling}": 0.0,
+            **{
+                f"dcim_device_alarm_active{{alarm={name},severity={severity}}}": float(alarm == severity)
+                for name, alarm in (
+                    ("sensor.Onboard", ""),
+                    ("sensor.Rack_3", "warning"),
+                    ("sensor.Supply", ""),
+                    ("can-sensor.Floor", "critical"),
+                )
+                for severity in ("critical", "warning")
+            },
         },
     ),
     "itwatchdogs-goose": Published(

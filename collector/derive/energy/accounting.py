@@ -93,7 +93,7 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
     streams += _water_and_reuse(planner, site, meters)
     metered = [contract for contract in site.contracts.values() if contract.meter]
     streams += [
-        _metered(planner, site, site.meters[str(contract.meter)], f"contract:{contract.id}") for contract in metered
+        _generated(planner, site, site.meters[str(contract.meter)], f"contract:{contract.id}") for contract in metered
     ]
     profiles = [contract.hourly_w for contract in site.contracts.values() if contract.hourly_w is not None]
     # If IT meters have different categories, the site has the lowest of them.
@@ -124,7 +124,7 @@ def _generation_behind(planner: Planner, site: Site, facility: Sequence[Meter]) 
     counted = {meter.id: meter for meter in facility}
     inside = [each for each in site.meters.values() if each.behind in counted]
     for meter in inside:
-        yield _generated(planner, site, meter)
+        yield _generated(planner, site, meter, f"{meter.role}:{meter.id}")
     for name in dict.fromkeys(str(each.behind) for each in inside):
         exported = planner.each(name, _COUNTER, direction="export")
         if exported:
@@ -133,13 +133,12 @@ def _generation_behind(planner: Planner, site: Site, facility: Sequence[Meter]) 
             yield Stream(f"export:{name}", _positive(planner, metered_w(planner, name), sign=-1), is_counter=False)
 
 
-def _generated(planner: Planner, site: Site, meter: Meter) -> Stream:
-    """The energy that a meter of PV or of a generator counts.
+def _generated(planner: Planner, site: Site, meter: Meter, quantity: str) -> Stream:
+    """The energy that a meter of PV, of a generator or of a contract counts.
 
     Depending on how the meter was wired, generated energy is in its import or its export register: the larger of the two is taken.
     """
     slots = planner.each(meter.id, _COUNTER)
-    quantity = f"{meter.role}:{meter.id}"
     if not slots:
         generated_w = planner.step((metered_w(planner, meter.id),), abs)
         return Stream(quantity, generated_w, is_counter=False)

@@ -40,6 +40,8 @@ class Head(msgspec.Struct):
     """What is known of each counter in addition."""
     jumps: dict[str, int] = {}
     """How often each counter jumped."""
+    powers: list[str] | None = None
+    """Quantities whose last reading is a power; None in records of earlier versions."""
 
 
 @dataclass(slots=True)
@@ -125,8 +127,15 @@ class EnergyRecords:
         emissions, totals = self.emissions, self.totals
         # A copy: the next cycle changes the counters while a thread writes this one's.
         counters = deepcopy(totals.counters)
-        last = dict(totals.last)
-        return Head(emissions.location_g, emissions.market_g, emissions.until_hour, last, counters, dict(totals.jumps))
+        return Head(
+            location_g=emissions.location_g,
+            market_g=emissions.market_g,
+            until_hour=emissions.until_hour,
+            last=dict(totals.last),
+            counters=counters,
+            jumps=dict(totals.jumps),
+            powers=sorted(totals.powers),
+        )
 
     def take_changed(self) -> dict[int, Hour]:
         """Take the hours that changed since the last call. If they could not be saved, `give_back` them.
@@ -145,8 +154,11 @@ class EnergyRecords:
         """Continue from what was kept."""
         self.totals.hours = hours
         self.totals.last = dict(head.last)
-        # An earlier version saved counters like powers.
-        self.totals.powers = set(head.last) - head.counters.keys() if head.counters else set()
+        if head.powers is not None:
+            self.totals.powers = set(head.powers)
+        else:
+            # The earliest version saved counters like powers.
+            self.totals.powers = set(head.last) - head.counters.keys() if head.counters else set()
         self.totals.counters, self.totals.jumps = deepcopy(head.counters), dict(head.jumps)
         self.emissions = Emissions(head.location_g, head.market_g, head.until_hour)
         yearly = self.factors.yearly()

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from collector.derive.engine import Result, Unknown, Value
+from collector.derive.engine import PeriodMean, Result, Unknown, Value
 from rackflow.fluids import density
 
 MINUTE_S = 60.0
@@ -36,28 +36,26 @@ LONGEST_S = 365 * 86_400.0
 class PressureChange:
     """The change of a pressure over ten minutes, Pa: the mean of the last minute minus the mean of the minute ten minutes earlier."""
 
-    _minute: int = -1
-    _sum: float = 0.0
-    _count: int = 0
+    _minute: PeriodMean = field(default_factory=lambda: PeriodMean(MINUTE_S))
     _at: float = -math.inf
-    _means: deque[float] = field(default_factory=lambda: deque(maxlen=PRESSURE_MINUTES + 1))
+    _means: deque[tuple[float, float]] = field(default_factory=deque)
+    """When each minute ended, and its mean. A minute without a reading has none."""
 
     def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
         """See the class."""
         if now - self._at > LONGEST_GAP_S:
             self._means.clear()
-            self._sum, self._count = 0.0, 0
+            self._minute = PeriodMean(MINUTE_S)
         self._at = now
-        minute = int(now // MINUTE_S)
-        if minute != self._minute and self._count:
-            self._means.append(self._sum / self._count)
-            self._sum, self._count = 0.0, 0
-        self._minute = minute
-        self._sum += float(values[0] or 0.0)
-        self._count += 1
-        if len(self._means) <= PRESSURE_MINUTES:
-            return (Unknown("less than ten minutes have been seen"),)
-        return (self._means[-1] - self._means[0],)
+        mean = self._minute.add(float(values[0] or 0.0), now)
+        means, span_s = self._means, PRESSURE_MINUTES * MINUTE_S
+        if mean is not None:
+            means.append((self._minute.ended_s, mean))
+            while means[-1][0] - means[0][0] > span_s:
+                means.popleft()
+        if not means or means[-1][0] - means[0][0] < span_s:
+            return (Unknown("there is no reading of ten minutes before"),)
+        return (means[-1][1] - means[0][1],)
 
 
 @dataclass(slots=True)
@@ -74,10 +72,9 @@ class ReservoirFall:
     _at: float = -math.inf
     _first_c: float | None = None
     _gained: float = 0.0
-    _sum: float = 0.0
-    _count: int = 0
-    _period: int = -1
+    _period: PeriodMean = field(default_factory=lambda: PeriodMean(_PERIOD_S))
     _means: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_PERIODS))
+    """When each period ended, and its mean level."""
 
     def update(self, values: Sequence[Value | None], now: float) -> tuple[Result, Result]:
         """Seconds until it is empty, and m3/s lost. `values`: level, and the loop's mean temperature if known."""
@@ -99,7 +96,7 @@ class ReservoirFall:
     def _begin(self) -> None:
         self._means.clear()
         self._first_c, self._gained = None, 0.0
-        self._sum, self._count = 0.0, 0
+        self._period = PeriodMean(_PERIOD_S)
 
     def _expanded(self, celsius: float | None) -> float:
         """The share of the reservoir that the coolant has gained by warming up since the beginning.
@@ -116,16 +113,11 @@ class ReservoirFall:
         return self._gained
 
     def _add(self, level: float, now: float) -> None:
-        period = int(now // _PERIOD_S)
-        if period != self._period and self._count:
-            mean = self._sum / self._count
+        mean = self._period.add(level, now)
+        if mean is not None:
             if self._means and mean > self._means[-1][1] + _REFILL:
                 self._means.clear()
-            self._means.append((self._period * _PERIOD_S, mean))
-            self._sum, self._count = 0.0, 0
-        self._period = period
-        self._sum += level
-        self._count += 1
+            self._means.append((self._period.ended_s, mean))
 
     def _rate(self) -> float:
         """Fall of the level, 1/s, by the least-squares line; 0 if it is not certain.

@@ -5,8 +5,10 @@ Biometrika 41, 1954). Summing finds a slow drift long before a limit on single v
 Samples are natural logarithms of ratios, so 0.01 is about 1 % and up and down count alike.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
+
+from collector.derive.engine import PeriodMean
 
 # One hour covers several cycles of pumps and control valves, so that the level is not that of one moment of a control loop. A sensor that
 # is wrong already while the level is learned is not found: this test sees change only.
@@ -38,9 +40,7 @@ class Cusum:
     below: float = 0.0
     recent: float = 0.0
     """Mean deviation from the level over about the last quarter of an hour."""
-    _sum: float = 0.0
-    _count: int = 0
-    _minute: int = -1
+    _minute: PeriodMean = field(default_factory=lambda: PeriodMean(_MINUTE_S))
 
     @property
     def alarmed(self) -> bool:
@@ -60,13 +60,9 @@ class Cusum:
         """Take one sample, a logarithm of a ratio, at `now` in monotonic seconds."""
         if not isfinite(value):  # inf or NaN would stay in the learned level for ever
             return
-        minute = int(now // _MINUTE_S)
-        if minute != self._minute and self._count:
-            self._add_minute(self._sum / self._count)
-            self._sum, self._count = 0.0, 0
-        self._minute = minute
-        self._sum += value
-        self._count += 1
+        mean = self._minute.add(value, now)
+        if mean is not None:
+            self._add_minute(mean)
 
     def _add_minute(self, mean: float) -> None:
         if not self.trained:

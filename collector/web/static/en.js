@@ -436,7 +436,7 @@ export default {
   "problem.DcimAgentOverBudget": "Agent {agent}: readings beyond its budget are left out",
   "problem.DcimDeviceContested": "{device}: two agents publish about it",
   "problem.DcimCollectorPartFailing": "Collector: {part} fails",
-  "problem.DcimClockSkew": "Agent {agent}: wrong clock",
+  "problem.DcimClockSkew": "Agent {agent}: its clock differs from the collector's",
   "problem.DcimAgentNoStandby": "Agent {agent}: no standby would replace it",
   "problem.DcimAgentReloadFailed": "Agent {agent}: new configuration refused",
   "problem.DcimAgentSpoolNotDurable": "Agent {agent}: messages are not on disk",

@@ -436,7 +436,7 @@ export default {
   "problem.DcimAgentOverBudget": "Agent {agent} : mesures au-delà de son budget écartées",
   "problem.DcimDeviceContested": "{device} : deux agents en parlent",
   "problem.DcimCollectorPartFailing": "Collecteur : {part} en échec",
-  "problem.DcimClockSkew": "Agent {agent} : horloge fausse",
+  "problem.DcimClockSkew": "Agent {agent} : son horloge diffère de celle du collecteur",
   "problem.DcimAgentNoStandby": "Agent {agent} : aucun processus prêt à le remplacer",
   "problem.DcimAgentReloadFailed": "Agent {agent} : nouvelle configuration refusée",
   "problem.DcimAgentSpoolNotDurable": "Agent {agent} : messages non gardés sur disque",

@@ -108,7 +108,7 @@ export const descriptions = {
   DcimAgentOverBudget: "L'agent {agent} a plus de séries que son budget ne permet : des mesures de certains équipements ne sont ni montrées ni enregistrées. Relevez budgets.series et budgets.bytes du collecteur, ou cherchez un équipement dont les étiquettes changent sans cesse.",
   DcimDeviceContested: "L'agent {agent} publie au sujet de {device}, qui appartient à un autre agent ; ses messages sont refusés. Retirez l'équipement à l'un des deux, ou nommez son propriétaire.",
   DcimCollectorPartFailing: "La partie {part} du collecteur {instance} échoue ou se bloque ; ce qu'elle montre est inconnu ou manque. Les mesures sont reçues et enregistrées malgré tout. Le journal du collecteur dit pourquoi.",
-  DcimClockSkew: "L'horloge de l'agent {agent} est décalée de {value:.1} s. Rétablissez sa synchronisation (NTP) : l'historique est enregistré à ces heures fausses.",
+  DcimClockSkew: "L'horloge de l'agent {agent} diffère de {value:.1} s de celle du collecteur. Rétablissez sa synchronisation (NTP), ou celle du collecteur si tous les agents diffèrent de même : l'historique est enregistré à ces heures.",
   DcimAgentNoStandby: "L'agent {agent} fonctionne en paire, et aucun autre processus n'est en attente : s'il s'arrête, plus rien n'est relevé. Démarrez l'agent sur l'autre machine ; s'il y tourne, son journal dit pourquoi il ne peut prendre le bail, et rackflow-agent doctor l'essaie.",
   DcimAgentReloadFailed: "L'agent {agent} a refusé sa nouvelle configuration et continue avec l'ancienne. Son journal nomme le fichier, la clé et le remède.",
   DcimAgentSpoolNotDurable: "L'agent {agent} garde ses messages en mémoire : son disque est plein, en lecture seule ou lent. Ils sont perdus s'il s'arrête.",

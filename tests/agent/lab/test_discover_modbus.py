@@ -1,8 +1,9 @@
 """Finding Modbus devices: recognised by their registers, described by themselves, gateways and silence included."""
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from pymodbus import ModbusDeviceIdentification
@@ -10,11 +11,15 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from agent.cli import main
+from agent.lab.discover import probe_modbus_address
+from agent.modbus import ModbusLink, ModbusTarget
+from agent.profile import load_profiles
 from agent.profile.load import parse_profile
 from rackflow.errors import ProfileError
 from simulator.modbus.server import ModbusServer
 from simulator.models.meter import MeterModel, meter_registers
 from simulator.models.registers import MappedRegisters, text
+from tests.servers.loop_server import loop_server
 from tests.servers.ports import free_port
 
 IDENTITY = {0: "Acme", 1: "FP-7", 2: "2.1"}
@@ -66,8 +71,9 @@ async def test_units_that_are_named_are_all_tried(port: int, capfd: pytest.Captu
     ]
 
 
-def test_a_connection_that_nobody_takes_is_no_wrong_unit(capsys: pytest.CaptureFixture[str]) -> None:
-    """As behind a firewall that drops packets: the queue of this socket is full, so the kernel answers no further SYN."""
+@pytest.fixture
+def deaf() -> Iterator[int]:
+    """A port as behind a firewall that drops packets: the queue of this socket is full, so the kernel answers no further SYN."""
     with socket.socket() as deaf, socket.socket() as one, socket.socket() as two:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(0)
@@ -75,13 +81,51 @@ def test_a_connection_that_nobody_takes_is_no_wrong_unit(capsys: pytest.CaptureF
         for waiting in (one, two):
             waiting.settimeout(0)
             waiting.connect_ex(("127.0.0.1", port))
-        arguments = ["--protocol", "modbus", "--profile", "aalc-rpu", "--port", str(port), "--timeout", "0.2"]
-        assert main(["read", "127.0.0.1", *arguments]) == 1
+        yield port
+
+
+def test_a_connection_that_nobody_takes_is_no_wrong_unit(deaf: int, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--protocol", "modbus", "--profile", "aalc-rpu", "--port", str(deaf), "--timeout", "0.2"]
+    assert main(["read", "127.0.0.1", *arguments]) == 1
     said = capsys.readouterr().err
     assert "no connection in 0.2 s" in said
-    assert f"firewall: TCP port {port} must be open" in said
+    assert f"firewall: TCP port {deaf} must be open" in said
     assert "address: nothing may be there" in said
     assert "unit:" not in said
+
+
+async def closes_for_what_it_lacks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A meter with register 0 and those of its manufacturer."""
+    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        while True:
+            head = await reader.readexactly(6)
+            unit, function, *rest = await reader.readexactly(int.from_bytes(head[4:]))
+            if function != 3 or int.from_bytes(rest[:2]) not in (0, 69):  # Read Holding Registers
+                break
+            size = 2 * int.from_bytes(rest[2:])
+            body = bytes((unit, function, size)) + b"Schneider Electric"[:size].ljust(size, b"\0")
+            writer.write(head[:4] + len(body).to_bytes(2) + body)
+    writer.close()
+
+
+async def test_a_device_that_closes_the_connection_for_what_it_lacks_is_found() -> None:
+    """Neither function 43 nor the registers of its model are there."""
+    profiles = load_profiles()
+    several = {name: profiles[name] for name in ("apc-smart-ups-modbus", "schneider-iem3000")}
+    async with loop_server(closes_for_what_it_lacks) as number:
+        link = ModbusLink(ModbusTarget("tcp", "127.0.0.1", number, timeout_s=5))
+        [only] = await probe_modbus_address("127.0.0.1", several, link, [1], every=True)
+    assert only.match is not None
+    assert only.match.profile.profile == "schneider-iem3000"
+    assert only.error.startswith("does not say who it is: ")
+
+
+async def test_where_nobody_takes_a_connection_only_one_is_tried(deaf: int) -> None:
+    """Whatever the number of units: otherwise a network behind a firewall would take hours."""
+    link = ModbusLink(ModbusTarget("tcp", "127.0.0.1", deaf, timeout_s=0.2))
+    started = asyncio.get_running_loop().time()
+    assert await probe_modbus_address("127.0.0.1", {}, link, range(1, 248), every=True) == []
+    assert asyncio.get_running_loop().time() - started < 10, "two tries of each unit would take 99 s"
 
 
 async def test_a_mute_device_and_an_empty_network_are_silence(capfd: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,7 @@ async def test_a_removed_document_is_gone_once_the_broker_has_cleared_it_and_not
     documents.set("device/a", b"")
     documents.resend_all()
     assert await taken(documents) == [("device/a", b"")]
-    documents.confirmed("device/a")
+    documents.confirmed("device/a", b"")
     documents.resend_all()
     assert len(documents) == 0
     documents.resend("device/a")
@@ -45,9 +45,9 @@ async def test_a_document_that_comes_back_before_its_removal_was_confirmed_is_ke
     documents.set("device/a", b"")
     await documents.take()
     documents.set("device/a", b"new")
-    documents.confirmed("device/a")
+    documents.confirmed("device/a", b"")
     assert await taken(documents) == [("device/a", b"new")]
-    documents.confirmed("device/a")
+    documents.confirmed("device/a", b"new")
     documents.resend("device/a")
     assert await taken(documents) == [("device/a", b"new")], "as after a refusal"
 
@@ -57,7 +57,7 @@ async def test_a_removal_that_is_asked_for_twice_is_confirmed_by_the_second_answ
     documents.set("device/a", b"")
     await documents.take()
     documents.set("device/a", b"")
-    documents.confirmed("device/a")
+    documents.confirmed("device/a", b"")
     assert await taken(documents) == [("device/a", b"")]
 
 
@@ -68,3 +68,15 @@ async def test_a_request_that_waits_for_a_document_gets_the_next_version() -> No
         await asyncio.sleep(0)
         documents.set("status", b"1")
     assert waiting.result() == ("status", b"1")
+
+
+async def test_the_answer_to_a_document_does_not_count_for_its_removal() -> None:
+    """Both were on their way, and the connection broke before the second answer: the broker would retain the removed one for ever."""
+    documents = Retained()
+    documents.set("device/a", b"1")
+    await documents.take()
+    documents.set("device/a", b"")
+    await documents.take()
+    documents.confirmed("device/a", b"1")
+    documents.resend_all()
+    assert await taken(documents) == [("device/a", b"")]

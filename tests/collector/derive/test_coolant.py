@@ -132,11 +132,20 @@ def test_after_a_gap_a_reservoir_is_followed_anew_from_its_level_and_temperature
 def test_pressure_is_compared_with_that_of_ten_minutes_before() -> None:
     memory = PressureChange()
     found = [memory.update([120e3 - 50.0 * at], float(at))[0] for at in range(0, 800, 5)]
-    assert found[0] == Unknown("less than ten minutes have been seen")
+    assert found[0] == Unknown("there is no reading of ten minutes before")
     assert found[-1] == pytest.approx(-50.0 * 600)
     assert isinstance(memory.update([90e3], 1200.0)[0], Unknown)  # after a gap
     # Means of eleven minutes are there once the eleventh is over, and not one minute before.
     assert [isinstance(each, Unknown) for each in found[131:133]] == [True, False]
+
+
+def test_pressure_of_a_unit_that_is_heard_of_now_and_then_is_not_compared_with_that_of_an_hour_before() -> None:
+    """It falls by 100 Pa a minute, and answers in one minute of two, or of four."""
+    for every, change in ((2, -1000.0), (4, None)):
+        memory = PressureChange()
+        heard = [60.0 * minute + second for minute in range(0, 90, every) for second in range(0, 60, 5)]
+        found = [memory.update([300e3 - 100.0 * int(at // 60)], at)[0] for at in heard]
+        assert {each for each in found if not isinstance(each, Unknown)} == ({change} if change else set())
 
 
 def fouled(memory: Fouling, hours: int, factor: float, flow: float = 1.0, start: int = 0) -> object:

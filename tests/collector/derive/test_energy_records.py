@@ -2,12 +2,14 @@
 
 import dataclasses
 
+import msgspec
 import pytest
 
 from collector.derive.energy.accounting import Emissions
 from collector.derive.energy.carbon import Factor, Factors
+from collector.derive.energy.counters import Bound
 from collector.derive.energy.hourly import Hour, HourlyTotals
-from collector.derive.energy.records import SiteRecords
+from collector.derive.energy.records import EnergyRecords, Head, SiteRecords
 from collector.derive.site_figures import Settings
 from rackflow.process.slices import EACH_STEP, in_slices
 from rackflow.site import Site
@@ -207,6 +209,19 @@ def test_a_new_yearly_factor_applies_from_the_restart_on_and_is_no_sources() -> 
     # Hours before keep theirs, as in the report.
     cue = later.value("cue_kilograms_per_kilowatt_hour", "day")
     assert cue == pytest.approx((12 * 0.6 + 0.5) / 13 * SITE_KW / 100)
+
+
+def test_a_counter_of_a_meter_that_had_only_a_power_before_the_restart_begins_at_nothing() -> None:
+    """The new release reads the counter of a meter, which has counted 10 kWh; every meter of the site had powers alone."""
+    former = EnergyRecords(Factors(None))
+    for at in (0.0, 10.0):
+        former.totals.integrate("facility:m", 2000.0, 3600.0 + at)
+    later = EnergyRecords(Factors(None))
+    later.restore(msgspec.json.decode(msgspec.json.encode(former.head()), type=Head), {})
+    for at, kwh in ((120.0, 10.0), (180.0, 10.1)):
+        later.totals.count("facility:m", kwh * KWH, 3600.0 + at, Bound(2000.0, rated=1e6))
+    assert sum(hour.amount["facility:m"] for hour in later.totals.hours.values()) == pytest.approx(0.1 * KWH)
+    assert later.totals.jumps == {}
 
 
 def test_what_changed_is_given_once() -> None:

@@ -50,6 +50,16 @@ def test_a_valve_that_moved_once_and_then_stands_is_stuck() -> None:
     assert stuck((0.5, 23.0, 300), (0.6, 23.0, 610)) == 1.0
 
 
+def test_a_unit_that_stood_by_for_some_minutes_begins_the_ten_minutes_anew() -> None:
+    """Its supply takes the temperature of the room, and its valve rests."""
+    valve, found = ValveStuck(), list[Result]()
+    for step in range(130):
+        flow = 0.0 if 40 <= step < 65 else 0.002
+        found += valve.update([0.5, 23.0, 20.0, flow], float(step * STEP_S))
+    assert found.index(1.0) == 65 + 60
+    assert set(found) == {0.0, 1.0}
+
+
 def test_the_lowest_hour_ever_seen_is_that_of_the_clean_exchanger() -> None:
     """Collectors start while an exchanger is fouled, and it is cleaned later."""
     fouling, found = Fouling(100_000.0), list[Result]()
@@ -72,6 +82,25 @@ def test_a_moment_of_load_alone_in_its_hour_is_not_the_clean_exchanger() -> None
     assert last == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [50_000.0, 20.1, 38.0, 20.0, 30.0, 0.001, 0.001],  # the ends differ by less than sensors err
+        [50_000.0, 19.0, 38.0, 20.0, 30.0, 0.001, 0.001],  # colder than what cools it: a sensor errs
+        [50_000.0, 28.0, 30.1, 20.0, 30.0, 0.001, 0.001],
+        [50_000.0, 28.0, 38.0, 20.0, 30.0, 0.0, 0.001],  # heat without flow
+        [50_000.0, 28.0, 38.0, 20.0, 30.0, 0.001, 0.0],
+        [15_000.0, 21.1, 31.1, 20.0, 30.0, 0.001, 0.001],  # hardly any load
+    ],
+)
+def test_readings_from_which_no_fouling_follows_are_passed_over(odd: list[float]) -> None:
+    fouling, last = Fouling(100_000.0), None
+    for minute in range(181):
+        readings = odd if 60 <= minute < 120 else [50_000.0, 28.0, 38.0, 20.0, 30.0, 0.001, 0.001]
+        (last,) = fouling.update(readings, minute * 60.0)
+    assert last == pytest.approx(1.0)
+
+
 def test_the_approach_is_known_after_five_minutes_of_load_and_is_that_of_the_loaded_time() -> None:
     approach, found = LoadedApproach(), list[Result]()
     for step in range(32):
@@ -80,3 +109,12 @@ def test_the_approach_is_known_after_five_minutes_of_load_and_is_that_of_the_loa
     assert found[30:] == [5.0, 5.0]
     # A load that dips has a small approach, which says nothing about the exchanger.
     assert approach.update([1.0, 0.29], 320.0) == (5.0,)
+
+
+def test_the_approach_is_that_of_the_last_half_hour() -> None:
+    approach, last = LoadedApproach(), None
+    for step in range(720):
+        (last,) = approach.update([5.0 if step < 360 else 9.0, 0.5], float(step * STEP_S))
+        if step == 450:
+            assert last == pytest.approx(7.0, abs=0.1)
+    assert last == 9.0

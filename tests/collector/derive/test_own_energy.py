@@ -50,6 +50,35 @@ def test_the_roofs_energy_that_did_not_leave_was_used_and_is_free_of_carbon() ->
     assert values["site_carbon_free_energy_ratio{window=hour}"] == pytest.approx((30 + 0.2 * 70) / 100)
 
 
+@pytest.mark.parametrize("values", ["counters", "powers"])
+def test_a_contracts_meter_counts_whichever_way_it_is_wired(values: str) -> None:
+    """The roof is contracted and not behind a meter: 60 kWh in an hour, in its export register or as a negative power."""
+    contracted = ("generators:", "contracts: [{id: roof, meter: pv-roof}]\ngenerators:")
+    site = ai_hall(
+        ("role: pv, behind: main-1", "role: pv"), ("role: generator, behind: main-1", "role: generator"), contracted
+    )
+    readings = Readings(site)
+    for second in range(0, HOUR_S + 1, 30):
+        now = START + second
+        for meter, kw in {"main-1": 60.0, "main-2": 60.0, "it-a": 100.0, "pv-roof": -60.0}.items():
+            role, joules = ROLES[meter], 1e9 + abs(kw) * 1000 * second
+            named: dict[str, float | str] = {f"meter_power_watts{{role={role}}}": kw * 1000}
+            if values == "counters":
+                counted = {True: joules, False: 5e6}  # what the inverters took at night
+                named = {
+                    f"meter_energy_joules_total{{direction={each},role={role}}}": counted[
+                        (each == "import") == (kw > 0)
+                    ]
+                    for each in ("import", "export")
+                }
+            readings.take(meter, named, now, device_class="meter", interval_s=30.0)
+        readings.engine.cycle(readings.latest, now, WALL_S + now)
+    hours = readings.engine.energy_records.totals.hours
+    assert hours[int((WALL_S + START) // HOUR_S)].amount["contract:roof"] == pytest.approx(60 * KWH)
+    figures = {name: each.value for name, each in readings.figures(START + HOUR_S + 1).items()}
+    assert figures["site_ref_ratio{window=hour}"] == pytest.approx(60 / 120)
+
+
 def test_in_an_outage_the_generators_energy_is_the_sites_and_none_of_it_is_the_grids() -> None:
     values = after(OUTAGE)
     assert values["site_interim_pue_ratio{category=1,window=hour}"] == pytest.approx(100 / 80)

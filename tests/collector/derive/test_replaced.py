@@ -135,6 +135,22 @@ def test_the_filter_of_a_unit_that_was_replaced_begins_as_a_clean_one() -> None:
     assert clogged(retired=True) == pytest.approx(1.0)
 
 
+def test_the_sensors_of_a_unit_that_was_replaced_are_judged_anew() -> None:
+    """A flow meter that shows flow for a minute while all pumps stand still: the next unit's may be right, and has a minute, too."""
+    readings = Readings(hall())
+    suspect = "device_reading_suspect{device=cdu-1,reading=secondary_flow,reason=impossible}"
+    for now, serial, named in (
+        (0, "A1", False),
+        (30, "A1", False),
+        (80, "A1", True),
+        (90, "B7", False),
+        (120, "B7", False),
+    ):
+        describe(readings, "cdu-1", now, "cdu", serial=serial)
+        readings.take("cdu-1", {FLOW: 0.002, "cdu_pump_state{pump=1}": "stopped"}, now + 1, device_class="cdu")
+        assert (suspect in readings.figures(now + 1)) is named, now
+
+
 def test_the_counter_of_another_ups_has_not_risen_within_the_hour() -> None:
     readings = Readings(hall())
     faults = "ups_input_faults_in_hour{feed=B,device=ups-b}"

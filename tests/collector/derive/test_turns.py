@@ -46,7 +46,7 @@ async def test_no_turn_of_the_loop_takes_50_ms_with_5_000_devices_that_come_go_a
         receive(batch)
     async with Turns().counted() as turns:
         deriving = asyncio.ensure_future(deriver.run(store, "collector"))
-        await eventually(lambda: len(points) > 10_000, "the first figures", 60)
+        await eventually(lambda: len(points) > 10_000, "the first figures", 120)
         # A hundred devices come, fifty go, and five hundred flap: the site is planned again.
         for batch in devices[:100]:
             receive(batch)
@@ -58,7 +58,7 @@ async def test_no_turn_of_the_loop_takes_50_ms_with_5_000_devices_that_come_go_a
                 receive(msgspec.structs.replace(batch, up=False, error="timeout", values={}, states={}, **later))
                 await asyncio.sleep(0)
         points.clear()
-        await eventually(lambda: len(points) > 10_000, "further figures", 60)
+        await eventually(lambda: len(points) > 10_000, "further figures", 120)
         page, series = await in_slices(render_steps(latest, now(), figures, failures))
         await asyncio.sleep(0)  # a scrape and the sweep are tasks of their own, and the page is another
         await in_slices(latest.expire_steps(now()))

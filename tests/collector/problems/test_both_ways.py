@@ -23,7 +23,7 @@ from tests.collector.problems.played import (
     promtool_series,
     steps_of,
 )
-from tests.collector.problems.things import Example
+from tests.collector.problems.things import Example, agent
 from tests.servers.captures import REPOSITORY
 from tests.servers.process import find_program
 from tests.servers.promtool import PROMTOOL_ENV
@@ -39,6 +39,14 @@ ELSEWHERE = {"DcimBrokerDown"}
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_collector_tells_of_an_incident_and_of_nothing_else(name: str) -> None:
     assert names(play(EXAMPLES[name], steps=steps_of(EXAMPLES[name]))) == Counter(EXAMPLES[name].problems)
+
+
+def test_what_the_other_process_of_an_agents_name_still_keeps_is_its_consequence() -> None:
+    missing = agent("collector_ledger_missing_messages", 1.0)
+    for other, expected in (([agent("collector_agent_clones", 1.0)], "DcimAgentCloned"), ([], "")):
+        example = Example([missing, *other], ())
+        (told,) = [each for each in play(example, steps=STEPS) if each.problem.name == "DcimMessagesMissing"]
+        assert (told.cause[0] if told.cause else "") == expected
 
 
 def test_no_problem_of_the_plant_takes_longer_than_minutes() -> None:

@@ -196,6 +196,34 @@ async def test_devices_of_the_site_file_that_nobody_polls_are_told_of_by_agent(
         await eventually(lambda: "devices_never_heard{" not in request(f"{one.url}/metrics").text, "unknown")
 
 
+async def test_what_a_collector_finds_wrong_with_what_agents_send_is_a_problem_with_the_labels_of_its_metric(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """Two processes under one name, a device that two agents poll, more series than allowed, and messages that never came."""
+    limits = tmp_path / "limits.yaml"
+    limits.write_text("problems: {DcimMessagesMissing: {hold_s: 0}}\n", encoding="utf-8")
+    budgets = {"agent": {"cas1": {"gw-3": {"series": 21}}}}
+    config = config_for(mosquitto.port, tmp_path, budgets=budgets, problems={"limits": str(limits)})
+    labels = {
+        "DcimAgentCloned": {"site": "cas1", "agent": "gw-3"},
+        "DcimAgentOverBudget": {"site": "cas1", "agent": "gw-3"},
+        "DcimDeviceContested": {"site": "cas1", "device": "cdu-07", "agent": "gw-stolen"},
+        "DcimMessagesMissing": {"site": "cas1", "agent": "gw-3"},
+    }
+    series = [f"dcim_cdu_supply_temperature_celsius{{loop={number}}}" for number in range(20)]
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, document(), batch(seq=1), batch(seq=9, values=dict.fromkeys(series, 20.0)))
+        await publish(client, msgspec.structs.replace(batch(), agent="gw-stolen"))
+        await publish(client, *(status("cdu-07", epoch=epoch) for epoch in ("01JD5A", "01JD5B", "01JD5A")))
+
+        def told() -> dict[str, dict[str, str]]:
+            found = cast("dict[str, Any]", request(f"{one.url}/api/v1/problems").json())["problems"]
+            return {each["name"]: each["labels"] for each in found if each["name"] in labels}
+
+        await eventually(lambda: told() == labels, "all four")
+
+
 async def test_the_api_and_the_page_show_a_problem_in_words(mosquitto: Mosquitto, tmp_path: Path) -> None:
     config = telling(mosquitto.port, tmp_path, {"runbook_base": "https://ops.example/"})
     async with running(config) as one, publisher(mosquitto.port) as client:

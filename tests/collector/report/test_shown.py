@@ -437,3 +437,14 @@ def test_rows_are_found_by_figure_period_and_place() -> None:
     rows = Rows([here, there, month])
     assert (rows.of("pue", "day"), rows.of("pue", "day", "b"), rows.of("pue", "hour")) == ([here, there], [there], [])
     assert (rows.at("pue", "edge", "month", DAYS[0]), rows.at("pue", "edge", "month", DAYS[1])) == (month, None)
+
+
+def test_a_ratio_below_zero_has_the_last_colour_and_does_not_end_the_report() -> None:
+    """A contract's meter that counted backwards gave one hour less than no carbon-free energy."""
+    hours = [
+        row("carbon_free_energy", value, "ratio", "hour", f"2026-10-01T{hour:02}:00+00:00")
+        for hour, value in enumerate((0.9, -1.4))
+    ]
+    chart = carbon_free_map(Rows(hours), "edge")
+    assert chart is not None
+    assert classes(chart.picture, "q") == ["q0", "q4"]

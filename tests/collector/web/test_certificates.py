@@ -1,4 +1,4 @@
-"""/metrics says when the certificates end by which a collector logs in, serves its pages, and knows its broker."""
+"""/metrics has the ends of the certificates by which a collector logs in, serves its pages, and knows its broker, and their authority's."""
 
 import asyncio
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.servers.mqtt_account import with_certificate
 from tests.servers.waiting import PATIENCE_S, STEP_S
 
 
-async def test_the_page_has_the_ends_of_all_three_and_a_renewed_certificates_new_end(tmp_path: Path) -> None:
+async def test_the_page_has_the_ends_of_all_four_and_a_renewed_certificates_new_end(tmp_path: Path) -> None:
     pki = tmp_path / "pki"
     make_certificates(pki, "ca", "t1")
     make_certificates(pki, "broker", "localhost", days=40)
@@ -22,6 +22,7 @@ async def test_the_page_has_the_ends_of_all_three_and_a_renewed_certificates_new
         'component="collector",subject="rackflow-collector"': pki / "collectors" / "rackflow-collector.crt",
         'component="web",subject="pages"': tmp_path / "pages.pem",
         'component="broker",subject="broker"': pki / "broker.crt",
+        'component="authority",subject="t1_Rackflow_CA"': pki / "ca.crt",
     }
     http = {
         "share_s": 0,

@@ -33,6 +33,8 @@ async def stream(
         answer = await reader.readuntil(b"\r\n\r\n")
         assert b" 200 " in answer.splitlines()[0], answer
         assert b"text/event-stream" in answer
+        assert b"\r\nX-Accel-Buffering: no\r\n" in answer, "nginx would hold back what changes"
+        assert b"\r\nCache-Control: no-store\r\n" in answer
         yield reader
     finally:
         writer.close()
@@ -73,6 +75,20 @@ async def test_a_stream_brings_the_document_and_then_its_changes() -> None:
         assert part == "problems"
         (cause,) = data["patch"]["causes"]
         assert data["patch"]["problems"][cause]["name"] == "DcimSmoke"
+
+
+async def test_a_page_that_opens_is_not_empty_until_the_next_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nobody shows anything a round comes every 5 s, here every hour; a second page finds the server in the pause of the first's."""
+    monkeypatch.setattr(events, "SAMPLE_S", 3600.0)
+    shown, content = serving_hall()
+    async with (
+        serving(content) as served,
+        stream(served.port, "problems") as one,
+        stream(served.port, "device:cdu-1") as other,
+    ):
+        assert [(await next_event(each))[0] for each in (one, other)] == ["problems", "device:cdu-1"]
+        shown.problem("DcimSmoke", device="x")
+        assert (await next_event(one))[0] == "problems", "and each second from then on"
 
 
 async def test_a_part_that_is_not_there_says_so() -> None:

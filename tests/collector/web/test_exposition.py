@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections import Counter
 from itertools import count
+from typing import cast
 
 import msgspec
 import pytest
@@ -329,6 +330,21 @@ def test_a_device_that_cannot_be_rendered_costs_nobody_else_their_lines() -> Non
 @pytest.mark.parametrize("length", [LABEL_LIMIT, LABEL_LIMIT + 1])
 def test_an_identity_that_is_too_long_is_cut(length: int) -> None:
     assert labels_text(("serial", "x" * length), ("vendor", ""), ("model", "m")) == f'serial="{"x" * 256}",model="m"'
+
+
+def test_a_text_is_not_cut_in_the_middle_of_an_escape() -> None:
+    """A backslash at the end of a label would take the quotation mark behind it along, and the whole page could not be read."""
+    assert labels_text(("serial", "x" * (LABEL_LIMIT - 1) + '"more')) == f'serial="{"x" * 255}\\""'
+
+
+def test_an_agent_that_cannot_be_rendered_costs_nobody_else_their_lines() -> None:
+    latest, failures = Latest(1000), Failures()
+    for agent in ("gw-1", "gw-2", "gw-3"):
+        version = cast("str", 7) if agent == "gw-2" else "1.0"
+        latest.apply_status(msgspec.structs.replace(status(), agent=agent, version=version), 0.0)
+    shown = [line for line in render(latest, 1.0, failures=failures)[0].splitlines() if "dcim_agent_info{" in line]
+    assert [line.partition('agent="')[2][:4] for line in shown] == ["gw-1", "gw-3"]
+    assert failures.counts == {("metrics", "TypeError"): 1}
 
 
 def test_the_page_follows_whatever_its_lines_were_made_from() -> None:

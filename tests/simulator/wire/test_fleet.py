@@ -1,5 +1,6 @@
 """Devices of a simulated site on the wire: the real agent recognises them and reads exactly what their instruments show, as rounded."""
 
+import math
 import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -96,6 +97,21 @@ async def compared_readings(site: Running) -> int:
         assert not readings.bad
         compared += len(expected)
     return compared
+
+
+@pytest.mark.parametrize(
+    "metric", ["dcim_ups_battery_runtime_seconds", "dcim_ups_output_frequency_hertz"], ids=["TimeTicks", "Gauge32"]
+)
+async def test_an_object_without_sign_whose_sensor_is_saturated_gives_no_number(tmp_path: Path, metric: str) -> None:
+    """It must not look like 255 counts: a runtime of 2.55 s would be an alarm."""
+    site = load_site(SITES / "edge.yaml")
+    ups = next(device for device, family in families(site) if family == "apc-ups")
+    async with running(SITES / "edge.yaml", tmp_path, only=[ups]) as it:
+        it.fleet.instruments.distortions[ups] = [lambda readings, _: readings.update({metric: math.inf})]
+        it.fleet.instruments.clear_cache()
+        readings = await it.read(ups)
+    assert metric not in readings.values
+    assert metric in readings.bad
 
 
 async def test_the_agent_reads_what_meters_show(edge: Running) -> None:

@@ -140,6 +140,8 @@ def test_an_incomer_sees_its_own_feed_and_reads_nothing_without_it(world: World)
     world.advance(1)
     dead, live = (Instruments(world).read(each) for each in ("main-1", "main-2"))
     assert dead["dcim_meter_voltage_volts{phase=L1}"] == 0.0
+    assert dead["dcim_meter_frequency_hertz"] == 0.0
+    assert float(live["dcim_meter_frequency_hertz"]) == pytest.approx(50, abs=0.1)
     assert dead["dcim_meter_power_watts"] == pytest.approx(0.0)
     assert isinstance(dead["dcim_meter_power_watts"], float)
     assert float(live["dcim_meter_voltage_volts{phase=L1}"]) > 200

@@ -221,3 +221,22 @@ def test_a_campus_is_a_sound_site_of_any_size() -> None:
     world = World(found, seed=1)
     world.advance(30)
     assert world.energy.rejected_j + world.stored_j == pytest.approx(world.energy.taken_j, rel=1e-9)
+
+
+def test_a_cooling_unit_on_a_pdu_of_one_phase_runs_and_its_power_is_accounted_for() -> None:
+    text = (SITES / "edge.yaml").read_text(encoding="utf-8")
+    changed = text.replace("from: [A], room: room-1}", "from: [pdu-a10-a], room: room-1}").replace(
+        "id: crac-1, rated_cooling_w: 60000", "id: crac-1, rated_cooling_w: 6000"
+    )
+    assert changed.count("pdu-a10-a]") == 1
+    world = World(parse_site(changed, "edge"), seed=1)
+    world.advance(60)
+    unit, pdu = world.network.consumers["crac-1"], world.network.pdus["pdu-a10-a"]
+    assert unit.live
+    assert unit.power_w > 500
+    assert sum(pdu.power_w) > unit.power_w
+    energy = world.energy
+    assert energy.taken_j == pytest.approx(energy.rejected_j + world.stored_j, rel=1e-9)
+    pdu.breaker.tripped = True
+    world.advance(2)
+    assert not unit.live

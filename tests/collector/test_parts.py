@@ -1,0 +1,47 @@
+"""How many devices of the site file were never heard of: when it is counted, and when nobody can tell."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from collector.parts import RECOUNT_S, Parts
+from rackflow.site import parse_site
+from tests.collector.documents import document
+from tests.collector.problems.test_notified import SITE_FILE
+from tests.collector.running import config_for
+
+
+def connected(folder: Path, **more: object) -> Parts:
+    """The parts of a collector that is connected to its broker, with a site file of two CDUs of gw-3, and a CDU and a PDU of nobody."""
+    parts = Parts(config_for(1883, folder, None, **more))
+    parts.site = parse_site(SITE_FILE, "site.yaml")
+    parts.counters.mqtt_connected = True
+    return parts
+
+
+def unheard(parts: Parts, now_s: float) -> Mapping[str, float]:
+    """By agent."""
+    return {agent: count for (_, agent), count in parts.unheard(now_s).items()}
+
+
+def test_devices_are_counted_anew_after_ten_seconds_and_at_once_on_a_new_connection(tmp_path: Path) -> None:
+    """What came while the collector was away is known then, and thousands of devices are not looked at in each second."""
+    parts = connected(tmp_path)
+    assert unheard(parts, 0.0) == {"": 2, "gw-3": 2}
+    parts.latest.apply_document("cas1", document("cdu-07"))
+    assert unheard(parts, RECOUNT_S - 1) == {"": 2, "gw-3": 2}
+    assert unheard(parts, RECOUNT_S) == {"": 2, "gw-3": 1}
+    parts.latest.apply_document("cas1", document("cdu-08"))
+    parts.counters.mqtt_connected = False
+    assert unheard(parts, RECOUNT_S + 1) == {}, "nothing can be heard"
+    parts.counters.mqtt_connected = True
+    assert unheard(parts, RECOUNT_S + 2) == {"": 2, "gw-3": 0}
+
+
+def test_a_collector_that_gets_a_part_of_the_messages_misses_no_device(tmp_path: Path) -> None:
+    assert unheard(connected(tmp_path, shared=True), 0.0) == {}
+
+
+def test_without_a_site_file_no_device_is_missed(tmp_path: Path) -> None:
+    parts = connected(tmp_path)
+    parts.site = None
+    assert unheard(parts, 0.0) == {}
