@@ -60,7 +60,7 @@ or
 # How many collectors Prometheus scraped at least within ten minutes: an instance that is replaced by one of another address, as by
 # Kubernetes, is counted twice for a moment only.
 _TARGETS = "history:up:collectors"
-_TARGETS_RULE = 'min_over_time((count by (job) (up{job=~"dcim-collector(-safety|-member)?"}))[10m:1m])'
+_TARGETS_RULE = 'min_over_time((count by (job) (up{job=~"dcim-collector(-safety|-member)?"}))[10m:15s])'
 # A device that is back shows its readings with the next scrape, which may come later than that of the safety class.
 _SILENT = f"last_over_time({SILENT}[15s])"
 # Step in which the last value before a silence is looked for. It is only shown, and reading an hour of one-second samples would be slow.
