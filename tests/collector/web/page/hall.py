@@ -340,7 +340,8 @@ def hall_in(folder: Path) -> Iterator[Hall]:
         Mosquitto(folder / "mosquitto").serving() as broker,
         Alertmanager(folder / "alertmanager").serving() as manager,
     ):
-        collector = CollectorProcess(folder / "collector", broker.port, site_file(), [manager.url])
+        # Not of other sites: a test plays some on this broker, and their agents are down for as long as the hall stands.
+        collector = CollectorProcess(folder / "collector", broker.port, site_file(), [manager.url], sites=[SITE])
         collector.start()
         try:
             with PlayedAgent(broker.port).playing() as agent:
