@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -64,9 +65,17 @@ def read_der(der: bytes) -> Certificate:
 def read_certificates(path: Path) -> tuple[Certificate, ...]:
     """The certificates of a PEM file, without those that cannot be read; none if the file cannot be. Whoever uses it says why. Blocks."""
     try:
-        content, _ = read_regular(path, MAX_BYTES)
+        found = path.stat()
+        return _certificates_in(path, found.st_ino, found.st_ctime_ns, found.st_size)
     except (OSError, ConfigError):
         return ()
+
+
+# They are asked for with each report and each scrape, and a system's file of authorities takes 7 to 12 ms. A file that is replaced,
+# written or may be read again has another number or time, and errors are not kept. More entries than one process has files.
+@lru_cache(maxsize=16)
+def _certificates_in(path: Path, _number: int, _changed_ns: int, _size_bytes: int) -> tuple[Certificate, ...]:
+    content, _ = read_regular(path, MAX_BYTES)
     return tuple(_readable(found[1] for found in _PEM.finditer(content)))
 
 

@@ -121,6 +121,22 @@ def test_the_issuers_of_an_issuer_count_too() -> None:
     assert authorities_of([Certificate("own", 1.0, b"own", b"between")], [other, root, between]) == (between, root)
 
 
+def test_a_file_is_read_anew_whenever_it_is_another_one(tmp_path: Path) -> None:
+    texts = {}
+    for name in ("one", "another"):  # of two lengths: two writes may fall into one tick of the file system's clock
+        texts[name] = make(tmp_path, f"/CN={name}", "-days", "9").read_bytes()
+    file, new = tmp_path / "used.crt", tmp_path / "new.crt"
+    assert read_certificates(file) == ()
+    for name, text in texts.items():
+        file.write_bytes(text)  # in its place
+        assert [each.subject for _ in range(2) for each in read_certificates(file)] == [name, name]
+    new.write_bytes(texts["one"])
+    new.replace(file)  # as most tools renew one
+    assert [each.subject for each in read_certificates(file)] == ["one"]
+    file.unlink()
+    assert read_certificates(file) == ()
+
+
 def test_a_file_that_is_missing_empty_or_something_else_has_no_certificates(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     for path in (tmp_path / "missing", tmp_path / "empty", tmp_path, Path("/dev/null")):
