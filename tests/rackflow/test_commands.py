@@ -43,7 +43,7 @@ def test_a_collector_whose_engine_has_no_client_library_says_what_to_install(tmp
     """It is loaded when the store is opened."""
     file = tmp_path / "collector.yaml"
     file.write_text(
-        "broker: {host: 127.0.0.1, port: 1}\nlisten: 127.0.0.1:0\ndead_letter: dead.jsonl\n"
+        f"broker: {{host: 127.0.0.1, port: 1}}\nlisten: 127.0.0.1:0\ndead_letter: {tmp_path / 'dead.jsonl'}\n"
         "store: {kind: influxdb, url: 'http://127.0.0.1:1', bucket: b}\n",
         encoding="utf-8",
     )
