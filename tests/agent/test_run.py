@@ -12,9 +12,10 @@ from statistics import median
 
 import pytest
 
+from agent.epoch import new_epoch
 from agent.pair import LeaseKeeper
 from agent.readings import Readings
-from agent.run import Agent, new_epoch, run
+from agent.run import Agent, run
 from agent.self_metrics import Counters, loop_values, own_values
 from rackflow import DeviceAuthError, DeviceTimeout, DeviceUnreachable, catalogue, parse_series_key
 from rackflow.catalogue import BASE_LABELS
