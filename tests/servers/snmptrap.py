@@ -11,7 +11,7 @@ ENGINE = "0x80001f8804746573742d31"
 """Engine of the sender of v3."""
 
 
-async def send_trap(  # noqa: PLR0913 - the options of snmptrap
+async def send_trap(
     folder: Path,
     port: int,
     oid: str,

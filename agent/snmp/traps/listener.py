@@ -11,12 +11,13 @@ log = logging.getLogger(__name__)
 
 # Datagrams handled in one turn of the event loop, so that a flood does not hold up polling.
 MAX_PER_TURN: Final = 16
-# Datagrams read in one second; what comes beyond that waits in the socket's buffer, and what does not fit in there is lost, as UDP may lose
-# it anyway. A forged one takes 5 to 60 us: at most some percent of a core. When a feed fails, some thousand devices send one trap each,
-# which the buffer holds. Chosen values.
+# Datagrams read in one second; the others wait in the socket's buffer, and what does not fit in there is lost, as UDP may lose it anyway. A
+# forged one takes 5 to 60 us: at most some percent of a core. When a feed fails, a thousand devices may send one each: half of them are
+# read at once, and the buffer holds the others. Chosen value.
 MAX_PER_SECOND: Final = 500
-# The kernel counts about 1 kB for a datagram of 200 octets. It gives at most net.core.rmem_max, 208 kB by default.
-BUFFER_BYTES: Final = 4 * 1024 * 1024
+# The kernel gives twice of what is asked for, at most twice net.core.rmem_max (208 kB by default), and counts 0.8 kB for a datagram of 200
+# octets: 500 to 2,600 of them. More would be read so late that they are no news.
+BUFFER_BYTES: Final = 1024 * 1024
 # A trap has few objects; net-snmp sends at most 1,472 octets, and what is longer than the longest UDP datagram does not exist.
 MAX_OCTETS: Final = 65_535
 MAPPED: Final = "::ffff:"

@@ -1,7 +1,7 @@
 """Decides whose trap a datagram is, and whether to believe it. No I/O.
 
-A sender's address can be forged, and the community of v1 and v2c can be read on the network: a trap of theirs proves nothing, and so it only
-has its device polled. One of v3 is authentic: its code is checked with the user's key, and its time against replays.
+A sender's address can be forged, and the community of v1 and v2c can be read on the network: a trap of theirs proves nothing, and only has
+its device polled. One of v3 is authentic: its code is checked with the user's key, and its time against replays.
 
 A user with keys is believed with them only: a message at a lower level, in the user's name, is what a forger sends.
 """

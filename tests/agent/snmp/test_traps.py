@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from agent.snmp.keys import master_keys
 from agent.snmp.seam import SnmpCommunity, SnmpUser
 from agent.snmp.traps import Accepted, Sender, Trap, TrapListener, TrapRefusal, TrapSenders
-from agent.snmp.traps.message import NAMES, dotted, read_plain
 from agent.snmp.traps.listener import plain_address
+from agent.snmp.traps.message import NAMES, dotted, read_plain
 from tests.servers.snmptrap import of_user, send_trap
 from tests.servers.waiting import eventually
 
@@ -25,7 +26,7 @@ MAC = ("1.3.6.1.2.1.2.2.1.6.1", "x", "00c0b7ffee01")
 PUBLIC = SnmpCommunity("2c", "public")
 AUTH_KEY, PRIV_KEY = "authauthauth", "privprivpriv"
 USER = SnmpUser("trapper", "sha256", AUTH_KEY, "aes128", PRIV_KEY)
-AUTHENTIC = {"auth": "SHA-256", "auth_key": AUTH_KEY, "priv": "AES", "priv_key": PRIV_KEY}
+AUTHENTIC: dict[str, Any] = {"auth": "SHA-256", "auth_key": AUTH_KEY, "priv": "AES", "priv_key": PRIV_KEY}
 
 
 def sender(device: str, *credentials: SnmpCommunity | SnmpUser, addresses: Sequence[str] = ("127.0.0.1",)) -> Sender:
