@@ -80,6 +80,11 @@ class TrapReceiver:
         self._allowances: dict[str, tuple[float, float]] = {}
         """By device, how many events it may make, and when that was so."""
 
+    @staticmethod
+    def try_port(traps: Traps) -> None:
+        """Open the port and close it again. Raises OSError if it cannot be opened."""
+        TrapListener(*traps.address, lambda _datagram, _sender: b"").close()
+
     @property
     def port(self) -> int | None:
         """The UDP port that is listened on; None while none is."""

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from agent.config import AgentConfig
+from agent.doctor import examine
 from agent.loop import TRAP_POLLS_S
 from agent.run import Agent
 from agent.schedule import DeviceSchedule
 from agent.snmp.traps.listener import MAX_PER_SECOND, TrapListener
 from agent.traps import MAX_EVENTS, TrapReceiver
 from rackflow.errors import ConfigError, DeviceTimeout
-from tests.agent.device_life import NORMAL, ScriptedDevice, living
+from tests.agent.device_life import IDENTIFIED, NORMAL, ScriptedDevice, living
 from tests.agent.running import Devices, Listener, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
@@ -117,15 +118,13 @@ async def test_a_reload_begins_moves_and_ends_receiving(mosquitto: Mosquitto, tm
         await eventually(lambda: heard.batches("gw-1"), "its first report")
         assert "dcim_agent_traps_total" not in heard.batches("gw-1")[-1].values
         agent.reload()
-        first = await port_of(agent)
+        await port_of(agent)
         other = free_port()
         configs.append(devices_at(mosquitto, {"listen": f"127.0.0.1:{other}"}, ups_9="127.0.0.1"))
         agent.reload()
         await eventually(lambda: agent.traps is not None and agent.traps.port == other, "the other port")
         await send(tmp_path, other)
         await eventually(lambda: heard.events("ups-9"), "a trap of the new device")
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind(("127.0.0.1", first))
         configs.append(without)
         agent.reload()
         await eventually(lambda: agent.traps is not None and agent.traps.port is None, "closed")
@@ -255,20 +254,38 @@ async def test_a_burst_of_traps_is_one_poll_at_once_and_one_after_it() -> None:
         await life.hear(3)
         assert life.course()[-2:] == ["up", "up"]
         assert asyncio.get_running_loop().time() - begins >= TRAP_POLLS_S
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5 * TRAP_POLLS_S):
+                await life.hear(4)
         assert life.course() == ["up", *["trap"] * 5, "up", "up"]
 
 
 async def test_a_trap_of_a_device_that_is_down_is_an_attempt_at_once() -> None:
-    fault = DeviceTimeout("no answer", device="ups-1", operation="poll")
-    script = ScriptedDevice([NORMAL, fault, fault, fault, NORMAL])
-    async with living(script, {"safety": 0.02}, draw=1.0) as life:
+    fault = DeviceTimeout("no answer", device="ups-1", operation="open")
+    # Without traps there is a minute between two attempts, longer than `hear` waits.
+    script = ScriptedDevice([NORMAL], opens=[fault, fault, fault, IDENTIFIED])
+    async with living(script, {"safety": 60.0}) as life:
+        for attempt in range(1, 4):
+            await life.hear(attempt)
+            life.loop.trapped("coldStart", becomes_event=False)
         await life.hear(4)
-        assert life.course()[-1] == "timeout"
-        opened = script.asked.count("open")
-        life.loop.trapped("coldStart", becomes_event=False)
-        await life.hear(5)
-        assert script.asked.count("open") == opened + 1
-        assert "up" in life.course()[-2:]
+        assert life.course() == ["timeout", "timeout", "timeout", "down", "up"]
+
+
+async def test_doctor_tries_the_port(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        cases = {
+            f"127.0.0.1:{free_port()}": ("ok", "can be opened"),
+            f"127.0.0.1:{taken.getsockname()[1]}": ("ok", "is in use, as it is while this agent runs"),
+            "192.0.2.1:1162": ("failed", "Cannot assign requested address"),
+        }
+        for listen, (status, text) in cases.items():
+            path = tmp_path / "agent.yaml"
+            lines = ("agent: gw-1", "labels: {site: t1}", "devices: []", f"broker: {{port: {mosquitto.port}}}")
+            path.write_text("\n".join([*lines, f'traps: {{listen: "{listen}"}}']), encoding="utf-8")
+            (found,) = [each for each in await examine(path, devices=False) if each.check == "traps"]
+            assert (found.status, text in found.found) == (status, True), found
 
 
 @pytest.mark.parametrize(
