@@ -195,17 +195,17 @@ def _icom() -> Served:
     one = Served(table="input", checked=564)
     for address, raw, sensor in ((564, 241, "cooling-control"), (565, 238, "fan-control"), (483, -56, "outside")):
         one.gauge(address, "h", raw, f"crah_air_temperature_celsius{{sensor={sensor},unit=1}}", raw / 10)
-    for sensor in range(10):
+    for number in range(10):
         one.gauge(
-            550 + sensor,
+            550 + number,
             "h",
-            211 + sensor,
-            f"crah_air_temperature_celsius{{sensor=remote-{sensor + 1},unit=1}}",
-            21.1 + sensor / 10,
+            211 + number,
+            f"crah_air_temperature_celsius{{sensor=remote-{number + 1},unit=1}}",
+            21.1 + number / 10,
         )
     one.gauge(129, "H", 434, "crah_return_air_relative_humidity_ratio{unit=1}", 0.434)
-    for sensor, raw in enumerate((412, 421, 433)):
-        one.gauge(131 + sensor, "H", raw, f"env_relative_humidity_ratio{{sensor=external-{'abc'[sensor]}}}", raw / 1000)
+    for number, raw in enumerate((412, 421, 433)):
+        one.gauge(131 + number, "H", raw, f"env_relative_humidity_ratio{{sensor=external-{'abc'[number]}}}", raw / 1000)
     one.gauge(499, "h", 109, "env_dew_point_celsius{sensor=return}", 10.9)
     one.gauge(485, "h", 98, "env_dew_point_celsius{sensor=external-a}", 9.8)
     one.gauge(672, "h", -31, "env_differential_pressure_pascals{sensor=unit}", -3.1)
