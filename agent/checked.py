@@ -33,7 +33,4 @@ def check_devices(path: Path, config: AgentConfig, profiles: Mapping[str, Profil
         told = [f"{path}:{line}: {fault}" for line, (_, fault) in zip(lines, named, strict=True)]
         more = len(faults) - len(named)
         raise ConfigError("\n".join([*told, f"{path}: {count_of(more, 'more device')} like these"] if more else told))
-    try:
-        config.broker.tls_context()
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    config.broker.check_files(path)

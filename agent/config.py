@@ -33,6 +33,7 @@ from rackflow.process.config import (
     Secret,
     StrictModel,
     check_config,
+    line_with,
     load_config,
     named_file,
     refuse_overwriting,
@@ -322,6 +323,14 @@ class AgentConfig(StrictModel):
     health_file: OwnFile | None = None
     """File that is touched every second while the agent works, for the health check of a container; none when left out."""
 
+    @field_validator("pair", mode="before")
+    @classmethod
+    def _not_left_empty(cls, given: object) -> object:
+        """Without anything behind it, YAML has no value: it was taken for no pair, and both machines polled under one name."""
+        if given is None:
+            raise ValueError("is empty; write `pair: {}`, or remove it if no second machine runs this agent")
+        return given
+
     @model_validator(mode="after")
     def _consistent(self) -> "AgentConfig":
         if self.labels.site is None and self.site_file is None:
@@ -387,7 +396,9 @@ def load_agent_config(path: Path, *, with_site_file: bool = True) -> AgentConfig
     """
     config = load_config(path, AgentConfig, other_word)
     if config.profiles and not config.profiles.is_dir():
-        raise ConfigError(f"{path}: profiles: {config.profiles}: no such folder; correct the path")
+        raise ConfigError(
+            f"{line_with(path, 'profiles')}: profiles: {config.profiles}: no such folder; correct the path"
+        )
     site_file = named_file(path, "site_file", config.site_file) if config.site_file and with_site_file else None
     written = {"outbox.path": config.outbox.path, "health_file": config.health_file}
     refuse_overwriting(path, written, {"site_file": site_file})

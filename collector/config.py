@@ -13,7 +13,6 @@ from collector.budgets import DEVICE_SERIES, AgentBudget, AgentKey, Budgets
 from collector.derive import CarbonConfig, DeriveConfig
 from collector.problems import ProblemsConfig, load_limits, load_table, load_windows
 from collector.store import Dialect
-from rackflow.errors import ConfigError
 from rackflow.process.broker import Broker
 from rackflow.process.config import (
     FaultAt,
@@ -306,10 +305,7 @@ def load_collector_config(path: Path) -> CollectorConfig:
     """Read and check the configuration. Raises ConfigError, which names file, key and remedy."""
     config = load_config(path, CollectorConfig)
     # Reads the certificates: a wrong path must fail `check`, not the first connection at night.
-    try:
-        config.broker.tls_context()
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    config.broker.check_files(path)
     if config.http.web_config is not None:
         web_config = named_file(path, "http.web_config", config.http.web_config)
         config = config.model_copy(update={"http": config.http.model_copy(update={"web_config": web_config})})

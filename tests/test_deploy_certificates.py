@@ -1,6 +1,7 @@
 """The TLS listener of deploy/mosquitto, with certificates that make-certificates made: who comes in, and who does not."""
 
 import asyncio
+import json
 import os
 import shutil
 import ssl
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.cli import main
 from collector.ledger import accounts, read_snapshot
 from rackflow.errors import ConfigError
 from rackflow.process.broker import Broker, remedy_for
@@ -340,3 +342,27 @@ def test_what_is_no_certificate_file_is_named(option: str, tmp_path: Path) -> No
         broker = Broker.model_validate({"tls": True, option: path})
         with pytest.raises(ConfigError, match=f"{path} (is )?{why}"):
             broker.tls_context()
+
+
+async def test_an_operator_with_a_certificate_forgets_an_agent_that_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As docs/how-to/retire.md says it: this listener takes no account with a password alone."""
+    pki = new_pki(tmp_path / "pki")
+    make_certificates(pki, "collector", "operator")
+    broker = DeployedBroker(tmp_path / "broker", {"monitor": "pw"}, pki)
+    with broker.serving():
+        async with connected(agent(broker)) as account:
+            # 16: it is kept, and nobody listens.
+            assert await account.publish(f"{OWN}/device/ups-a1", b"{}", retain=True) == 16
+        config = tmp_path / "collector.yaml"
+        own = collector(broker).model_dump(mode="json", exclude_none=True)
+        store = {"kind": "file", "path": str(tmp_path / "points")}
+        config.write_text(
+            json.dumps({"broker": own, "store": store, "dead_letter": str(tmp_path / "dead.jsonl")}), encoding="utf-8"
+        )
+        operator = str(pki / "collectors" / "operator")
+        by_certificate = ("--username", "operator", "--cert-file", f"{operator}.crt", "--key-file", f"{operator}.key")
+        command = ["forget", str(config), "cas1/gw-1", "--force", *by_certificate]
+        assert await asyncio.to_thread(main, command) == 0, capsys.readouterr().err
+        assert "forgot cas1/gw-1/ups-a1" in capsys.readouterr().out

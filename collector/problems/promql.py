@@ -61,8 +61,13 @@ or
 # Kubernetes, is counted twice for a moment only.
 _TARGETS = "history:up:collectors"
 _TARGETS_RULE = 'min_over_time((count by (job) (up{job=~"dcim-collector(-safety|-member)?"}))[10m:15s])'
+# Those that have been silent for ten seconds. One scrape that is lost proves nothing, and an alert outlasts it: all of them go on for
+# 30 s at least after they last held (`keep_s`). If such a moment counted, it would begin that time anew: an alert about mains that were
+# back did not end while a scrape was lost every two minutes.
+SILENT_ON = "device:dcim_silent_on:info"
+_SILENT_ON_RULE = f"{SILENT}\nand\n{SILENT} offset 5s\nand\n{SILENT} offset 10s"
 # A device that is back shows its readings with the next scrape, which may come later than that of the safety class.
-_SILENT = f"last_over_time({SILENT}[15s])"
+_SILENT = f"last_over_time({SILENT_ON}[15s])"
 # Step in which the last value before a silence is looked for. It is only shown, and reading an hour of one-second samples would be slow.
 LAST_STEP_S = 60
 _OF_ALERT = "alertname, alertstate, severity, subsystem"
@@ -77,6 +82,7 @@ def rules_yaml(table: Table) -> str:
     # would see its values an evaluation late.
     lines.append(f"  - name: {SAFETY_GROUP}\n    interval: {SAFETY_INTERVAL_S}s\n    rules:\n")
     lines.append(f"      - record: {SILENT}\n{_block('expr', _SILENT_RULE)}")
+    lines.append(f"      - record: {SILENT_ON}\n{_block('expr', _SILENT_ON_RULE)}")
     lines += _records(table, records)
     lines += (line for problem in safety for line in _rule(problem, table))
     lines.append("\n  - name: dcim-recorded\n    rules:\n")

@@ -18,7 +18,7 @@ from pydantic import SecretStr, field_validator, model_validator
 from rackflow import ConfigError
 from rackflow.process.broker import explain_certificate_files
 from rackflow.process.certificates import Certificate, authorities_of, read_certificates
-from rackflow.process.config import StrictModel, check_config
+from rackflow.process.config import StrictModel, check_config, named_file
 from rackflow.process.paths import FilePath
 from rackflow.process.secret import CREDENTIALS_DIRECTORY, names_source, read_secret
 from rackflow.process.yaml import load_yaml_text, read_text_file
@@ -220,6 +220,14 @@ def load_access(path: Path | None) -> Access:
 def _context(tls: TlsServer, path: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version, context.maximum_version = _VERSIONS[tls.min_version], _VERSIONS[tls.max_version]
+    # OpenSSL does not say which file is missing.
+    for key, file in (
+        ("cert_file", tls.cert_file),
+        ("key_file", tls.key_file),
+        ("client_ca_file", tls.client_ca_file),
+    ):
+        if file is not None:
+            named_file(path, f"tls_server_config.{key}", file)
     try:
         # An empty pass phrase: without one OpenSSL would ask for it on the terminal.
         context.load_cert_chain(path.parent / tls.cert_file, path.parent / tls.key_file, password="")

@@ -2,13 +2,14 @@
 
 import ssl
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from rackflow.errors import ConfigError
 from rackflow.process.certificates import Certificate, authorities_of, read_certificates
-from rackflow.process.config import Host, Secret, StrictModel
+from rackflow.process.config import Host, Secret, StrictModel, line_with
 from rackflow.process.paths import FilePath, PlainText
 from rackflow.process.resolve import Resolver
 
@@ -78,6 +79,14 @@ REMEDIES = (
 )
 
 
+class _CertificateFileError(ConfigError):
+    """A certificate file cannot be used. `key` of the section `broker` names it."""
+
+    def __init__(self, why: str, key: str) -> None:
+        super().__init__(f"broker: a certificate file cannot be used: {why}")
+        self.key = key
+
+
 class Broker(StrictModel):
     """The MQTT broker."""
 
@@ -120,21 +129,28 @@ class Broker(StrictModel):
         """TLS settings, or None for plain TCP. Raises ConfigError if a certificate file cannot be used."""
         if not self.tls:
             return None
-        for path in filter(None, (self.ca_file, self.cert_file, self.key_file)):
+        for key, path in (("ca_file", self.ca_file), ("cert_file", self.cert_file), ("key_file", self.key_file)):
             # A pipe in its place would block the event loop until somebody writes into it. And OpenSSL does not say which file is missing.
-            if not path.is_file():
+            if path is not None and not path.is_file():
                 why = "is not a regular file" if path.exists() else "does not exist"
-                raise ConfigError(f"broker: a certificate file cannot be used: {path} {why}; correct the path")
+                raise _CertificateFileError(f"{path} {why}; correct the path", key)
+        key = "ca_file"
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
             context.sslsocket_class = _ClosedOnFailure
             if self.cert_file:
+                key = "cert_file"
                 context.load_cert_chain(self.cert_file, self.key_file, password=_refuse_passphrase)
         except OSError as error:
-            raise ConfigError(
-                f"broker: a certificate file cannot be used: {explain_certificate_files(error)}"
-            ) from error
+            raise _CertificateFileError(explain_certificate_files(error), key) from error
         return context
+
+    def check_files(self, config: Path) -> None:
+        """Raises ConfigError with the line in this configuration if a certificate file cannot be used."""
+        try:
+            self.tls_context()
+        except _CertificateFileError as error:
+            raise ConfigError(f"{line_with(config, f'broker.{error.key}')}: {error}") from error
 
     def certificates(self) -> tuple[Certificate, ...]:
         """Those with which this side logs in, as the file has them now: the next connection is made with them. Blocks."""

@@ -180,8 +180,14 @@ def named_file(config: Path, key: str, file: Path) -> Path:
         if stat.S_ISREG(path.stat().st_mode):
             return path
     except OSError as error:
-        raise ConfigError(f"{config}: {key}: {unreadable(path, error)}") from error
-    raise ConfigError(f"{config}: {key}: {path} is no regular file; name a file")
+        raise ConfigError(f"{line_with(config, key)}: {key}: {unreadable(path, error)}") from error
+    raise ConfigError(f"{line_with(config, key)}: {key}: {path} is no regular file; name a file")
+
+
+def line_with(config: Path, key: str) -> str:
+    """File and line of a key, as a fault begins that is found after the file was read: `agent.yaml:3`."""
+    line = line_of(read_text_file(config), key.split("."))
+    return f"{config}:{line}" if line else str(config)
 
 
 def refuse_overwriting(config: Path, written: Mapping[str, Path | None], read: Mapping[str, Path | None]) -> None:
@@ -196,8 +202,8 @@ def refuse_overwriting(config: Path, written: Mapping[str, Path | None], read: M
     owners[os.path.realpath(config)] = "this configuration itself"
     for key, file in written.items():
         if file is not None and (owner := owners.get(os.path.realpath(file))) is not None:
-            line = line_of(read_text_file(config), key.split("."))
-            raise ConfigError(f"{config}:{line}: {key}: is the file {owner}, which would be written over; name another")
+            where = line_with(config, key)
+            raise ConfigError(f"{where}: {key}: is the file {owner}, which would be written over; name another")
 
 
 Host = Annotated[str, BeforeValidator(checked_host)]

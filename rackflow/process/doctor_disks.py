@@ -129,12 +129,16 @@ def _check_place(what: str, path: Path) -> Finding:
             "ask with sudo, to see it as the service does" if is_units else own,
         )
     free = shutil.disk_usage(place).free
-    shown = f"{path}: {free / 1024**3:,.1f} GiB free"
+    shown = f"{path}: {_shown_bytes(free)} free"
     if free < LOW_DISK_BYTES:
-        return Finding(
-            what,
-            "warning",
-            shown,
-            "make space, or choose another disk: the oldest messages are dropped when it is full",
+        # Nothing is dropped for want of disk: what a collector does not acknowledge waits at the broker and in the agents' outboxes.
+        remedy = (
+            "make room, or choose another disk: on a full one a collector acknowledges nothing, and an agent keeps its messages"
+            " in memory only"
         )
+        return Finding(what, "warning", shown, remedy)
     return Finding(what, "ok", shown)
+
+
+def _shown_bytes(free: int) -> str:
+    return f"{free / 1024**3:,.1f} GiB" if free >= 1024**3 / 10 else f"{free / 1024**2:,.0f} MiB"

@@ -226,7 +226,7 @@ def test_places_roles_and_coolants_come_from_the_site_file(tmp_path: Path) -> No
     [
         ({"labels": {"site": "t2"}}, "labels.site: is 't2' here and 't1' in"),
         ({"labels": {"room": "hall"}}, "labels of places come from site_file"),
-        ({"site_file": "nowhere.yaml"}, "agent.yaml: site_file: "),
+        ({"site_file": "nowhere.yaml"}, "agent.yaml:28: site_file: "),
         (
             {"devices": [{**ON_SITE[0], "labels": {"feed": "B"}}]},
             "devices[0] (pdu-a1-a).labels.feed: is 'B' here",

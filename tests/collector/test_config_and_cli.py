@@ -84,7 +84,8 @@ def test_carbon_factors_are_beside_the_configuration_and_check_says_if_they_are_
     file = write_config(tmp_path, carbon={"path": "factors.csv"})
     factors = tmp_path / "factors.csv"
     assert main(["check", str(file)]) == 78
-    assert capsys.readouterr().err == f"{file}: carbon.path: {factors}: no such file; correct the path\n"
+    line = next(at for at, each in enumerate(file.read_text().splitlines(), 1) if "factors.csv" in each)
+    assert capsys.readouterr().err == f"{file}:{line}: carbon.path: {factors}: no such file; correct the path\n"
     config = load_collector_config(file)
     assert config.carbon is not None
     assert config.carbon.path == factors

@@ -59,7 +59,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
         "make try-package installs and runs the services on a Debian of its own"
     ),
     r"^amtool silence": "tests/collector/problems/test_acknowledged.py puts silences there with it",
-    r"mosquitto_passwd|chown mosquitto|-o mosquitto": "tests/test_deploy_broker.py starts that broker",
+    r"mosquitto_passwd|chown mosquitto|chmod 600 /etc/mosquitto|-o mosquitto": "tests/test_deploy_broker.py starts that broker",
     r"^(sudo |\w+=\S+ )*make (?!demo)": "tests/test_pages.py: the target exists",
     r"python -m benchmarks": "tests/test_benchmarks.py runs them in small",
     r"^docker |^kubectl ": "tests/test_deploy.py and tests/test_kubernetes.py check the files; no runtime is here",

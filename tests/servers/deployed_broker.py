@@ -18,6 +18,10 @@ DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 SCRIPT = DEPLOY / "mosquitto" / "make-certificates"
 SITE_COLLECTOR = re.compile(r"^#((?:user|topic) .*collector-cas1.*|topic read rackflow/v1/cas1/#)$", re.MULTILINE)
 """The example of a collector of one site, which rackflow.acl has as comments."""
+OPERATOR = re.compile(
+    r"^#(user operator|topic deny .*/operator/#|topic read rackflow/v1/#|topic write .*)$", re.MULTILINE
+)
+"""The account of a person who clears what is retained, as comments there, too."""
 
 
 def make_certificates(folder: Path, *arguments: str, days: int | None = None) -> str:
@@ -57,9 +61,8 @@ class DeployedBroker(Server):
         """See `Server.command`."""
         shipped = DEPLOY / "mosquitto"
         write_passwords(self.folder / "rackflow.passwd", self._passwords)
-        (self.folder / "rackflow.acl").write_text(
-            SITE_COLLECTOR.sub(r"\1", (shipped / "rackflow.acl").read_text(encoding="utf-8")), encoding="utf-8"
-        )
+        rules = SITE_COLLECTOR.sub(r"\1", (shipped / "rackflow.acl").read_text(encoding="utf-8"))
+        (self.folder / "rackflow.acl").write_text(OPERATOR.sub(r"\1", rules), encoding="utf-8")
         places = {"/etc/mosquitto/": self.folder, "/var/lib/mosquitto/": self.folder}
         (self.folder / "conf.d").mkdir(exist_ok=True)
         if self.pki is not None:

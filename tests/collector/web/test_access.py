@@ -305,9 +305,11 @@ BAD = [
     ("tls_server_config: {cert: a.pem, key_file: a.key}", "tls_server_config.cert: unknown key"),
     ("tls_server_config: {cert_file: a.pem}", "tls_server_config.key_file: is required"),
     (
-        "tls_server_config: {cert_file: b.pem, key_file: a.key}",
+        "tls_server_config: {cert_file: a.pem, key_file: a.pem}",
         "tls_server_config: a certificate or key cannot be used",
     ),
+    ("tls_server_config:\n  cert_file: b.pem\n  key_file: a.key", "yml:2: tls_server_config.cert_file: "),
+    ("tls_server_config:\n  cert_file: a.pem\n  key_file: b.key", "b.key: no such file; correct the path"),
     ("tls_server_config: {cert_file: a.pem, key_file: a.key, client_ca_file: a.pem}", "belong together"),
     ("http_server_config: {headers: {Server: x}}", "'Server' cannot be set"),
     ("basic_auth_user: {a: HASH}", "did you mean 'basic_auth_users'?"),

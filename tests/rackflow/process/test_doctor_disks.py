@@ -1,12 +1,14 @@
-"""What `doctor` and `check` say of an outbox that another account has begun, or that this one may not look at."""
+"""What `doctor` and `check` say of an outbox that another account has begun or that this one may not look at, and of little room."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +17,7 @@ from agent.config import load_agent_config
 from agent.doctor import has_run
 from rackflow.outbox import Limits, folder_of
 from rackflow.outbox.log import OutboxLog
-from rackflow.process.doctor_disks import check_kept
+from rackflow.process.doctor_disks import check_disk, check_kept
 
 # As an account that is no owner of anything: this one gives away all its rights, if it is root, whom no permission stops.
 ASK = """
@@ -102,3 +104,14 @@ def test_an_agent_has_run_once_its_outbox_is_there(tmp_path: Path) -> None:
     assert not has_run(load_agent_config(config))
     begun(tmp_path / "outbox.db")
     assert has_run(load_agent_config(config))
+
+
+def test_little_room_is_told_in_a_unit_that_says_how_much_and_with_what_a_full_disk_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """24 MiB were `0.0 GiB`, and messages were said to be dropped: a collector acknowledges none that it cannot enter in its ledger."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=24 * 1024**2))
+    told = check_disk("ledger", tmp_path / "ledger.db")
+    assert told.found == f"{tmp_path / 'ledger.db'}: 24 MiB free"
+    assert "dropped" not in told.remedy
+    assert "a collector acknowledges nothing" in told.remedy

@@ -369,10 +369,10 @@ def test_a_special_blank_in_an_indentation_is_named(tmp_path: Path) -> None:
         ("sites: [a b]", "sites[0]: is a name of 1 to 64 letters"),
         ("derive: {batteries: {u: {runtimes: {}}}}", "derive.batteries.u.runtimes: is empty; give at least 1"),
         ("problems: {alertmanagers: ['http://am:9093/api/v2']}", "ends with the path of the API, which is added to it"),
-        ("site_file: nowhere.yaml", ": site_file: nowhere.yaml: no such file; correct the path"),
-        ("site_file: .", ": site_file: . is no regular file; name a file"),
-        ("problems: {limits: nowhere.yaml}", ": problems.limits: nowhere.yaml: no such file; correct the path"),
-        ("http: {web_config: nowhere.yaml}", ": http.web_config: nowhere.yaml: no such file; correct the path"),
+        ("site_file: nowhere.yaml", ":4: site_file: nowhere.yaml: no such file; correct the path"),
+        ("site_file: .", ":4: site_file: . is no regular file; name a file"),
+        ("problems: {limits: nowhere.yaml}", ":4: problems.limits: nowhere.yaml: no such file; correct the path"),
+        ("http: {web_config: nowhere.yaml}", ":4: http.web_config: nowhere.yaml: no such file; correct the path"),
     ],
 )
 def test_a_slip_in_a_collectors_configuration_is_one_line_with_its_key(
