@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -323,12 +324,15 @@ class AgentConfig(StrictModel):
     health_file: OwnFile | None = None
     """File that is touched every second while the agent works, for the health check of a container; none when left out."""
 
-    @field_validator("pair", mode="before")
+    @field_validator("pair", "traps", mode="before")
     @classmethod
-    def _not_left_empty(cls, given: object) -> object:
+    def _not_left_empty(cls, given: object, info: ValidationInfo) -> object:
         """Without anything behind it, YAML has no value: it was taken for no pair, and both machines polled under one name."""
         if given is None:
-            raise ValueError("is empty; write `pair: {}`, or remove it if no second machine runs this agent")
+            unless = {"pair": "no second machine runs this agent", "traps": "none are to be received"}[
+                str(info.field_name)
+            ]
+            raise ValueError(f"is empty; write `{info.field_name}: {{}}`, or remove it if {unless}")
         return given
 
     @model_validator(mode="after")
