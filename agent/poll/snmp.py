@@ -352,8 +352,11 @@ class SnmpPoller:
             return False
         self._warn_of_loss(profile, plan)
         if not any(oid in answers for oid in wanted):
+            hint = (
+                "" if self._unit is None else f" for unit {self._unit}; correct `unit`, or see whether that unit is on"
+            )
             raise DeviceDecodeError(
-                f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan"
+                f"has none of the objects of profile {profile.profile}{hint}", device=self._device.id, operation="plan"
             )
         shared = self._client.without_shared({source.oid or "" for each in profile.points for source in each.sources()})
         lacking = frozenset(oid for oid in wanted if oid not in answers or oid in shared)
