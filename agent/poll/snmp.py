@@ -144,9 +144,9 @@ class SnmpPoller:
         if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
         # Not with the uptime, which a device need not have, or its credential may not read.
-        if poll_class == once_a_minute(self._plan.classes) and not self._uptime.has_restarted:
-            if self._clock() - self._planned_at > REPLAN_AFTER_S:
-                await self._plan_beside(poll_class, family, fingerprint)
+        is_due = poll_class == once_a_minute(self._plan.classes) and not self._uptime.has_restarted
+        if is_due and self._clock() - self._planned_at > REPLAN_AFTER_S:
+            await self._plan_beside(poll_class, family, fingerprint)
         for marker in family.profile.marker:
             if marker in raw and self._marker_changed(marker, raw[marker], now):
                 self._marker_replanned_at = now

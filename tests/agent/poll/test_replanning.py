@@ -196,26 +196,6 @@ async def test_tables_are_walked_again_after_more_than_an_hour() -> None:
     assert bench.client.walks == 2
 
 
-@pytest.mark.parametrize("uptime", [None, b"12 days"])
-async def test_tables_of_a_device_without_an_uptime_are_walked_again_as_well(uptime: SnmpValue) -> None:
-    """A view of the credential may hide `system`, and some agents say the uptime in words: a row that comes is seen all the same."""
-    bench = Bench()
-    del bench.client.values[UPTIME]
-    bench.client.values |= {UPTIME: uptime} if uptime else {}
-    poller = await bench.opened()
-    poll_class: PollClass = "slow" if uptime else "normal"
-    bench.client.values[f"{ROOT}.1.5.2"] = 5
-    bench.clock_s += 3600.0
-    await poller.poll(poll_class, 2000.0)
-    assert bench.client.walks == 0
-    bench.clock_s += 0.1
-    await poller.poll("fast", 2000.0)
-    assert bench.client.walks == 0
-    await poller.poll(poll_class, 2000.0)
-    assert bench.client.walks == 2
-    assert (await bench.fast())["dcim_pdu_phase_current_amperes{inlet=1,phase=L2}"] == 5.0
-
-
 @pytest.mark.parametrize(
     ("at_s", "walked"), [(2000.0, False), (2009.9, False), (2010.0, True), (1999.9, True), (2500.0, True)]
 )
