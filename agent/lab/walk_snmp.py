@@ -54,9 +54,9 @@ _VERSION = re.compile(
 # How far before a number the word is looked for. A chosen value, longer than any word of the expression above.
 _VERSION_WORD_OCTETS = 24
 _MAC = re.compile(rb"\b[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}\b")
-# The same without colons: 00C0B7112233, 00c0.b711.2233 or 00 C0 B7 11 22 33. With a letter, as a date or a count has none.
+# The same without colons: 00C0B7112233, 00c0.b711.2233 or 00 C0 B7 11 22 33. A date or numbers match as well; `_bare_mac` tells them apart.
 _MAC_WITHOUT_COLONS = re.compile(
-    rb"(?<!\w)(?=[0-9. ]*[A-Fa-f])(?:[0-9A-Fa-f]{12}|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2}|[0-9A-Fa-f]{2}(?: [0-9A-Fa-f]{2}){5})(?!\w)"
+    rb"(?<!\w)(?:[0-9A-Fa-f]{12}|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2}|[0-9A-Fa-f]{2}(?: [0-9A-Fa-f]{2}){5})(?!\w)"
 )
 # Begins only where a word does: otherwise a text of 64 kB without an @ takes minutes, because every octet is tried as the beginning.
 _MAIL = re.compile(rb"(?<![\w.+-])[\w.+-]++@[\w-]+\.[\w.-]+")
@@ -146,6 +146,11 @@ def _ipv6(found: re.Match[bytes]) -> bytes:
     return b"::"
 
 
+def _bare_mac(found: re.Match[bytes]) -> bytes:
+    # With a letter among its digits.
+    return found[0] if found[0].upper() == found[0].lower() else b"000000000000"
+
+
 def _is_address(value: bytes) -> bool:
     """Whether these octets are most likely an address: no text, and neither flags nor a count, which begin with zeros."""
     if value.isascii() and value.rstrip(b"\0").decode().replace("\n", "").replace("\r", "").isprintable():
@@ -165,7 +170,7 @@ def _clean(value: bytes, known: Iterable[bytes], versions: Collection[bytes]) ->
         return bytes(len(value))
     value = _IPV4.sub(lambda found: _address(found, versions), value)
     value = _MAC.sub(b"00:00:00:00:00:00", value)
-    value = _MAC_WITHOUT_COLONS.sub(b"000000000000", value)
+    value = _MAC_WITHOUT_COLONS.sub(_bare_mac, value)
     value = _IPV6.sub(_ipv6, value)
     value = _MAIL.sub(PRIVATE, value)
     return _SERIAL.sub(rb"\1" + PRIVATE, value)

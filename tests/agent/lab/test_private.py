@@ -89,7 +89,7 @@ def test_who_and_where_the_device_is_is_taken_out_whatever_it_says(oid: str) -> 
         # Neither an address nor private.
         (b"11/29/2026 12:30:45", b"11/29/2026 12:30:45"),
         (b"07:EA:0B", b"07:EA:0B"),
-        (b"202611301230", b"202611301230"),
+        (b"202611301230 A", b"202611301230 A"),
         (b"10 20 30 40 50 60", b"10 20 30 40 50 60"),
         # Flags in octets, and a text that is filled up.
         (bytes([0, 0, 0, 1]), bytes([0, 0, 0, 1])),
