@@ -210,7 +210,8 @@ class Device(StrictModel):
     """Modbus over TCP, RTU frames over TCP (serial gateways), or a serial line."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     """Modbus unit identifier. The profile's usual unit when left out. For SNMP, which of several units behind one agent this device is:
-    rows and instances whose index begins with this number. Each unit is a device of its own with the same host.
+    rows and instances whose index begins with this number. Each unit is a device of its own with the same host; what the agent has once
+    is read for unit 1 alone.
     """
     accept_answers: list[Literal["other_transaction", "other_unit"]] = []
     """Take a Modbus answer although its transaction number (TCP) or its unit (RTU, and TCP without a number) is another one. Only

@@ -5,22 +5,28 @@ load in percent and a temperature look the same.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.lab.draft_mib import DraftedPoint, drafted
 from agent.lab.mib import MibObject
 from agent.profile import DEVICE_CLASSES, SYS_DESCR, SYS_OBJECT_ID
 from rackflow.process.yaml_edit import yaml_value
-from rackflow.recording import Record
+from rackflow.recording import COUNTER32, COUNTER64, GAUGE32, INTEGER, TIMETICKS, Record
 
 ENTERPRISES = "1.3.6.1.4.1"
 # Values shown per column, enough to see whether rows differ.
 SHOWN = 4
 # Longest row index, in parts, that is considered when the column of an instance is sought.
 MAX_INDEX_PARTS = 6
+# Longest row index, in parts, in which a further entry is looked for: of a text of 31 characters, with its length. Chosen value.
+LONGEST_INDEX = 32
 ABSENT = frozenset({-1, 32767, -32768, 65535, 2147483647, -2147483648, 4294967295})
 """Values that devices send for "no reading" (all bits set, or the ends of 16 and 32 bit integers); they say nothing about the unit."""
+
+# Tags of numbers in a recording: of one column all cells are numbers, or none.
+_NUMBERS = frozenset({INTEGER, COUNTER32, GAUGE32, TIMETICKS, COUNTER64})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +73,59 @@ class Column:
 
 def columns_of(records: Sequence[Record]) -> list[Column]:
     """The objects below `enterprises`, by column."""
+    own = [record for record in records if record.oid.startswith(f"{ENTERPRISES}.")]
+    # A scalar's instance is the only one below its object.
+    siblings = Counter(record.oid.rpartition(".")[0] for record in own)
+    scalars = {each.oid for each in own if each.oid.endswith(".0") and siblings[each.oid[:-2]] == 1}
+    cells = {each.oid: each for each in own if each.oid not in scalars}
+    entries: defaultdict[str, _Entry] = defaultdict(_Entry)
+    for each in cells.values():
+        for entry, column, index in _readings_of(each.oid):
+            entries[entry].add(column, index, each.tag)
+    tables = {oid: entry.is_nested for oid, entry in entries.items() if entry.is_entry()}
     found: dict[str, Column] = {}
-    for record in records:
-        if record.oid.startswith(f"{ENTERPRISES}."):
-            column = record.oid.rpartition(".")[0]
-            found.setdefault(column, Column(column)).values.append(record)
+    for record in own:
+        column = _column_of(record.oid, tables) if record.oid in cells else record.oid.rpartition(".")[0]
+        found.setdefault(column, Column(column)).values.append(record)
     return list(found.values())
+
+
+class _Entry:
+    """What stands below an OID that may be the entry of a table: its columns with the rows' indexes."""
+
+    def __init__(self) -> None:
+        self._rows: defaultdict[str, set[str]] = defaultdict(set)
+        self._kinds: defaultdict[str, set[bool]] = defaultdict(set)
+        self.is_nested = True
+        """Whether each index has a further entry in it, so that these may be tables beside each other and not columns."""
+
+    def add(self, column: str, index: str, tag: str) -> None:
+        self._rows[column].add(index)
+        self._kinds[column].add(tag in _NUMBERS)
+        self.is_nested = self.is_nested and "1" in index.split(".")[:-2]
+
+    def is_entry(self) -> bool:
+        """Whether two columns have a row in common, and each holds either numbers or none."""
+        rows = Counter(index for indexes in self._rows.values() for index in indexes)
+        return max(rows.values()) > 1 and all(len(kinds) == 1 for kinds in self._kinds.values())
+
+
+def _readings_of(oid: str) -> Iterator[tuple[str, str, str]]:
+    """How an OID can be parted into entry (which is 1, RFC 2578, 7.1.12), column and index, the longest index first."""
+    parts = oid.split(".")
+    for at in range(max(ENTERPRISES.count(".") + 2, len(parts) - 2 - LONGEST_INDEX), len(parts) - 2):
+        if parts[at] == "1":
+            yield ".".join(parts[: at + 1]), parts[at + 1], ".".join(parts[at + 2 :])
+
+
+def _column_of(oid: str, tables: Mapping[str, bool]) -> str:
+    """The column of an instance: an index may have several parts. Where no table shows, all but its last part.
+
+    `tables` are the entries, and whether other tables may be in them: of these the innermost counts, of others the outermost.
+    """
+    found = [(entry, f"{entry}.{column}") for entry, column, _ in _readings_of(oid) if entry in tables]
+    columns = [column for entry, column in found if not tables[entry]] or [column for _, column in found[-1:]]
+    return columns[0] if columns else oid.rpartition(".")[0]
 
 
 def guesses(column: Column) -> list[str]:

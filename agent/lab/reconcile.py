@@ -20,8 +20,25 @@ Status = Literal["new", "known", "moved", "replaced", "duplicate", "unrecognised
 DEFAULT_PORTS: Mapping[str, int] = {"snmp": 161, "modbus": 502}
 # Placeholders that devices send if their serial number was never set. Two devices with the same placeholder are two devices.
 NO_SERIALS = frozenset({"", "0", "n/a", "na", "none", "null", "unknown", "default", "not set", "notset", "serial", "-"})
+# A serial number of more signs than this that are all the same is a placeholder. Chosen: a numbering that begins with 1 may get to 111.
+SHORTEST_FILLED = 3
 # Factory names, which are not used as ids: several devices with one such name would only differ by an appended number.
-FACTORY_NAMES = frozenset({"", "localhost", "unknown", "default", "snmp", "apc", "none", "ups", "pdu", "(none)", "n/a"})
+FACTORY_NAMES = frozenset(
+    {
+        "",
+        "localhost",
+        "localhost.localdomain",
+        "unknown",
+        "default",
+        "snmp",
+        "apc",
+        "none",
+        "ups",
+        "pdu",
+        "(none)",
+        "n/a",
+    }
+)
 # As long as a device id may be (`rackflow/documents.py`).
 MAX_ID = 64
 # A management card has two network ports at most. If more addresses report one serial number, it is a factory default.
@@ -281,7 +298,10 @@ class _Names:
     def _wanted(self, found: Found) -> str:
         device_class = found.match.profile.class_ if found.match else "device"
         for name, counts in ((_short_name(found.name), self._short_names), (found.name, self._full_names)):
-            if name.casefold() not in FACTORY_NAMES and counts[name.casefold()] == 1 and (clean := _clean(name)):
+            clean = _clean(name)
+            # Of a name in Cyrillic only its number may be left, which says nothing.
+            is_name = clean and (re.search("[A-Za-z]", clean) or not any(map(str.isalpha, name)))
+            if is_name and name.casefold() not in FACTORY_NAMES and counts[name.casefold()] == 1:
                 return clean
         serial = found.identity.serial
         if _has_serial(serial) and self._serials[serial] == 1 and (clean := _clean(serial)):
@@ -300,7 +320,10 @@ def _short_name(name: str) -> str:
 
 
 def _has_serial(serial: str) -> bool:
-    return serial.strip().casefold() not in NO_SERIALS and bool(serial.strip("0 -."))
+    signs = set(re.sub("[^a-z0-9]", "", serial.casefold()))
+    # XXXXXXXX, ???????? and a memory that was never written (FFFFFFFF, or octets that are no text) are placeholders as well.
+    is_filled = len(signs) == 1 and len(serial.strip()) > SHORTEST_FILLED
+    return serial.strip().casefold() not in NO_SERIALS and bool(signs - {"0"}) and not is_filled
 
 
 def _serial_key(found: Found) -> tuple[str, str]:
@@ -310,12 +333,12 @@ def _serial_key(found: Found) -> tuple[str, str]:
 
 def _unique_serials(devices: Sequence[Device], search: Search) -> dict[str, Device]:
     """The configured devices by serial number, without numbers that several entries have."""
-    counts = Counter(device.serial_number for device in devices)
-    return {
-        device.serial_number: device
-        for device in devices
-        if device.serial_number and counts[device.serial_number] == 1 and device.protocol == search.protocol
-    }
+    # Only among those of the protocol: a UPS that is polled over SNMP and over Modbus has an entry for each.
+    found: dict[str, list[Device]] = {}
+    for device in devices:
+        if device.serial_number and device.protocol == search.protocol:
+            found.setdefault(device.serial_number, []).append(device)
+    return {serial: owners[0] for serial, owners in found.items() if len(owners) == 1}
 
 
 def _endpoints(device: Device, resolved: Mapping[str, Collection[str]]) -> Iterator[Endpoint]:

@@ -54,12 +54,16 @@ _VERSION = re.compile(
 # How far before a number the word is looked for. A chosen value, longer than any word of the expression above.
 _VERSION_WORD_OCTETS = 24
 _MAC = re.compile(rb"\b[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}\b")
+# The same without colons: 00C0B7112233, 00c0.b711.2233 or 00 C0 B7 11 22 33. A date or numbers match as well; `_bare_mac` tells them apart.
+_MAC_WITHOUT_COLONS = re.compile(
+    rb"(?<!\w)(?:[0-9A-Fa-f]{12}|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2}|[0-9A-Fa-f]{2}(?: [0-9A-Fa-f]{2}){5})(?!\w)"
+)
 # Begins only where a word does: otherwise a text of 64 kB without an @ takes minutes, because every octet is tried as the beginning.
 _MAIL = re.compile(rb"(?<![\w.+-])[\w.+-]++@[\w-]+\.[\w.-]+")
 # May contain the MAC address of its interface (RFC 4291, appendix A). A time such as 12:30:45 matches as well; `_ipv6` tells them apart.
 _IPV6 = re.compile(rb"(?<![\w:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])")
 _SERIAL = re.compile(rb"(\bS/?N:?\s*|\b(?i:serial(?: number| no\.?)?):?\s*)([A-Za-z0-9-]{5,})")
-_MAC_OCTETS = 6
+_IPV4_OCTETS, _MAC_OCTETS, _IPV6_OCTETS = 4, 6, 16
 # A serial number that is a number is replaced wherever it stands if it has as many digits. A shorter one may as well be a reading. Chosen.
 _NUMBER_DIGITS = 6
 
@@ -142,14 +146,31 @@ def _ipv6(found: re.Match[bytes]) -> bytes:
     return b"::"
 
 
+def _bare_mac(found: re.Match[bytes]) -> bytes:
+    # With a letter among its digits.
+    return found[0] if found[0].upper() == found[0].lower() else b"000000000000"
+
+
+def _is_address(value: bytes) -> bool:
+    """Whether these octets are most likely an address: no text, and neither flags nor a count, which begin with zeros."""
+    if value.isascii() and value.rstrip(b"\0").decode().replace("\n", "").replace("\r", "").isprintable():
+        return False
+    if len(value) == _IPV4_OCTETS:
+        # That of a host (InetAddress, RFC 4001): flags in four octets mostly have a zero at either end. From 224 on are groups.
+        return 0 < value[0] < 224 and value[-1] != 0  # noqa: PLR2004 - as said
+    if len(value) == _MAC_OCTETS:
+        return value[:3] != bytes(3)
+    return len(value) == _IPV6_OCTETS and not value.isascii()
+
+
 def _clean(value: bytes, known: Iterable[bytes], versions: Collection[bytes]) -> bytes:
     for serial in known:
         value = value.replace(serial, PRIVATE)
-    # Six octets that are not text are most likely a MAC address. One whose octets are all below 128 is missed.
-    if len(value) == _MAC_OCTETS and not value.isascii():
-        return bytes(_MAC_OCTETS)
+    if _is_address(value):
+        return bytes(len(value))
     value = _IPV4.sub(lambda found: _address(found, versions), value)
     value = _MAC.sub(b"00:00:00:00:00:00", value)
+    value = _MAC_WITHOUT_COLONS.sub(_bare_mac, value)
     value = _IPV6.sub(_ipv6, value)
     value = _MAIL.sub(PRIVATE, value)
     return _SERIAL.sub(rb"\1" + PRIVATE, value)

@@ -4,6 +4,8 @@ Only these counts show that a device gives less than it did, or less than its fa
 leaves no gap in any graph.
 """
 
+from collections.abc import Collection
+
 from agent.profile import Plan
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
@@ -13,6 +15,12 @@ METRIC = "dcim_device_series"
 # Series keys that every device needs at each of its polls. Made once, because making a key takes 5 us.
 _PLANNED = series_key(METRIC, {"state": "planned"})
 _PRESENT = series_key(METRIC, {"state": "present"})
+
+
+def once_a_minute(classes: Collection[PollClass]) -> PollClass | None:
+    """The class of these with whose polls goes what is done about once a minute: first choice `slow`."""
+    order: tuple[PollClass, ...] = ("slow", "normal", "fast", "safety", "inventory")
+    return next((poll for poll in order if poll in classes), None)
 
 
 class SeriesCount:
@@ -32,9 +40,7 @@ class SeriesCount:
             series_key(METRIC, {"state": "left_out", "reason": reason}): float(count)
             for reason, count in plan.left_out.items()
         }
-        # The counts go out with the polls of one class, about once a minute: first choice `slow`.
-        classes: tuple[PollClass, ...] = ("slow", "normal", "fast", "safety", "inventory")
-        self._reported_with = next((poll for poll in classes if poll in self._planned), None)
+        self._reported_with = once_a_minute(self._planned)
 
     def add(self, poll: PollClass, readings: Readings) -> None:
         """Count the readings of a poll; about once a minute, put the counts into `about` of its readings."""

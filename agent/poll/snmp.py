@@ -22,7 +22,7 @@ from agent.poll.planned_cells import PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.scalars import RelocatedScalars, counted_as_instances
-from agent.poll.series_count import SeriesCount
+from agent.poll.series_count import SeriesCount, once_a_minute
 from agent.poll.sliced import add_figures, readings_of
 from agent.poll.tables import MAX_ROWS, TableReader
 from agent.poll.uptime import Uptime
@@ -143,8 +143,10 @@ class SnmpPoller:
         # Planning comes after the readings are made: what was read by the old plan is published as the old plan says.
         if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
-            if self._clock() - self._planned_at > REPLAN_AFTER_S and not self._uptime.has_restarted:
-                await self._plan_beside(poll_class, family, fingerprint)
+        # Not with the uptime, which a device need not have, or its credential may not read.
+        is_due = poll_class == once_a_minute(self._plan.classes) and not self._uptime.has_restarted
+        if is_due and self._clock() - self._planned_at > REPLAN_AFTER_S:
+            await self._plan_beside(poll_class, family, fingerprint)
         for marker in family.profile.marker:
             if marker in raw and self._marker_changed(marker, raw[marker], now):
                 self._marker_replanned_at = now
@@ -352,8 +354,11 @@ class SnmpPoller:
             return False
         self._warn_of_loss(profile, plan)
         if not any(oid in answers for oid in wanted):
+            hint = (
+                "" if self._unit is None else f" for unit {self._unit}; correct `unit`, or see whether that unit is on"
+            )
             raise DeviceDecodeError(
-                f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan"
+                f"has none of the objects of profile {profile.profile}{hint}", device=self._device.id, operation="plan"
             )
         shared = self._client.without_shared({source.oid or "" for each in profile.points for source in each.sources()})
         lacking = frozenset(oid for oid in wanted if oid not in answers or oid in shared)

@@ -85,9 +85,20 @@ def plain_text(value: RawValue) -> str:
     return str(value)
 
 
+def bare_text(value: RawValue) -> str:
+    """A raw value as text, without the blanks and NULs that devices pad with."""
+    return plain_text(value).strip(_PADDING)
+
+
 def folded_text(value: RawValue) -> str:
     """A raw value as text for comparisons: without case, and without the blanks and NULs that devices pad with."""
-    return plain_text(value).strip(_PADDING).casefold()
+    return bare_text(value).casefold()
+
+
+def code_of(value: RawValue) -> int | str:
+    """A raw value as it is compared with a profile's codes: a whole number, however it is sent (1, 1.0, "1"), or the folded text."""
+    number = whole_number(value)
+    return folded_text(value) if number is None else number
 
 
 def has_word(text: str, words: Iterable[str]) -> bool:

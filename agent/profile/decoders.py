@@ -47,10 +47,7 @@ class Decoders:
     def gate(self, gate: GateModel, index: str) -> Gate:
         """The gate in the row with this index."""
         ref, marks = place_ref(gate, index, self._registers), flag_marks(gate, gate.bit, self._named_bits)
-        allowed, missing = (
-            frozenset(code.casefold() if isinstance(code, str) else code for code in codes)
-            for codes in (gate.in_, gate.missing)
-        )
+        allowed, missing = frozenset(gate.in_), frozenset(gate.missing)
         return Gate(ref=ref, allowed=allowed, missing=missing, optional=gate.optional, bits=gate.bit, marks=marks)
 
     def _of_cases(self, source: Source, row: Row) -> Decoder:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.profile.cells import MAX_WIRE_INT, RawValue, folded_text, plain_number, whole_number
+from agent.profile.cells import MAX_WIRE_INT, RawValue, code_of, folded_text, plain_number, whole_number
 from agent.profile.places import lowest_bits
 from agent.profile.quantity import leading_number, quantity
 from agent.readings import Readings
@@ -111,7 +111,7 @@ class Gate:
 
     ref: str
     allowed: frozenset[int | str]
-    """Words are casefolded."""
+    """As `code_of` gives them."""
     missing: frozenset[int | str]
     optional: bool = False
     bits: tuple[int, ...] = ()
@@ -220,7 +220,7 @@ def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
         number = whole_number(code)
         code = None if number is None or number in gate.marks else lowest_bits(gate.bits, number)
     elif isinstance(code, bytes | str):
-        code = folded_text(code)
+        code = code_of(code)
     if code in gate.allowed:
         return True
     if code not in gate.missing and gate.ref in raw:

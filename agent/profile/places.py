@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from agent.modbus import NumberType, WordOrder
+from agent.profile.cells import code_of
 from agent.profile.nearest import did_you_mean
 from agent.profile.quantity import QUANTITY_UNITS
 from rackflow.process.config import StrictModel
@@ -71,11 +72,11 @@ Text = Annotated[str, BeforeValidator(_as_text)]
 def _as_code(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError("is neither a whole number nor a text")  # noqa: TRY004
-    return value
+    return code_of(value)
 
 
 Code = Annotated[int | str, BeforeValidator(_as_code)]
-"""The content of a cell: a number, or text that is compared as a whole and without regard to case."""
+"""The content of a cell: a number, or text that is compared as a whole and without regard to case. Kept as `code_of` gives it."""
 
 
 def _as_interval(value: object) -> object:

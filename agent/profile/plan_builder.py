@@ -162,9 +162,7 @@ class PlanBuilder:
 
     def _planned_cells(self) -> dict[str, tuple[PlannedCell, ...]]:
         found: dict[str, list[PlannedCell]] = {}
-        # Cells with series come first, because the number of cells is limited and a change could make their readings wrong. Of a row that
-        # was left out, a change that goes unnoticed only leaves readings missing.
-        for (ref, _), use in sorted(self._cell_uses.items(), key=lambda each: not each[1].keys):
+        for (ref, _), use in sorted(self._cell_uses.items(), key=lambda each: _rank(each[1])):
             if ref in found or len(found) < MAX_PLANNED_CELLS:
                 row, value = use.row, use.row.cells.get(ref)
                 found.setdefault(ref, []).append(
@@ -241,3 +239,14 @@ class PlanBuilder:
                 for ref in (ref for decoder in slot.decoders if decoder.is_number for ref in decoder.refs):
                     found.setdefault(ref, {}).update(dict.fromkeys(unread))
         return {ref: tuple(each) for ref, each in found.items()}
+
+
+def _rank(use: _CellUse) -> int:
+    """The order in which cells are watched, of which there is a largest number.
+
+    Units and scales come first, because a change makes their readings wrong; then names and conditions of series. Of a row that was left
+    out, a change that goes unnoticed only leaves readings missing.
+    """
+    if not use.keys:
+        return 2
+    return 0 if isinstance(use.reader, UnitBy | Part) else 1

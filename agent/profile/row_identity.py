@@ -82,18 +82,27 @@ def rows_of_unit(
     shifted: frozenset[int],
     unit: int | None,
 ) -> Iterator[Row]:
-    """The rows of this unit: those whose index begins with its number, if the indexes of several units are in one table.
+    """The rows of this unit: those whose index begins with its number. Without a `unit`, all rows.
+
+    What stands there once is read for the first unit alone, as are scalars: otherwise each unit would count it. So are the rows of an agent
+    with one unit that numbers it otherwise; but where the rows of a further unit are gone (it is off), it has none, and not those of its
+    neighbour.
 
     If `shifted` (see `shifted_parts`) says that the profile does not know the first part of the index, that part is skipped. `unclear` is
-    passed on to the rows. Without a `unit`, all rows.
+    passed on to the rows.
     """
-    if unit is None or len({index.partition(".")[0] for index in indexes if "." in index}) < 2:  # noqa: PLR2004
+    is_first = unit is None or unit <= 1
+    units = {index.partition(".")[0] for index in indexes if "." in index}
+    if unit is None or (is_first and (not units or (len(units) == 1 and str(unit) not in units))):
         yield from (Row(index, cells, role, unclear, shifted) for index in indexes)
         return
     for index in indexes:
-        if not index.startswith(f"{unit}."):
+        if "." not in index:
+            if is_first:
+                yield Row(index, cells, role, unclear, shifted)
+        elif not index.startswith(f"{unit}."):
             continue
-        if not shifted:
+        elif not shifted:
             yield Row(index, cells, role, unclear)
         elif index.count(".") == max(shifted):
             yield Row(index, cells, role, skip=1)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from agent.profile.cells import RawValue, folded_text, has_word, plain_number, plain_text, whole_number
+from agent.profile.cells import RawValue, bare_text, code_of, folded_text, has_word, plain_number, whole_number
 from agent.profile.in_use import is_measuring, is_use_condition, use_ref
 from agent.profile.places import Cell, label_parts, lowest_bits
 from agent.profile.registers import cell_ref, is_instance, watched_refs
@@ -64,12 +64,11 @@ class Row:
                 return None if part is None or is_unclear else _mapped(part, source.map)
             case FromColumn():
                 value = self.cells.get(f"{source.column}.{source.index_of(self.index)}")
-                text = plain_text(value)
                 # If the map lacks the code or text, there is no label and the row gives no series: a label made up from a raw
                 # code would change when a later profile maps that code.
                 if source.map:
-                    number = whole_number(value)
-                    return source.map.get(text if number is None else number)
+                    return source.map.get(code_of(value))
+                text = bare_text(value)
                 # Without a name that can be a label: the index. Of two Chinese names the second would continue the series of the first.
                 return clean_label(text) if is_readable(text) else clean_label(self.index) if self.index else None
 
@@ -118,12 +117,12 @@ class Row:
         if condition.between:
             number = plain_number(value)
             return number is not None and any(low <= number <= high for low, high in condition.between)
+        if condition.in_:
+            return code_of(value) in condition.in_
         text = folded_text(value)
         if condition.without:
             return not has_word(text, condition.without)
-        if condition.contains:
-            return has_word(text, condition.contains)
-        return any(str(code).casefold() == text for code in condition.in_)
+        return has_word(text, condition.contains)
 
     def lacks(self, conditions: Sequence[When]) -> bool:
         """Whether the row is left out only because it lacks a column that its conditions need.
@@ -154,8 +153,7 @@ class Row:
 
     def unit_named(self, by: UnitBy) -> str | None:
         """The wire unit that a cell names, or None if the profile does not map its code."""
-        text = folded_text(self.code(by))
-        return next((unit for code, unit in by.map.items() if str(code).casefold() == text), None)
+        return by.map.get(code_of(self.code(by)))
 
     def scale(self, source: Part) -> Fraction | None:
         """The scale from the row's cell: 1 if the profile names no cell, None if the cell is absent or holds no usable scale."""

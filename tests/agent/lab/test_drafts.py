@@ -1,17 +1,20 @@
 """Drafts: registers in all types and word orders, and points from a MIB that load as they stand."""
 
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from agent.cli import main
+from agent.lab.draft import columns_of
 from agent.lab.draft_mib import unit_and_scale
 from agent.lab.draft_modbus import likely_order
 from agent.lab.mib import read_mibs
 from agent.profile import DEVICE_CLASSES, parse_profile
 from rackflow.errors import ConfigError
 from rackflow.process.yaml import load_yaml_text
+from rackflow.recording import Record
 
 MIB = Path(__file__).with_name("ACME-PDU-MIB.txt")
 SHUFFLED = {"big": "ABCD", "little-swapped": "CDAB", "big-swapped": "BADC", "little": "DCBA"}
@@ -238,3 +241,30 @@ def test_bits_are_no_codes_of_a_state(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_an_object_without_a_place_is_named_with_its_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"a\.mib: 'inputVoltage' has no place"):
         read_mibs([module(tmp_path, "", place="")])
+
+
+def columns_in(oids: Iterable[str]) -> list[str]:
+    """The columns that a draft takes these instances for, without the vendor's OID."""
+    root = "1.3.6.1.4.1.99999."
+    records = [Record(root + oid, "2", 230) for oid in oids]
+    return [column.oid.removeprefix(root) for column in columns_of(records)]
+
+
+def test_the_column_of_a_table_is_found_whatever_its_index_has() -> None:
+    """The part behind the entry, which is always 1: an index may be a number, several, or a text."""
+    assert columns_in(["2.1.2.1", "2.1.2.2", "2.1.3.1", "2.1.3.2"]) == ["2.1.2", "2.1.3"]
+    of_a_chain = [f"2.1.{column}.{unit}.{outlet}" for column in (1, 2) for unit in (1, 2) for outlet in (1, 2, 3)]
+    assert columns_in(of_a_chain) == ["2.1.1", "2.1.2"]
+    assert columns_in([f"2.1.{column}.3.65.66.67" for column in (1, 2, 3)]) == ["2.1.1", "2.1.2", "2.1.3"]
+    # With holes, and a column of one cell.
+    assert columns_in(["2.1.1.1.7", "2.1.2.1.7", "2.1.2.2.7", "2.1.9.2.7"]) == ["2.1.1", "2.1.2", "2.1.9"]
+
+
+def test_tables_of_one_shape_beside_each_other_are_no_columns() -> None:
+    """Input and output of a UPS, with a line each."""
+    beside = [f"1.{table}.4.1.{column}.1" for table in (3, 4) for column in (2, 3)]
+    assert columns_in(beside) == ["1.3.4.1.2", "1.3.4.1.3", "1.4.4.1.2", "1.4.4.1.3"]
+
+
+def test_objects_that_stand_alone_are_no_rows() -> None:
+    assert columns_in(["1.1.0", "1.2.0", "1.3.1.0"]) == ["1.1", "1.2", "1.3.1"]

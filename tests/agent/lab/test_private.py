@@ -69,6 +69,14 @@ def test_who_and_where_the_device_is_is_taken_out_whatever_it_says(oid: str) -> 
         (b"MAC 00:c0:b7:11:22:33", b"MAC 00:00:00:00:00:00"),
         (b"MAC 00-C0-B7-11-22-33", b"MAC 00:00:00:00:00:00"),
         (bytes.fromhex("00c0b7112233"), bytes(6)),
+        (bytes.fromhex("000623012579"), bytes(6)),  # all octets below 128
+        (b"MAC 00C0B7112233", b"MAC 000000000000"),
+        (b"00c0.b711.2233", b"000000000000"),
+        (b"00 C0 B7 11 22 33", b"000000000000"),
+        # Addresses in octets (InetAddress): 10.1.2.3 and an IPv6 address.
+        (bytes([10, 1, 2, 3]), bytes(4)),
+        (bytes([192, 168, 1, 20]), bytes(4)),
+        (bytes.fromhex("20010db80000000002c0b7fffe112233"), bytes(16)),
         (b"SN: AS1234567890 MN:SRT5000", b"SN: <private> MN:SRT5000"),
         (b"S/N AS123-45", b"S/N <private>"),
         (b"Serial Number: 71A001", b"Serial Number: <private>"),
@@ -81,6 +89,14 @@ def test_who_and_where_the_device_is_is_taken_out_whatever_it_says(oid: str) -> 
         # Neither an address nor private.
         (b"11/29/2026 12:30:45", b"11/29/2026 12:30:45"),
         (b"07:EA:0B", b"07:EA:0B"),
+        (b"202611301230 A", b"202611301230 A"),
+        (b"10 20 30 40 50 60", b"10 20 30 40 50 60"),
+        # Flags in octets, and a text that is filled up.
+        (bytes([0, 0, 0, 1]), bytes([0, 0, 0, 1])),
+        (bytes([0x80, 0, 0, 0]), bytes([0x80, 0, 0, 0])),
+        (bytes([0, 0, 0, 0, 0, 2]), bytes([0, 0, 0, 0, 0, 2])),
+        (b"L1\0\0", b"L1\0\0"),
+        (b"Fan 1\n", b"Fan 1\n"),
         (b"Normal", b"Normal"),
         (b"Battery", b"Battery"),
     ],

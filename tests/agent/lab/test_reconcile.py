@@ -91,6 +91,27 @@ def test_a_serial_number_of_two_entries_says_nothing() -> None:
 
 
 @pytest.mark.parametrize(
+    "serial", ["FFFFFFFFFFFF", "XXXXXXXX", "????????", "\ufffd\ufffd\ufffd\ufffd", "0000-0000", "N/A"]
+)
+def test_what_stands_where_no_serial_number_was_ever_written_makes_one_device_of_no_two(serial: str) -> None:
+    results = reconcile([found(HERE, serial), found(THERE, serial)], [], {}, search())
+    assert [each.status for each in results] == ["new", "new"]
+    assert "serial_number" not in entry_of(results[0], search()).values
+
+
+@pytest.mark.parametrize("serial", ["1", "111", "AAB1", "00000007"])
+def test_a_short_serial_number_is_one(serial: str) -> None:
+    (result,) = reconcile([found(HERE, serial)], [], {}, search())
+    assert entry_of(result, search()).values["serial_number"] == serial
+
+
+def test_the_serial_number_of_a_ups_that_is_polled_over_snmp_as_well_tells_that_it_moved() -> None:
+    over_snmp = Device(id="s", host="192.0.2.99", credential="read", serial_number="X-17")
+    devices = [configured(serial_number="X-17"), over_snmp]
+    assert said(reconcile([found(THERE, "X-17")], devices, {}, search())) == [("moved", "m")]
+
+
+@pytest.mark.parametrize(
     ("serial", "status"), [("X-17", "known"), ("", "known"), ("0000", "known"), ("Y-1", "replaced")]
 )
 def test_a_device_is_replaced_if_it_has_another_serial_number_and_not_if_it_has_none(serial: str, status: str) -> None:
@@ -181,6 +202,10 @@ def named(name: str, address: str = HERE, serial: str = "") -> Found:
         ([named("m.b1.net"), named("m.b2.net", THERE)], {}, ["m.b1.net", "m.b2.net"]),  # the domain tells them apart
         ([named("localhost", serial="X-17")], {}, ["meter-X-17"]),  # a factory's name
         ([named("Unknown")], {}, ["meter-192-0-2-7-1"]),
+        ([named("localhost.localdomain")], {}, ["meter-192-0-2-7-1"]),
+        ([named("Стойка-1", serial="X-17")], {}, ["meter-X-17"]),  # nothing but a number would be left
+        ([named("Зал 2 PDU 1")], {}, ["2-PDU-1"]),
+        ([named("17")], {}, ["17"]),
         ([named("", serial="000-0")], {}, ["meter-192-0-2-7-1"]),  # a serial number that was never set
         ([named("a")], {(HERE, 1): "given", (HERE, None): "other"}, ["given"]),
         ([named("a")], {(HERE, 2): "given", (HERE, None): "other"}, ["other"]),

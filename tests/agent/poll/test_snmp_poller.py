@@ -5,8 +5,9 @@ import pytest
 from agent.config import Device
 from agent.poll import SnmpPoller
 from agent.poll.uptime import TIMETICKS, WRAP_S
-from agent.profile import parse_profile
+from agent.profile import RawValue, parse_profile
 from agent.readings import Readings
+from rackflow.catalogue import PollClass
 from tests.agent.memory_peers import MemorySnmp
 from tests.agent.poll.test_replanning import ROOT as REPLANNED_ROOT
 from tests.agent.poll.test_replanning import Bench as Replanned
@@ -79,6 +80,27 @@ async def test_a_reboot_after_a_wrap_is_a_reboot_with_its_own_boot_time() -> Non
     assert readings.values[BOOT] == pytest.approx(STARTED_S + WRAP_S + 90.0, abs=1.0)
     await bench.poller.open()
     assert not (await bench.slow_poll(WRAP_S + 180.0, ticks=9000)).reopen
+
+
+@pytest.mark.parametrize(("uptime", "poll_class"), [(None, "normal"), (b"12 days", "slow")])
+async def test_tables_of_a_device_without_an_uptime_are_walked_again_as_well(
+    uptime: RawValue, poll_class: PollClass
+) -> None:
+    """A view of the credential may hide `system`, and some agents say the uptime in words: a row that comes is seen all the same."""
+    bench = Replanned()
+    del bench.client.values[UPTIME]
+    bench.client.values |= {UPTIME: uptime} if uptime else {}
+    poller = await bench.opened()
+    bench.client.values[f"{REPLANNED_ROOT}.1.5.2"] = 5
+    bench.clock_s += 3600.0
+    await poller.poll(poll_class, 2000.0)
+    assert bench.client.walks == 0
+    bench.clock_s += 0.1
+    await poller.poll("fast", 2000.0)
+    assert bench.client.walks == 0
+    await poller.poll(poll_class, 2000.0)
+    assert bench.client.walks == 2
+    assert (await bench.fast())["dcim_pdu_phase_current_amperes{inlet=1,phase=L2}"] == 5.0
 
 
 @pytest.mark.parametrize(("configured", "used"), [(None, 7), (3, 3)])

@@ -104,6 +104,12 @@ def test_a_gate_lets_pass_hides_or_rejects(status: int | None, values: dict[str,
     assert (readings.values, readings.bad) == (values, bad)
 
 
+@pytest.mark.parametrize("status", [b"2", "2", b" 2 \0", 2.0])
+def test_a_gate_takes_its_code_in_another_type_than_the_profile_expects(status: RawValue) -> None:
+    slot = charge(gate=Gate("status", frozenset({2, "on"}), frozenset({1})))
+    assert normalise_answers([slot], {"a": 500, "status": status}).values == {"k": 0.5}
+
+
 def test_states_come_from_codes_and_unknown_codes_are_rejected() -> None:
     slot = slot_of("s", SOURCE, (Decoder("a", states={3: "normal", 5: "battery"}),))
     assert normalise_answers([slot], {"a": 5}).states == {"s": "battery"}

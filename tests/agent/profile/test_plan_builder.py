@@ -72,6 +72,23 @@ def test_of_more_cells_than_are_watched_those_with_series_go_first() -> None:
     assert with_series == {f"{ROOT}.1.{column}.{at}" for column in (2, 7) for at in (rows - 1, rows)}
 
 
+def test_of_more_cells_than_are_watched_units_and_scales_go_before_names() -> None:
+    """A chain of PDUs has thousands of outlets, and sensors behind them whose unit somebody may switch."""
+    text = (
+        f"{SNMP}tables:\n  - name: outlets\n    rows: {ROOT}.1.9\n    labels: {{outlet: {{column: {ROOT}.1.2}}}}\n    points:\n"
+        f"      - {{metric: dcim_pdu_outlet_power_watts, oid: {ROOT}.1.3, unit: watt}}\n"
+        f"  - name: sensors\n    rows: {ROOT}.2.9\n    labels: {{sensor: {{index: 1}}}}\n    points:\n"
+        f"      - {{metric: dcim_env_temperature_celsius, oid: {ROOT}.2.3, decimals: {ROOT}.2.5,"
+        f" unit_by: {{column: {ROOT}.2.4, map: {{1: celsius, 2: fahrenheit}}}}}}\n"
+    )
+    outlets = [str(at) for at in range(1, MAX_PLANNED_CELLS + 1)]
+    cells: dict[str, RawValue] = {f"{ROOT}.1.2.{at}": f"T{at}".encode() for at in outlets}
+    cells |= {f"{ROOT}.2.4.1": 1, f"{ROOT}.2.5.1": 1}
+    plan = plan_device(parse_profile(text, "small.yaml"), {"outlets": outlets, "sensors": ["1"]}, cells, None)
+    assert len(plan.planned_cells) == MAX_PLANNED_CELLS
+    assert {f"{ROOT}.2.4.1", f"{ROOT}.2.5.1"} <= plan.planned_cells.keys()
+
+
 def test_a_cell_that_is_read_in_two_ways_is_watched_in_both_also_at_the_limit() -> None:
     rows = MAX_PLANNED_CELLS
     # The name is the label of one point and the condition of both.

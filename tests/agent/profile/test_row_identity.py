@@ -50,9 +50,15 @@ def of_unit(
         (10, LINE_TWO_OF_TWO, ["10.1", "10.2"]),
         (3, LINE_TWO_OF_TWO, []),
         (None, LINE_TWO_OF_TWO, LINE_TWO_OF_TWO),
-        # The rows of one unit, whatever its number: nobody else's are among them.
+        # An agent with one unit may number it in any way.
         (1, ["7.1", "7.2"], ["7.1", "7.2"]),
         (1, ["1", "2"], ["1", "2"]),
+        # Its rows are gone, as it is off: those of its neighbour are not its own.
+        (2, ["1.1", "1.2"], []),
+        # What stands there once is read for the first unit alone, so that it counts once.
+        (2, ["1", "2"], []),
+        (1, ["1", "2", "1.1", "2.1"], ["1", "2", "1.1"]),
+        (2, ["1", "2", "1.1", "2.1"], ["2.1"]),
     ],
 )
 def test_a_unit_has_the_rows_that_begin_with_its_number(unit: int | None, indexes: list[str], kept: list[str]) -> None:
@@ -65,6 +71,8 @@ def test_the_part_that_the_profile_does_not_know_is_skipped_in_the_rows_of_a_uni
     rows = of_unit(["1.1", "1.2", "2.1", "2.2", "2.2.5"], 2, skipped=[1])
     # Rows with another number of parts belong to something else.
     assert [(row.index, row.part(1), row.role) for row in rows] == [("2.1", 1, "it"), ("2.2", 2, "it")]
+    # Also where the other unit's rows are gone.
+    assert [(row.index, row.part(1)) for row in of_unit(["1.1", "1.2"], 1, skipped=[1])] == [("1.1", 1), ("1.2", 2)]
 
 
 @pytest.mark.parametrize(

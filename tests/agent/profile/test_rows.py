@@ -58,6 +58,23 @@ def test_a_label_of_text_is_one_that_can_be_a_label() -> None:
     assert row(a=b"").label(FromColumn(column=A)) == "7.4"
     assert row(a="12").label(FromColumn(column=A, map={12: "supply"})) == "supply"
     assert row(a=b" 12 ").label(FromColumn(column=A, map={12: "supply"})) == "supply"
+    # Firmware that fills its texts up to their full length.
+    assert row(a=b"CPU 1\0\0\0").label(FromColumn(column=A)) == "CPU_1"
+
+
+@pytest.mark.parametrize("value", [1, 1.0, b"1", b" 01 \0", "1"])
+def test_a_code_is_the_same_whether_it_is_sent_as_a_number_a_float_or_a_text(value: RawValue) -> None:
+    """Other firmware of a family may send its codes in another type than the MIB says."""
+    for code in (1, "1"):
+        assert row(a=value).label(FromColumn(column=A, map={code: "supply"})) == "supply"
+        assert row(a=value).unit_named(UnitBy(column=A, map={code: "volt"})) == "volt"
+        assert row(a=value).holds(When.model_validate({"column": A, "in": [code]}))
+    assert not row(a=value).holds(When.model_validate({"column": A, "in": [2, "on"]}))
+
+
+def test_a_text_is_compared_without_regard_to_case_and_padding() -> None:
+    for text in (b"Supply Air", b"SUPPLY AIR\0\0", b" supply air "):
+        assert row(a=text).label(FromColumn(column=A, map={"Supply air": "supply"})) == "supply"
     assert row(a=b"x" * 90).label(FromColumn(column=A)) == "x" * 64
 
 

@@ -279,6 +279,36 @@ def test_of_two_units_with_a_deeper_index_no_line_has_the_reading_of_another(usu
     assert 500 < lost < counted
 
 
+def test_numbers_and_codes_that_a_device_sends_as_texts_are_read_all_the_same(usual: Mapping[str, Outcome]) -> None:
+    """Other firmware of a family sends `1` as an OCTET STRING: conditions, gates, labels, units and states take it, too."""
+
+    def as_text(cells: Mapping[str, SnmpValue]) -> dict[str, SnmpValue]:
+        return {
+            place: str(value).encode() if isinstance(value, int) and place != SYS_OBJECT_ID else value
+            for place, value in cells.items()
+        }
+
+    read_by_family = 0
+    for name in FEW:
+        device = usual_device(name)
+        texts = Varied(
+            device.profile,
+            as_text(device.scalars),
+            {column: as_text(cells) for column, cells in device.columns.items()},
+        )
+        found, before = outcome_of(texts).readings, usual[name].readings
+        assert found.items() <= before.items(), name
+        # Where a text must bring its unit (`text: quantity`), a bare number is no reading.
+        quantities = {
+            point.metric
+            for _, point in device.profile.all_points()
+            if any(source.text == "quantity" for source in point.sources())
+        }
+        assert {key for key in before.keys() - found.keys() if key.partition("{")[0] not in quantities} == set(), name
+        read_by_family += len(found)
+    assert read_by_family > 1000
+
+
 def two_units(device: Varied) -> Varied:
     """Rows 1.1 to 1.3 and 2.1 to 2.3 where the family has 1 to 3, and scalars at .1 and .2; the second unit has other readings."""
 
@@ -330,6 +360,27 @@ async def test_each_of_two_units_behind_one_agent_can_be_read_as_a_device_of_its
         assert {key for key, value in own.items() if value == usual[key] and value not in (0.0, 1.0)} == set(), name
         readings += len(own)
     assert left_out > 300
+    assert readings > 700
+
+
+async def test_a_unit_that_is_switched_off_takes_nothing_from_the_other_and_gets_nothing_of_it() -> None:
+    """Two PDUs of a chain, the second without power: its rows and instances are gone."""
+    readings = 0
+    for name in families_by_unit():
+        both = two_units(usual_device(name))
+        scalars = {place: value for place, value in both.scalars.items() if not place.endswith(".2")}
+        columns = {
+            column: {index: value for index, value in cells.items() if index.startswith("1.")}
+            for column, cells in both.columns.items()
+        }
+        alone = Varied(both.profile, scalars, columns)
+        before, _ = await read_whole(both, unit=1)
+        (first, _), (second, _) = await read_whole(alone, unit=1), await read_whole(alone, unit=2)
+        assert not second, name
+        # A thermograph has one row for each quantity, which does not show that its index has a part more.
+        if name != "wut-webthermograph":
+            assert first == before, name
+        readings += len(first)
     assert readings > 700
 
 
