@@ -18,6 +18,7 @@ def key(problem: str, device: str = "cdu-1", **labels: str) -> Key:
 LEAK = key("DcimLeakDetected", detector="pan")
 PUMPS = key("DcimCduAllPumpsStopped")
 FLOW = key("DcimCduFlowLow", loop="secondary")
+OVERLOAD = key("DcimUpsOverload")
 
 
 def always(_: Key) -> bool:
@@ -422,6 +423,23 @@ def test_the_worst_of_what_must_not_be_low_is_the_lowest() -> None:
     found = tracker.get(FLOW)
     assert found is not None
     assert (found.value, found.peak) == (400.0, 250.0)
+
+
+def test_the_worst_of_what_must_not_be_high_is_the_highest() -> None:
+    """People ask after a night how bad it was, and not how it was when it ended."""
+    tracker = Tracker(load_table())
+    for now, value in enumerate((0.91, 0.97, 0.92)):
+        tracker.update(CDU, {OVERLOAD: value}, float(now))
+    found = tracker.get(OVERLOAD)
+    assert found is not None
+    assert (found.value, found.peak) == (0.92, 0.97)
+
+
+def test_what_begins_is_shown_before_it_is_reported_unless_it_is_about_a_slow_change() -> None:
+    """A UPS at 80 % for some minutes would otherwise come and go on the page all day."""
+    course = Course()
+    assert course.at(0.0, PUMPS, key("DcimUpsLoadHigh")) == set()
+    assert [each.key for each in course.tracker.beginning(0.0)] == [PUMPS]
 
 
 DETECTORS = [key("DcimLeakDetected", detector=str(number)) for number in range(12)]
