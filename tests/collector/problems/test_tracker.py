@@ -314,6 +314,18 @@ def test_a_lost_feed_explains_its_own_devices_and_none_without_a_feed() -> None:
     assert [course.one(each).cause for each in (of_feed, of_other, of_none)] == [lost, None, None]
 
 
+def test_two_sensors_without_a_rack_are_not_in_the_same_rack() -> None:
+    """Of their places nothing is known, so the hot one does not explain the warm one."""
+    course = Course()
+    hot, warm = key("DcimRackInletHot", "env-1"), key("DcimRackInletWarm", "env-2")
+    beside = key("DcimRackInletHot", "env-3", rack="r1"), key("DcimRackInletWarm", "env-4", rack="r1")
+    for step in range(0, 1300, 20):
+        for each in (hot, warm, *beside):
+            course.at(step, each, unit=("device", "s", dict(each[1])["device"]))
+    assert course.told() == {"DcimRackInletHot", "DcimRackInletWarm"}
+    assert (course.one(warm).cause, course.one(beside[1]).cause) == (None, beside[0])
+
+
 def test_a_critical_alarm_of_a_device_is_folded_into_nothing() -> None:
     assert load_table().problems["DcimDeviceAlarmCritical"].causes == {}
 
