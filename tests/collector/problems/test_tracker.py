@@ -18,7 +18,6 @@ def key(problem: str, device: str = "cdu-1", **labels: str) -> Key:
 LEAK = key("DcimLeakDetected", detector="pan")
 PUMPS = key("DcimCduAllPumpsStopped")
 FLOW = key("DcimCduFlowLow", loop="secondary")
-OVERLOAD = key("DcimUpsOverload")
 
 
 def always(_: Key) -> bool:
@@ -314,18 +313,6 @@ def test_a_lost_feed_explains_its_own_devices_and_none_without_a_feed() -> None:
     assert [course.one(each).cause for each in (of_feed, of_other, of_none)] == [lost, None, None]
 
 
-def test_two_sensors_without_a_rack_are_not_in_the_same_rack() -> None:
-    """Of their places nothing is known, so the hot one does not explain the warm one."""
-    course = Course()
-    hot, warm = key("DcimRackInletHot", "env-1"), key("DcimRackInletWarm", "env-2")
-    beside = key("DcimRackInletHot", "env-3", rack="r1"), key("DcimRackInletWarm", "env-4", rack="r1")
-    for step in range(0, 1300, 20):
-        for each in (hot, warm, *beside):
-            course.at(step, each, unit=("device", "s", dict(each[1])["device"]))
-    assert course.told() == {"DcimRackInletHot", "DcimRackInletWarm"}
-    assert (course.one(warm).cause, course.one(beside[1]).cause) == (None, beside[0])
-
-
 def test_a_critical_alarm_of_a_device_is_folded_into_nothing() -> None:
     assert load_table().problems["DcimDeviceAlarmCritical"].causes == {}
 
@@ -435,23 +422,6 @@ def test_the_worst_of_what_must_not_be_low_is_the_lowest() -> None:
     found = tracker.get(FLOW)
     assert found is not None
     assert (found.value, found.peak) == (400.0, 250.0)
-
-
-def test_the_worst_of_what_must_not_be_high_is_the_highest() -> None:
-    """People ask after a night how bad it was, and not how it was when it ended."""
-    tracker = Tracker(load_table())
-    for now, value in enumerate((0.91, 0.97, 0.92)):
-        tracker.update(CDU, {OVERLOAD: value}, float(now))
-    found = tracker.get(OVERLOAD)
-    assert found is not None
-    assert (found.value, found.peak) == (0.92, 0.97)
-
-
-def test_what_begins_is_shown_before_it_is_reported_unless_it_is_about_a_slow_change() -> None:
-    """A UPS at 80 % for some minutes would otherwise come and go on the page all day."""
-    course = Course()
-    assert course.at(0.0, PUMPS, key("DcimUpsLoadHigh")) == set()
-    assert [each.key for each in course.tracker.beginning(0.0)] == [PUMPS]
 
 
 DETECTORS = [key("DcimLeakDetected", detector=str(number)) for number in range(12)]
