@@ -143,7 +143,7 @@ def test_a_sample_after_a_pause_stands_for_a_minute_at_most() -> None:
     approach.update([4.0, 0.5], 0.0)
     for now in (600.0, 1200.0, 1260.0, 1320.0):
         assert isinstance(approach.update([4.0, 0.5], now)[0], Unknown)
-    assert approach.update([10.0, 0.5], 1380.0) == (pytest.approx((4 * 4 + 10) / 5),)
+    assert approach.update([10.0, 0.5], 1380.0)[0] == pytest.approx((4 * 4 + 10) / 5)
 
 
 def test_temperatures_that_differ_by_a_kelvin_at_both_ends_tell_of_fouling() -> None:
