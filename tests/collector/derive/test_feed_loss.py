@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.collector.derive.campus import campus, campus_readings
+from tests.collector.derive.campus import CURRENTS, campus, campus_readings
 from tests.collector.derive.hall import Readings
 
 ON_A_WITHOUT_B = 47_920 + (27 + 60 + 42) * 230
@@ -311,3 +311,19 @@ def test_of_a_switch_that_states_both_sources_each_one_counts_by_itself() -> Non
     readings = campus_readings()
     readings.take("sts-bc", {"ats_redundant": 0.0}, 100.5, device_class="ats")
     assert readings.values("rack_survives_feed_loss")["rack=o2,feed=B,phase=L1"] == 1.0
+
+
+@pytest.mark.parametrize(("dark", "ups"), [("b", "ups-b"), ("c", "ups-c")])
+def test_of_three_feeds_of_which_one_is_dark_another_one_may_not_be_lost(dark: str, ups: str) -> None:
+    """How its supplies share the load is not known, so each feed that is left must be able to take all of it."""
+    readings = campus_readings()
+    assert readings.values("rack_survives_feed_loss")["rack=n1,feed=A,phase=L1"] == 1.0
+    for now in (110.0, 120.0, 130.0):
+        for pdu, amperes in CURRENTS.items():
+            if pdu.endswith(f"-{dark}"):
+                readings.take(pdu, {}, now, up=False)
+            else:
+                readings.currents(pdu, *amperes, now=now)
+        readings.take(ups, {"ups_output_source": "none"}, now, device_class="ups")
+        readings.figures(now + 1.0)
+    assert readings.values("rack_survives_feed_loss", now=131.5)["rack=n1,feed=A,phase=L1"] == 0.0
