@@ -8,7 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from agent.vocabulary import other_word
 from rackflow.catalogue import MAX_POLL_SECONDS, MIN_POLL_SECONDS, POLL_SECONDS, PollClass, catalogue
@@ -29,7 +37,9 @@ from rackflow.process.config import (
     named_file,
     refuse_overwriting,
 )
+from rackflow.process.listen import checked_listen, host_and_port
 from rackflow.process.paths import FilePath, OwnFile
+from rackflow.process.resolve import is_address
 from rackflow.process.yaml import line_of, read_text_file
 from rackflow.topics import RESERVED_AGENTS
 
@@ -256,6 +266,29 @@ class Pair(StrictModel):
     """Private key of that certificate."""
 
 
+class Traps(StrictModel):
+    """Receives SNMP traps, and informs of v2c: a device that sends one is polled at once, and the trap becomes an event."""
+
+    # Port 162 is what devices send to. A process without privileges must be allowed to open it: docs/how-to/traps.md.
+    listen: str = "0.0.0.0:162"
+    """Address and UDP port to listen on; `[::]:162` is every address, those of IPv4 included."""
+    credentials: list[str] = []
+    """Names of entries of `credentials` that are accepted for traps of every device, besides the one with which it is polled."""
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        value = checked_listen(value, "0.0.0.0:162")
+        if not is_address(host_and_port(value)[0]):
+            raise ValueError("must begin with an address of this machine, not a name; write for example 0.0.0.0:162")
+        return value
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Address and port. Port 0 lets the system choose a free one."""
+        return host_and_port(self.listen)
+
+
 class AgentConfig(StrictModel):
     """The agent's configuration file."""
 
@@ -282,6 +315,8 @@ class AgentConfig(StrictModel):
     """Where messages wait until they are delivered."""
     pair: Pair | None = None
     """Another agent with this configuration runs on another machine, and takes over when this one falls silent. `pair: {}` is enough."""
+    traps: Traps | None = None
+    """Receive SNMP traps; `traps: {}` is enough. They are not received when left out."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is logged."""
     health_file: OwnFile | None = None
@@ -314,6 +349,13 @@ class AgentConfig(StrictModel):
                     *("devices", number, "credential"),
                 )
             seen.add(device.id)
+        for number, name in enumerate(self.traps.credentials if self.traps else ()):
+            if name not in self.credentials:
+                known = ", ".join(sorted(self.credentials)) or "none"
+                raise FaultAt(
+                    f"{name!r} is no entry of credentials, known are: {known}; correct the name",
+                    *("traps", "credentials", number),
+                )
         return self
 
     def lease_broker(self) -> Broker:

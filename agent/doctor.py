@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import logging
 import time
 from collections.abc import Mapping
@@ -102,6 +103,7 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
     findings += present(check_secrets(path), check_certificates(own), check_clock())
     findings.append(check_descriptors(DESCRIPTORS + DESCRIPTORS_PER_DEVICE * len(enabled)))
     findings.append(_outbox(config))
+    findings += _traps(config)
     resolver = Resolver()
     topics = [build_topic(Topic(config.labels.site or "", config.agent, kind, DOCTOR_DEVICE)) for kind in KINDS]
     usage = NameInUse(config.labels.site or "", config.agent, is_pair=config.pair is not None)
@@ -135,6 +137,27 @@ def _outbox(config: AgentConfig) -> Finding:
         remedy = "outbox: {mode: disk, path: …}, unless this is a gateway on a flash card"
         return Finding("outbox", "warning", "in memory: messages that wait are lost when the agent ends", remedy)
     return check_kept("outbox", config.outbox.path, folder_of(config.outbox.path))
+
+
+def _traps(config: AgentConfig) -> list[Finding]:
+    """Whether the port for traps can be opened. Must run on an event loop."""
+    if config.traps is None:
+        return []
+    # Imported here, because most agents receive none.
+    from agent.traps import TrapReceiver  # noqa: PLC0415
+
+    listen = config.traps.listen
+    try:
+        TrapReceiver.try_port(config.traps)
+    except PermissionError:
+        remedy = "let the service open ports below 1024 (docs/how-to/traps.md), or listen on a higher one"
+        return [Finding("traps", "failed", f"{listen}: this account may not open the port", remedy)]
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return [Finding("traps", "ok", f"{listen} is in use, as it is while this agent runs")]
+        remedy = "name an address of this machine in traps.listen"
+        return [Finding("traps", "failed", f"{listen}: {error.strerror or error}", remedy)]
+    return [Finding("traps", "ok", f"{listen} can be opened")]
 
 
 def has_run(config: AgentConfig) -> bool:

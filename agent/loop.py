@@ -28,7 +28,7 @@ from rackflow.catalogue import PollClass
 from rackflow.documents import MAX_PAYLOAD_BYTES, Batch, Coolant, DeviceDocument, DeviceFault, Event, encode
 from rackflow.errors import ContractError, DeviceDecodeError, DeviceError, DeviceTimeout
 from rackflow.outbox import Outbox
-from rackflow.process.stopping import obey_cancellation
+from rackflow.process.stopping import obey_cancellation, stop_tasks
 from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,12 @@ MAX_STATE_EVENTS = 200
 # Most states remembered per poll class, because a device whose labels change with every plan would otherwise add to them for ever. Twice
 # what a device can have at once (MAX_SERIES in agent/profile).
 MAX_KNOWN_STATES = 40_000
+
+# How often it is logged that the task of a device that was removed or changed by a reload has still not ended.
+REPORT_HUNG_S = 60.0
+# Least time between two polls that traps ask for. A UPS sends several at once when mains fail, and each of them needs no poll of its own.
+# Chosen: the interval of the shortest poll class.
+TRAP_POLLS_S = 1.0
 
 T = TypeVar("T")
 
@@ -138,7 +144,12 @@ class Reporter:
         self._context.outbox.put(self._batch_topic, make, batch.time)
 
     def event(
-        self, kind: Literal["up", "down", "state"], series: str = "", old: str = "", new: str = "", text: str = ""
+        self,
+        kind: Literal["up", "down", "state", "trap"],
+        series: str = "",
+        old: str = "",
+        new: str = "",
+        text: str = "",
     ) -> None:
         time_ms = int(self._context.wall() * 1000)
 
@@ -196,6 +207,11 @@ class DeviceLoop:
         self._closed = False
         # Whether the last poll found that the device is another one or has become another.
         self._reopen = False
+        self._schedule: DeviceSchedule | None = None
+        """While it is open."""
+        # What the task waits on for its next poll or attempt. A trap ends the wait.
+        self._waiting: asyncio.Future[None] | None = None
+        self._hurried_at = -math.inf
         # By poll class: a batch only has the states of its own class, so the states of other classes do not count as missing.
         self._states: dict[PollClass, dict[str, str]] = {}
         # Total seconds spent polling this device; and by poll class, that total when its last poll began.
@@ -208,7 +224,8 @@ class DeviceLoop:
             await asyncio.sleep(start_delay_s)
             while True:
                 retry_s = await self._open_and_poll()
-                await asyncio.sleep(retry_s)
+                self._waiting = self._context.wake_ups.at(asyncio.get_running_loop().time() + retry_s)
+                await self._waiting
         finally:
             await self.close()
 
@@ -222,6 +239,24 @@ class DeviceLoop:
             async with asyncio.timeout(CLOSE_S):
                 await self._poller.close()
 
+    def trapped(self, text: str, *, becomes_event: bool) -> None:
+        """The device has sent a trap: poll it at once, also if it is down and waits for its next attempt."""
+        if becomes_event:
+            self._reporter.event("trap", text=text)
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._hurried_at > now:
+            return  # a poll is about to begin that will see what this trap is about, too
+        self._hurried_at = max(now, self._hurried_at + TRAP_POLLS_S)
+        loop.call_at(self._hurried_at, self._hurry)
+
+    def _hurry(self) -> None:
+        if self._schedule is not None:
+            # A poll that is under way may have read before the change, so there is another one after it.
+            self._schedule.hurry(asyncio.get_running_loop().time())
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
     @property
     def longest_gap_s(self) -> float:
         """Longest possible time between the ends of two attempts, whether the device answers or not; seconds."""
@@ -231,6 +266,7 @@ class DeviceLoop:
         """Open the device and poll it until it is down or has changed. Returns the seconds to wait before it is opened again."""
         started = self._context.clock()
         self._reopen = False
+        self._schedule = None
         try:
             # Outside the deadline: waiting for a place is not the device's fault.
             with self._barrier.contain("open"):
@@ -246,11 +282,12 @@ class DeviceLoop:
             )
         intervals = {each: self._intervals[each] for each in identified.poll_classes}
         clock = asyncio.get_running_loop().time
-        schedule = DeviceSchedule(self._device.id, intervals, clock(), self._context.grid_s)
+        schedule = self._schedule = DeviceSchedule(self._device.id, intervals, clock(), self._context.grid_s)
         while True:
             next_at_s = schedule.next_at()
             if next_at_s > clock():
-                await self._context.wake_ups.at(next_at_s)
+                self._waiting = self._context.wake_ups.at(next_at_s)
+                await self._waiting
                 self._context.late(clock() - next_at_s - LATEST_S)
             due = schedule.take(clock())
             # None if the timer fired slightly early; the loop then waits again.
@@ -387,3 +424,13 @@ class DeviceLoop:
         """The fluid of each loop, used to calculate heat, with the details that the configuration gives for display."""
         more = {str(loop): coolant.model_dump() for loop, coolant in self._device.coolant.items()}
         return {loop: Coolant(**{"fluid": fluid, **more.get(loop, {})}) for loop, fluid in identified.coolant.items()}
+
+
+async def run_after(before: asyncio.Task[None] | None, loop: DeviceLoop, start_delay_s: float) -> None:
+    """Poll a device, but not before the task that polled it under the previous configuration has ended, however long it hangs."""
+    try:
+        while before is not None and await stop_tasks(before, within_s=REPORT_HUNG_S):
+            pass
+        await loop.run(start_delay_s)
+    finally:
+        await loop.close()

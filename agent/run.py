@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent.config import AgentConfig, Device
-from agent.loop import AgentContext, Attempt, DeviceLoop, Reporter
+from agent.epoch import new_epoch
+from agent.loop import AgentContext, Attempt, DeviceLoop, Reporter, run_after
 from agent.poll import DevicePoller, OpeningPace, SharedPlans
 from agent.profile import Families
 from agent.publish import Publisher
@@ -43,6 +44,7 @@ from rackflow.version import installed_version
 
 if TYPE_CHECKING:
     from agent.pair import LeaseKeeper
+    from agent.traps import TrapReceiver
 
 log = logging.getLogger(__name__)
 # A stop takes at most STOP_WITHIN_S (systemd kills 5 s later): end the tasks, deliver the waiting messages, publish "offline" and
@@ -55,8 +57,6 @@ STOP_TASKS_S = 2.0
 STOP_PUBLISHER_S = 2.5
 # What a stop leaves for closing the outbox, from the 10 s.
 CLOSE_OUTBOX_S = 2.0
-# How often it is logged that the task of a device that was removed or changed by a reload has still not ended.
-REPORT_HUNG_S = 60.0
 # The first opening of each device, which recognises it and walks its tables, is spread over time: 200 devices a second, all within
 # 5 s. Otherwise a thousand devices would all be asked in the same instant. Chosen values; they delay the first readings.
 START_SPREAD_S_PER_DEVICE = 0.005
@@ -64,20 +64,8 @@ MAX_START_SPREAD_S = 5.0
 # Devices that are prepared and started between two turns of the loop: a few milliseconds.
 DEVICES_PER_SLICE = 50
 AGENT_CLASS = "agent"
-# Base 32 without I, L, O and U, the alphabet of the ULID specification: encoded numbers sort like the numbers.
-CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 MakePoller = Callable[[AgentConfig, Device], DevicePoller]
-
-
-def new_epoch(now_ms: int, chance: int) -> str:
-    """The name of one run of the agent, a ULID: 48 bits of Unix milliseconds, then 80 of `chance`; later ones sort higher.
-
-    Message numbers start at 1 in every epoch, so an epoch must never repeat: two agents started in the same millisecond, or
-    one whose clock was set back, differ by the random part.
-    """
-    number = (now_ms & (2**48 - 1)) << 80 | (chance & (2**80 - 1))
-    return "".join(CROCKFORD[number >> shift & 31] for shift in range(125, -5, -5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +142,7 @@ class Agent:
         self._stop_by_s = math.inf
         self._reloading = False
         self._still = StillTimer()
+        self.traps: TrapReceiver | None = None
 
     @property
     def config(self) -> AgentConfig:
@@ -218,6 +207,7 @@ class Agent:
         async with asyncio.TaskGroup() as group:
             publishing = group.create_task(self.publisher.run(), name="publish")
             reporting = group.create_task(self._report(), name="self-metrics")
+            self._receive_traps(self._config)
             # The broker may still retain the document of a device that was disabled while the agent was not running.
             for device in self._config.devices:
                 if not device.enabled:
@@ -233,6 +223,8 @@ class Agent:
                     self._manager.reloading()
                     await self._reload_config(group)
                     self._manager.ready()
+            if self.traps is not None:
+                await self.traps.stop(STOP_TASKS_S / 4)
             # Polling ends before the flush, which otherwise would never see an empty outbox.
             await self._stop_devices(list(self.running), reporting)
             left_s = self._stop_by_s - time.monotonic() - STOP_PUBLISHER_S - CLOSE_OUTBOX_S
@@ -273,10 +265,26 @@ class Agent:
         self.counters.reload_ok = True
         self.counters.start_at_zero(device.protocol for device in config.devices)
         self.publisher.set_status(self._status())
+        self._receive_traps(config)
         await self._start(group, changed, pollers)
         log.info(
             "agent=%s reloaded removed=%d started=%d devices=%d", config.agent, len(gone), len(changed), len(wanted)
         )
+
+    def _receive_traps(self, config: AgentConfig) -> None:
+        """Receive traps as this configuration says, from the first one on that wants them."""
+        if self.traps is None and config.traps is not None:
+            # Imported here, because most agents receive none.
+            from agent.traps import TrapReceiver  # noqa: PLC0415
+
+            self.traps = TrapReceiver(config, self._trapped)
+            self.traps.start()
+        elif self.traps is not None:
+            self.traps.set_config(config)
+
+    def _trapped(self, device: str, text: str, becomes_event: bool) -> None:  # noqa: FBT001
+        if (running := self.running.get(device)) is not None:
+            running.loop.trapped(text, becomes_event=becomes_event)
 
     def _is_running(self, wanted: DeviceSettings) -> bool:
         running = self.running.get(wanted.device.id)
@@ -301,7 +309,7 @@ class Agent:
         spread_s = min(len(wanted) * START_SPREAD_S_PER_DEVICE, MAX_START_SPREAD_S)
         for number, (name, each) in enumerate(wanted.items(), 1):
             loop = DeviceLoop(each.device, each.labels, each.intervals, pollers[name], self._context)
-            polling = _run_after(self._hung.get(name), loop, phase(name, "start") * spread_s)
+            polling = run_after(self._hung.get(name), loop, phase(name, "start") * spread_s)
             self.running[name] = Running(each, loop, group.create_task(polling, name=f"poll-{name}"))
             if number % DEVICES_PER_SLICE == 0:
                 await asyncio.sleep(0)
@@ -344,22 +352,13 @@ class Agent:
             values |= await self._certificates.values(self.publisher.certificates)
             values |= loop_values(self.meter.recent(), self._pace.waiting, self._plans.made)
             values |= self._lease.values() if self._lease else {}
+            values |= self.traps.values() if self.traps else {}
             reporter.batch(Attempt("normal", interval_s, time.perf_counter() - started), Readings(values=values))
 
     def _device_states(self) -> dict[str, int]:
         ups = Counter(each.loop.up for each in self.running.values())
         disabled = sum(not device.enabled for device in self._config.devices)
         return {"up": ups[True], "down": ups[False], "disabled": disabled}
-
-
-async def _run_after(before: asyncio.Task[None] | None, loop: DeviceLoop, start_delay_s: float) -> None:
-    """Poll a device, but not before the task that polled it under the previous configuration has ended, however long it hangs."""
-    try:
-        while before is not None and await stop_tasks(before, within_s=REPORT_HUNG_S):
-            pass
-        await loop.run(start_delay_s)
-    finally:
-        await loop.close()
 
 
 async def run(

@@ -86,10 +86,16 @@ class _Cycle:
         # Nearly all polls are on time, and then the same.
         self._on_time = DuePoll(poll_class, interval_s, self.deadline_s, 0)
 
+    def hurry(self, now: float) -> None:
+        """Be due at once, unless it is already."""
+        if self.due_at > now:
+            self.due_at, self._first = now, True
+
     def take(self, now: float) -> DuePoll:
         cycles = now / self.interval_s - self._phase
         if self._first:
-            # The first poll is made at once. A cycle due within the next half interval is left out, as it would only repeat it.
+            # The first poll, and one that is hurried, is made at once. A cycle due within the next half interval is left out, as it would
+            # only repeat it.
             self._number = math.floor(cycles + 0.5)
             self._first = False
             skipped = 0
@@ -118,6 +124,12 @@ class DeviceSchedule:
         ]
         # The classes of the current round that are still to be polled; the next one is last.
         self._round: list[_Cycle] = []
+
+    def hurry(self, now: float) -> None:
+        """Have every class due now, except for what a device is (`inventory`); later polls keep their times."""
+        for cycle in self._cycles:
+            if cycle.poll_class != "inventory":
+                cycle.hurry(now)
 
     def next_at(self) -> float:
         """When the next poll is due; may lie in the past."""

@@ -24,7 +24,7 @@ from rackflow.process.config import (
     named_file,
     refuse_overwriting,
 )
-from rackflow.process.hosts import checked_host
+from rackflow.process.listen import checked_listen, host_and_port
 from rackflow.process.paths import FilePath, OwnFile, PlainText
 
 # The same characters as in topics (rackflow.topics.NAME): a site is a topic level.
@@ -221,20 +221,7 @@ class CollectorConfig(StrictModel):
     @field_validator("listen")
     @classmethod
     def _listen(cls, value: str) -> str:
-        # From the right, because an IPv6 address contains colons itself: [::1]:9420.
-        host, colon, port = value.rpartition(":")
-        if host in {"", "*"} and colon:
-            raise ValueError(
-                f"must be host:port; for all addresses of this machine write 0.0.0.0:{port} or '[::]:{port}'"
-            )
-        if "://" in value or "/" in value:
-            raise ValueError("is an address of a web page; write host:port, for example 127.0.0.1:9420")
-        if not host or not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:  # noqa: PLR2004 - the highest port
-            raise ValueError("must be host:port, for example 127.0.0.1:9420")
-        if ":" in host and not (host.startswith("[") and host.endswith("]")):
-            raise ValueError(f"needs brackets around an IPv6 address; write '[{host}]:{port}'")
-        checked_host(host)
-        return value
+        return checked_listen(value, "127.0.0.1:9420")
 
     @model_validator(mode="after")
     def _role_fits(self) -> "CollectorConfig":
@@ -307,8 +294,7 @@ class CollectorConfig(StrictModel):
     @property
     def address(self) -> tuple[str, int]:
         """Host and port to listen on. Port 0 lets the system choose a free one."""
-        host, _, port = self.listen.rpartition(":")
-        return host.removeprefix("[").removesuffix("]"), int(port)
+        return host_and_port(self.listen)
 
 
 def _budget(devices: int, series: int, size_bytes: int) -> AgentBudget:

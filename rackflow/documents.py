@@ -113,7 +113,10 @@ class Batch(Document, frozen=True, kw_only=True, gc=False, rename={"device_class
 
 
 class Event(Document, frozen=True, kw_only=True, gc=False, rename={"device_class": "class"}):
-    """One edge of one device: it went up or down, or a state changed. `series` names the state for kind `state`."""
+    """One edge of one device: it went up or down, a state changed, or it sent a trap. `series` names the state for kind `state`.
+
+    For `trap`, `text` has the object identifier that names the trap, and the texts in it.
+    """
 
     epoch: Name
     seq: Seq

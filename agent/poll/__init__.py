@@ -6,7 +6,7 @@
 """
 
 from agent.poll.barrier import DeviceBarrier
-from agent.poll.factory import PollerFactory, check_profile, snmp_target, unknown_profile
+from agent.poll.factory import PollerFactory, check_profile, credential_of, snmp_target, unknown_profile
 from agent.poll.identity import identify_modbus, identify_snmp, printable
 from agent.poll.modbus import ModbusPoller
 from agent.poll.pace import OpeningPace
@@ -26,6 +26,7 @@ __all__ = [
     "SharedPlans",
     "SnmpPoller",
     "check_profile",
+    "credential_of",
     "identify_modbus",
     "identify_snmp",
     "printable",

@@ -8,7 +8,7 @@ from agent.modbus import refusals as refused_registers
 from agent.pair import handover, keeper, lease
 from agent.poll import factory, modbus, pace, planned_cells, snmp, tables, uptime
 from agent.publish import connection, limit, pauses, publisher, stored_reports
-from agent.snmp.usm import check, clock, refused
+from agent.snmp.usm import authentic, clock, refused
 from rackflow.process.stopping import STOP_WITHIN_S
 
 
@@ -51,7 +51,7 @@ from rackflow.process.stopping import STOP_WITHIN_S
         # SNMPv3
         ("an answer may be older than expected by (RFC 3414, 2.2.3)", clock.WINDOW_S, 150),
         ("a device that lost the count of its boots is believed after", clock.BELIEVE_SETBACK_AFTER_S, 150.0),
-        ("engines of one device that are known at once", check.MAX_ENGINES, 4),
+        ("engines of one device that are known at once", authentic.MAX_ENGINES, 4),
         ("devices whose refused datagrams are counted by name", refused.MAX_DEVICES, 50),
         # The way to the broker
         ("messages in flight", connection.WINDOW, 32),

@@ -12,10 +12,12 @@ from statistics import median
 
 import pytest
 
+from agent.epoch import new_epoch
 from agent.pair import LeaseKeeper
 from agent.readings import Readings
-from agent.run import Agent, new_epoch, run
+from agent.run import Agent, run
 from agent.self_metrics import Counters, loop_values, own_values
+from agent.traps import TrapReceiver
 from rackflow import DeviceAuthError, DeviceTimeout, DeviceUnreachable, catalogue, parse_series_key
 from rackflow.catalogue import BASE_LABELS
 from rackflow.outbox.memory import MemoryOutbox
@@ -153,7 +155,7 @@ async def test_the_agent_reports_about_itself(mosquitto: Mosquitto) -> None:
     assert report.values["dcim_agent_polls_total{protocol=snmp}"] > 1
 
 
-async def test_every_own_metric_is_in_the_catalogue_with_its_labels() -> None:
+async def test_every_own_metric_is_in_the_catalogue_with_its_labels(mosquitto: Mosquitto) -> None:
     counters = Counters()
     counters.start_at_zero(["snmp", "modbus"])
     counters.rejected["sentinel"] += 1
@@ -165,6 +167,7 @@ async def test_every_own_metric_is_in_the_catalogue_with_its_labels() -> None:
     values |= loop_values(LoopLag(0.3, 0.01), waiting=3, plans=7)
     # Of a pair, what the one that polls says.
     values |= LeaseKeeper(Broker(), "t1", "gw-1", 4.0).values()
+    values |= TrapReceiver(config_for(mosquitto, traps={}), lambda *_: None).values()
     names = set()
     for key, value in values.items():
         name, labels = parse_series_key(key)

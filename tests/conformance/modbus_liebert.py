@@ -10,6 +10,9 @@ def _dcd() -> Served:
     one.gauge(130, "~f", 14.25, "rdhx_water_supply_temperature_celsius", 14.25)
     one.gauge(134, "~f", 21.5, "rdhx_water_return_temperature_celsius", 21.5)
     one.gauge(126, "~f", 18.75, "rdhx_supply_temperature_setpoint_celsius", 18.75)
+    one.gauge(102, "~f", 33.25, "rdhx_air_temperature_celsius{position=inlet}", 33.25)
+    one.gauge(82, "~f", 23.5, "rdhx_air_temperature_celsius{position=outlet}", 23.5)
+    one.gauge(138, "~f", -2.25, "env_differential_pressure_pascals{sensor=cabinet}", -2.25)
     for fan in range(4):
         one.gauge(146 + 4 * fan, "h", 1200 + fan, f"rdhx_fan_speed_rpm{{fan={fan + 1}}}", 1200 + fan)
     one.gauge(162, "h", 63, "rdhx_valve_position_ratio", 0.63)
@@ -34,13 +37,20 @@ def _xdc() -> Served:
     one.put(421, "H", 8)
     one.states["dcim_device_state"] = "degraded"
     one.gauge(399, "h", 88, "env_dew_point_celsius{sensor=unit}", 8.8)
-    one.inputs = {1: 1, 17: 1, 24: 1, 28: 1}
+    one.inputs = {1: 1, 14: 1, 17: 1, 22: 1, 24: 1, 28: 1}
     one.values["dcim_leak_detected{sensor=under-floor}"] = 1.0
     critical = {0: "pump_1_loss_of_flow", 1: "pump_2_loss_of_flow", 5: "supply_refrigerant_hot"}
     critical |= {6: "supply_refrigerant_cold", 26: "loss_of_power", 27: "smoke"}
     critical |= {16 + at: f"head_pressure_{name}" for at, name in enumerate(("1a", "1b", "2a", "2b"))}
     critical |= {24: "suction_pressure_1", 25: "suction_pressure_2"}
-    warning = {2: "fan", 3: "condensation", 7: "supply_refrigerant_sensor", 15: "pump_short_cycle"}
+    warning = {
+        2: "fan",
+        3: "condensation",
+        7: "supply_refrigerant_sensor",
+        14: "external_dew_point_high",
+        15: "pump_short_cycle",
+    }
+    warning |= {20 + at: f"compressor_{name}_short_cycle" for at, name in enumerate(("1a", "1b", "2a", "2b"))}
     for severity, alarms in (("critical", critical), ("warning", warning | {29: "service_required"})):
         one.inputs_as_alarms(alarms, severity)
     return one
@@ -140,6 +150,104 @@ def _apm() -> Served:
     return one
 
 
+def _gxt() -> Served:
+    one = Served(table="input", checked=114)
+    # Of a load that takes two registers, one is 0. Which one differs between the two loads here.
+    one.registers |= {101: 0, 102: 2430, 103: 2180, 104: 0, 20: 0, 21: 3000}
+    one.values["dcim_ups_output_total_apparent_power_voltamperes"] = 2430.0
+    one.values["dcim_ups_output_total_power_watts"] = 2180.0
+    one.values["dcim_ups_rated_apparent_power_voltamperes"] = 3000.0
+    one.gauge(105, "H", 81, "ups_output_total_load_ratio", 0.81)
+    one.gauge(106, "H", 499, "ups_input_frequency_hertz{phase=L1}", 49.9)
+    one.gauge(107, "H", 500, "ups_output_frequency_hertz", 50.0)
+    one.gauge(108, "H", 501, "ups_bypass_frequency_hertz{phase=L1}", 50.1)
+    one.put(111, "H", 4)
+    one.put(129, "H", 3)
+    one.gauge(112, "H", 71, "ups_battery_voltage_volts{string=1}", 71)
+    one.gauge(114, "H", 9, "ups_battery_runtime_seconds", 540)
+    one.gauge(115, "H", 74, "ups_battery_charge_ratio", 0.74)
+    one.gauge(118, "h", 26, "ups_temperature_celsius", 26)
+    one.gauge(152, "H", 187, "ups_input_voltage_volts{phase=L1}", 187)
+    one.gauge(163, "H", 11, "ups_output_current_amperes{phase=L1}", 11)
+    one.gauge(26, "H", 230, "ups_rated_input_voltage_volts", 230)
+    one.gauge(27, "H", 231, "ups_rated_output_voltage_volts", 231)
+    one.gauge(33, "H", 72, "ups_battery_rated_voltage_volts", 72)
+    one.gauge(52, "H", 2, "ups_low_battery_threshold_seconds", 120)
+    one.registers |= {300: 4, 301: 3}
+    one.values["dcim_ups_input_faults_total"] = 7.0
+    one.states = {
+        "dcim_ups_output_source": "battery",
+        "dcim_ups_battery_charge_state": "discharging",
+        "dcim_ups_test_result": "failed",
+    }
+    severe = {80: "battery_replace", 150: "output_off_pending", 151: "battery_low", 153: "output_overload"}
+    severe |= {171: "battery_over_temperature", 217: "output_under_voltage", 218: "output_over_voltage"}
+    mild = {170: "over_temperature", 185: "input_power", 186: "input_over_voltage", 187: "input_under_voltage"}
+    mild |= {189: "input_frequency", 201: "bypass_unqualified"}
+    # On battery, the load is on the inverter as well.
+    one.inputs = dict.fromkeys((*severe, *mild, 73), 0) | dict.fromkeys((72, 127, 151, 185, 187, 218), 1)
+    for severity, alarms in (("critical", severe), ("warning", mild)):
+        one.inputs_as_alarms(alarms, severity)
+    return one
+
+
+def _icom() -> Served:
+    one = Served(table="input", checked=564)
+    for address, raw, sensor in ((564, 241, "cooling-control"), (565, 238, "fan-control"), (483, -56, "outside")):
+        one.gauge(address, "h", raw, f"crah_air_temperature_celsius{{sensor={sensor},unit=1}}", raw / 10)
+    for number in range(10):
+        one.gauge(
+            550 + number,
+            "h",
+            211 + number,
+            f"crah_air_temperature_celsius{{sensor=remote-{number + 1},unit=1}}",
+            21.1 + number / 10,
+        )
+    one.gauge(129, "H", 434, "crah_return_air_relative_humidity_ratio{unit=1}", 0.434)
+    for number, raw in enumerate((412, 421, 433)):
+        one.gauge(131 + number, "H", raw, f"env_relative_humidity_ratio{{sensor=external-{'abc'[number]}}}", raw / 1000)
+    one.gauge(499, "h", 109, "env_dew_point_celsius{sensor=return}", 10.9)
+    one.gauge(485, "h", 98, "env_dew_point_celsius{sensor=external-a}", 9.8)
+    one.gauge(672, "h", -31, "env_differential_pressure_pascals{sensor=unit}", -3.1)
+    one.gauge(563, "H", 64, "crah_cooling_demand_ratio{unit=1}", 0.64)
+    one.gauge(284, "H", 15, "crah_valve_position_ratio{unit=1,valve=hot-water}", 0.15)
+    one.gauge(268, "H", 1, "crah_compressor_on{compressor=1,unit=1}", 1)
+    one.gauge(269, "H", 0, "crah_compressor_on{compressor=2,unit=1}", 0)
+    one.gauge(140, "H", 9120, "crah_fan_running_seconds_total{fan=all,unit=1}", 9120 * 3600)
+    one.gauge(141, "H", 4017, "crah_compressor_running_seconds_total{compressor=1,unit=1}", 4017 * 3600)
+    one.gauge(142, "H", 3888, "crah_compressor_running_seconds_total{compressor=2,unit=1}", 3888 * 3600)
+    for circuit in range(2):
+        one.gauge(
+            899 + circuit,
+            "h",
+            181 + circuit,
+            f"crah_water_supply_temperature_celsius{{circuit={circuit + 1},unit=1}}",
+            18.1 + circuit / 10,
+        )
+        one.gauge(
+            903 + circuit,
+            "h",
+            234 + circuit,
+            f"crah_water_return_temperature_celsius{{circuit={circuit + 1},unit=1}}",
+            23.4 + circuit / 10,
+        )
+    one.registers |= {1000: 0, 1001: 873}
+    one.values["dcim_crah_cooling_output_watts{unit=1}"] = 87_300.0
+    severe = {33: "main_fan_overload", 34: "loss_of_airflow", 35: "external_loss_of_flow", 217: "fan_failure"}
+    severe |= {208: "supply_air_over_temperature", 209: "supply_air_under_temperature", 228: "external_fire"}
+    severe |= {229: "chilled_water_valve_1", 230: "chilled_water_valve_2"}
+    severe |= {233: "partial_shutdown", 234: "unit_shutdown", 235: "high_power_shutdown"}
+    faults = ("high_head_pressure", "low_suction_pressure", "overload", "pump_down")
+    severe |= {36 + at: f"compressor_1_{fault}" for at, fault in enumerate(faults)}
+    mild = {90: "unit_communication", 91: "master_unit_communication", 97: "call_service", 227: "leak_sensor"}
+    mild |= {211: "compressor_1_short_cycle", 212: "compressor_2_short_cycle", 214: "heaters_overheated"}
+    mild |= {215: "humidifier_cylinder_worn", 216: "humidifier_under_current", 237: "maintenance_due"}
+    one.inputs = dict.fromkeys((*severe, *mild), 0) | dict.fromkeys((34, 37, 209, 212, 227, 235), 1)
+    for severity, alarms in (("critical", severe), ("warning", mild)):
+        one.inputs_as_alarms(alarms, severity)
+    return one
+
+
 def liebert_maps() -> dict[str, Served]:
     """By profile."""
     return {
@@ -148,4 +256,6 @@ def liebert_maps() -> dict[str, Served]:
         "liebert-hpc": _hpc(),
         "liebert-aps-modbus": _aps(),
         "liebert-apm-modbus": _apm(),
+        "liebert-gxt-modbus": _gxt(),
+        "liebert-icom-modbus": _icom(),
     }

@@ -17,11 +17,11 @@ from typing import Any, Final
 import yaml
 
 from agent.config import load_agent_config
+from agent.epoch import new_epoch
 from agent.loop import AgentContext, DeviceLoop
 from agent.modbus.seam import ModbusClient
 from agent.poll.factory import PollerFactory
 from agent.profile.load import load_profiles
-from agent.run import new_epoch
 from agent.schedule import phase
 from agent.self_metrics import Counters
 from agent.settings import enabled_devices

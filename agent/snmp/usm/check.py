@@ -9,15 +9,12 @@ engine counts as the device's only after an authentic message.
 """
 
 import enum
-import hmac
-from typing import Any, Final
+from typing import Final
 
-from agent.snmp.usm.clock import EngineClock
-from agent.snmp.usm.keys import localised_key
+from agent.snmp.usm.authentic import MAX_ENGINES, Authentication, EngineClocks
 from agent.snmp.usm.message import (
     AUTH_FLAG,
     ENGINE_ID_OCTETS,
-    MAX_INTEGER,
     PRIV_FLAG,
     REPORT,
     RESPONSE,
@@ -28,11 +25,6 @@ from agent.snmp.usm.message import (
     read_request,
     report_number,
 )
-
-MAC_OCTETS: Final = {"md5": 12, "sha1": 12, "sha224": 16, "sha256": 24, "sha384": 32, "sha512": 48}
-"""Length of the authentication parameters by digest (RFC 3414, 6.3.1 and 7.3.1; RFC 7860, 4.2.1)."""
-# Engine ids tracked at once: the device's own, that of its replacement, and forged ones. Each takes a key and a clock, about 300 octets.
-MAX_ENGINES: Final = 4
 
 
 class Refusal(enum.StrEnum):
@@ -111,10 +103,8 @@ class UsmCheck:
     """Checks one device's datagrams for one user. A new request ends the wait for the earliest beyond `most_outstanding`."""
 
     def __init__(self, digest: str, master_key: bytes | None, most_outstanding: int = 1) -> None:
-        self._digest = digest
-        self._master_key = master_key
-        self._macs: dict[bytes, hmac.HMAC] = {}
-        self._clocks: dict[bytes, EngineClock] = {}
+        self._authentication = Authentication(digest, master_key)
+        self._clocks = EngineClocks()
         self._outstanding: dict[int, Request] = {}
         self._most_outstanding = most_outstanding
         # Kept after an answer was accepted or refused: a forged answer may arrive before the device's own, which must still be accepted.
@@ -224,37 +214,11 @@ class UsmCheck:
             return Refusal.ENGINE
         if message.user != request.user:
             return Refusal.USER
-        if request.level and not self._is_authentic(datagram, message):
+        if request.level and not self._authentication.accepts(datagram, message):
             return Refusal.DIGEST
-        if request.level and not self._is_timely(message, now):
+        if request.level and not self._clocks.accept(message, now):
             return Refusal.TIME
         return None
-
-    def _is_authentic(self, datagram: bytes, message: Message) -> bool:
-        """Whether the authentication code is that of the whole message with zeros in its place (RFC 3414, 6.3.2)."""
-        size = MAC_OCTETS.get(self._digest, 0)
-        if self._master_key is None or message.mac_end - message.mac_at != size:
-            return False
-        keyed = self._macs.get(message.engine)
-        if keyed is None:
-            key = localised_key(self._master_key, message.engine, self._digest)
-            keyed = self._macs[message.engine] = hmac.new(key, digestmod=self._digest)
-            _bound(self._macs)
-        # A copy of the keyed state saves hashing the key for every message, a third of the work.
-        code = keyed.copy()
-        code.update(datagram[: message.mac_at])
-        code.update(bytes(size))
-        code.update(datagram[message.mac_end :])
-        return hmac.compare_digest(code.digest()[:size], datagram[message.mac_at : message.mac_end])
-
-    def _is_timely(self, message: Message, now: float) -> bool:
-        clock = self._clocks.get(message.engine)
-        if clock is None and message.boots < MAX_INTEGER:
-            self._clocks[message.engine] = EngineClock(message.boots, message.time, now)
-            _bound(self._clocks)
-            return True
-        # Boots that have reached the end are outside every window (RFC 3414, 3.2, 7b), those of the first message included.
-        return clock is not None and clock.accepts(message.boots, message.time, now)
 
     def _offer(self, engine: bytes) -> bool:
         # All zeros and all ones are no engine ids (RFC 3411, 5).
@@ -280,9 +244,3 @@ def _wrong_level(message: Message, level: int) -> Refusal | None:
     if message.pdu not in {0, RESPONSE, REPORT}:
         return Refusal.MALFORMED
     return None
-
-
-def _bound(engines: dict[bytes, Any]) -> None:
-    """Drop the engine that was heard of first, when there are more than `MAX_ENGINES`."""
-    if len(engines) > MAX_ENGINES:
-        del engines[next(iter(engines))]

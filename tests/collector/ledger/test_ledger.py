@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.run import new_epoch
+from agent.epoch import new_epoch
 from collector.ledger.account import EpochAccount, Missing, account_of, merge
 from collector.ledger.epochs import CHUNK, Chunk, Entry, EpochKey, Statement
 from collector.ledger.ledger import Ledger

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from agent.run import new_epoch
+from agent.epoch import new_epoch
 from collector.ledger import Ledger
 from collector.ledger.account import EpochAccount, account_of
 from collector.ledger.epochs import CHUNK, Chunk, Entry, EpochKey, Statement, born_ms

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from agent.run import new_epoch
+from agent.epoch import new_epoch
 from collector.ledger.account import account_of
 from collector.ledger.epochs import CHUNK, Entry, EpochKey, Statement, born_ms
 from collector.ledger.ledger import Ledger

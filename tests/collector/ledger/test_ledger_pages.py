@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.run import new_epoch
+from agent.epoch import new_epoch
 from collector.ledger.account import account_of
 from collector.ledger.cli import accounts, as_data, as_table, since_ms
 from collector.ledger.durable import read_durable

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.run import new_epoch
+from agent.epoch import new_epoch
 from collector.ledger import EpochAccount, EpochKey
 from collector.ledger.account import Missing
 from collector.records.file import pack_polls

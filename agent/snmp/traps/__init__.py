@@ -1,0 +1,12 @@
+"""Traps and informs of devices: what they say (`message`), who may send them (`senders`), and the socket (`listener`).
+
+A trap is a hint that something has changed, no reading: its values have names that only the vendor's MIB explains. So it is accepted from
+configured devices alone, by the credential with which they are polled, and has its device polled.
+"""
+
+from agent.snmp.traps.listener import TrapListener
+from agent.snmp.traps.message import Trap
+from agent.snmp.traps.senders import Accepted, Sender, TrapRefusal, TrapSenders
+from agent.snmp.usm import UsmKeys
+
+__all__ = ["Accepted", "Sender", "Trap", "TrapListener", "TrapRefusal", "TrapSenders", "UsmKeys"]

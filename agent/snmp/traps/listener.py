@@ -1,0 +1,95 @@
+"""The UDP socket on which traps arrive."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+# Datagrams handled in one turn of the event loop, so that a flood does not hold up polling.
+MAX_PER_TURN: Final = 16
+# Datagrams read in one second; the others wait in the socket's buffer, and what does not fit in there is lost, as UDP may lose it anyway. A
+# forged one takes 5 to 60 us: at most some percent of a core. When a feed fails, a thousand devices may send one each: half of them are
+# read at once, and the buffer holds the others. Chosen value.
+MAX_PER_SECOND: Final = 500
+# The kernel gives twice of what is asked for, at most twice net.core.rmem_max (208 kB by default), and counts 0.8 kB for a datagram of 200
+# octets: 500 to 2,600 of them. More would be read so late that they are no news.
+BUFFER_BYTES: Final = 1024 * 1024
+# A trap has few objects; net-snmp sends at most 1,472 octets, and what is longer than the longest UDP datagram does not exist.
+MAX_OCTETS: Final = 65_535
+MAPPED: Final = "::ffff:"
+
+
+class TrapListener:
+    """Listens on one address. `received` gets datagram and sender's address, and returns what to send back; empty for nothing."""
+
+    def __init__(self, host: str, port: int, received: Callable[[bytes, str], bytes]) -> None:
+        """Raises OSError if the address cannot be listened on. Must be closed."""
+        self._received = received
+        self._loop = asyncio.get_running_loop()
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICHOST
+        )[0]
+        self._socket = socket.socket(family, kind, protocol)
+        try:
+            self._socket.settimeout(0)
+            if family == socket.AF_INET6:
+                # `[::]` is every address of the machine, those of IPv4 included.
+                self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+            self._socket.bind(address)
+        except BaseException:
+            self._socket.close()
+            raise
+        self._left = MAX_PER_SECOND
+        self._second_ends = 0.0
+        self._resuming: asyncio.TimerHandle | None = None
+        self._loop.add_reader(self._socket, self._on_readable)
+
+    @property
+    def port(self) -> int:
+        """The UDP port, which the system has chosen if 0 was asked for."""
+        return int(self._socket.getsockname()[1])
+
+    def close(self) -> None:
+        """Stop listening. May be called twice."""
+        if self._resuming is not None:
+            self._resuming.cancel()
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket)
+        self._socket.close()
+
+    def _on_readable(self) -> None:
+        now = self._loop.time()
+        if now >= self._second_ends:
+            self._left, self._second_ends = MAX_PER_SECOND, now + 1
+        for _ in range(min(MAX_PER_TURN, self._left)):
+            try:
+                datagram, sender = self._socket.recvfrom(MAX_OCTETS)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                # An ICMP error about a confirmation that was sent.
+                log.debug("traps: %s", error)
+                continue
+            self._left -= 1
+            answer = self._received(datagram, plain_address(sender[0]))
+            if answer:
+                # A full buffer counts as a lost datagram: whoever sent an inform sends it again.
+                with contextlib.suppress(OSError):
+                    self._socket.sendto(answer, sender)
+        if not self._left:
+            self._loop.remove_reader(self._socket)
+            self._resuming = self._loop.call_at(self._second_ends, self._resume)
+
+    def _resume(self) -> None:
+        self._loop.add_reader(self._socket, self._on_readable)
+
+
+def plain_address(address: str) -> str:
+    """An address as configurations have it: IPv4 in its own form, IPv6 without its zone."""
+    address = address.partition("%")[0]
+    return address.removeprefix(MAPPED) if "." in address else address

@@ -1,0 +1,242 @@
+"""Receives the SNMP traps of an agent's devices: each becomes an event of its device, which is polled at once.
+
+Optional, and behind its own bulkhead: if the port cannot be opened, or a datagram brings a fault to light, polling does not notice.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import ipaddress
+import logging
+import math
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from agent.config import AgentConfig, Device, Traps
+from agent.poll import credential_of
+from agent.snmp import SnmpCommunity, SnmpUser
+from agent.snmp.traps import Accepted, Sender, TrapListener, TrapRefusal, TrapSenders, UsmKeys
+from rackflow.errors import ResolveError
+from rackflow.process.bulkhead import Failures, Supervisor
+from rackflow.process.resolve import Resolver, is_address
+
+log = logging.getLogger(__name__)
+PART: Final = "traps"
+"""Name of the bulkhead."""
+# How often names of devices are looked up again, and the port is tried that could not be opened. Chosen: a moved device is heard within a
+# minute, and its polls are right before that.
+LOOK_AGAIN_S: Final = 60.0
+# Senders that are prepared between two turns of the loop: less than a millisecond.
+DEVICES_PER_SLICE: Final = 50
+# Events of one device: ten in a row, then one each six seconds. A failing UPS sends some at once, and a device that sends traps without end
+# must not fill the outbox. Chosen values.
+MAX_EVENTS: Final = 10
+SECONDS_PER_EVENT: Final = 6.0
+# Least time between two log lines about traps refused for the same reason, so that forged ones cannot fill the disk.
+LOG_EVERY_S: Final = 60.0
+# What to look at, by reason.
+REMEDIES: Final = {
+    TrapRefusal.MALFORMED: "it is no trap or inform of SNMP v1, v2c or v3",
+    TrapRefusal.SENDER: "no device of this agent has this address",
+    TrapRefusal.CREDENTIAL: "its community or user is neither that of the device nor one of traps.credentials",
+    TrapRefusal.LEVEL: "it is less, or otherwise, protected than the user of this name is configured; check auth and priv",
+    TrapRefusal.DIGEST: "its authentication code is wrong; check auth and auth_key",
+    TrapRefusal.TIME: "it is a replay, or comes from a device that does not count its boots",
+    TrapRefusal.INFORM: "informs of SNMPv3 are not supported; have the device send traps",
+    TrapRefusal.LIMIT: "the device sends too many; it is polled, and they are not made events",
+    TrapRefusal.INTERNAL: "a fault of the agent, which is logged",
+}
+
+
+class TrapReceiver:
+    """Listens while it runs. `told` gets the id of a device, what its trap says, and whether that is to become an event."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        told: Callable[[str, str, bool], None],
+        resolver: Resolver | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self._config = config
+        self._told = told
+        self._resolver = resolver or Resolver()
+        self._clock = clock or asyncio.get_running_loop().time
+        self._failures = Failures(PART)
+        self._supervisor = Supervisor(self._failures)
+        self._senders = TrapSenders()
+        self._keys = UsmKeys()
+        self._addresses: dict[str, tuple[str, ...]] = {}
+        """Of the hosts that are names."""
+        self._listener: TrapListener | None = None
+        self._listens_on = ""
+        self._fault = ""
+        self._changed = asyncio.Event()
+        self._accepted = 0
+        self._refused: Counter[TrapRefusal] = Counter(dict.fromkeys(TrapRefusal, 0))
+        self._unlogged: Counter[TrapRefusal] = Counter()
+        self._logged_at: dict[TrapRefusal, float] = {}
+        self._allowances: dict[str, tuple[float, float]] = {}
+        """By device, how many events it may make, and when that was so."""
+
+    @staticmethod
+    def try_port(traps: Traps) -> None:
+        """Open the port and close it again. Raises OSError if it cannot be opened."""
+        TrapListener(*traps.address, lambda _datagram, _sender: b"").close()
+
+    @property
+    def port(self) -> int | None:
+        """The UDP port that is listened on; None while none is."""
+        return self._listener.port if self._listener else None
+
+    def start(self) -> None:
+        """Begin, in a task of its own."""
+        self._supervisor.start(PART, self._run)
+
+    async def stop(self, within_s: float) -> None:
+        """Stop listening."""
+        await self._supervisor.stop(within_s)
+        self._close()
+
+    def set_config(self, config: AgentConfig) -> None:
+        """Use another configuration from now on."""
+        self._config = config
+        self._changed.set()
+
+    def values(self) -> dict[str, float]:
+        """Its metrics by series key; none where no traps are wanted."""
+        if self._config.traps is None:
+            return {}
+        return {
+            "dcim_agent_traps_listening": float(self._listener is not None),
+            "dcim_agent_traps_total": self._accepted,
+            **{f"dcim_agent_traps_refused_total{{reason={why}}}": count for why, count in self._refused.items()},
+        }
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                self._changed.clear()
+                config = self._config
+                # Before names are looked up, which may take seconds: literal addresses, and what was found before.
+                await self._use(config)
+                self._listen(config.traps)
+                await self._look_up({each.host or "" for each in _senders_of(config)})
+                await self._use(config)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_AGAIN_S):
+                        await self._changed.wait()
+        finally:
+            self._close()
+
+    async def _look_up(self, hosts: set[str]) -> None:
+        """Find the addresses of these names. One that cannot be found keeps what it had; its device's polls tell of it."""
+        names = sorted(each for each in hosts if not is_address(each))
+        found = await asyncio.gather(*map(self._resolver.addresses, names), return_exceptions=True)
+        known = self._addresses
+        self._addresses = {}
+        for name, addresses in zip(names, found, strict=True):
+            if isinstance(addresses, list):
+                self._addresses[name] = tuple(map(_canonical, addresses))
+            elif isinstance(addresses, ResolveError):
+                self._addresses[name] = known.get(name, ())
+            else:
+                raise addresses
+
+    async def _use(self, config: AgentConfig) -> None:
+        senders = []
+        for number, device in enumerate(_senders_of(config), 1):
+            senders.append(await self._sender(config, device))
+            if number % DEVICES_PER_SLICE == 0:
+                await asyncio.sleep(0)
+        self._senders.replace(senders)
+        known = {each.device for each in senders}
+        self._allowances = {device: each for device, each in self._allowances.items() if device in known}
+
+    async def _sender(self, config: AgentConfig, device: Device) -> Sender:
+        also = config.traps.credentials if config.traps else []
+        names = dict.fromkeys((device.credential or "", *also))
+        credentials = tuple(_without_context(credential_of(config.credentials[each])) for each in names)
+        keys = {each: await self._keys.of(each) for each in credentials if isinstance(each, SnmpUser)}
+        host = device.host or ""
+        addresses = (_canonical(host),) if is_address(host) else self._addresses.get(host, ())
+        return Sender(device.id, addresses, credentials, keys)
+
+    def _listen(self, traps: Traps | None) -> None:
+        """Open the port that is configured, unless it is open. One that cannot be opened is tried again, and named once."""
+        wanted = traps.listen if traps else ""
+        if wanted != self._listens_on:
+            self._close()
+        if traps is None or self._listener is not None:
+            return
+        try:
+            self._listener = TrapListener(*traps.address, self._on_datagram)
+        except OSError as error:
+            fault = f"traps.listen: {wanted}: {error.strerror or error}"
+            if fault != self._fault:
+                log.error("%s; no traps until it can be opened, which is tried each %g s", fault, LOOK_AGAIN_S)  # noqa: TRY400
+            self._fault = fault
+        else:
+            self._listens_on, self._fault = wanted, ""
+            log.info("traps are received on %s", wanted)
+
+    def _close(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        self._listener, self._listens_on = None, ""
+
+    def _on_datagram(self, datagram: bytes, address: str) -> bytes:
+        """Called for each datagram; returns what confirms it."""
+        otherwise: Accepted | TrapRefusal = TrapRefusal.INTERNAL
+        found = self._failures.attempt(
+            PART, lambda: self._senders.judge(datagram, address, self._clock()), otherwise=otherwise
+        )
+        if isinstance(found, TrapRefusal):
+            self._refuse(found, address)
+            return b""
+        self._accept(found, address)
+        return found.answer
+
+    def _accept(self, found: Accepted, address: str) -> None:
+        self._accepted += 1
+        for device in found.devices:
+            may_tell = self._may_tell(device)
+            if not may_tell:
+                self._refuse(TrapRefusal.LIMIT, address)
+            self._failures.shield(PART, self._told)(device, found.trap.text, may_tell)
+
+    def _may_tell(self, device: str) -> bool:
+        now = self._clock()
+        left, at = self._allowances.get(device, (MAX_EVENTS, now))
+        left = min(MAX_EVENTS, left + (now - at) / SECONDS_PER_EVENT)
+        may = left >= 1
+        self._allowances[device] = (left - may, now)
+        return may
+
+    def _refuse(self, reason: TrapRefusal, address: str) -> None:
+        self._refused[reason] += 1
+        self._unlogged[reason] += 1
+        now = self._clock()
+        if now - self._logged_at.get(reason, -math.inf) >= LOG_EVERY_S:
+            self._logged_at[reason] = now
+            what = "refused %d traps, the last one from %s: %s"
+            log.warning(what, self._unlogged.pop(reason), address, REMEDIES[reason])
+
+
+def _senders_of(config: AgentConfig) -> list[Device]:
+    if config.traps is None:
+        return []
+    return [each for each in config.devices if each.enabled and each.protocol == "snmp"]
+
+
+def _canonical(address: str) -> str:
+    """An address as the system writes it, without its zone. `2001:DB8::1` and `2001:db8::1` are one."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(mapped or found)
+
+
+def _without_context(credential: SnmpCommunity | SnmpUser) -> SnmpCommunity | SnmpUser:
+    # A context chooses what is read from a device; its traps are those of the whole device.
+    return dataclasses.replace(credential, context="") if isinstance(credential, SnmpUser) else credential

@@ -1,0 +1,306 @@
+"""A trap becomes an event and has its device polled at once; what comes from elsewhere changes nothing."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+
+from agent.config import AgentConfig
+from agent.doctor import examine
+from agent.loop import TRAP_POLLS_S
+from agent.run import Agent
+from agent.schedule import DeviceSchedule
+from agent.snmp.traps.listener import MAX_PER_SECOND, TrapListener
+from agent.traps import MAX_EVENTS, TrapReceiver
+from rackflow.errors import ConfigError, DeviceTimeout
+from tests.agent.device_life import IDENTIFIED, NORMAL, ScriptedDevice, living
+from tests.agent.running import Devices, Listener, config_for, listening, running
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
+from tests.servers.snmptrap import of_user, send_trap
+from tests.servers.waiting import eventually
+
+ON_BATTERY = "1.3.6.1.2.1.33.2.1"
+# A trap of v2c with community secret-1: sysUpTime.0, and coldStart.
+COLD_START = bytes.fromhex(
+    "304202010104087365637265742d31a7330201010201000201003028300d"
+    "06082b060102010103004301073017060a2b06010603010104010006092b0601060301010501"
+)
+SELDOM: dict[str, object] = {"intervals": {"safety": 60, "normal": 0.5}}
+
+
+def devices_at(broker: Mosquitto, traps: object = None, **hosts: str) -> AgentConfig:
+    """An agent that polls these devices once a minute, and receives traps."""
+    entries = [{"id": each.replace("_", "-"), "host": host, "credential": "c"} for each, host in hosts.items()]
+    wanted = {"listen": "127.0.0.1:0"} if traps is None else traps
+    return config_for(broker, **{**SELDOM, "devices": entries, "traps": wanted})
+
+
+async def port_of(agent: Agent) -> int:
+    await eventually(lambda: agent.traps is not None and agent.traps.port, "the port is open")
+    assert agent.traps is not None
+    assert agent.traps.port is not None
+    return agent.traps.port
+
+
+def own(heard: Listener, key: str) -> float | None:
+    """The latest value of one of the agent's own metrics; None before its first report."""
+    reports = heard.batches("gw-1")
+    return reports[-1].values.get(key) if reports else None
+
+
+async def send(folder: Path, port: int, text: str = "on battery", community: str = "secret-1") -> None:
+    await send_trap(folder, port, ON_BATTERY, "1.3.6.1.2.1.33.1.1.5.0", "s", text, how=["-c", community])
+
+
+async def test_a_trap_becomes_an_event_and_polls_its_device_at_once(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    config = devices_at(mosquitto, ups_1="127.0.0.1", ups_2="127.0.0.2")
+    async with listening(mosquitto) as heard, running(config, Devices()) as agent:
+        await eventually(lambda: heard.batches("ups-1") and heard.batches("ups-2"), "the first polls")
+        await send(tmp_path, await port_of(agent))
+        await eventually(lambda: len(heard.batches("ups-1")) == 2, "a poll within the minute")
+        (event,) = heard.events("ups-1")
+        assert (event.kind, event.text) == ("trap", "upsTrapOnBattery (1.3.6.1.2.1.33.2.1): on battery")
+        assert event.device_class == "ups"
+        await eventually(lambda: own(heard, "dcim_agent_traps_total") == 1, "counted")
+        assert own(heard, "dcim_agent_traps_listening") == 1
+        assert len(heard.batches("ups-2")) == 1, "the other device was left alone"
+
+
+async def test_refused_traps_are_counted_and_poll_nothing(
+    mosquitto: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = "dcim_agent_traps_refused_total{reason=credential}"
+    config = devices_at(mosquitto, ups_1="127.0.0.1")
+    async with listening(mosquitto) as heard, running(config, Devices()) as agent:
+        await eventually(lambda: heard.batches("ups-1"), "the first poll")
+        port = await port_of(agent)
+        for _ in range(3):
+            await send(tmp_path, port, community="wrong")
+        await eventually(lambda: own(heard, key) == 3, key)
+        assert len(heard.batches("ups-1")) == 1
+        assert not heard.events("ups-1")
+        (line,) = [each.getMessage() for each in caplog.records if "refused 1 traps" in each.getMessage()]
+        assert line.endswith(
+            "from 127.0.0.1: its community or user is neither that of the device nor one of traps.credentials"
+        )
+
+
+async def test_a_credential_for_traps_is_taken_from_every_device(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    user = {"version": "3", "user": "trapper", "auth": "sha256", "auth_key": "authauthauth", "context": "for polls"}
+    config = config_for(
+        mosquitto,
+        **{
+            **SELDOM,
+            "credentials": {"c": {"community": "secret-1"}, "t": {"community": "traps"}, "v3": user},
+            "devices": [{"id": "ups-1", "host": "localhost", "credential": "c"}],
+            "traps": {"listen": "[::]:0", "credentials": ["t", "v3"]},
+        },
+    )
+    async with listening(mosquitto) as heard, running(config, Devices()) as agent:
+        port = await port_of(agent)
+        # The name of the device is looked up after the port is open, and a trap that comes before is nobody's.
+        async with asyncio.timeout(60):
+            while not heard.events("ups-1"):
+                await send(tmp_path, port, community="traps")
+        before = len(heard.events("ups-1"))
+        how = of_user("trapper", auth="SHA-256", auth_key="authauthauth")
+        await send_trap(tmp_path, port, "1.3.6.1.6.3.1.1.5.1", version="3", how=how)
+        await eventually(lambda: len(heard.events("ups-1")) > before, "the trap of the user")
+        assert heard.events("ups-1")[-1].text == "coldStart (1.3.6.1.6.3.1.1.5.1)"
+
+
+async def test_a_reload_begins_moves_and_ends_receiving(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    configs = [devices_at(mosquitto, ups_1="127.0.0.1")]
+    without = config_for(mosquitto, "ups-1", **SELDOM)
+    async with listening(mosquitto) as heard, running(without, Devices(), lambda: configs[-1]) as agent:
+        await eventually(lambda: heard.batches("gw-1"), "its first report")
+        assert "dcim_agent_traps_total" not in heard.batches("gw-1")[-1].values
+        agent.reload()
+        await port_of(agent)
+        other = free_port()
+        configs.append(devices_at(mosquitto, {"listen": f"127.0.0.1:{other}"}, ups_9="127.0.0.1"))
+        agent.reload()
+        await eventually(lambda: agent.traps is not None and agent.traps.port == other, "the other port")
+        await send(tmp_path, other)
+        await eventually(lambda: heard.events("ups-9"), "a trap of the new device")
+        configs.append(without)
+        agent.reload()
+        await eventually(lambda: agent.traps is not None and agent.traps.port is None, "closed")
+
+
+async def test_a_port_that_cannot_be_opened_costs_the_traps_and_nothing_else(
+    mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        config = devices_at(mosquitto, {"listen": listen}, ups_1="127.0.0.1")
+        async with listening(mosquitto) as heard, running(config, Devices()):
+            await eventually(lambda: own(heard, "dcim_agent_traps_listening") == 0, "it says so")
+            await eventually(lambda: heard.batches("ups-1"), "a poll")
+            assert heard.batches("ups-1")[0].up
+    assert f"traps.listen: {listen}: Address already in use" in caplog.text
+
+
+async def test_a_port_that_becomes_free_is_opened(mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.traps.LOOK_AGAIN_S", 0.05)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        config = devices_at(mosquitto, {"listen": f"127.0.0.1:{port}"}, ups_1="127.0.0.1")
+        receiver = TrapReceiver(config, lambda *_: None)
+        receiver.start()
+        await asyncio.sleep(0)
+        assert receiver.port is None
+    await eventually(lambda: receiver.port == port, "opened")
+    await receiver.stop(5)
+
+
+async def test_a_fault_while_a_trap_is_handled_ends_with_it(
+    mosquitto: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = []
+
+    def tell(device: str, text: str, becomes_event: bool) -> None:  # noqa: FBT001 - the receiver's signature
+        told.append((device, text, becomes_event))
+        if len(told) == 1:
+            raise RuntimeError("a fault")
+
+    receiver = TrapReceiver(devices_at(mosquitto, ups_1="127.0.0.1"), tell)
+    receiver.start()
+    await eventually(lambda: receiver.port, "open")
+    assert receiver.port
+    await send(tmp_path, receiver.port, "one")
+    await send(tmp_path, receiver.port, "two")
+    await eventually(lambda: len(told) == 2, "the second trap")
+    await receiver.stop(5)
+    assert told[1] == ("ups-1", "upsTrapOnBattery (1.3.6.1.2.1.33.2.1): two", True)
+    assert "part=traps failed" in caplog.text
+
+
+async def test_a_device_that_sends_without_end_is_polled_and_makes_few_events(mosquitto: Mosquitto) -> None:
+    told: list[bool] = []
+    now = 1000.0
+    receiver = TrapReceiver(
+        devices_at(mosquitto, ups_1="127.0.0.1"), lambda _, __, tells: told.append(tells), clock=lambda: now
+    )
+    receiver.start()
+    await eventually(lambda: receiver.port, "open")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+        device.bind(("127.0.0.1", 0))
+        for _ in range(3 * MAX_EVENTS):
+            device.sendto(COLD_START, ("127.0.0.1", receiver.port or 0))
+    await eventually(lambda: len(told) == 3 * MAX_EVENTS, "all of them")
+    assert told == [True] * MAX_EVENTS + [False] * (2 * MAX_EVENTS)
+    values = receiver.values()
+    assert values["dcim_agent_traps_total"] == 3 * MAX_EVENTS
+    assert values["dcim_agent_traps_refused_total{reason=limit}"] == 2 * MAX_EVENTS
+    now += 6.1
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+        device.sendto(COLD_START, ("127.0.0.1", receiver.port or 0))
+        device.sendto(COLD_START, ("127.0.0.1", receiver.port or 0))
+    await eventually(lambda: len(told) == 3 * MAX_EVENTS + 2, "two more")
+    assert told[-2:] == [True, False]
+    await receiver.stop(5)
+
+
+async def test_a_flood_is_read_at_a_bounded_rate_and_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.snmp.traps.listener.BUFFER_BYTES", 65_536)  # a flood of seconds, not of half a minute
+    loop = asyncio.get_running_loop()
+    read: list[tuple[float, bytes]] = []
+
+    def received(datagram: bytes, _: str) -> bytes:
+        read.append((loop.time(), datagram))
+        return b""
+
+    listener = TrapListener("127.0.0.1", 0, received)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            async with asyncio.timeout(60):
+                while len(read) <= 2 * MAX_PER_SECOND:
+                    for _ in range(50):
+                        sender.sendto(b"flood", ("127.0.0.1", listener.port))
+                    await asyncio.sleep(0.001)
+            # Less than a second touches at most two of the seconds that are counted.
+            assert read[2 * MAX_PER_SECOND][0] - read[0][0] >= 1
+            # What fits into the socket's buffer is read in later seconds; what was sent while it was full is lost.
+            await eventually(lambda: loop.time() - read[-1][0] > 1, "the buffer is empty")
+            sender.sendto(b"after it", ("127.0.0.1", listener.port))
+            await eventually(lambda: read[-1][1] == b"after it", "the next one")
+    finally:
+        listener.close()
+
+
+async def test_a_trap_polls_every_class_but_inventory_and_moves_no_later_poll() -> None:
+    schedule = DeviceSchedule("d", {"safety": 10.0, "normal": 60.0, "inventory": 3600.0}, 0.0)
+    while schedule.next_at() <= 0.0:
+        schedule.take(0.0)
+    regular = schedule.next_at()
+    schedule.hurry(1.0)
+    taken = [due.poll_class for _ in range(3) if (due := schedule.take(1.0)) is not None]
+    assert taken == ["safety", "normal"]
+    assert schedule.next_at() in {regular, regular + 10.0}, "on its grid"
+
+
+async def test_a_burst_of_traps_is_one_poll_at_once_and_one_after_it() -> None:
+    script = ScriptedDevice([NORMAL])
+    async with living(script, {"safety": 60.0}) as life:
+        await life.hear(1)
+        begins = asyncio.get_running_loop().time()
+        for number in range(5):
+            life.loop.trapped(f"trap {number}", becomes_event=True)
+        await life.hear(3)
+        assert life.course()[-2:] == ["up", "up"]
+        assert asyncio.get_running_loop().time() - begins >= TRAP_POLLS_S
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5 * TRAP_POLLS_S):
+                await life.hear(4)
+        assert life.course() == ["up", *["trap"] * 5, "up", "up"]
+
+
+async def test_a_trap_of_a_device_that_is_down_is_an_attempt_at_once() -> None:
+    fault = DeviceTimeout("no answer", device="ups-1", operation="open")
+    # Without traps there is a minute between two attempts, longer than `hear` waits.
+    script = ScriptedDevice([NORMAL], opens=[fault, fault, fault, IDENTIFIED])
+    async with living(script, {"safety": 60.0}) as life:
+        for attempt in range(1, 4):
+            await life.hear(attempt)
+            life.loop.trapped("coldStart", becomes_event=False)
+        await life.hear(4)
+        assert life.course() == ["timeout", "timeout", "timeout", "down", "up"]
+
+
+async def test_doctor_tries_the_port(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        cases = {
+            f"127.0.0.1:{free_port()}": ("ok", "can be opened"),
+            f"127.0.0.1:{taken.getsockname()[1]}": ("ok", "is in use, as it is while this agent runs"),
+            "192.0.2.1:1162": ("failed", "Cannot assign requested address"),
+        }
+        for listen, (status, text) in cases.items():
+            path = tmp_path / "agent.yaml"
+            lines = ("agent: gw-1", "labels: {site: t1}", "devices: []", f"broker: {{port: {mosquitto.port}}}")
+            path.write_text("\n".join([*lines, f'traps: {{listen: "{listen}"}}']), encoding="utf-8")
+            (found,) = [each for each in await examine(path, devices=False) if each.check == "traps"]
+            assert (found.status, text in found.found) == (status, True), found
+
+
+@pytest.mark.parametrize(
+    ("traps", "fault"),
+    [
+        ({"listen": "162"}, "must be host:port, for example 0.0.0.0:162"),
+        ({"listen": ":162"}, "for all addresses of this machine write 0.0.0.0:162"),
+        ({"listen": "gateway.example:162"}, "must begin with an address of this machine, not a name"),
+        ({"listen": "::1:162"}, "needs brackets around an IPv6 address; write '[::1]:162'"),
+        ({"credentials": ["d"]}, "'d' is no entry of credentials, known are: c; correct the name"),
+        ({"port": 162}, "port"),
+    ],
+)
+def test_what_is_wrong_with_the_section_is_named(mosquitto: Mosquitto, traps: object, fault: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        devices_at(mosquitto, traps, ups_1="127.0.0.1")
+    assert fault in str(raised.value)
+    assert "traps" in str(raised.value)
