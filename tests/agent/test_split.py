@@ -9,12 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.readings import Readings
-from agent.split import LONGEST_SEQ, OVERHEAD_BYTES, split_batch
+from agent.split import OVERHEAD_BYTES, split_batch
 from rackflow import Batch, ContractError, decode, encode
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from tests.agent.running import Devices, MemoryDevice, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
+
+# The highest number that the contract allows; what is measured with a lower one may be too large when it is sent.
+HIGHEST_SEQ = 2**53
 
 
 def poll(values: int = 0, states: int = 0, bad: int = 0, *, padding: int = 1) -> Batch:
@@ -44,7 +47,7 @@ def test_three_thousand_outlets_at_a_limit_of_20_kb() -> None:
     assert [(each.part.number, each.part.of) for each in parts if each.part] == [
         (number, len(parts)) for number in range(1, len(parts) + 1)
     ]
-    assert all(len(encode(msgspec.structs.replace(each, seq=LONGEST_SEQ))) <= 20_000 for each in parts)
+    assert all(len(encode(msgspec.structs.replace(each, seq=HIGHEST_SEQ))) <= 20_000 for each in parts)
     assert [each.rejected for each in parts] == [5] * len(parts)
     assert [each.counts_as_poll for each in parts] == [True] + [False] * (len(parts) - 1)
     assert {key for each in parts for key in each.values} == whole.values.keys()
@@ -75,6 +78,10 @@ def test_a_part_that_is_split_again_stays_a_later_part() -> None:
     assert len(again) > 2
     assert not any(each.counts_as_poll for each in again)
     assert {each.rejected for each in again} == {2}
+    of = len(parts) + len(again) - 1
+    assert [(each.part.number, each.part.of) for each in again if each.part] == [
+        (2 + at, of) for at in range(len(again))
+    ]
     first = split_batch(parts[0], 5_000)
     assert [each.counts_as_poll for each in first] == [True] + [False] * (len(first) - 1)
 
@@ -84,7 +91,7 @@ def test_no_reading_is_lost_or_doubled_and_every_part_fits(
     values: int, states: int, bad: int, padding: int, limit: int
 ) -> None:
     whole = poll(values, states, bad, padding=padding)
-    payloads = [encode(msgspec.structs.replace(each, seq=LONGEST_SEQ)) for each in split_batch(whole, limit)]
+    payloads = [encode(msgspec.structs.replace(each, seq=HIGHEST_SEQ)) for each in split_batch(whole, limit)]
     parts = [decode(payload, Batch) for payload in payloads]
     for name in ("values", "states", "bad"):
         found = [item for each in parts for item in getattr(each, name).items()]
@@ -92,6 +99,18 @@ def test_no_reading_is_lost_or_doubled_and_every_part_fits(
     assert all(len(payload) <= limit for payload in payloads)
     assert {each.rejected for each in parts} == {bad}
     assert sum(each.counts_as_poll for each in parts) == 1
+
+
+def largest(parts: list[Batch]) -> int:
+    return max(len(encode(msgspec.structs.replace(each, seq=HIGHEST_SEQ))) for each in parts)
+
+
+def test_every_part_fits_to_the_byte_with_the_highest_number_and_its_place_in_the_poll() -> None:
+    """Each of these limits is a few bytes less than what a part of the poll takes."""
+    whole = poll(900)
+    size_bytes = largest(split_batch(whole, 2_000))
+    for limit in range(size_bytes - 40, size_bytes):
+        assert largest(split_batch(whole, limit)) <= limit
 
 
 def test_what_is_not_measured_surely_fits() -> None:

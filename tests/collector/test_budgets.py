@@ -1,8 +1,12 @@
 """Token buckets, and whose budget counts."""
 
+import contextlib
+
 import pytest
 
 from collector.budgets import AgentBudget, Buckets, Budgets
+from collector.receive.owners import Owners
+from rackflow import ContractError
 
 
 def test_a_holder_begins_with_a_burst_and_gets_more_by_the_second() -> None:
@@ -39,3 +43,15 @@ def test_an_agent_with_a_budget_of_its_own_has_no_other() -> None:
     common, own = AgentBudget(1, 2, 3), AgentBudget(4, 5, 6)
     budgets = Budgets(common, agents=10, sites=3, own={("s", "big"): own})
     assert (budgets.of(("s", "big")), budgets.of(("s", "other")), budgets.of(("t", "big"))) == (own, common, common)
+
+
+def test_of_agents_beyond_the_limit_one_line_of_the_log_tells(caplog: pytest.LogCaptureFixture) -> None:
+    """A flood of made-up names would push everything else out of the log."""
+    owners = Owners(Budgets(AgentBudget(1, 2, 3), agents=2, sites=3))
+    for number in range(20):
+        with contextlib.suppress(ContractError):
+            owners.admit_agent(("s", f"gw-{number}"), 1000)
+    assert [owners.knows("s", f"gw-{number}") for number in range(3)] == [True, True, False]
+    assert [each.levelname for each in caplog.records] == ["ERROR"]
+    assert "gw-2 is refused" in caplog.text
+    assert "budgets.agents" in caplog.text

@@ -104,8 +104,9 @@ class LoadedApproach:
 # A control loop that works brings its supply back to within 1 to 2 K within some minutes.
 _ERROR_K = 2.0
 STUCK_S = 600.0
-# A valve that is asked to move and has moved less than this in ten minutes does not follow; actuators resolve 1 %.
-_STILL = 0.01
+# A valve that is asked to move and has moved less than this in ten minutes does not follow. Actuators resolve 1 %, so one step to and fro
+# is none, and two are. In between, as 0.51 - 0.5 is slightly more than 0.01.
+_STILL = 0.015
 # A valve that is fully open or closed cannot do more: then the water or the load is the cause, not the valve.
 _END = 0.05
 # m3/s of secondary flow below which the unit stands by: 6 L/min. Its supply then takes the temperature of the room, and its valve rests.

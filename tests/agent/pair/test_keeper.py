@@ -339,3 +339,23 @@ async def test_a_holder_that_cannot_publish_keeps_its_lease_while_nobody_stands_
             assert alone.values()["dcim_agent_pair_handovers_total"] == 0
             lost.cancel()
             await asyncio.wait([lost])
+
+
+async def test_after_an_outage_of_the_broker_batches_have_their_time_before_the_lease_is_handed_over(
+    tmp_path: Path,
+) -> None:
+    """They have waited for two hours, but no broker was there: the connection of the lease is seconds old."""
+    with guarded(tmp_path, *BOTH) as (broker, _):
+        mine: dict[str, object] = {"port": broker.port, "username": "lease-a", "password": "a"}
+        one = LeaseKeeper(config_of(mine, {}).broker, "t1", "gw-1", EXPIRES_S, 3600.0)
+        async with one.keeping():
+            await asyncio.wait_for(one.held(), 30)
+            async with side(broker, "b").keeping():
+                await eventually(lambda: one.values()["dcim_agent_pair_standbys"] == 1, "the other one stands by")
+                lost = asyncio.create_task(one.lost(lambda: (0, 7200.0)), name="lost")
+                for _ in range(3):
+                    await asyncio.wait_for(one.confirmed(), 30)
+                assert not lost.done()
+                assert one.values()["dcim_agent_pair_handovers_total"] == 0
+                lost.cancel()
+                await asyncio.wait([lost])

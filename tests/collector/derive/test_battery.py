@@ -1,6 +1,7 @@
 """The model of a battery, term by term, and what a UPS's autonomy is made from."""
 
 import math
+import time
 from typing import Any
 
 import pytest
@@ -157,9 +158,19 @@ def test_a_ups_that_tells_phases_only_delivers_their_sum() -> None:
     assert readings.figures(now=103.0)[name].value == 60_000 - 50_500
 
 
-def test_when_a_battery_was_installed_is_said_once() -> None:
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_when_a_battery_was_installed_is_said_once_and_in_utc_wherever_the_collector_stands(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     metric = "ups_battery_installed_timestamp_seconds"
-    assert campus_readings().values(metric) == {"feed=C,device=ups-c": 1_709_251_200.0}  # 2024-03-01 00:00 UTC
+    try:
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("TZ", zone)
+            time.tzset()
+            found = campus_readings().values(metric)
+    finally:
+        time.tzset()
+    assert found == {"feed=C,device=ups-c": 1_709_251_200.0}  # 2024-03-01 00:00 UTC
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,13 @@ def test_a_rack_on_busways_survives_a_feed_while_breakers_and_shelves_of_the_oth
     }
 
 
+def test_shelves_at_exactly_their_rating_carry_the_rack() -> None:
+    """At 40 A the rack takes as much as two shelves of 57.6 kW deliver."""
+    for rating, survives in (("57600", 1.0), ("57599", 0.0)):
+        found = loaded(ai_hall(("66 kW", f"{rating} W"))).values("rack_survives_feed_loss")
+        assert {found[f"rack=a1,feed=A,phase=L{at}"] for at in (1, 2, 3)} == {survives}
+
+
 def test_a_busway_is_judged_by_its_bars_where_they_carry_less_than_its_breaker() -> None:
     load = loaded(amperes=60).values("panel_feed_loss_load_ratio")
     # Without B all eight shelves hang on bus-a: 480 A on bars of 500 A behind a breaker of 630 A; bus-b has the breaker alone.

@@ -135,8 +135,22 @@ def test_a_counter_in_another_scale_or_word_order_is_not_counted_until_it_is_rig
 
 @pytest.mark.parametrize(
     ("width_wh", "unit_wh"),
-    [(2**32 * 100.0, 100.0), (2**32 * 1.0, 1.0), (2**31 * 10.0, 10.0), (1e6 * 1000, 100.0), (2**32 / WH, 1.0)],
-    ids=["32 bits of 0.1 kWh", "32 bits of Wh", "31 bits of 10 Wh", "999,999.9 kWh", "32 bits of J"],
+    [
+        (2**32 * 100.0, 100.0),
+        (2**32 * 1.0, 1.0),
+        (2**31 * 10.0, 10.0),
+        (1e6 * 1000, 100.0),
+        (2**32 / WH, 1.0),
+        (2**16 * 1e6, 100.0),
+    ],
+    ids=[
+        "32 bits of 0.1 kWh",
+        "32 bits of Wh",
+        "31 bits of 10 Wh",
+        "999,999.9 kWh",
+        "32 bits of J",
+        "16 bits of MWh, with decimals",
+    ],
 )
 def test_a_counter_that_begins_again_at_its_width_loses_nothing(width_wh: float, unit_wh: float) -> None:
     meter = Metered(start_wh=width_wh - 1000, shows=lambda _, wh: floor(wh / unit_wh) * unit_wh % width_wh)

@@ -58,6 +58,42 @@ def test_a_reading_may_be_late_by_one_update_of_its_counter_and_ten_minutes_at_m
     assert (found.counted is not None) is is_counted
 
 
+# At 5 kW, read every 10 s: twice that and a kilowatt for the time since the last change, one update and a minute, and one step. After a
+# silent day three times that and a kilowatt.
+MOST_SOON = (2 * 5000 + 1000) * (10 + 10 + 60) + 50_000
+MOST_AFTER_A_DAY = (3 * 5000 + 1000) * (86_400 + 10 + 60) + 50_000
+
+
+@pytest.mark.parametrize(("silent_s", "most_j"), [(10, MOST_SOON), (86_400, MOST_AFTER_A_DAY)])
+def test_a_counter_may_rise_by_twice_its_load_and_after_a_silent_day_by_three_times_that(
+    silent_s: int, most_j: int
+) -> None:
+    for rise_j, is_counted in ((most_j, True), (most_j + 1, False)):
+        counter, (at_s, value) = followed(10, 10)
+        found = counter.update((at_s, value), value + rise_j, at_s + silent_s, Bound(5000.0))
+        assert (found.counted is not None, found.jumped) == (is_counted, not is_counted)
+
+
+def test_a_counter_that_falls_by_a_minute_of_the_highest_load_is_late_and_by_more_has_jumped() -> None:
+    minute_j = (2 * 5000 + 1000) * 60
+    for fall_j, has_jumped in ((minute_j, False), (minute_j + 1, True)):
+        counter, (at_s, value) = followed(10, 10)
+        assert counter.update((at_s, value), value - fall_j, at_s + 10, Bound(5000.0)).jumped is has_jumped
+
+
+def test_a_water_meter_of_five_digits_of_litres_begins_again_at_its_width() -> None:
+    counter = Counter(changed_s=0.0)
+    found = counter.update((0.0, 99.998), 0.003, 10.0, Bound(None, 0.001, 0.001))
+    assert found.counted is not None
+    assert found.counted.end - found.counted.start == pytest.approx(0.005)
+
+
+def test_a_meter_of_a_few_kilowatt_hours_that_starts_at_0_again_was_reset_and_has_not_reached_its_width() -> None:
+    """Ten million joules are a tenth of what it may have counted: then it may as well have been reset."""
+    counter, _ = followed(10, 10)
+    assert counter.update((20.0, 9.95e6), 0.0, 30.0, Bound(5000.0)).jumped
+
+
 def test_a_new_counter_is_believed_to_be_late_by_no_more_than_it_has_been_seen_to_update() -> None:
     counter, last = followed(10)
     replaced = counter.update(last, 5e12, 20.0, Bound(5000.0))

@@ -59,6 +59,15 @@ def test_pue_is_energy_over_energy_with_category_window_and_coverage() -> None:
     assert (month.value, month.missing) == (None, ("2% of the window's hours are metered",))
 
 
+def test_the_pue_of_a_day_is_that_of_at_least_half_of_its_hours() -> None:
+    """The others may be all nights."""
+    for hours, expected in ((12.0, pytest.approx(1.2)), (11.0, None)):
+        readings = Readings()
+        end = run(readings, hours, facility_kw=120, it_kw=100)
+        figure = readings.figures(now=end + 1)["site_interim_pue_ratio{category=1,window=day}"]
+        assert figure.value == expected
+
+
 def test_an_hour_without_the_it_meter_does_not_count() -> None:
     readings = Readings()
     end = run(readings, 1.0, 120, 100)

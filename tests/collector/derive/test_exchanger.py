@@ -60,6 +60,24 @@ def test_a_unit_that_stood_by_for_some_minutes_begins_the_ten_minutes_anew() -> 
     assert set(found) == {0.0, 1.0}
 
 
+@pytest.mark.parametrize("position", [0.28, 0.5])
+def test_a_valve_that_moves_to_and_fro_by_one_step_is_stuck_and_one_that_moves_by_two_is_not(position: float) -> None:
+    """Actuators resolve a hundredth of their way: 0.51 - 0.50 and 0.29 - 0.28 are a hundredth, and not the same number."""
+    for steps, is_stuck in ((1, 1.0), (2, 0.0)):
+        course = [((round(position * 100) + (steps if at % 2 else 0)) / 100, 23.0, 300) for at in range(8)]
+        assert stuck(*course) == is_stuck
+
+
+@pytest.mark.parametrize(("pause_s", "is_stuck"), [(300.0, 1.0), (301.0, 0.0)])
+def test_a_valve_of_which_nothing_was_heard_for_five_minutes_begins_the_ten_minutes_anew(
+    pause_s: float, is_stuck: float
+) -> None:
+    valve = ValveStuck()
+    for now in range(0, 400, STEP_S):
+        valve.update([0.5, 23.0, 20.0], float(now))
+    assert valve.update([0.5, 23.0, 20.0], 390.0 + pause_s) == (is_stuck,)
+
+
 def test_the_lowest_hour_ever_seen_is_that_of_the_clean_exchanger() -> None:
     """Collectors start while an exchanger is fouled, and it is cleaned later."""
     fouling, found = Fouling(100_000.0), list[Result]()
@@ -118,3 +136,21 @@ def test_the_approach_is_that_of_the_last_half_hour() -> None:
         if step == 450:
             assert last == pytest.approx(7.0, abs=0.1)
     assert last == 9.0
+
+
+def test_a_sample_after_a_pause_stands_for_a_minute_at_most() -> None:
+    approach = LoadedApproach()
+    approach.update([4.0, 0.5], 0.0)
+    for now in (600.0, 1200.0, 1260.0, 1320.0):
+        assert isinstance(approach.update([4.0, 0.5], now)[0], Unknown)
+    assert approach.update([10.0, 0.5], 1380.0)[0] == pytest.approx((4 * 4 + 10) / 5)
+
+
+def test_temperatures_that_differ_by_a_kelvin_at_both_ends_tell_of_fouling() -> None:
+    """Below that they differ by little more than two sensors do."""
+    for difference_k, is_known in ((1.0, True), (0.99, False)):
+        fouling, last = Fouling(100_000.0), None
+        for minute in range(125):
+            readings = [50_000.0, 20.0 + difference_k, 30.0 + difference_k, 20.0, 30.0, 0.001, 0.001]
+            (last,) = fouling.update(readings, minute * 60.0)
+        assert (last == 1.0) is is_known

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.collector.derive.campus import campus, campus_readings
+from tests.collector.derive.campus import CURRENTS, campus, campus_readings
 from tests.collector.derive.hall import Readings
 
 ON_A_WITHOUT_B = 47_920 + (27 + 60 + 42) * 230
@@ -272,3 +272,58 @@ def test_before_the_first_pdu_answers_every_rack_is_unknown_and_none_is_certainl
     for pdu in ("pdu-a1-a", "pdu-a1-b"):
         readings.currents(pdu, 10.0, now=103.0)
     assert readings.values("site_racks_unknown_on_feed_loss", 104.0) == {"feed=A": 1.0, "feed=B": 1.0}
+
+
+def test_a_site_is_not_said_to_survive_while_a_single_rack_of_many_is_unknown() -> None:
+    """Nothing was heard of it yet."""
+    more = campus(
+        ("  - {id: o3, row: s,", "  - {id: x1, row: s, design_power_w: 4000}\n  - {id: o3, row: s,"),
+        (
+            "  - {id: pdu-o3,",
+            "".join(f"  - {{id: pdu-x1-{at}, rack: x1, from: row-{at}, breaker_a: 20}}\n" for at in "ab")
+            + "  - {id: pdu-o3,",
+        ),
+    )
+    readings = campus_readings(more)
+    assert readings.values("site_survives_feed_loss")["feed=A"] is None
+    assert readings.values("site_racks_unknown_on_feed_loss")["feed=A"] == 1.0
+    for pdu in ("pdu-x1-a", "pdu-x1-b"):
+        readings.currents(pdu, 1.0, 1.0, 1.0, now=101.5)
+    assert readings.values("site_survives_feed_loss", now=103.0)["feed=A"] == 1.0
+
+
+def test_a_switch_that_feeds_two_racks_brings_its_load_once() -> None:
+    two = campus(
+        ("  - {id: pdu-o3,", "  - {id: pdu-o3b, rack: o3, from: sts-ab, breaker_a: 32, phases: [L1]}\n  - {id: pdu-o3,")
+    )
+    readings = campus_readings(two)
+    readings.currents("pdu-o3b", 4.0, now=100.5)
+    load = readings.values("ups_feed_loss_load_ratio")["feed=A,group=ups-b"]
+    assert load == pytest.approx((ON_B_WITHOUT_A + 4 * 230) / 120_000)
+    panels = readings.values("panel_feed_loss_load_ratio")
+    assert panels["feed=A,panel=row-b,phase=L2"] == pytest.approx(
+        PANEL_LOADS_A["feed=A,panel=row-b,phase=L2"] + 4 / 160
+    )
+
+
+def test_of_a_switch_that_states_both_sources_each_one_counts_by_itself() -> None:
+    """It lacks redundancy because its other source fails, which is not the one that is left."""
+    readings = campus_readings()
+    readings.take("sts-bc", {"ats_redundant": 0.0}, 100.5, device_class="ats")
+    assert readings.values("rack_survives_feed_loss")["rack=o2,feed=B,phase=L1"] == 1.0
+
+
+@pytest.mark.parametrize(("dark", "ups"), [("b", "ups-b"), ("c", "ups-c")])
+def test_of_three_feeds_of_which_one_is_dark_another_one_may_not_be_lost(dark: str, ups: str) -> None:
+    """How its supplies share the load is not known, so each feed that is left must be able to take all of it."""
+    readings = campus_readings()
+    assert readings.values("rack_survives_feed_loss")["rack=n1,feed=A,phase=L1"] == 1.0
+    for now in (110.0, 120.0, 130.0):
+        for pdu, amperes in CURRENTS.items():
+            if pdu.endswith(f"-{dark}"):
+                readings.take(pdu, {}, now, up=False)
+            else:
+                readings.currents(pdu, *amperes, now=now)
+        readings.take(ups, {"ups_output_source": "none"}, now, device_class="ups")
+        readings.figures(now + 1.0)
+    assert readings.values("rack_survives_feed_loss", now=131.5)["rack=n1,feed=A,phase=L1"] == 0.0

@@ -2,6 +2,7 @@
 
 import pytest
 
+from rackflow.fluids import volumetric_heat_capacity
 from tests.collector.derive.campus import HEAT_W, campus, campus_readings, cdu_values, poll_campus
 from tests.collector.derive.hall import Readings, hall
 
@@ -86,6 +87,21 @@ def test_capture_needs_racks_that_take_enough_to_be_divided_by() -> None:
     assert capture(499) is None
 
 
+def test_what_warms_the_coolant_of_a_loop_is_captured_and_not_left_to_the_air() -> None:
+    """Its return warms up by 0.3 K a minute, and its supply does not."""
+    readings = campus_readings()
+    for now in range(110, 1120, 10):
+        readings.currents("pdu-s1-a", 1, 1, 1, watts=20_000, now=now)
+        readings.currents("pdu-s1-c", 1, 1, 1, watts=20_000, now=now)
+        warmer = {"cdu_return_temperature_celsius{loop=secondary}": 34 + (now - 110) * 0.005}
+        readings.take("cdu-3", cdu_values("cdu-3") | warmer, now, device_class="cdu")
+        readings.figures(now + 1.0)
+    capacity = volumetric_heat_capacity("water", 34.0)
+    assert capacity is not None
+    found = readings.values("loop_heat_capture_ratio", now=1112.0)["loop=tcs-2"]
+    assert found == pytest.approx((9_315 + capacity * 0.3 * 0.005) / 40_000, rel=0.02)
+
+
 def test_the_dew_point_that_counts_is_the_highest_in_the_rooms_of_the_unit_and_of_its_racks() -> None:
     margins = campus_readings().values("cdu_dew_point_margin_celsius")
     found = {name.rpartition("=")[2]: margin for name, margin in margins.items()}
@@ -123,6 +139,24 @@ def test_a_sensor_that_is_a_device_of_its_own_counts() -> None:
     readings.take("s1-front", {"env_dew_point_celsius": 16.0}, 100.5, device_class="env")
     found = readings.values("cdu_dew_point_margin_celsius", now=102.0)
     assert next(each for name, each in found.items() if name.endswith("cdu-3")) == 28 - 16
+
+
+def test_half_of_a_rooms_sensors_are_enough_to_warn_of_condensation_and_fewer_are_not() -> None:
+    """The air of a room is mixed; with most of its sensors silent the most humid place may be one of those."""
+
+    def margin(*sensors: int) -> float | None:
+        """One of these sensors is left after half a minute."""
+        more = "".join(f'  - {{id: n{at}-more, device: box-1, sensor: "{at}", rack: n1}}\n' for at in sensors[2:])
+        readings = Readings(campus(("  - {id: rope-1,", f"{more}  - {{id: rope-1,")))
+        points = {f"env_dew_point_celsius{{sensor={at}}}": 12.0 for at in sensors}
+        readings.take("box-1", {**points}, device_class="env")
+        readings.take("box-1", {"env_dew_point_celsius{sensor=1}": 12.0}, 131.0, device_class="env")
+        readings.take("cdu-1", cdu_values("cdu-1"), 131.0, device_class="cdu")
+        found = readings.values("cdu_dew_point_margin_celsius", now=131.5)
+        return next(each for name, each in found.items() if name.endswith("cdu-1"))
+
+    assert margin(1, 2) == 30 - 12
+    assert margin(1, 2, 3) is None
 
 
 def test_a_unit_away_from_its_racks_is_judged_by_their_air_too() -> None:

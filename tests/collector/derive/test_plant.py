@@ -105,6 +105,8 @@ def test_air_units_of_a_group_stand_in_for_each_other() -> None:
     readings = plant()
     assert readings.values("air_group_units_spare") == {"group=hall": 1.0}
     assert readings.values("air_group_redundancy_margin_watts") == {"group=hall": pytest.approx(40e3 - 36e3)}
+    readings.take("crah-2", {"crah_unit_state": "standby"}, 101.5, device_class="crah")
+    assert readings.values("air_group_units_spare", 101.8) == {"group=hall": 1.0}, "it takes over when it must"
     readings.take("crah-2", {"crah_cooling_output_watts": 0.0, "crah_unit_state": "fault"}, 102.0, device_class="crah")
     assert readings.values("air_group_units_spare", 103.0) == {"group=hall": 0.0}
     readings.take("crah-1", {"crah_unit_state": "unknown"}, 104.0, device_class="crah")

@@ -128,6 +128,21 @@ def test_more_heat_in_the_coolant_than_racks_take_counts_by_what_the_coolant_bri
     assert times(readings, "primary_flow")["tcs-2"] == pytest.approx(expected, rel=EXACT)
 
 
+def test_of_the_racks_that_are_known_the_one_that_takes_the_highest_share_counts() -> None:
+    """Its chips reach their limit first, whatever a rack takes that nobody hears."""
+    two = campus(
+        ("id: n1, row: n, ", "id: n1, row: n, liquid_share: 0.1, "),
+        ("racks: [n2], max_supply", "racks: [n2, n1], max_supply"),
+    )
+    readings = Readings(two)
+    for pdu in ("pdu-n2-a", "pdu-n2-b"):
+        readings.currents(pdu, *CURRENTS[pdu])
+    for cdu in ("cdu-1", "cdu-2"):
+        readings.take(cdu, cdu_values(cdu), device_class="cdu")
+    share = N2_W / 40_000
+    assert times(readings, "pumps")["tcs-1"] == pytest.approx((85 - 32 - 20 * share) * 0.393 / share, rel=EXACT)
+
+
 def test_the_warmest_return_of_several_cdus_counts_and_a_cold_one_takes_nothing_off() -> None:
     def lasts(**returned: float) -> float | None:
         readings = campus_readings()

@@ -42,12 +42,22 @@ def test_flow_of_pumps_that_stand_is_named_after_a_minute(state: str) -> None:
         {FLOW: 0.0015, PUMP: "stopped", "pump_state{pump=2}": "running"},
         {FLOW: 0.0015, PUMP: "running"},
         {FLOW: 0.0015, PUMP: "unknown"},
+        {FLOW: 0.0015, PUMP: "standby"},
         {FLOW: 0.0015},
         {FLOW: 1e-4, PUMP: "stopped"},
         {PRIMARY_FLOW: 0.0015, PUMP: "stopped"},
         {PUMP: "stopped"},
     ],
-    ids=["another pump runs", "runs", "not known", "no pump is told", "creeping", "facility pumps", "no flow meter"],
+    ids=[
+        "another pump runs",
+        "runs",
+        "not known",
+        "stands by",
+        "no pump is told",
+        "creeping",
+        "facility pumps",
+        "no flow meter",
+    ],
 )
 def test_flow_that_may_be_is_not_named(shown: dict[str, float | str]) -> None:
     assert over(Unit(), shown, 600.0) == []
@@ -179,6 +189,13 @@ def test_a_minute_without_power_is_a_gap(
     if not is_silent:
         heated(unit, 10_000.0, None, 600.0, start - 10)
     assert bool(heated(unit, 30_000.0, 10_000.0, start, start + 130.0)) == is_named
+
+
+def test_after_a_gap_ten_minutes_of_power_are_enough_again() -> None:
+    unit = Unit()
+    heated(unit, 10_000.0, 10_000.0, 0.0, 590.0)
+    assert heated(unit, 10_000.0, 10_000.0, 720.0, 1400.0) == []
+    assert heated(unit, 30_000.0, 10_000.0, 1410.0, 1530.0) == [1530.0]
 
 
 def test_pumps_and_power_alone_say_nothing_of_heat() -> None:

@@ -56,6 +56,10 @@ def test_an_idle_generator_beside_loaded_ones_is_missing_and_its_rating_does_not
     assert readings.values("generator_running_load_ratio") == {GROUP: pytest.approx(600 / 800)}
     power(readings, "gen-meter-3", 12e3, 103.0)  # 3 % of its rating: it carries load
     assert readings.values("generator_units_missing", 104.0) == {GROUP: 0.0}
+    power(readings, "gen-meter-3", 8e3, 104.0)  # as little as 2 %
+    assert readings.values("generator_units_missing", 104.5) == {GROUP: 0.0}
+    power(readings, "gen-meter-3", 7.99e3, 104.6)
+    assert readings.values("generator_units_missing", 104.8) == {GROUP: 1.0}
     for at in (1, 2, 3):
         power(readings, f"gen-meter-{at}", 50.0, 105.0)  # what a meter shows of nothing
     assert readings.values("generator_running_load_ratio", 106.0) == {GROUP: 0.0}
@@ -86,6 +90,15 @@ def test_the_total_of_a_generators_meter_goes_before_the_sum_of_its_phases() -> 
     assert readings.values("generator_delivered_watts", 106.0) == {GROUP: 300e3}
     readings.take("gen-meter", phases, 145.0, device_class="meter")
     assert readings.values("generator_delivered_watts", 146.0) == {GROUP: 291e3}
+
+
+def test_generators_of_which_nobody_says_how_fast_they_start_have_a_minute() -> None:
+    unsaid = [(f"start_s: {start_s}, ", "") for start_s in (12, 15)]
+    readings = Readings(ai_hall(*unsaid))
+    for now in range(100, 171, 5):
+        ups(readings, float(now), a="battery", b="normal")
+        readings.figures(float(now))
+    assert readings.values("generator_takeover_overdue_seconds", 170.0)[f"feed=A,{GROUP}"] == 10.0
 
 
 def test_the_takeover_of_a_feed_is_overdue_from_its_slowest_generators_start_on() -> None:

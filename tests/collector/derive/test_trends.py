@@ -79,6 +79,12 @@ def test_a_new_filter_is_not_judged_until_it_was_observed_for_a_day() -> None:
     assert clogging.time_to_limit_s() is not None
     clogging.add(1.0, 30 * HOUR_S, 0.0)
     assert clogging.time_to_limit_s() is None
+    # Nor is the line drawn through the hours of the former one.
+    for at in range(30, 54):
+        assert clogging.time_to_limit_s() is None
+        an_hour(clogging, 1.0, at * HOUR_S, (at - 30) * HOUR_S)
+    clogging.add(1.0, 54 * HOUR_S, 24 * HOUR_S)
+    assert clogging.time_to_limit_s() == YEAR_S
 
 
 @pytest.mark.parametrize(

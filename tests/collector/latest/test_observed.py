@@ -85,6 +85,15 @@ def test_nor_is_one_called_silent_that_reports_about_itself() -> None:
     assert causes(latest, 60.0) == {"agent_silent": 1, "agent_up": 0}
 
 
+def test_an_agent_that_reports_about_itself_once_a_minute_is_silent_after_three() -> None:
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3"), NOW_S)
+    agent.arrives(agent.made(1.0, device="gw-3", values={}, poll=("normal", 60.0), device_class="agent"), 1.0)
+    assert causes(latest, 180.9) == {"agent_up": 1}
+    assert causes(latest, 181.0) == {"agent_up": 0}
+
+
 def test_an_agent_that_says_goodbye_is_offline_however_far_behind_the_collector_is() -> None:
     latest = connected()
     agent = Agent(latest)

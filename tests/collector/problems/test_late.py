@@ -253,6 +253,7 @@ def test_one_that_was_reported_before_is_no_other_one_that_came_later() -> None:
     assert list(not_reported_yet([first, second], [second], [])) == [first]
     shifted = msgspec.structs.replace(first, since_s=first.since_s + 5.0, ended_s=first.ended_s + 5.0)
     assert list(not_reported_yet([shifted], [first], [])) == [], "as long as they overlap"
+    assert list(not_reported_yet([first], [shifted], [])) == []
 
 
 def test_problems_beyond_what_is_followed_are_counted(

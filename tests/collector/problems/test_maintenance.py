@@ -115,6 +115,10 @@ HEAD = "version: 1\nwindows:\n  - id: W-1\n    why: breaker test\n"
             "    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    match: {device: [cdu-1, cdu-1*]}\n",
             "in device, which only `problems` understands",
         ),
+        (
+            "    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    match: {rack: b0*}\n",
+            "in rack, which only `problems` understands",
+        ),
         ("    until: 20261126\n    match: {feed: A}\n", "until: is a number; write a time with its offset"),
         (
             "    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    problems: [DcimUpsOnBatery]\n",

@@ -5,6 +5,7 @@ import asyncio
 from collector.receive.filters import Filters
 from collector.receive.inbox import LONGEST_PAUSE_S, Inbox
 from collector.receive.subscribe import RENEWAL_S, Subscriber, _Ended
+from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker
 from tests.collector.inlet import BATCH, delivery
 from tests.collector.running import topic_of
@@ -132,3 +133,56 @@ def test_a_message_of_the_second_connection_gives_its_bytes_back_when_it_is_take
         before, after = runner.run(course())
     assert before >= 1000
     assert after == 0
+
+
+def test_of_what_waits_the_broker_sends_again_what_its_session_has_and_nothing_else() -> None:
+    """On a new connection: with QoS 1 it would be handled twice, with QoS 0 or without the session it would be lost."""
+
+    async def course(*, session_continues: bool) -> tuple[list[int], int, int]:
+        inbox = Inbox(10, 1_000_000, lambda _: None)
+        inbox.begin(session_continues=False)
+        for packet_id in (1, 0, 2):
+            inbox.add(delivery(TOPIC, b"xxx", 0.0, packet_id=packet_id))
+        before = inbox.waiting_bytes
+        inbox.begin(session_continues=session_continues)
+        left = inbox.waiting_bytes
+        return [(await inbox.take()).mid for _ in range(inbox.waiting)], before, left
+
+    assert asyncio.run(course(session_continues=False))[0] == [1, 0, 2]
+    kept, before, left = asyncio.run(course(session_continues=True))
+    assert kept == [0]
+    assert left * 3 == before
+
+
+def test_with_nothing_waiting_a_message_is_taken_however_large_it_is() -> None:
+    """Otherwise it would be left at the broker again and again."""
+
+    async def course() -> tuple[int, list[str]]:
+        events: list[str] = []
+        inbox = Inbox(10, 1000, events.append)
+        inbox.begin(session_continues=True)
+        for packet_id in (1, 2):
+            inbox.add(delivery(TOPIC, b"x" * (MAX_PAYLOAD_BYTES + 1001), 0.0, packet_id=packet_id))
+        inbox.end()
+        return inbox.waiting, events
+
+    assert asyncio.run(course()) == (1, ["shed"])
+
+
+def test_a_full_window_is_told_again_until_half_of_it_is_free() -> None:
+    async def course() -> list[int]:
+        events: list[str] = []
+        told = []
+        inbox = Inbox(4, 1_000_000, events.append)
+        inbox.begin(session_continues=True)
+        for packet_id in (1, 2, 3, 4):
+            inbox.add(delivery(TOPIC, b"x", 0.0, packet_id=packet_id))
+        for _ in range(4):
+            await pass_s(LONGEST_PAUSE_S + 0.1)
+            told.append(len(events))
+            inbox.free_window()
+        inbox.end()
+        return told
+
+    with asyncio.Runner(loop_factory=TurnedLoop) as runner:
+        assert runner.run(course()) == [1, 2, 2, 2]

@@ -236,6 +236,17 @@ def test_a_sender_of_which_too_much_is_refused_is_muted_for_a_while_and_nobody_e
     assert 0 < inlet.failures()["unlogged"] < read
 
 
+def test_senders_that_somebody_makes_up_share_the_room_of_one_for_their_dead_letters(inlet: Inlet) -> None:
+    """Otherwise each name would have a megabyte of the file, and memory for ever."""
+    inlet.takes_document(BATCH)
+    for number in range(40):
+        inlet.takes(f"rackflow/v1/cas1/made-up-{number}/batch/cdu-07", b"x" * 60_000)
+    assert inlet.failures()["decode"] == 40
+    assert 20 < inlet.failures()["unlogged"] < 35
+    inlet.takes(f"{PREFIX}/batch/cdu-07", b"x")
+    assert inlet.dead()[-1]["topic"] == f"{PREFIX}/batch/cdu-07"
+
+
 def test_of_a_message_that_is_refused_in_part_that_part_counts_as_read_in_vain(inlet: Inlet) -> None:
     values = {loop(number): 20.0 for number in range(5)}
     partly = msgspec.structs.replace(BATCH, values=values, states={PUMP: "running"})
