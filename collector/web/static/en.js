@@ -43,7 +43,7 @@ export default {
   "total_how.pue": "Mean facility power over mean IT power[, both of the last {window}]. An estimate, because PUE proper is energy over a year. Below are the powers of this moment, and the readings that they are computed from.",
   "total_how.carbon": "Facility power times the carbon intensity of the grid, now. Location-based: the average of the grid where the site is, whatever contracts for green electricity say.",
   "it_from.meters": "IT power is measured by the meters of the role it.",
-  "it_from.racks": "IT power is the sum of the racks, less the CDUs that their PDUs feed: there is no meter of the role it, or one does not answer.",
+  "it_from.racks": "IT power is the sum of the racks, less the CDUs that their PDUs feed: there is no meter of the role it, or the power of one is not known.",
   "it_from.pdus": "IT power is the sum of the rack PDUs, because there is no site file.",
   "total.energy": "PUE by energy",
   "total.energy_windows": "of the last hour, day, month and year",

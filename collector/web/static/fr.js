@@ -43,7 +43,7 @@ export default {
   "total_how.pue": "Puissance moyenne du site divisée par la puissance informatique moyenne[, toutes deux sur {window}]. Une estimation, car le PUE proprement dit est un rapport d'énergies sur un an. Ci-dessous, les puissances de cet instant et les mesures dont elles proviennent.",
   "total_how.carbon": "Puissance du site multipliée par l'intensité carbone du réseau, à cet instant. Méthode géographique : la moyenne du réseau là où se trouve le site, quoi que disent les contrats d'électricité verte.",
   "it_from.meters": "La puissance informatique est mesurée par les compteurs de rôle it.",
-  "it_from.racks": "La puissance informatique est la somme des baies, moins les CDU que leurs PDU alimentent : il n'y a pas de compteur de rôle it, ou l'un d'eux ne répond pas.",
+  "it_from.racks": "La puissance informatique est la somme des baies, moins les CDU que leurs PDU alimentent : il n'y a pas de compteur de rôle it, ou la puissance de l'un d'eux n'est pas connue.",
   "it_from.pdus": "La puissance informatique est la somme des PDU de baie, car il n'y a pas de fichier du site.",
   "total.energy": "PUE par l'énergie",
   "total.energy_windows": "de la dernière heure, du jour, du mois et de l'année",
