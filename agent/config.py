@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, StringConstraints, model_validator
 
 from agent.vocabulary import other_word
 from rackflow.catalogue import MAX_POLL_SECONDS, MIN_POLL_SECONDS, POLL_SECONDS, PollClass, catalogue
@@ -286,6 +286,12 @@ class AgentConfig(StrictModel):
     """Least severe level that is logged."""
     health_file: OwnFile | None = None
     """File that is touched every second while the agent works, for the health check of a container; none when left out."""
+    _site_digest: str = PrivateAttr(default="")
+
+    @property
+    def site_digest(self) -> str:
+        """A hash of the content of the site file, as it was when this was loaded; empty without one."""
+        return self._site_digest
 
     @model_validator(mode="after")
     def _consistent(self) -> "AgentConfig":
@@ -387,7 +393,9 @@ def with_site(config: AgentConfig, site: "Site") -> AgentConfig:
         except _SiteMismatchError as error:
             error.device = index
             raise
-    return config.model_copy(update={"labels": Labels.model_validate(labels), "devices": devices})
+    found = config.model_copy(update={"labels": Labels.model_validate(labels), "devices": devices})
+    found._site_digest = site.digest  # noqa: SLF001 - of the same class of this module
+    return found
 
 
 def _with_site(config: AgentConfig, site: "Site", device: Device, where: str) -> Device:

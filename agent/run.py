@@ -53,8 +53,7 @@ STOP_TASKS_S = 2.0
 # Longer than the publisher needs for its last message and its DISCONNECT, OFFLINE_TIMEOUT_S in agent/publish each. A repeated
 # cancellation would interrupt them.
 STOP_PUBLISHER_S = 2.5
-# What a stop leaves for closing the outbox, from the 10 s.
-CLOSE_OUTBOX_S = 2.0
+CLOSE_OUTBOX_S = 2.0  # What a stop leaves for closing the outbox, from the 10 s.
 # How often it is logged that the task of a device that was removed or changed by a reload has still not ended.
 REPORT_HUNG_S = 60.0
 # The first opening of each device, which recognises it and walks its tables, is spread over time: 200 devices a second, all within
@@ -327,6 +326,7 @@ class Agent:
             python=platform.python_version(),
             hostname=socket.gethostname(),
             devices=sorted(enabled_devices(self._config)),
+            site_file=self._config.site_digest,
         )
 
     async def _report(self) -> None:

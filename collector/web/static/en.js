@@ -429,6 +429,7 @@ export default {
   "problem.DcimWatchdog": "Alerts get through",
   "problem.DcimDevicesNotObserved": "Agent {agent}: some devices are not observed",
   "problem.DcimDevicesNeverHeard": "Devices of the site file are polled by nobody",
+  "problem.DcimSiteFilesDiffer": "Agent {agent}: another site file than the collector's",
   "problem.DcimMessagesMissing": "Agent {agent}: messages missing",
   "problem.DcimAgentOutboxFilling": "Agent {agent}: outbox half full",
   "problem.DcimAgentOutboxAlmostFull": "Agent {agent}: outbox almost full",

@@ -429,6 +429,7 @@ export default {
   "problem.DcimWatchdog": "La chaîne d'alerte fonctionne",
   "problem.DcimDevicesNotObserved": "Agent {agent} : des équipements ne sont pas observés",
   "problem.DcimDevicesNeverHeard": "Des équipements du fichier de site ne sont interrogés par personne",
+  "problem.DcimSiteFilesDiffer": "Agent {agent} : un autre fichier de site que celui du collecteur",
   "problem.DcimMessagesMissing": "Agent {agent} : messages manquants",
   "problem.DcimAgentOutboxFilling": "Agent {agent} : file d'attente à moitié pleine",
   "problem.DcimAgentOutboxAlmostFull": "Agent {agent} : file d'attente presque pleine",
