@@ -12,6 +12,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    PrivateAttr,
     SecretStr,
     StringConstraints,
     ValidationInfo,
@@ -324,6 +325,12 @@ class AgentConfig(StrictModel):
     """Least severe level that is logged."""
     health_file: OwnFile | None = None
     """File that is touched every second while the agent works, for the health check of a container; none when left out."""
+    _site_digest: str = PrivateAttr(default="")
+
+    @property
+    def site_digest(self) -> str:
+        """A hash of the content of the site file, as it was when this was loaded; empty without one."""
+        return self._site_digest
 
     @field_validator("pair", "traps", mode="before")
     @classmethod
@@ -445,7 +452,9 @@ def with_site(config: AgentConfig, site: "Site") -> AgentConfig:
         except _SiteMismatchError as error:
             error.device = index
             raise
-    return config.model_copy(update={"labels": Labels.model_validate(labels), "devices": devices})
+    found = config.model_copy(update={"labels": Labels.model_validate(labels), "devices": devices})
+    found._site_digest = site.digest  # noqa: SLF001 - of the same class of this module
+    return found
 
 
 def _with_site(config: AgentConfig, site: "Site", device: Device, where: str) -> Device:

@@ -335,6 +335,7 @@ class Agent:
             python=platform.python_version(),
             hostname=socket.gethostname(),
             devices=sorted(enabled_devices(self._config)),
+            site_file=self._config.site_digest,
         )
 
     async def _report(self) -> None:

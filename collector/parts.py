@@ -98,6 +98,18 @@ class Parts:
             self._recount_at_s = now_s + RECOUNT_S
         return self._unheard
 
+    def other_site_files(self) -> Mapping[tuple[str, str], bool]:
+        """By site and agent, whether an agent of the site file's site has read another file; agents without one are left out."""
+        site = self.site
+        if site is None:
+            return {}
+        said = {(each.site, each.agent): each.status for each in self.latest.agents() if each.site == site.id}
+        return {
+            key: status.site_file != site.digest
+            for key, status in said.items()
+            if status is not None and status.status == "online" and status.site_file
+        }
+
     def _own_facts(self) -> Iterator[tuple[str, dict[str, str], float]]:
         """What problems ask about the collector itself: name, labels and value as on /metrics."""
         broker = f"{self._config.broker.host}:{self._config.broker.port}"
@@ -118,6 +130,7 @@ class Parts:
         for what, by_agent in (
             ("agent_clones", clones),
             ("agent_over_budget", beyond),
+            ("agent_site_file_differs", self.other_site_files()),
             ("ledger_missing_messages", missing),
         ):
             for (site, agent), value in by_agent.items():

@@ -20,6 +20,7 @@ from collector.assemble import (
     assigned_owners,
     chosen_sites,
     count_nothing,
+    is_drained,
     live_broker,
     make_deriver,
     make_ingest,
@@ -228,7 +229,7 @@ class Collector:
             self._parts.counters,
             acknowledge=subscriber.acknowledge,
             spill=spill_of(config, self._parts.spill),
-            is_drained=config.role != "watch",
+            is_drained=is_drained(self._parts.spill),
             count_polls=self._parts.failures.shield(
                 RECORDS_PART, keeper.polls.count if keeper is not None else count_nothing
             ),

@@ -44,6 +44,8 @@ class DeliveryFigures:
     """By site and device, another agent that publishes about the device."""
     unheard: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """How many devices of the site file were never heard of; the agent is empty where the file names none."""
+    other_site_files: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    """Whether an agent has read another site file than this collector."""
     part_failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Failures of optional parts, by part and class of exception."""
     failing_parts: Mapping[str, bool] = field(default_factory=dict)
@@ -133,6 +135,7 @@ class _OwnMetrics(Collector):
         yield _gauge("agent_clones", {key: float(twice) for key, twice in delivery.clones.items()}, *who)
         unheard: dict[tuple[str, ...], float] = {(*key,): count for key, count in delivery.unheard.items()}
         yield _gauge("devices_never_heard", unheard, *who)
+        yield _gauge("agent_site_file_differs", {key: float(so) for key, so in delivery.other_site_files.items()}, *who)
         contested = GaugeMetricFamily(
             "dcim_device_contested", catalogue()["dcim_device_contested"].help, labels=("site", "device", "agent")
         )

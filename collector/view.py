@@ -113,6 +113,7 @@ class CollectorView:
             beyond=parts.uses.beyond(now),
             contested=parts.contested(now),
             unheard=parts.unheard(now),
+            other_site_files=parts.other_site_files(),
         )
 
     async def _page(self, shell: Shell) -> str:

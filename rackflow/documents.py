@@ -192,7 +192,8 @@ class Status(Document, frozen=True, kw_only=True):
 
     `account` is absent from a will, which was written before what it would have to tell, and so are `devices`. `refused` are topics
     of the agent that the broker refuses, with the reason; of many, only some. `taken_over` is when another client last took this
-    process's place at the broker, if it did so repeatedly, as a second agent of this name does; otherwise 0.
+    process's place at the broker, if it did so repeatedly, as a second agent of this name does; otherwise 0. `site_file` is a hash of the
+    content of the site file that the agent has read; empty without one.
     """
 
     site: Name
@@ -206,6 +207,7 @@ class Status(Document, frozen=True, kw_only=True):
     account: Account | None = None
     refused: Annotated[dict[Text, Text], Meta(max_length=MAX_REFUSED_TOPICS)] = {}
     taken_over: TimeMs = 0
+    site_file: Text = ""
 
 
 Intervals = Annotated[list[tuple[Seq, Seq]], Meta(max_length=MAX_STORED_INTERVALS)]

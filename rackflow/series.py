@@ -43,6 +43,11 @@ def series_key(metric: str, labels: Mapping[str, str]) -> str:
     return f"{metric}{{{','.join(f'{label}={labels[label]}' for label in sorted(labels))}}}"
 
 
+def metric_of(key: str) -> str:
+    """The metric of a key that was parsed or built before; it is not checked."""
+    return key.partition("{")[0]
+
+
 def parse_series_key(key: str) -> tuple[str, dict[str, str]]:
     """Metric and labels of a key; the inverse of `series_key`. Raises ContractError if the text is not such a key."""
     if len(key) > MAX_KEY:

@@ -24,7 +24,7 @@ from agent.poll.power_check import MIN_VOLTS
 from agent.profile import Plan, RawValue, Slot, normalise_answers
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
-from rackflow.series import parse_series_key
+from rackflow.series import metric_of, parse_series_key
 
 # A reading of more than this many times its limit disproves the limit. Three phases reported as one sum have three times the current of
 # each; at more than that a breaker of any curve trips within a minute. A limit too small by ten is found at any load above a third.
@@ -154,7 +154,7 @@ class LimitCheck:
 
     def _is_refuted(self, key: str, values: Mapping[str, float], poll: PollClass) -> bool:
         """Whether the readings that a limit applies to disprove it. In classes polled often, two polls are needed (see above)."""
-        metric, limit, limited_keys = key.partition("{")[0], values[key], self._planned.readings[key]
+        metric, limit, limited_keys = metric_of(key), values[key], self._planned.readings[key]
         if self._refuted.get(key) == limit:
             return True
         self._refuted.pop(key, None)
@@ -232,7 +232,7 @@ def _contradictory(pair: _Pair, lower: str, upper: str, readings: Readings) -> s
 
 def _plan_limits(plan: Plan) -> _PlannedLimits:
     classes = class_of_each_series(plan)
-    named = {key: parse_series_key(key) for key in classes if key.partition("{")[0] in _INVOLVED}
+    named = {key: parse_series_key(key) for key in classes if metric_of(key) in _INVOLVED}
     limits = [key for key, (metric, _) in named.items() if metric in _LIMITS]
     by_metric: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
     for key, (metric, labels) in named.items():

@@ -13,7 +13,7 @@ from agent.poll.per_plan import PerPlan, class_of_each_series
 from agent.profile import Plan, RawValue, Slot, normalise_answers
 from agent.readings import Readings
 from rackflow.catalogue import POLL_SECONDS, PollClass
-from rackflow.series import parse_series_key, series_key
+from rackflow.series import metric_of, parse_series_key, series_key
 
 # Largest accepted ratio between power and volts x amperes. Harmless causes of a difference are three phases treated as one (factor 1.7),
 # a low power factor, and a current sampled a second before the power while a load rises. An error of a factor of ten exceeds it at any
@@ -164,7 +164,7 @@ def _contradict(product: float, amperes: float, watts: float | None, apparent: f
 def _lines(classes: Mapping[str, PollClass]) -> Iterator[tuple[PollClass, _Line]]:
     """All lines of these keys, with the class in which they are judged: that of their power."""
     for key in sorted(classes):
-        if (level := _LINES.get(key.partition("{")[0])) is None:
+        if (level := _LINES.get(metric_of(key))) is None:
             continue
         _, labels = parse_series_key(key)
         volts = series_key(f"{level}voltage_volts", labels)

@@ -11,7 +11,7 @@ from agent.poll.power_check import MIN_POWER
 from agent.profile import Plan
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
-from rackflow.series import parse_series_key, series_key
+from rackflow.series import metric_of, parse_series_key, series_key
 
 # Accepted ratio of reactive power to volts x amperes. It can never be above 1 (apparent power is the root of the sum of both squares), but
 # the values may come from two polls between which the load changed. Chosen.
@@ -54,7 +54,7 @@ class ReactiveCheck:
 
 def _lines(classes: Mapping[str, PollClass]) -> Iterator[tuple[str, tuple[str, ...]]]:
     for key in sorted(classes):
-        if not key.partition("{")[0].endswith(_REACTIVE):
+        if not metric_of(key).endswith(_REACTIVE):
             continue
         metric, labels = parse_series_key(key)
         level = metric.removesuffix(_REACTIVE)

@@ -20,6 +20,7 @@ from typing import Final
 from agent.profile import Plan, RawValue, Slot, normalise_answers
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
+from rackflow.series import metric_of
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ class RegisterFit:
         bad = [key for key, why in readings.bad.items() if why in ("range", "state")] if readings.bad else ()
         # A 0 that is impossible as a setting was never set, and as a code stands for what is not fitted.
         impossible = frozenset(
-            _metric(key) for key in bad if key in self._measured or any(map(raw.get, self._refs.get(key, ())))
+            metric_of(key) for key in bad if key in self._measured or any(map(raw.get, self._refs.get(key, ())))
         )
         # Copies: what is possible is worked out only beside something impossible, and readings are rejected after this.
         values, states = dict(readings.values), tuple(readings.states)
@@ -127,8 +128,10 @@ class RegisterFit:
         impossible: frozenset[str] = frozenset().union(*(each.impossible for each in self._polled.values()))
         before, self._is_foreign = self._is_foreign, False
         if len(impossible) >= MIN_IMPOSSIBLE:
-            values = {_metric(key) for each in self._polled.values() for key, value in each.values.items() if value}
-            all_of_them = impossible | values | {_metric(key) for each in self._polled.values() for key in each.states}
+            values = {metric_of(key) for each in self._polled.values() for key, value in each.values.items() if value}
+            all_of_them = (
+                impossible | values | {metric_of(key) for each in self._polled.values() for key in each.states}
+            )
             self._is_foreign = len(impossible) >= MIN_SHARE * len(all_of_them)
             if self._is_foreign and not before:
                 log.warning(
@@ -157,10 +160,6 @@ class RegisterFit:
         if sum(each.cold for each in polled) >= MIN_ZEROS and not any(each.warm for each in polled):
             found |= cold
         return found
-
-
-def _metric(key: str) -> str:
-    return key.partition("{")[0]
 
 
 def _reject(keys: set[str], readings: Readings, reason: str) -> None:

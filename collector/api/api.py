@@ -212,7 +212,7 @@ class Api:
 
     def total(self, scene: Scene, name: TotalName) -> TotalDocument:
         """One total of the site with what it is computed from."""
-        return total_document(scene, self._means(scene.site), name)
+        return total_document(scene, self._means(scene.site), name, self.sources.distrusted(scene.site))
 
     def site_steps(self, scene: Scene) -> Generator[None, None, SiteDocument]:
         """The document of the site."""

@@ -196,7 +196,7 @@ class TotalDocument(Document, frozen=True):
     facility_power_watts: float | None
     it_power_watts: float | None
     it_from: Literal["meters", "racks", "pdus"]
-    """What IT power is the sum of: its meters; the racks, without meters or while one does not answer; rack PDUs without a site file."""
+    """What IT power is the sum of: its meters; the racks, without meters or while one is not known; rack PDUs without a site file."""
     inputs: list[FigureInput]
     inputs_total: int
 

@@ -12,8 +12,8 @@ from collector.api.documents import Pue, PueUnknown
 from collector.api.floor import pdu_power
 from collector.api.numbers import rounded
 from collector.api.scene import Scene, total
-from collector.derive import Figure, cdus_fed_by, facility_meters, without_overlap
-from rackflow.site import Meter
+from collector.derive import Figure, cdus_fed_by, facility_meters, it_ways, without_overlap
+from rackflow.site import Meter, Site
 
 # The PUE estimate is a mean, because facility and IT meters are polled at different moments and a load step would show as a spike.
 PUE_WINDOW_S = 900.0
@@ -37,7 +37,7 @@ class SitePowers:
     """Those of the facility first, then those of PV and generators behind them, which supply the rest of what the site uses."""
     it_w: float | None
     it_from: Literal["meters", "racks", "pdus"]
-    """Meters of IT; racks where there are none, or while one of them does not answer; without a site file all rack PDUs."""
+    """Meters of IT; racks where there are none, or while the power of one is not known; without a site file all rack PDUs."""
     it_meters: Sequence[Meter]
     it_without: Sequence[str] = ()
     """CDUs that PDUs of the racks feed. Their power is taken off that of the racks."""
@@ -51,15 +51,21 @@ def site_powers(scene: Scene) -> SitePowers:
         return SitePowers(facility_w=None, facility_meters=(), it_w=it_w, it_from="pdus", it_meters=())
     facility, it = facility_meters(file), without_overlap(file, file.meters_of("it"))
     behind = [each for each in file.meters.values() if each.behind in {meter.id for meter in facility}]
-    is_metered = bool(it) and all(scene.sum_of(each.id, *METERED) is not None for each in it)
+    it_from = _it_from(file, scene.figures.of(IT, ""))
     return SitePowers(
         facility_w=scene.figures.value(FACILITY, ""),
         facility_meters=(*facility, *behind),
         it_w=scene.figures.value(IT, ""),
-        it_from="meters" if is_metered else "racks",
+        it_from=it_from,
         it_meters=it,
-        it_without=() if is_metered else cdus_fed_by(file, file.racks),
+        it_without=() if it_from == "meters" else cdus_fed_by(file, file.racks),
     )
+
+
+def _it_from(file: Site, figures: Sequence[Figure]) -> Literal["meters", "racks"]:
+    """The way that the figure took. Only it knows: a meter that answers may not be trusted, and the last cycle was some seconds ago."""
+    ways = it_ways(file) or ("racks",)
+    return ways[figures[0].way if figures else 0]
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 Without a site file they are no figures of the catalogue, and PUE is a mean of minutes. `powers.py` has them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, assert_never
 
 from collector.api.detail import FigureInput, TotalDocument
@@ -29,14 +29,18 @@ _CDU = ("dcim_cdu_power_watts",)
 _MAX_INPUTS = 200
 
 
-def total_document(scene: Scene, means: PowerMeans, name: TotalName) -> TotalDocument:
+Distrusted = Mapping[tuple[str, str], str]
+"""Series that figures do not use, by device and key, with the reason."""
+
+
+def total_document(scene: Scene, means: PowerMeans, name: TotalName, distrusted: Distrusted) -> TotalDocument:
     """One of the totals. Inputs that are missing come first, then meters of the facility before those of IT."""
     powers = site_powers(scene)
     inputs: list[FigureInput] = []
     if name in {"facility", "pue", "carbon"}:
-        inputs += _facility(scene, powers)
+        inputs += _facility(scene, powers, distrusted)
     if name in {"it", "pue"}:
-        inputs += _it(scene, powers)
+        inputs += _it(scene, powers, distrusted)
     intensity = carbon_intensity(scene) if name == "carbon" else None
     if intensity is not None:
         inputs.append(_figure(intensity))
@@ -62,13 +66,13 @@ def total_document(scene: Scene, means: PowerMeans, name: TotalName) -> TotalDoc
     )
 
 
-def _facility(scene: Scene, powers: SitePowers) -> Iterator[FigureInput]:
-    found = [each for meter in powers.facility_meters for each in _readings(scene, meter.id, METERED)]
+def _facility(scene: Scene, powers: SitePowers, distrusted: Distrusted) -> Iterator[FigureInput]:
+    found = [each for meter in powers.facility_meters for each in _readings(scene, meter.id, METERED, distrusted)]
     return _with_reason(scene, FACILITY, found)
 
 
-def _it(scene: Scene, powers: SitePowers) -> Iterator[FigureInput]:
-    return _with_reason(scene, IT, [*_of_it(scene, powers)])
+def _it(scene: Scene, powers: SitePowers, distrusted: Distrusted) -> Iterator[FigureInput]:
+    return _with_reason(scene, IT, [*_of_it(scene, powers, distrusted)])
 
 
 def _with_reason(scene: Scene, metric: str, inputs: Sequence[FigureInput]) -> Iterator[FigureInput]:
@@ -78,21 +82,21 @@ def _with_reason(scene: Scene, metric: str, inputs: Sequence[FigureInput]) -> It
         yield from (_figure(each) for each in scene.figures.of(metric, "") if each.value is None)
 
 
-def _of_it(scene: Scene, powers: SitePowers) -> Iterator[FigureInput]:
+def _of_it(scene: Scene, powers: SitePowers, distrusted: Distrusted) -> Iterator[FigureInput]:
     match powers.it_from:
         case "meters":
             for meter in powers.it_meters:
-                yield from _readings(scene, meter.id, METERED)
+                yield from _readings(scene, meter.id, METERED, distrusted)
         case "racks":
             for rack in scene.layout.racks:
                 for figure in scene.figures.of("dcim_rack_power_watts", rack):
                     yield _figure(figure)
             for cdu in powers.it_without:
-                yield from _readings(scene, cdu, _CDU)
+                yield from _readings(scene, cdu, _CDU, distrusted)
         case "pdus":
             for place in scene.layout.racks.values():
                 for pdu in place.every_pdu:
-                    yield from _readings(scene, pdu, _PDUS)
+                    yield from _readings(scene, pdu, _PDUS, {})
         case never:
             assert_never(never)
 
@@ -111,14 +115,21 @@ def _figure(figure: Figure) -> FigureInput:
     )
 
 
-def _readings(scene: Scene, device: str, metrics: Sequence[str]) -> Iterator[FigureInput]:
-    """The series that a device's power is the sum of: of the first metric that is complete, as in `Scene.sum_of`."""
+def _readings(scene: Scene, device: str, metrics: Sequence[str], distrusted: Distrusted) -> Iterator[FigureInput]:
+    """The series that a device's power is the sum of: of the first metric that is complete, as in `Scene.sum_of`, and trusted."""
     own = scene.layout.series.get(device, {})
     there = [metric for metric in metrics if own.get(metric)]
-    metric = next((each for each in there if scene.sum_of(device, each) is not None), there[0] if there else metrics[0])
+    used = (
+        each
+        for each in there
+        if scene.sum_of(device, each) is not None and all((device, key) not in distrusted for key, _ in own[each])
+    )
+    metric = next(used, there[0] if there else metrics[0])
     latest = scene.latest.readings_of(scene.site, device)
     # Both are in the order of the layout.
-    for (key, _), (labels, value) in zip(own.get(metric, ()), scene.readings(device, metric), strict=True):
+    for (key, _), (labels, known) in zip(own.get(metric, ()), scene.readings(device, metric), strict=True):
+        suspect = distrusted.get((device, key))
+        value = known if suspect is None else None
         each = latest.get(key)
         age_s = scene.now - each.expires_at + each.life_s if each is not None and value is not None else None
         yield FigureInput(
@@ -129,7 +140,7 @@ def _readings(scene: Scene, device: str, metrics: Sequence[str]) -> Iterator[Fig
             unit="watts",
             value=value,
             age_seconds=round(max(0.0, age_s), 1) if age_s is not None else None,
-            reason=None if value is not None else _why(scene, device),
+            reason=None if value is not None else f"suspect, {suspect}" if suspect is not None else _why(scene, device),
         )
     if not there:
         yield FigureInput(

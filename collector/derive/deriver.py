@@ -22,6 +22,7 @@ from collector.latest import Latest
 from rackflow import Batch
 from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.process.slices import in_turns, run_through
+from rackflow.series import metric_of
 from rackflow.site import Site
 
 # Late polls of meters' counters that wait to be added. If there are more, the oldest are dropped, and their energy stays spread evenly over
@@ -137,7 +138,7 @@ class Deriver:
         if batch.device_class != "meter":
             return
         # Polls of powers are nine in ten, and would fill the agent's share.
-        counters = {key: value for key, value in batch.values.items() if key.partition("{")[0] in COUNTER_METRICS}
+        counters = {key: value for key, value in batch.values.items() if metric_of(key) in COUNTER_METRICS}
         if not 0 < len(counters) <= MAX_LATE_COUNTERS:
             return
         if self._late_of[site, batch.agent] < MAX_LATE_OF_AGENT:

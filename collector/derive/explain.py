@@ -7,6 +7,7 @@ from typing import Literal
 from collector.derive.cycle_state import Watched
 from collector.derive.energy import KEPT_A_DAY, Accounts
 from collector.derive.engine import Inputs, Label, Plan, StatefulStep
+from rackflow.series import metric_of
 
 Basis = Literal["readings", "learned", "records", "site_file"]
 """`learned`: from what was observed over time, such as clogging. `records`: from hourly energy. `site_file`: without any reading."""
@@ -53,7 +54,7 @@ def slots_of(
 def _suspected(labels: Mapping[str, str], plan: Plan) -> list[int]:
     """Slots of the series behind a suspect reading. Its name lacks the metric's prefix, and labels may follow it."""
     name = f"dcim_{labels.get('reading', '')}"
-    return [leaf.slot for leaf in plan.leaves.get(labels.get("device", ""), ()) if leaf.key.partition("{")[0] == name]
+    return [leaf.slot for leaf in plan.leaves.get(labels.get("device", ""), ()) if metric_of(leaf.key) == name]
 
 
 def _learned(metric: str, watched: Watched) -> Iterator[tuple[tuple[Label, ...], list[int]]]:

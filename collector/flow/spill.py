@@ -46,6 +46,10 @@ class Spill:
             await stop_tasks(self._keeping, within_s=END_S)
             await self._outbox.close()
 
+    def has_messages(self) -> bool:
+        """Whether any message waits on disk: then `drain` tries the store."""
+        return self._outbox.stats().messages > 0
+
     def stats(self) -> OutboxStats:
         """What is on disk, and the limit in bytes."""
         return replace(self._outbox.stats(), limit_bytes=self._limit_bytes)

@@ -108,8 +108,8 @@ class Writer:
         counters: counts of points and failures.
         acknowledge: called for each delivery once it is durable.
         spill: puts deliveries on disk and returns whether that worked; None if no outbox is configured.
-        is_drained: whether something else stores what `spill` took, and so finds out when the store works again. Otherwise this writer
-            tries it every `PROBE_S`.
+        is_drained: whether something that `spill` took is being stored by another task now, which so finds out when the store works
+            again. Otherwise this writer tries it every `PROBE_S`: while no message is on disk, only derived points can tell.
         count_polls: called with the polls of messages that have become durable, each poll once.
     """
 
@@ -122,7 +122,7 @@ class Writer:
         *,
         acknowledge: Callable[[Delivery], None],
         spill: SpillMessages | None,
-        is_drained: bool = True,
+        is_drained: Callable[[], bool],
         count_polls: CountPolls,
     ) -> None:
         self._persistence = persistence
@@ -298,7 +298,7 @@ class Writer:
         """Whether the store works as far as is known, or it is time to find out whether it works again."""
         if self._persistence.fault is None:
             return True
-        return not self._is_drained and time.monotonic() >= self._probe_at_s
+        return time.monotonic() >= self._probe_at_s and not self._is_drained()
 
     async def _store_or_spill(self, new: list[Pending], refused: set[str]) -> Literal["stored", "spilled", "stopped"]:
         """Put messages into the store, or else on disk; without either, try again until stopped."""

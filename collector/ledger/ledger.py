@@ -43,6 +43,9 @@ OTHER = "other"
 # purpose would begin a chunk with each message.
 FREE_CHUNKS = 1_000
 MESSAGES_PER_CHUNK = 16
+# An epoch that took turns with another one counts as running for so long after its last statement. Two processes of one name that back off
+# may take turns every few minutes; `receive/clones.py` remembers them for as long.
+TURN_MS = 900_000
 
 
 class Ledger:
@@ -75,6 +78,9 @@ class Ledger:
         self._messages_seen = Counter[tuple[str, str]]()
         """By agent, since the start. Compared with `_chunks_begun`, to find an agent whose numbers jump."""
         self._chunks_begun = Counter[tuple[str, str]]()
+        self._stated: dict[EpochKey, tuple[int, int, int]] = {}
+        """Of each epoch that made statements since the start: the numbers of its first and last one, and when that was received, ms."""
+        self._statements = 0
         self._next_order = 0
         """The `order` of the next epoch that is begun."""
         self._forgotten: set[EpochKey] = set()
@@ -139,7 +145,8 @@ class Ledger:
         """Apply what an agent's status says about its message numbers.
 
         A statement covers its own epoch and each epoch it names. An earlier epoch that it does not name has nothing left with
-        the agent. Later epochs that it does not name are left alone, because an old status may come late (retained, or resent).
+        the agent. Later epochs that it does not name are left alone, because an old status may come late (retained, or resent), and so are
+        those of another process under the same name, which has an outbox of its own.
         """
         key, account = statement.key, statement.account
         own = self._epoch_record(key, 1, statement.wall_ms, is_message=False)
@@ -148,10 +155,21 @@ class Ledger:
         undelivered, dropped, ended = (
             _by_epoch(said) for said in (account.undelivered, account.dropped, account.ended)
         )
+        first, _, _ = self._stated.get(key, (self._statements, 0, 0))
+        self._stated[key] = first, self._statements, statement.wall_ms
+        self._statements += 1
         for epoch, record in self._by_agent[key[:2]].items():
             said = undelivered.get(epoch, ()), dropped.get(epoch, ()), ended.get(epoch, ())
-            if record.order <= own.order or any(said):
+            is_ours = record.order <= own.order and not self._takes_turns(record.key, key, statement.wall_ms)
+            if is_ours or any(said):
                 self._apply_to_epoch(record, *said, is_running=record is own)
+
+    def _takes_turns(self, key: EpochKey, stating: EpochKey, wall_ms: int) -> bool:
+        """Whether an epoch made a statement lately, and after the first one of another epoch: after a restart an earlier one is silent."""
+        if key == stating or key not in self._stated:
+            return False
+        _, last, seen_ms = self._stated[key]
+        return last > self._stated[stating][0] and 0 <= wall_ms - seen_ms < TURN_MS
 
     def retire(self, retirement: Retirement) -> None:
         """Record that an agent is gone for good. Ignored if the ledger has nothing of it: anybody can invent names."""
@@ -274,6 +292,7 @@ class Ledger:
             siblings = self._by_agent[key[:2]]
             self._ranges[key[:2]] -= len(self.epochs[key].undelivered) + len(self.epochs[key].dropped)
             del self.epochs[key], siblings[key.epoch]
+            self._stated.pop(key, None)
             if not siblings:
                 del self._by_agent[key[:2]]
                 self._retired.pop(key[:2], None)

@@ -86,6 +86,10 @@ class RecordsFile:
         self._clock = SteadyClock()
         self._noted_hour = self._deleted_hour = 0
         """The last hour in which it was noted which devices there are, and that in which old rows were deleted."""
+        self._damage: sqlite3.DatabaseError | None = None
+        """Why the file has to be set aside, until that worked; it is closed meanwhile."""
+        self._is_new = False
+        """Whether a file was begun anew of which no save was told yet."""
         self._one = threading.Lock()  # a cancelled save still runs in its thread when the last one begins
         self.sites: dict[str, SiteRecords] = {}
         self.enrolled: dict[PolledDevice, ExpectedDevice] = {}
@@ -102,13 +106,19 @@ class RecordsFile:
         Returns whether it is all that the file has: what was saved before is in a damaged one.
         """
         with self._one, as_os_error():
-            try:
+            if self._damage is None:
+                try:
+                    self._write(snapshot)
+                except sqlite3.DatabaseError as error:
+                    if code(error) not in CORRUPT:
+                        raise
+                    self._damage, self._is_new = error, True
+            if self._damage is not None:
+                self._db = self._renew(self._damage)  # if the disk refuses this, the next save tries it again
+                self._damage = None
                 self._write(snapshot)
-            except sqlite3.DatabaseError as error:
-                self._db = self._renew(error)
-                self._write(snapshot)
-                return True
-            return False
+            is_new, self._is_new = self._is_new, False
+            return is_new
 
     def close(self, *, ended: bool) -> None:
         """Close the file. `ended` records that everything was saved before; otherwise the report names the span as incomplete."""

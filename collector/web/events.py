@@ -14,7 +14,7 @@ from aiohttp import web
 
 from collector.api import Api, BadRequest, Live, NotThere, Part, check_query, parts_of
 from collector.web.api import refusal
-from collector.web.sending import send_parts
+from collector.web.sending import PART_BYTES
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import in_turns
 
@@ -29,7 +29,8 @@ _PAUSE_FACTOR = 4.0
 _ROUND_S = 0.4
 # A comment keeps proxies (60 s and more) and the server's own limit (30 s) from ending a stream in which nothing changes.
 HEARTBEAT_S = 10.0
-# How long a client may take to make room for an event. Browsers read at once; a laptop that was closed never does.
+# How long a client may take to make room for a part of an event (64 kB). Browsers read at once; a laptop that was closed never does. Not
+# for the whole event: the floor of a campus has 1 MB, and a phone on a slow link would be dropped each time before it has all of it.
 SLOW_S = 10.0
 # Each has a connection of the server's 256; a control room has a dozen screens.
 MAX_STREAMS = 64
@@ -117,7 +118,8 @@ class Events:
         """One stream, until its client goes. `extend` puts off the time at which the server ends the connection."""
         try:
             check_query(request.query, "site", "show")
-            names = parts_of(request.query, self._api.site_named(request.query.get("site", "")))
+            site = self._api.site_named(request.query.get("site", ""))
+            names = parts_of(request.query, site)
         except BadRequest as error:
             return refusal(400, str(error))
         except NotThere as error:
@@ -133,7 +135,7 @@ class Events:
             self._wanted.set()
             await response.prepare(request)
             if request.method != "HEAD":
-                await self._send(request, response, parts, extend)
+                await self._send(request, response, parts, extend, has_site=bool(site))
         except TimeoutError:
             self.dropped += 1
             if request.transport is not None:
@@ -144,23 +146,31 @@ class Events:
         return response
 
     async def _send(
-        self, request: web.Request, response: web.StreamResponse, parts: list[Part], extend: Callable[[], None]
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        parts: list[Part],
+        extend: Callable[[], None],
+        *,
+        has_site: bool,
     ) -> None:
+        """Send what is new. Without a site, because none was heard of yet, only until there is one: the client asks again, and gets it."""
         generation = self._generation
         sent = {part.name: 0 for part in parts}
         await response.write(f"retry: {RETRY_MS}\n\n".encode())
         written_at = time.monotonic()
-        while generation == self._generation and not _is_gone(request.transport):
+        while (
+            generation == self._generation and not _is_gone(request.transport) and (has_site or not self._api.sites())
+        ):
             tick = self._tick
             for part in parts:
                 version = part.version
                 if data := part.since(sent[part.name]):
-                    await _write(response, data)
+                    await _write(response, data, extend)
                     sent[part.name], written_at = version, time.monotonic()
             if time.monotonic() - written_at >= HEARTBEAT_S:
-                await _write(response, b": \n\n")
+                await _write(response, b": \n\n", extend)
                 written_at = time.monotonic()
-            extend()
             try:
                 async with asyncio.timeout(HEARTBEAT_S):
                     await tick.wait()
@@ -168,9 +178,11 @@ class Events:
                 continue
 
 
-async def _write(response: web.StreamResponse, data: bytes) -> None:
-    async with asyncio.timeout(SLOW_S):
-        await send_parts(response, data)
+async def _write(response: web.StreamResponse, data: bytes, extend: Callable[[], None]) -> None:
+    for start in range(0, len(data), PART_BYTES):
+        async with asyncio.timeout(SLOW_S):
+            await response.write(data[start : start + PART_BYTES])
+        extend()
 
 
 def _is_gone(transport: Any) -> bool:  # noqa: ANN401 - asyncio's transports have no common type in aiohttp's annotations

@@ -53,9 +53,11 @@ class FeedPath:
 class Site:
     """One site. Every section is a read-only mapping by id, in the file's order. A site never changes; a new file is a new site."""
 
-    def __init__(self, file: SiteFile) -> None:
+    def __init__(self, file: SiteFile, digest: str = "") -> None:
         """`file` must have passed `rackflow.site.check` without a mistake."""
         self.id = file.site
+        self.digest = digest
+        """The same of two files with the same content; see `load.py`."""
         self.timezone = file.timezone
         self.electrical = file.electrical
         self.grid = file.grid

@@ -181,6 +181,9 @@ async def _demo(arguments: argparse.Namespace) -> int:
             # The order matters: a broker keeps nothing for a subscriber that it does not know yet, so the collector must have
             # subscribed before the agent publishes its first batch.
             await _wait_until_ready(page, [collector], stop)
+            if stop.is_set():
+                print("Stopped before it was up.")
+                return 0
             agent = await stack.enter_async_context(_agent(folder, broker_port, simulation))
             _print_addresses(page, simulation, folder if arguments.keep else None, time.monotonic() - started)
             if sys.stdin.isatty():
@@ -190,7 +193,10 @@ async def _demo(arguments: argparse.Namespace) -> int:
                 )
                 stack.callback(group.create_task(_obey(breaker), name="keys").cancel)
             await _wait(stop, arguments.duration, [collector, agent])
-            metrics = await fetch(page, "/metrics")
+            try:
+                metrics = await fetch(page, "/metrics")
+            except OSError as error:
+                raise DemoError(f"{page.url}/metrics does not answer: {error}; start the demo again") from error
         summary = summarise(metrics, list(simulation.fleet.devices))
         print(summary.line)
         return 0 if summary.complete or (arguments.duration is None) else 1

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import AgentConfig
+from agent.config import AgentConfig, load_agent_config
 from agent.run import Agent, run
 from agent.settings import enabled_devices, most_polls_per_s
 from rackflow.errors import ConfigError
+from rackflow.site import load_site
 from tests.agent.running import Devices, Listener, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
@@ -134,6 +135,46 @@ async def test_a_disabled_device_is_stopped_and_forgotten(mosquitto: Mosquitto) 
         await eventually(lambda: it.listener.documents("b")[-1] is None, "cleared")
         await eventually(lambda: it.own("dcim_agent_devices{state=disabled}") == 1, "counted")
         assert it.tasks().keys() == {"a"}
+
+
+MIN_SITE = """
+site: t1
+electrical: {continuous_load_factor: 0.8, volts: 230, frequency_hertz: 50}
+rooms: [{id: r1}]
+rows: [{id: a, room: r1}]
+racks: [{id: a1, row: a, design_power_w: 10_000}]
+feeds: [{id: A}]
+panels: [{id: panel-1, from: [A]}]
+pdus: [{id: pdu-1, rack: a1, from: panel-1, breaker_a: 32}]
+"""
+
+
+async def test_a_status_tells_which_site_file_was_read_and_which_after_a_reload(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """Also a change that concerns no device of this agent: the collector, which has read the file before, is then behind."""
+    described, path = tmp_path / "site.yaml", tmp_path / "agent.yaml"
+    described.write_text(MIN_SITE, encoding="utf-8")
+    written = config_for(mosquitto, "one", labels={"site": "t1"}, site_file=str(described)).model_dump(
+        mode="json", exclude_unset=True
+    )
+    written["credentials"] = {"c": {"community": "secret-1"}}
+    path.write_text(json.dumps(written), encoding="utf-8")
+    before = load_site(described).digest
+
+    def load() -> AgentConfig:
+        return load_agent_config(path)
+
+    async with listening(mosquitto) as listener, running(load(), Devices(), load) as agent:
+        await eventually(lambda: bool(listener.statuses()), "the agent is online")
+        assert listener.statuses()[-1].site_file == before
+        described.write_text(
+            described.read_text(encoding="utf-8").replace("breaker_a: 32", "breaker_a: 16"), encoding="utf-8"
+        )
+        agent.reload()
+        after = load_site(described).digest
+        assert after != before
+        await eventually(lambda: listener.statuses()[-1].site_file == after, "it says so")
 
 
 async def test_the_level_of_the_log_and_the_counts_of_a_protocol_that_is_new_follow_a_reload(

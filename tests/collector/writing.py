@@ -87,7 +87,7 @@ async def rig(
     store: Store | None = None,
     *,
     keeps: bool | None = None,
-    is_drained: bool = True,
+    is_drained: bool | None = None,
 ) -> AsyncIterator[Rig]:
     """`keeps` is whether the outbox on disk accepts what the store refuses; None means that there is no outbox."""
     async with AsyncExitStack() as stack:
@@ -112,7 +112,7 @@ async def rig(
             counters,
             acknowledge=lambda done: found.acknowledge(done),  # noqa: PLW0108 - not there yet
             spill=None if keeps is None else keep,
-            is_drained=is_drained,
+            is_drained=lambda: is_drained if is_drained is not None else bool(found.kept),
             count_polls=lambda polls: found.counted.extend(poll.time_s for poll in polls),
         )
         found = Rig(folder, counters, ledger, writer, persistence)

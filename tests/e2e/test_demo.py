@@ -178,6 +178,34 @@ def test_a_visitor_breaks_a_pump_at_the_terminal_a_feed_from_another_and_the_age
     assert "'nothing' is nothing that can break; known are mains, feed, pump" in output
 
 
+def test_a_proxy_of_the_environment_is_not_asked_for_the_demos_own_page() -> None:
+    """As of an office's network: it knows nothing of this machine's loopback, and the demo would wait for a minute and give up."""
+    done = subprocess.run(
+        [*COMMAND, "--for", "1s", "--port", str(free_port())],
+        cwd=REPOSITORY,
+        env=os.environ | {"http_proxy": f"http://127.0.0.1:{free_port()}"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Rackflow demo, up after" in done.stdout, done.stderr
+
+
+def test_ctrl_c_before_it_is_up_costs_one_line(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "--port", str(free_port()), "--keep", str(tmp_path / "demo")],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    wait_until((tmp_path / "demo" / "collector.log").exists, "the collector is started", 60)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert (process.returncode, output) == (0, "Stopped before it was up.\n")
+
+
 def test_what_can_be_broken_is_listed_and_what_cannot_is_named() -> None:
     listed = order("fault").stdout
     assert "3  pump     a pump of cdu-1 fails" in listed

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rackflow.errors import ContractError
-from rackflow.series import clean_label, parse_series_key, series_key
+from rackflow.series import clean_label, metric_of, parse_series_key, series_key
 
 labels = st.dictionaries(
     st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True),
@@ -18,6 +18,7 @@ metrics = st.from_regex(r"[a-z][a-z0-9_]{0,40}", fullmatch=True)
 @given(metrics, labels)
 def test_parse_is_the_inverse_of_build(metric: str, given_labels: dict[str, str]) -> None:
     assert parse_series_key(series_key(metric, given_labels)) == (metric, given_labels)
+    assert metric_of(series_key(metric, given_labels)) == metric
 
 
 @given(st.text(max_size=60))

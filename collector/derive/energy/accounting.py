@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
+from typing import Literal
 
 from collector.derive.energy.balance import Balance, balance_of, is_source
 from collector.derive.energy.bounds import ENERGY_RESOLUTION_J, WATER_RESOLUTION_M3, rated_w, rated_water_m3_per_s
@@ -24,6 +25,7 @@ CDU_POWER = "dcim_cdu_power_watts"
 _COUNTER, _POWER = "dcim_meter_energy_joules_total", "dcim_meter_power_watts"
 _PHASE_POWER = "dcim_meter_phase_power_watts"
 _WATER, _HEAT = "dcim_meter_water_cubic_meters_total", "dcim_meter_thermal_energy_joules_total"
+ItWay = Literal["meters", "racks"]
 COUNTER_METRICS = frozenset({_COUNTER, _WATER, _HEAT})
 """Metrics of the counters that are accounted for."""
 KEPT_A_DAY = ("racks:", "pumps:")
@@ -166,15 +168,24 @@ def _positive(planner: Planner, power: int, sign: int) -> int:
     return planner.step((power,), lambda watts: max(sign * watts, 0.0))
 
 
+def it_ways(site: Site) -> tuple[ItWay, ...]:
+    """The ways to know a site's IT power, the preferred one first: the index is the `way` of the figure of `it_power`."""
+    return (*(("meters",) if site.meters_of("it") else ()), *(("racks",) if site.racks else ()))
+
+
 def it_power(planner: Planner, site: Site, racks: Mapping[str, RackPower]) -> int | None:
-    """Slot of the power of the IT equipment: that of its meters, or of the racks, without meters or while one is silent.
+    """Slot of the power of the IT equipment: that of its meters, or of the racks, without meters or while one is not known.
 
     None if there is neither.
     """
-    meters = without_overlap(site, site.meters_of("it"))
-    ways = [planner.total(metered_w(planner, each.id) for each in meters)] if meters else []
-    ways += [_it_of_racks(planner, site, racks, racks)] if racks else []
-    return planner.first(*ways) if ways else None
+
+    def of(way: ItWay) -> int:
+        if way == "racks":
+            return _it_of_racks(planner, site, racks, site.racks)
+        return planner.total(metered_w(planner, each.id) for each in without_overlap(site, site.meters_of("it")))
+
+    ways = it_ways(site)
+    return planner.first(*(of(way) for way in ways)) if ways else None
 
 
 def _it_of_racks(planner: Planner, site: Site, racks: Mapping[str, RackPower], of: Iterable[str]) -> int:

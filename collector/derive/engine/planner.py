@@ -104,6 +104,9 @@ class Planner:
             outputs=tuple(self.outputs),
             nodes=tuple(nodes),
             partial=dict(self._partial(nodes)),
+            choices=frozenset(
+                {each.slot for each in self._steps if each.is_choice} & {each.slot for each in self.outputs}
+            ),
         )
 
     def _partial(self, nodes: Sequence[Leaf | Step]) -> Iterator[tuple[int, tuple[int, ...]]]:

@@ -16,6 +16,7 @@ from typing import Literal, TypeVar
 from collector.derive.engine import Reading
 from collector.derive.trust.cusum import Cusum
 from rackflow.physics import LEAST_HEAT_W
+from rackflow.series import metric_of
 
 Reason = Literal["frozen", "drifting", "impossible"]
 Condition = TypeVar("Condition", bound=Hashable)
@@ -272,5 +273,5 @@ def _computed_from(key: str) -> list[str]:
 def _reading_name(key: str) -> str:
     """The label `reading` of a series key, such as `secondary_flow`. These names are public and must not change."""
     loop = "primary" if "loop=primary" in key else "secondary"
-    quantity = key.removeprefix(_CDU).partition("_cubic")[0].partition("_celsius")[0].partition("{")[0]
+    quantity = metric_of(key).removeprefix(_CDU).partition("_cubic")[0].partition("_celsius")[0]
     return f"{loop}_{quantity}"

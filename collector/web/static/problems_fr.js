@@ -101,6 +101,7 @@ export const descriptions = {
   DcimWatchdog: "Toujours active. Si elle cesse, Prometheus, Alertmanager ou le chemin après eux est coupé, et personne n'est averti.",
   DcimDevicesNotObserved: "L'agent {agent} est en ligne, mais {value:g} de ses équipements ne sont pas observés : on ne sait pas s'ils fonctionnent. Relancez l'agent, ou retirez les anciens équipements avec `rackflow-collector forget`.",
   DcimDevicesNeverHeard: "Parmi les équipements du fichier de site de {site}[ que l'agent {agent} devrait interroger], {value:g} n'ont jamais donné signe de vie : aucune autre alerte ne peut les concerner. La page d'état les nomme. Configurez-les dans leur agent et démarrez-le, ou retirez-les du fichier de site.",
+  DcimSiteFilesDiffer: "L'agent {agent} a lu un autre fichier de site que le collecteur : des emplacements, des calculs ou des limites peuvent dater d'avant une modification. Donnez-leur le même fichier, puis redémarrez le collecteur ou rechargez l'agent, celui qui a l'ancien.",
   DcimMessagesMissing: "{value:g} messages de l'agent {agent} n'ont été ni enregistrés ni abandonnés avec une raison. La commande rackflow-collector ledger dit lesquels.",
   DcimAgentOutboxFilling: "L'agent {agent} garde des messages qu'aucun collecteur n'a enregistrés, et {value:%} de sa file est occupée. Vérifiez le collecteur, le broker et la liaison entre eux.",
   DcimAgentOutboxAlmostFull: "L'agent {agent} garde des messages qu'aucun collecteur n'a enregistrés, et {value:%} de sa file est occupée. Au-delà, les plus anciens sont perdus.",

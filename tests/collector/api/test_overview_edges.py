@@ -70,8 +70,8 @@ def test_a_meter_that_is_not_trusted_leaves_the_total_unknown_as_its_figure_and_
         shown.derive(200.0 + at)
     assert shown.get("site", 391.0)["totals"]["facility_power_watts"] is None
     first = shown.get("totals/{total}", 391.0, total="facility")["inputs"][0]
-    assert (first["metric"], first["value"]) == ("dcim_site_facility_watts", None)
-    assert "suspect, impossible" in first["reason"]
+    assert (first["device"], first["metric"]) == ("meter-main", "dcim_meter_phase_power_watts")
+    assert (first["value"], first["reason"]) == (None, "suspect, impossible")
 
 
 def test_agents_of_another_site_are_not_counted_and_one_that_is_offline_is_not_up() -> None:

@@ -12,6 +12,7 @@ PV_BEHIND = (
     ("{id: meter-pv, role: pv}", "{id: meter-pv, role: pv, behind: meter-main}"),
     ("contracts: [{id: pv-roof, meter: meter-pv}]\n", ""),
 )
+PDUS = ("pdu-a1-a", "pdu-a1-b", "pdu-a2-a1", "pdu-a2-a2", "pdu-a2-b1", "pdu-a2-b2")
 
 
 def inputs(shown: Shown, total: str, now: float = 102.0) -> dict[str, float | str | None]:
@@ -145,7 +146,49 @@ def test_racks_take_the_place_of_an_it_meter_that_does_not_answer() -> None:
     powered(shown)
     assert shown.get("totals/{total}", 102.0, total="it")["it_from"] == "meters"
     shown.readings.take("meter-it", {}, 103.0, device_class="meter", up=False)
+    for pdu in PDUS:
+        shown.readings.take(pdu, {"pdu_input_power_watts{inlet=1}": 2_000.0}, 135.0)
     shown.derive(136.0)
     found = shown.get("totals/{total}", 136.5, total="it")
-    assert found["it_from"] == "racks"
+    assert (found["value"], found["it_from"]) == (12_000.0, "racks")
     assert inputs(shown, "it", 136.5).keys() == {"a1", "a2"}
+
+
+@pytest.mark.parametrize("with_phases", [True, False])
+def test_an_it_meter_that_answers_and_is_not_trusted_is_not_what_it_power_comes_from(*, with_phases: bool) -> None:
+    """The page must list what the number is the sum of: the meter's phases, if they are trusted, else the racks."""
+    shown = Shown()
+    watts: dict[str, float | str] = {f"meter_phase_power_watts{{phase=L{at},role=it}}": 1_500.0 for at in (1, 2, 3)}
+    if with_phases:  # its total contradicts them
+        watts["meter_power_watts{role=it}"] = 46_600.0
+    else:  # they contradict its currents
+        watts |= {f"meter_current_amperes{{phase=L{at},role=it}}": 200.0 for at in (1, 2, 3)}
+        watts |= {f"meter_voltage_volts{{phase=L{at},role=it}}": 230.0 for at in (1, 2, 3)}
+    for at in range(12):
+        for pdu in PDUS:
+            shown.readings.take(pdu, {"pdu_input_power_watts{inlet=1}": 2_000.0}, 100.0 + 10 * at)
+        shown.readings.take("meter-it", watts, 100.0 + 10 * at, device_class="meter")
+        shown.derive(101.0 + 10 * at)
+    found = shown.get("totals/{total}", 212.0, total="it")
+    listed = {each["device"] or each["labels"]["rack"]: each["value"] for each in found["inputs"]}
+    if with_phases:
+        assert (found["value"], found["it_from"], listed) == (4_500.0, "meters", {"meter-it": 1_500.0})
+    else:
+        assert (found["value"], found["it_from"], listed) == (12_000.0, "racks", {"a1": 4_000.0, "a2": 8_000.0})
+    assert sum(each["value"] for each in found["inputs"]) == found["value"]
+    assert shown.get("totals/{total}", 212.0, total="pue")["it_from"] == found["it_from"]
+
+
+def test_what_it_power_comes_from_is_told_as_of_the_cycle_that_made_the_number() -> None:
+    """Not of a moment later: beside a number of the racks, the meter that answers again is not yet its source."""
+    shown = Shown()
+    powered(shown)
+    shown.readings.take("meter-it", {}, 103.0, device_class="meter", up=False)
+    shown.readings.take("meter-it", {}, 113.0, device_class="meter", up=False)
+    shown.derive(114.0)
+    shown.readings.take("meter-it", {"meter_power_watts{role=it}": 50_000.0}, 115.0, device_class="meter")
+    found = shown.get("totals/{total}", 115.5, total="it")
+    assert (found["value"], found["it_from"]) == (46_600.0, "racks")
+    shown.derive(119.0)
+    found = shown.get("totals/{total}", 119.5, total="it")
+    assert (found["value"], found["it_from"]) == (50_000.0, "meters")

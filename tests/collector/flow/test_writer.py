@@ -269,6 +269,27 @@ async def test_a_watcher_finds_out_by_itself_that_its_store_works_again(
         assert one.counters.write_failures["derived"] == 2
 
 
+async def test_a_store_that_works_again_is_found_by_figures_alone_while_no_message_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All agents are silent, so nothing is on disk that could be drained. Once there is something, the drain tries the store."""
+    monkeypatch.setattr("collector.flow.writer.PROBE_S", 0.0)
+    store = Outage()
+    async with rig(tmp_path, store=store, keeps=True) as one:
+        one.writer.offer(lambda: [line(1)])
+        await until(lambda: one.counters.points_waiting == 0, "given up")
+        assert one.persistence.fault is not None
+        store.is_away = False
+        one.writer.offer(lambda: [line(2)])
+        await until(lambda: store.lines == [line(2)], "stored again")
+        assert one.persistence.fault is None
+        store.is_away, tried = True, store.tried
+        await one.writer.put(delivery(1), prepared(1))
+        await until(lambda: one.acknowledged == [1], "on disk")
+        one.writer.offer(lambda: [line(3)])
+        assert (store.tried, one.counters.write_failures["derived"]) == (tried + 1, 2)
+
+
 @pytest.mark.parametrize("keeps", [None, False])
 async def test_a_message_whose_time_cannot_be_is_stored_at_once_where_no_disk_takes_it(
     tmp_path: Path,

@@ -172,6 +172,29 @@ def test_an_epoch_states_numbers_of_itself_and_of_all_before_it_even_if_it_names
     assert [missing(ledger, key) for key in (EARLIER, BEFORE, AFTER)] == [[(2, 9)], [], [(2, 4)]]
 
 
+def test_two_processes_of_one_name_state_nothing_about_each_other_while_they_take_turns() -> None:
+    """Each has an outbox of its own. What the other one does not name is still on its way, and counted as missing it would be an alert."""
+    ledger = Ledger(CREATED_MS)
+
+    def states(key: EpochKey, at_s: int) -> list[list[tuple[int, int]]]:
+        account = Account(kind="disk", undelivered=[said(key.epoch, 2, 9)])
+        ledger.apply_statement(Statement(key, account, CREATED_MS + 1000 * at_s))
+        return [missing(ledger, each) for each in (BEFORE, AFTER)]
+
+    for key in (BEFORE, AFTER):
+        ledger.mark_stored(entry(key, 1))
+        ledger.mark_stored(entry(key, 10))
+    assert states(BEFORE, 0) == [[], [(2, 9)]]
+    assert states(AFTER, 10) == [[(2, 9)], []]  # as after a restart, as far as anybody can know
+    assert states(BEFORE, 20) == [[], []]
+    for at_s in range(30, 300, 20):
+        assert states(AFTER, at_s) == [[], []]
+        assert states(BEFORE, at_s + 10) == [[], []]
+    # One of the two is stopped, and nobody speaks for what it had any more.
+    assert states(AFTER, 1000) == [[], []]
+    assert states(AFTER, 1300) == [[(2, 9)], []]
+
+
 def test_only_the_stating_epochs_own_undelivered_range_is_open_ended() -> None:
     ledger = Ledger(CREATED_MS)
     ledger.mark_stored(entry(BEFORE, 1))

@@ -227,6 +227,7 @@ INCIDENTS: dict[str, Example] = {
         ("DcimCollectorDiskFailing",),
     ),
     "DcimAgentCloned": Example([agent("collector_agent_clones", 1.0)], ("DcimAgentCloned",)),
+    "DcimSiteFilesDiffer": Example([agent("collector_agent_site_file_differs", 1.0)], ("DcimSiteFilesDiffer",)),
     "DcimAgentOverBudget": Example([agent("collector_agent_over_budget", 1.0)], ("DcimAgentOverBudget",)),
     "DcimDeviceContested": Example([agent("device_contested", 1.0)], ("DcimDeviceContested",)),
     "DcimClockSkew": Example([agent("agent_clock_offset_seconds", -2.1)], ("DcimClockSkew",)),
@@ -256,6 +257,7 @@ NEAR_MISSES: dict[str, Example] = {
         [of("meter", {"meter_voltage_volts{phase=L1}": 230.0, "meter_voltage_volts{phase=L3}": 0.0})]
     ),
     "every device of the site file was heard of": Example([agent("collector_devices_never_heard", 0.0)]),
+    "an agent with the collector's site file": Example([agent("collector_agent_site_file_differs", 0.0)]),
     "a broker that takes every topic": Example([agent("agent_topics_refused{reason=quota}", 0.0)]),
     "of ten devices one answers, so the network to them works": Example(
         [*(device("pdu", up=False, feed=feed) for feed in "CDEFGHIJK"), device("pdu")], ("DcimDeviceUnreachable",) * 9
@@ -421,6 +423,7 @@ NEAR_MISSES: dict[str, Example] = {
                     "collector_ledger_missing_messages": 0.0,
                     "collector_agent_clones": 0.0,
                     "collector_agent_over_budget": 0.0,
+                    "collector_agent_site_file_differs": 0.0,
                 },
                 kind="agent",
             )

@@ -263,6 +263,27 @@ def test_a_disk_that_refuses_is_an_os_error_and_what_was_there_stays(tmp_path: P
         file_at(tmp_path)  # a folder is no file
 
 
+def test_a_damaged_file_that_cannot_be_set_aside_yet_is_set_aside_once_it_can(tmp_path: Path, file_at: FileAt) -> None:
+    """Every save tries it, and the first that works tells that the file has nothing of before."""
+    path, aside = tmp_path / "books.db", tmp_path / "books.db.damaged"
+    file = file_at(path)
+    assert not file.save(snapshot({500_000: HOUR}, answered=1))
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path.write_bytes(b"\xff" * path.stat().st_size)
+    aside.mkdir()  # the disk takes no other file in its place
+    for _ in range(2):
+        with pytest.raises(OSError, match=r"books\.db\.damaged"):
+            file.save(snapshot({500_001: HOUR}, answered=1))
+    aside.rmdir()
+    assert file.save(snapshot({500_001: HOUR}, answered=1)) is True
+    assert file.save(snapshot({500_001: HOUR}, answered=1)) is False
+    file.close(ended=True)
+    assert list(file_at(path).sites["s"].hours) == [500_001]
+    assert answered_in(path) == 2
+    assert aside.is_file()
+
+
 @given(
     st.dictionaries(
         st.integers(1, 100_000), st.lists(st.integers(0, 10**9).map(lambda n: n / 1000), min_size=3, max_size=3)

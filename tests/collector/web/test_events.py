@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import socket
 import ssl
@@ -169,6 +170,51 @@ async def test_a_client_that_does_not_read_is_dropped(monkeypatch: pytest.Monkey
         shown.problem("DcimSmoke", device="x")
         assert (await next_event(quick))[0] == "problems"
         slow.close()
+
+
+async def test_a_client_on_a_slow_link_gets_what_takes_it_longer_than_a_part_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A phone on which the floor of a campus takes half a minute: dropped before the end, it would ask again for ever."""
+    monkeypatch.setattr(events, "SLOW_S", 3.0)
+    monkeypatch.setattr(connections, "RESPONSE_S", 4.0)
+    shown, content = serving_hall()
+    values = {f"pdu_outlet_power_watts{{outlet={outlet}}}": 1.0 for outlet in range(9_000)}
+    shown.readings.take("pdu-0", dict(values), 100.0)
+    async with serving(content) as served:
+        # As small as they are on a slow link. On loopback they grow to some megabytes, in which a whole event is "sent" at once.
+        open_sockets = [each for each in gc.get_objects() if isinstance(each, socket.socket) and each.fileno() >= 0]
+        here = [each for each in open_sockets if each.family == socket.AF_INET and each.getsockname()[1] == served.port]
+        here[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
+        slow = socket.socket()
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(("127.0.0.1", served.port))
+        slow.setblocking(False)  # noqa: FBT003 - the method's signature
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(slow, b"GET /api/v1/events?show=device:pdu-0 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        got, end, begun = 0, b"", time.monotonic()
+        while not end.endswith(b"\n\n\r\n") or got < 400_000:
+            async with asyncio.timeout(60):
+                read = await loop.sock_recv(slow, 16_384)
+            assert read, f"dropped after {got} bytes: {served.server.refused}"
+            got, end = got + len(read), (end + read)[-8:]
+            await asyncio.sleep(len(read) / 80_000)  # the link takes so long for these bytes
+        assert time.monotonic() - begun > 5.0
+        assert served.server.refused["slow"] == 0
+        slow.close()
+
+
+async def test_a_page_that_was_open_before_the_first_message_is_connected_to_the_site_that_comes() -> None:
+    """Without a site file nobody knows the site before: the stream of none ends, and its client asks again."""
+    shown = Shown(described=False)
+    async with serving(Content(api=shown.api)) as served:
+        async with stream(served.port, "site") as reader:
+            assert (await next_event(reader))[1]["whole"]["site"] == ""
+            powered(shown)
+            async with asyncio.timeout(30):
+                await reader.read()
+        async with stream(served.port, "site") as reader:
+            assert (await next_event(reader))[1]["whole"]["site"] == shown.site.id
 
 
 async def test_a_stream_ends_when_its_password_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
