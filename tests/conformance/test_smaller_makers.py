@@ -9,7 +9,7 @@ ALARM, CONTACT = "dcim_device_alarm_active", "dcim_env_contact_active"
 ICT, EXELTECH, ATEN = "1.3.6.1.4.1.39145", "1.3.6.1.4.1.30320.1.0", "1.3.6.1.4.1.21317.1.3.2.2.2"
 IPOMAN, RIEDO, TYCON = "1.3.6.1.4.1.2468.1.4.2.1", "1.3.6.1.4.1.55108.1", "1.3.6.1.4.1.45621.2.2"
 AVTECH, EDS, SM9S = "1.3.6.1.4.1.20916.1", "1.3.6.1.4.1.31440", "1.3.6.1.4.1.49136.100"
-ALPHA = "1.3.6.1.4.1.26854.3.2.1"
+ALPHA, COMET, AKCP = "1.3.6.1.4.1.26854.3.2.1", "1.3.6.1.4.1.22626.1.2", "1.3.6.1.4.1.3854.1.2.2.1"
 
 
 def active(severity: str, *names: str, of: tuple[str, ...]) -> dict[str, float]:
@@ -49,6 +49,11 @@ def one_wire(branch: int, row: int, kind: int, health: int, cells: dict[str, Snm
         **{f"{branch}.3.1.{column}.{row}": cell for column, cell in device.items()},
         **{f"{branch}.{column}.{row}": cell for column, cell in cells.items()},
     }
+
+
+def akcp_port(table: int, port: int, cells: dict[int, SnmpValue]) -> dict[str, SnmpValue]:
+    """A port in a table of a sensorProbe."""
+    return {f"{table}.1.{column}.{port}": cell for column, cell in cells.items()}
 
 
 CASES = {
@@ -329,6 +334,44 @@ CASES = {
             "dcim_env_temperature_celsius{sensor=1.Temperature_1}": 21.111111,
             "dcim_env_temperature_low_threshold_celsius{sensor=1.Temperature_1}": 10.0,
             "dcim_env_temperature_high_threshold_celsius{sensor=1.Temperature_1}": 35.0,
+        },
+    ),
+    # T3510 set to degrees Fahrenheit.
+    "a Comet transmitter with its limits": Told(
+        "comet-web-sensor",
+        COMET,
+        {"1.9.0": b"\xb0F", "3.1.0": 752, "3.2.0": 415, "4.1.0": 410, "4.2.0": 950, "4.3.0": 100, "4.4.0": 800},
+        {
+            "dcim_env_temperature_celsius{sensor=internal}": 24.0,
+            "dcim_env_temperature_low_threshold_celsius{sensor=internal}": 5.0,
+            "dcim_env_temperature_high_threshold_celsius{sensor=internal}": 35.0,
+            "dcim_env_relative_humidity_ratio{sensor=internal}": 0.415,
+            "dcim_env_relative_humidity_low_threshold_ratio{sensor=internal}": 0.1,
+            "dcim_env_relative_humidity_high_threshold_ratio{sensor=internal}": 0.8,
+            "dcim_env_dew_point_celsius{sensor=internal}": 10.112514,
+        },
+    ),
+    # The second port is set to degrees Fahrenheit; at the third one, without a sensor, the limits of the factory stand.
+    "a sensorProbe with the limits of its warnings": Told(
+        "akcp-sensorprobe",
+        AKCP,
+        {
+            **akcp_port(16, 0, {1: b"Row", 3: 20, 4: 2, 5: 1, 7: 28, 8: 32, 9: 15, 10: 5, 12: 1, 14: 199}),
+            **akcp_port(16, 1, {1: b"Roof", 3: 68, 4: 2, 5: 1, 7: 86, 8: 95, 9: 50, 10: 41, 12: 0, 14: 680}),
+            **akcp_port(16, 2, {1: b"Spare", 3: 0, 4: 0, 5: 2, 7: 80, 8: 85, 9: 60, 10: 55, 12: 0, 14: 0}),
+            **akcp_port(17, 0, {1: b"Row", 3: 42, 4: 2, 5: 1, 7: 75, 8: 85, 9: 15, 10: 10, 13: 421}),
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=0.Row}": 19.9,
+            "dcim_env_temperature_low_threshold_celsius{sensor=0.Row}": 15.0,
+            "dcim_env_temperature_high_threshold_celsius{sensor=0.Row}": 28.0,
+            "dcim_env_relative_humidity_ratio{sensor=0.Row}": 0.421,
+            "dcim_env_relative_humidity_low_threshold_ratio{sensor=0.Row}": 0.15,
+            "dcim_env_relative_humidity_high_threshold_ratio{sensor=0.Row}": 0.75,
+            "dcim_env_dew_point_celsius{sensor=0.Row}": 6.633646,
+            "dcim_env_temperature_celsius{sensor=1.Roof}": 20.0,
+            "dcim_env_temperature_low_threshold_celsius{sensor=1.Roof}": 10.0,
+            "dcim_env_temperature_high_threshold_celsius{sensor=1.Roof}": 30.0,
         },
     ),
     "a Comp@s with a major alarm": Told(
