@@ -15,12 +15,12 @@ from rackflow.errors import DeviceProtocolError
 from rackflow.recording import RegisterTable
 from tests.agent.shipped import shipped_profiles
 from tests.conformance.modbus_gear import gear_maps
-from tests.conformance.modbus_gensets import gencomm
+from tests.conformance.modbus_gensets import genset_maps
 from tests.conformance.modbus_liebert import liebert_maps
 from tests.conformance.modbus_maps import Served, ups_maps
 from tests.conformance.modbus_meters import meter_maps
 
-MAPS: Mapping[str, Served] = ups_maps() | liebert_maps() | gear_maps() | meter_maps() | {"dse-gencomm": gencomm()}
+MAPS: Mapping[str, Served] = ups_maps() | liebert_maps() | gear_maps() | meter_maps() | genset_maps()
 SHIPPED = shipped_profiles()
 Place = tuple[RegisterTable, int]
 Words = Mapping[Place, int]

@@ -1,5 +1,6 @@
-"""Modbus map of a generator's controller with GenComm, served to the agent; see modbus_maps."""
+"""Modbus maps of generators' controllers, served to the agent; see modbus_maps."""
 
+import struct
 from collections.abc import Mapping, Sequence
 
 from tests.conformance.modbus_maps import Served
@@ -43,6 +44,8 @@ _NAMED: Sequence[tuple[str, str, int]] = (
     ("maintenance_due", "warning", 1),
 )
 """Named alarms of page 154, with the code of each in the served map."""
+
+ENERGY = "meter_energy_joules_total{direction=import,role=generator}"
 
 GENCOMM_PAGE_8: Mapping[int, tuple[str, str]] = {
     0: ("emergency_stop", "critical"),
@@ -134,3 +137,106 @@ def _named_alarms(one: Served, at: int, names: Sequence[tuple[str, str, int]]) -
         if name and code not in (0, 15):
             key = f"dcim_device_alarm_active{{alarm={name},severity={severity}}}"
             one.values[key] = float(code in (2, 3, 4, 5, 10))
+
+
+def genset_maps() -> dict[str, Served]:
+    """By profile."""
+    return {
+        "dse-gencomm": gencomm(),
+        "comap-intelilite4": _intelilite4(),
+        "comap-inteligen500": _inteligen500(),
+        "deif-agc150": _agc150(),
+        "cre-compact": _compact(),
+    }
+
+
+def _alarm(one: Served, name: str, severity: str, value: int) -> None:
+    one.values[f"dcim_device_alarm_active{{alarm={name},severity={severity}}}"] = float(value)
+
+
+def _text(one: Served, at: int, words: int, text: bytes) -> None:
+    one.registers |= dict(enumerate(struct.unpack(f">{words}H", text.ljust(2 * words, b"\0")), at))
+
+
+def _load(
+    one: Served, volts: int, amperes: int, kilowatts: int, layout: str = "H", power: tuple[int, int, int] = (41, 39, -2)
+) -> None:
+    """Volts, amperes and kilowatts of three phases."""
+    phase = "{phase=%,role=generator}"
+    one.phases(volts, layout, (231, 229, 230), f"meter_voltage_volts{phase}")
+    one.phases(amperes, layout, (181, 176, 9), f"meter_current_amperes{phase}")
+    one.phases(kilowatts, "h", power, f"meter_phase_power_watts{phase}", 1000.0)
+
+
+def _modes(one: Served, mode: int, state: int) -> None:
+    """A ComAp that is in manual mode and not ready."""
+    one.put(mode, "H", 1)
+    one.put(state, "H", 2)
+    for name, severity, value in (
+        ("genset_blocked", "critical", 0),
+        ("genset_manual", "warning", 1),
+        ("genset_not_ready", "critical", 1),
+        ("genset_emergency_manual", "warning", 0),
+    ):
+        _alarm(one, name, severity, value)
+
+
+def _intelilite4() -> Served:
+    one = Served(checked=1036)
+    _text(one, 1307, 16, b"InteliLite4-AMF25")
+    _text(one, 1323, 8, b"1.9.0")
+    one.put(1301, "H", 3)
+    _load(one, 1037, 1043, 1021)
+    one.gauge(1036, "H", 499, "meter_frequency_hertz{role=generator}", 49.9)
+    one.gauge(1020, "h", 78, "meter_power_watts{role=generator}", 78_000)
+    one.gauge(1263, "I", 1_234_567, ENERGY, 1_234_567 * 3.6e6)
+    _modes(one, 1382, 1298)
+    return one
+
+
+def _inteligen500() -> Served:
+    one = Served(checked=1020)
+    _text(one, 1331, 16, b"InteliGen500 G2-0A1B2C3D")
+    _text(one, 1347, 8, b"2.4.0")
+    one.put(1328, "H", 4)
+    _load(one, 1020, 1026, 1003)
+    phase = "{phase=%,role=generator}"
+    one.phases(1007, "h", (12, -11, 3), f"meter_phase_reactive_power_vars{phase}", 1000.0)
+    one.phases(1011, "h", (43, 41, 4), f"meter_phase_apparent_power_voltamperes{phase}", 1000.0)
+    one.gauge(1001, "h", 78, "meter_power_watts{role=generator}", 78_000)
+    one.gauge(1006, "h", 4, "meter_reactive_power_vars{role=generator}", 4000)
+    one.gauge(1010, "h", 88, "meter_apparent_power_voltamperes{role=generator}", 88_000)
+    one.gauge(1283, "I", 1_234_567, ENERGY, 1_234_567 * 3.6e6)
+    _modes(one, 1323, 1325)
+    return one
+
+
+def _agc150() -> Served:
+    one = Served(table="input", checked=507)
+    one.settings |= dict(enumerate(struct.unpack(">6H", b"AGC150GEN\0\0\0"), 770)) | {5107: 0}
+    _load(one, 504, 513, 516, "h")
+    one.gauge(507, "h", 4998, "meter_frequency_hertz{role=generator}", 49.98)
+    one.gauge(519, "h", 78, "meter_power_watts{role=generator}", 78_000)
+    one.gauge(536, "i", 1_234_567, ENERGY, 1_234_567 * 3.6e6)
+    one.put(1019, "H", 1 << 1)
+    _alarm(one, "not_in_automatic", "warning", 1)
+    return one
+
+
+def _compact() -> Served:
+    one = Served(checked=75)
+    _text(one, 0, 4, b"v2.40")
+    one.put(2003, "H", 5)
+    _load(one, 50, 59, 363, power=(0, 0, 0))
+    one.phases(363, "h", (412, 387, -21), "meter_phase_power_watts{phase=%,role=generator}", 100.0)
+    one.gauge(75, "H", 4998, "meter_frequency_hertz{role=generator}", 49.98)
+    one.gauge(79, "~I", 1_234_567, ENERGY, 1_234_567 * 3.6e6)
+    for at, word, name, severity, value in (
+        (4664, 1, "alarm", "critical", 1),
+        (4665, 0, "warning", "warning", 0),
+        (4001, 255, "genset", "critical", 1),
+        (4008, 0, "genset_manual", "warning", 1),
+    ):
+        one.put(at, "H", word)
+        _alarm(one, name, severity, value)
+    return one

@@ -25,7 +25,7 @@ from tests.agent.modbus.modbus_peers import target_of
 from tests.agent.shipped import shipped_profiles
 from tests.conformance.modbus_doors import door_maps
 from tests.conformance.modbus_gear import METER, gear_maps
-from tests.conformance.modbus_gensets import GENCOMM_PAGE_8, gencomm
+from tests.conformance.modbus_gensets import GENCOMM_PAGE_8, genset_maps
 from tests.conformance.modbus_liebert import liebert_maps
 from tests.conformance.modbus_maps import Served, ups_maps
 from tests.conformance.modbus_meters import meter_maps
@@ -33,7 +33,7 @@ from tests.conformance.modbus_monitors import monitor_maps
 from tests.servers.mbpoll import mbpoll
 
 MAPS: Mapping[str, Served] = (
-    ups_maps() | liebert_maps() | gear_maps() | meter_maps() | monitor_maps() | door_maps() | {"dse-gencomm": gencomm()}
+    ups_maps() | liebert_maps() | gear_maps() | meter_maps() | monitor_maps() | door_maps() | genset_maps()
 )
 DERIVED = (
     "dcim_env_dew_point_celsius",
@@ -140,6 +140,7 @@ async def test_a_unit_is_taken_for_its_own_family_or_for_none() -> None:
             assert match.profile.profile == name
             recognised.add(name)
     assert recognised >= {"siemens-pac2200", "siemens-pac4200", "schneider-pm5000", "carlo-gavazzi-em24"}
+    assert recognised >= {"comap-intelilite4", "comap-inteligen500", "deif-agc150"}
 
 
 @pytest.mark.parametrize(
