@@ -322,6 +322,14 @@ class AgentConfig(StrictModel):
     health_file: OwnFile | None = None
     """File that is touched every second while the agent works, for the health check of a container; none when left out."""
 
+    @field_validator("traps", mode="before")
+    @classmethod
+    def _traps(cls, value: object) -> object:
+        # Every key of it has a default, so `traps:` with nothing behind it looks complete, and no trap would ever be received.
+        if value is None:
+            raise ValueError("is empty; write `traps: {}`, or leave it out")
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> "AgentConfig":
         if self.labels.site is None and self.site_file is None:
