@@ -212,6 +212,8 @@ class DeviceLoop:
         # What the task waits on for its next poll or attempt. A trap ends the wait.
         self._waiting: asyncio.Future[None] | None = None
         self._hurried_at = -math.inf
+        # Whether a trap came during the attempt or poll that is under way.
+        self._trapped_meanwhile = False
         # By poll class: a batch only has the states of its own class, so the states of other classes do not count as missing.
         self._states: dict[PollClass, dict[str, str]] = {}
         # Total seconds spent polling this device; and by poll class, that total when its last poll began.
@@ -224,6 +226,9 @@ class DeviceLoop:
             await asyncio.sleep(start_delay_s)
             while True:
                 retry_s = await self._open_and_poll()
+                if self._trapped_meanwhile:
+                    # It may have begun to answer only after it was asked, as while it starts.
+                    retry_s = min(retry_s, TRAP_POLLS_S)
                 self._waiting = self._context.wake_ups.at(asyncio.get_running_loop().time() + retry_s)
                 await self._waiting
         finally:
@@ -254,6 +259,7 @@ class DeviceLoop:
         if self._schedule is not None:
             # A poll that is under way may have read before the change, so there is another one after it.
             self._schedule.hurry(asyncio.get_running_loop().time())
+        self._trapped_meanwhile = True
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
@@ -265,7 +271,7 @@ class DeviceLoop:
     async def _open_and_poll(self) -> float:
         """Open the device and poll it until it is down or has changed. Returns the seconds to wait before it is opened again."""
         started = self._context.clock()
-        self._reopen = False
+        self._reopen = self._trapped_meanwhile = False
         self._schedule = None
         try:
             # Outside the deadline: waiting for a place is not the device's fault.
@@ -297,6 +303,7 @@ class DeviceLoop:
 
     async def _poll(self, due: DuePoll) -> float:
         self._counters.overruns += due.skipped
+        self._trapped_meanwhile = False
         started = self._context.clock()
         operation = f"poll {due.poll_class}"
         try:

@@ -29,7 +29,7 @@ from agent.readings import Readings
 from agent.schedule import grid, phase
 from agent.self_metrics import CertificateEnds, Counters, loop_values, own_values
 from agent.settings import DeviceSettings, check_reloadable, enabled_devices, most_polls_per_s
-from agent.snmp import RefusedDatagrams
+from agent.snmp import PolledClocks, RefusedDatagrams
 from rackflow.catalogue import POLL_SECONDS
 from rackflow.documents import Status
 from rackflow.errors import ConfigError, ProfileError
@@ -55,8 +55,7 @@ STOP_TASKS_S = 2.0
 # Longer than the publisher needs for its last message and its DISCONNECT, OFFLINE_TIMEOUT_S in agent/publish each. A repeated
 # cancellation would interrupt them.
 STOP_PUBLISHER_S = 2.5
-# What a stop leaves for closing the outbox, from the 10 s.
-CLOSE_OUTBOX_S = 2.0
+CLOSE_OUTBOX_S = 2.0  # What a stop leaves for closing the outbox, from the 10 s.
 # The first opening of each device, which recognises it and walks its tables, is spread over time: 200 devices a second, all within
 # 5 s. Otherwise a thousand devices would all be asked in the same instant. Chosen values; they delay the first readings.
 START_SPREAD_S_PER_DEVICE = 0.005
@@ -79,7 +78,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What an agent shares with its pollers: the counts of datagrams that their clients refused, their plans, and their profiles.
+    """What an agent shares with its pollers: the counts of datagrams that their clients refused, their SNMPv3 clocks, plans and profiles.
 
     Without `families` profiles are not read again.
     """
@@ -87,6 +86,7 @@ class Shared:
     refused: RefusedDatagrams = field(default_factory=RefusedDatagrams)
     plans: SharedPlans = field(default_factory=SharedPlans)
     families: Families | None = None
+    clocks: PolledClocks = field(default_factory=PolledClocks)
 
 
 class Agent:
@@ -104,8 +104,8 @@ class Agent:
         lease: "LeaseKeeper | None" = None,
     ) -> None:
         """In a pair, `lease` must be confirmed before each connection to the broker, see `agent/pair/`."""
-        shared = shared or Shared()
-        self._families, self._plans, self._refused = shared.families, shared.plans, shared.refused
+        shared = self._shared = shared or Shared()
+        self._families = shared.families
         self.meter = LoopMeter()
         self._pace = OpeningPace(lambda: self.meter.lag_s)
         self._lease, self._manager = lease, manager or ServiceManager()
@@ -277,7 +277,7 @@ class Agent:
             # Imported here, because most agents receive none.
             from agent.traps import TrapReceiver  # noqa: PLC0415
 
-            self.traps = TrapReceiver(config, self._trapped)
+            self.traps = TrapReceiver(config, self._trapped, self._shared.clocks)
             self.traps.start()
         elif self.traps is not None:
             self.traps.set_config(config)
@@ -349,9 +349,9 @@ class Agent:
             started = time.perf_counter()
             stats = self.outbox.stats()
             self.publisher.set_account(stats.account)
-            values = own_values(self.counters, stats, self._device_states(), self._refused.counts)
+            values = own_values(self.counters, stats, self._device_states(), self._shared.refused.counts)
             values |= await self._certificates.values(self.publisher.certificates)
-            values |= loop_values(self.meter.recent(), self._pace.waiting, self._plans.made)
+            values |= loop_values(self.meter.recent(), self._pace.waiting, self._shared.plans.made)
             values |= self._lease.values() if self._lease else {}
             values |= self.traps.values() if self.traps else {}
             reporter.batch(Attempt("normal", interval_s, time.perf_counter() - started), Readings(values=values))

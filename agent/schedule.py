@@ -32,6 +32,9 @@ MIN_GRID_PER_S = 20
 # Tolerance, in cycles: rounding may make a due time divided by the interval slightly less than its cycle's number, and a cycle that is due
 # at this moment must still count as due.
 ROUNDING = 1e-6
+# A regular poll that is due so soon after a hurried one is left out, as it would only repeat it; for intervals below 2 s half of the
+# interval. More would leave a device unread for up to one and a half intervals because somebody has sent a trap.
+NEAR_S = 1.0
 
 
 def phase(device: str, what: str) -> float:
@@ -73,7 +76,17 @@ class DuePoll:
 class _Cycle:
     """One poll class of one device. Cycle n is due at (n + phase) x interval, so errors do not add up and nothing drifts."""
 
-    __slots__ = ("_first", "_number", "_on_time", "_phase", "deadline_s", "due_at", "interval_s", "poll_class")
+    __slots__ = (
+        "_first",
+        "_hurried",
+        "_number",
+        "_on_time",
+        "_phase",
+        "deadline_s",
+        "due_at",
+        "interval_s",
+        "poll_class",
+    )
 
     def __init__(self, poll_class: PollClass, interval_s: float, share: float, now: float) -> None:
         self.poll_class = poll_class
@@ -83,26 +96,32 @@ class _Cycle:
         self._phase = share
         self._number = 0
         self._first = True
+        self._hurried = False
         # Nearly all polls are on time, and then the same.
         self._on_time = DuePoll(poll_class, interval_s, self.deadline_s, 0)
 
     def hurry(self, now: float) -> None:
         """Be due at once, unless it is already."""
         if self.due_at > now:
-            self.due_at, self._first = now, True
+            self.due_at, self._hurried = now, True
 
     def take(self, now: float) -> DuePoll:
         cycles = now / self.interval_s - self._phase
         if self._first:
-            # The first poll, and one that is hurried, is made at once. A cycle due within the next half interval is left out, as it would
-            # only repeat it.
+            # The first poll is made at once. A cycle due within the next half interval is left out, as it would only repeat it.
             self._number = math.floor(cycles + 0.5)
             self._first = False
+            skipped = 0
+        elif self._hurried and cycles + ROUNDING < self._number:
+            # An additional poll, which moves no regular one.
+            near = min(0.5, NEAR_S / self.interval_s)
+            self._number -= cycles + near < self._number
             skipped = 0
         else:
             passed = max(math.floor(cycles + ROUNDING), self._number)
             skipped = passed - self._number
             self._number = passed
+        self._hurried = False
         self._number += 1
         self.due_at = (self._number + self._phase) * self.interval_s
         return self._on_time if not skipped else DuePoll(self.poll_class, self.interval_s, self.deadline_s, skipped)

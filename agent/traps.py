@@ -15,9 +15,10 @@ from typing import Final
 
 from agent.config import AgentConfig, Device, Traps
 from agent.poll import credential_of
-from agent.snmp import SnmpCommunity, SnmpUser
+from agent.snmp import PolledClocks, SnmpCommunity, SnmpUser
 from agent.snmp.traps import Accepted, Sender, TrapListener, TrapRefusal, TrapSenders, UsmKeys
 from rackflow.errors import ResolveError
+from rackflow.plural import count_of
 from rackflow.process.bulkhead import Failures, Supervisor
 from rackflow.process.resolve import Resolver, is_address
 
@@ -42,20 +43,25 @@ REMEDIES: Final = {
     TrapRefusal.CREDENTIAL: "its community or user is neither that of the device nor one of traps.credentials",
     TrapRefusal.LEVEL: "it is less, or otherwise, protected than the user of this name is configured; check auth and priv",
     TrapRefusal.DIGEST: "its authentication code is wrong; check auth and auth_key",
-    TrapRefusal.TIME: "it is a replay, or comes from a device that does not count its boots",
+    TrapRefusal.TIME: "it is a replay, or comes from a device that has lost the count of its boots; its traps are taken again within 3 min",
     TrapRefusal.INFORM: "informs of SNMPv3 are not supported; have the device send traps",
+    TrapRefusal.REPEATED: "it came before; an inform is sent again when its confirmation is lost, which a firewall may do",
     TrapRefusal.LIMIT: "the device sends too many; it is polled, and they are not made events",
     TrapRefusal.INTERNAL: "a fault of the agent, which is logged",
 }
 
 
 class TrapReceiver:
-    """Listens while it runs. `told` gets the id of a device, what its trap says, and whether that is to become an event."""
+    """Listens while it runs. `told` gets the id of a device, what its trap says, and whether that is to become an event.
+
+    `clocks` are those of the devices that are polled with SNMPv3.
+    """
 
     def __init__(
         self,
         config: AgentConfig,
         told: Callable[[str, str, bool], None],
+        clocks: PolledClocks | None = None,
         resolver: Resolver | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
@@ -65,7 +71,7 @@ class TrapReceiver:
         self._clock = clock or asyncio.get_running_loop().time
         self._failures = Failures(PART)
         self._supervisor = Supervisor(self._failures)
-        self._senders = TrapSenders()
+        self._senders = TrapSenders(clocks)
         self._keys = UsmKeys()
         self._addresses: dict[str, tuple[str, ...]] = {}
         """Of the hosts that are names."""
@@ -195,7 +201,10 @@ class TrapReceiver:
         if isinstance(found, TrapRefusal):
             self._refuse(found, address)
             return b""
-        self._accept(found, address)
+        if found.is_repeat:
+            self._refuse(TrapRefusal.REPEATED, address)
+        else:
+            self._accept(found, address)
         return found.answer
 
     def _accept(self, found: Accepted, address: str) -> None:
@@ -220,8 +229,8 @@ class TrapReceiver:
         now = self._clock()
         if now - self._logged_at.get(reason, -math.inf) >= LOG_EVERY_S:
             self._logged_at[reason] = now
-            what = "refused %d traps, the last one from %s: %s"
-            log.warning(what, self._unlogged.pop(reason), address, REMEDIES[reason])
+            count = count_of(self._unlogged.pop(reason), "trap")
+            log.warning("refused %s, the last one from %s: %s", count, address, REMEDIES[reason])
 
 
 def _senders_of(config: AgentConfig) -> list[Device]:

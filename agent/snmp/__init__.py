@@ -14,10 +14,11 @@ pysnmp: `pysnmp_checked`. `repair` and `repair_v3` make answers readable, `keys`
 from agent.snmp.clients import SnmpClients
 from agent.snmp.requests import MAX_DOTS
 from agent.snmp.seam import SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
-from agent.snmp.usm import RefusedDatagrams
+from agent.snmp.usm import PolledClocks, RefusedDatagrams
 
 __all__ = [
     "MAX_DOTS",
+    "PolledClocks",
     "RefusedDatagrams",
     "SnmpClient",
     "SnmpClients",

@@ -29,7 +29,7 @@ from agent.snmp.requests import (
     silent,
 )
 from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
-from agent.snmp.usm import RefusedDatagrams, UsmKeys
+from agent.snmp.usm import PolledClocks, RefusedDatagrams, UsmKeys
 from rackflow.errors import (
     DeviceAuthError,
     DeviceDecodeError,
@@ -68,7 +68,7 @@ class _SessionReplaced(Exception):
 class GufoClient(PortionedClient):
     """An `SnmpClient` on a gufo_snmp session, which is made when first needed and again after every failure.
 
-    With SNMPv3, gufo_snmp gets verified answers only. Clients of one agent share `keys`, `refused` and `resolver`.
+    With SNMPv3, gufo_snmp gets verified answers only. Clients of one agent share all but `target`.
     """
 
     def __init__(
@@ -77,13 +77,14 @@ class GufoClient(PortionedClient):
         keys: UsmKeys | None = None,
         refused: RefusedDatagrams | None = None,
         resolver: Resolver | None = None,
+        clocks: PolledClocks | None = None,
     ) -> None:
         super().__init__(target)
         self._resolver = resolver or Resolver()
         self._address = ""
         credential = target.credential
         self._v3 = (
-            VerifiedSessions(target, credential, keys or UsmKeys(), refused or RefusedDatagrams())
+            VerifiedSessions(target, credential, keys or UsmKeys(), refused or RefusedDatagrams(), clocks)
             if isinstance(credential, SnmpUser)
             else None
         )

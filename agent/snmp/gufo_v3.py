@@ -26,7 +26,7 @@ from agent.snmp.keys import check_credential
 from agent.snmp.relay import UsmRelay
 from agent.snmp.repair_v3 import V3Repair
 from agent.snmp.seam import SnmpTarget, SnmpUser
-from agent.snmp.usm import MasterKeys, Refusal, RefusedDatagrams, UsmCheck, UsmKeys, discovery_request
+from agent.snmp.usm import MasterKeys, PolledClocks, Refusal, RefusedDatagrams, UsmCheck, UsmKeys, discovery_request
 from rackflow.errors import ConfigError, RackflowError
 
 try:
@@ -228,7 +228,14 @@ class VerifiedWalk:
 class VerifiedSessions:
     """Opens one device's sessions. What is known of its engine and clock outlives them, so that a new session accepts no old answers."""
 
-    def __init__(self, target: SnmpTarget, credential: SnmpUser, keys: UsmKeys, refused: RefusedDatagrams) -> None:
+    def __init__(
+        self,
+        target: SnmpTarget,
+        credential: SnmpUser,
+        keys: UsmKeys,
+        refused: RefusedDatagrams,
+        clocks: PolledClocks | None = None,
+    ) -> None:
         check_credential(target)
         if credential.context:
             raise ConfigError(f"device {target.device!r}: SNMP contexts need `engine: pysnmp`; set it for this device")
@@ -236,6 +243,7 @@ class VerifiedSessions:
         self._credential = credential
         self._keys = keys
         self._refused = refused
+        self._clocks = (clocks or PolledClocks()).new(target.device)
         self._masters: MasterKeys | None = None
         self._check = UsmCheck("", None)
         self._engine = b""
@@ -252,7 +260,7 @@ class VerifiedSessions:
         """Derive the keys, once. Called before a request's deadline begins, because this is not time that the device takes."""
         if self._masters is None:
             self._masters = await self._keys.of(self._credential)
-            self._check = UsmCheck(self._credential.auth, self._masters[0])
+            self._check = UsmCheck(self._credential.auth, self._masters[0], clocks=self._clocks)
         return self._masters
 
     async def open(self, address: str) -> VerifiedSession:

@@ -34,7 +34,7 @@ from agent.snmp.pysnmp_checked import (
 from agent.snmp.repair_v3 import V3Repair
 from agent.snmp.requests import MAX_DOTS, PortionedClient, RowsSoFar, WalkedRows, octets_or_float, silent
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
-from agent.snmp.usm import MalformedMessage, RefusedDatagrams, UsmCheck
+from agent.snmp.usm import MalformedMessage, PolledClocks, RefusedDatagrams, UsmCheck
 from rackflow.errors import (
     DeviceAuthError,
     DeviceDecodeError,
@@ -133,7 +133,7 @@ class PysnmpEngines:
 class PysnmpClient(PortionedClient):
     """An `SnmpClient` on an engine that it shares with the other clients of `engines`; without `engines` it has its own.
 
-    With SNMPv3, pysnmp gets verified answers only. Clients of one agent share `refused` and `resolver`.
+    With SNMPv3, pysnmp gets verified answers only. Clients of one agent share all but `target`.
     """
 
     def __init__(
@@ -142,6 +142,7 @@ class PysnmpClient(PortionedClient):
         engines: PysnmpEngines | None = None,
         refused: RefusedDatagrams | None = None,
         resolver: Resolver | None = None,
+        clocks: PolledClocks | None = None,
     ) -> None:
         super().__init__(target)
         self._resolver = resolver or Resolver()
@@ -154,6 +155,7 @@ class PysnmpClient(PortionedClient):
         self._peer: Peer | None = None
         self._credentials: Credentials | None = None
         self._refused = refused or RefusedDatagrams()
+        self._clocks = clocks or PolledClocks()
         self._checked: CheckedPeer | None = None
 
     async def close(self) -> None:
@@ -292,7 +294,7 @@ class PysnmpClient(PortionedClient):
         if self._checked is None:
             found = (getattr(self._credentials, name, None) for name in ("authentication_key", "privacy_key"))
             auth, priv = (bytes(key) if key else None for key in found)
-            check = UsmCheck(user.auth, auth, MAX_OUTSTANDING)
+            check = UsmCheck(user.auth, auth, MAX_OUTSTANDING, self._clocks.new(self._target.device))
             repair = V3Repair(user.auth, auth, user.priv, priv)
             self._checked = CheckedPeer(self._target.device, check, self._refused, repair)
         return self._checked

@@ -9,6 +9,7 @@ import pytest
 from agent.config import AgentConfig
 from agent.doctor import examine
 from agent.loop import TRAP_POLLS_S
+from agent.readings import Identified
 from agent.run import Agent
 from agent.schedule import DeviceSchedule
 from agent.snmp.traps.listener import MAX_PER_SECOND, TrapListener
@@ -30,10 +31,14 @@ COLD_START = bytes.fromhex(
 SELDOM: dict[str, object] = {"intervals": {"safety": 60, "normal": 0.5}}
 
 
+NOTHING: dict[str, object] = {}
+"""Stands for a section without content."""
+
+
 def devices_at(broker: Mosquitto, traps: object = None, **hosts: str) -> AgentConfig:
     """An agent that polls these devices once a minute, and receives traps."""
     entries = [{"id": each.replace("_", "-"), "host": host, "credential": "c"} for each, host in hosts.items()]
-    wanted = {"listen": "127.0.0.1:0"} if traps is None else traps
+    wanted = {"listen": "127.0.0.1:0"} if traps is None else None if traps is NOTHING else traps
     return config_for(broker, **{**SELDOM, "devices": entries, "traps": wanted})
 
 
@@ -81,7 +86,7 @@ async def test_refused_traps_are_counted_and_poll_nothing(
         await eventually(lambda: own(heard, key) == 3, key)
         assert len(heard.batches("ups-1")) == 1
         assert not heard.events("ups-1")
-        (line,) = [each.getMessage() for each in caplog.records if "refused 1 traps" in each.getMessage()]
+        (line,) = [each.getMessage() for each in caplog.records if "refused 1 trap," in each.getMessage()]
         assert line.endswith(
             "from 127.0.0.1: its community or user is neither that of the device nor one of traps.credentials"
         )
@@ -244,6 +249,84 @@ async def test_a_trap_polls_every_class_but_inventory_and_moves_no_later_poll() 
     assert schedule.next_at() in {regular, regular + 10.0}, "on its grid"
 
 
+async def test_a_hurried_poll_takes_the_place_of_no_regular_one() -> None:
+    """Also not late in an interval: whoever sends a trap must not leave a device unread for one and a half of them."""
+    schedule = DeviceSchedule("d", {"normal": 60.0}, 0.0)
+    schedule.take(0.0)
+    regular = schedule.next_at()
+    for seconds_before in (59.0, 29.0, 1.5):
+        now = regular - seconds_before
+        schedule.hurry(now)
+        due = schedule.take(now)
+        assert due is not None
+        assert due.skipped == 0
+        assert schedule.next_at() == regular, f"{seconds_before} s before"
+    schedule.hurry(regular - 0.9)
+    schedule.take(regular - 0.9)
+    assert schedule.next_at() == regular + 60.0, "it would only repeat it"
+
+
+async def test_cycles_that_went_by_before_a_hurried_poll_are_counted() -> None:
+    schedule = DeviceSchedule("d", {"normal": 10.0}, 0.0)
+    schedule.take(0.0)
+    regular = schedule.next_at()
+    schedule.hurry(regular - 5)
+    # Another class held the device until three of its polls were due.
+    due = schedule.take(regular + 25)
+    assert due is not None
+    assert due.skipped == 2
+    assert schedule.next_at() == regular + 30
+
+
+async def test_a_trap_during_an_attempt_that_fails_is_another_attempt_at_once() -> None:
+    """A device that starts sends coldStart before it answers; the attempt that is under way may have begun too early."""
+    asked, trapped = asyncio.Event(), asyncio.Event()
+
+    class Starting(ScriptedDevice):
+        async def open(self) -> Identified:
+            self.asked.append("open")
+            if len(self.asked) < 4:
+                raise DeviceTimeout("no answer", device="ups-1", operation="open")
+            if len(self.asked) == 4:
+                asked.set()
+                await trapped.wait()
+                raise DeviceTimeout("no answer", device="ups-1", operation="open")
+            return IDENTIFIED
+
+    # Without traps there is a minute between two attempts, longer than `hear` waits.
+    async with living(Starting([NORMAL]), {"safety": 60.0}) as life:
+        for attempt in range(1, 4):
+            await life.hear(attempt)
+            life.loop.trapped("again", becomes_event=False)
+        await asyncio.wait_for(asked.wait(), 30)
+        # The trap before was less than a second ago, so this one waits for its turn, and the attempt with it.
+        life.loop.trapped("coldStart", becomes_event=False)
+        await asyncio.sleep(1.5 * TRAP_POLLS_S)
+        trapped.set()
+        await life.hear(5)
+        assert life.course()[-2:] == ["timeout", "up"]
+
+
+async def test_an_inform_that_is_sent_again_is_one_event(mosquitto: Mosquitto) -> None:
+    told: list[str] = []
+    receiver = TrapReceiver(devices_at(mosquitto, ups_1="127.0.0.1"), lambda _, text, __: told.append(text))
+    receiver.start()
+    await eventually(lambda: receiver.port, "open")
+    inform = COLD_START.replace(b"secret-1\xa7", b"secret-1\xa6")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+        device.connect(("127.0.0.1", receiver.port or 0))
+        device.settimeout(0)
+        for _ in range(3):
+            device.send(inform)
+            async with asyncio.timeout(30):
+                assert await asyncio.get_running_loop().sock_recv(device, 1000), "confirmed each time"
+    assert told == ["coldStart (1.3.6.1.6.3.1.1.5.1)"]
+    values = receiver.values()
+    assert values["dcim_agent_traps_total"] == 1
+    assert values["dcim_agent_traps_refused_total{reason=repeated}"] == 2
+    await receiver.stop(5)
+
+
 async def test_a_burst_of_traps_is_one_poll_at_once_and_one_after_it() -> None:
     script = ScriptedDevice([NORMAL])
     async with living(script, {"safety": 60.0}) as life:
@@ -297,6 +380,7 @@ async def test_doctor_tries_the_port(mosquitto: Mosquitto, tmp_path: Path) -> No
         ({"listen": "::1:162"}, "needs brackets around an IPv6 address; write '[::1]:162'"),
         ({"credentials": ["d"]}, "'d' is no entry of credentials, known are: c; correct the name"),
         ({"port": 162}, "port"),
+        (NOTHING, "is empty; write `traps: {}`, or leave it out"),
     ],
 )
 def test_what_is_wrong_with_the_section_is_named(mosquitto: Mosquitto, traps: object, fault: str) -> None:

@@ -4,23 +4,31 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable
+import struct
+import sys
+from collections.abc import Callable, Iterable
 from typing import Final
 
 log = logging.getLogger(__name__)
 
 # Datagrams handled in one turn of the event loop, so that a flood does not hold up polling.
 MAX_PER_TURN: Final = 16
-# Datagrams read in one second; the others wait in the socket's buffer, and what does not fit in there is lost, as UDP may lose it anyway. A
-# forged one takes 5 to 60 us: at most some percent of a core. When a feed fails, a thousand devices may send one each: half of them are
-# read at once, and the buffer holds the others. Chosen value.
+# Datagrams read in one second; the others wait in the socket's buffer, and what does not fit in there is lost, as UDP may lose it anyway.
+# Without the community a flood takes 1 % of a slow core, with it 4 to 15 % (the largest that is read, of the most objects). When a feed
+# fails, a thousand devices may send one each: half of them are read at once, and the buffer holds the others. Chosen value.
 MAX_PER_SECOND: Final = 500
 # The kernel gives twice of what is asked for, at most twice net.core.rmem_max (208 kB by default), and counts 0.8 kB for a datagram of 200
 # octets: 500 to 2,600 of them. More would be read so late that they are no news.
 BUFFER_BYTES: Final = 1024 * 1024
-# A trap has few objects; net-snmp sends at most 1,472 octets, and what is longer than the longest UDP datagram does not exist.
-MAX_OCTETS: Final = 65_535
+# What is longer is cut, and so malformed. A trap has few objects, and 1,472 octets is all that a manager must be able to read (RFC 3417,
+# 3.2). The whole of 65,507 would take milliseconds to verify and decrypt.
+MAX_OCTETS: Final = 8192
 MAPPED: Final = "::ffff:"
+# ip(7), ipv6(7): to which of the machine's addresses a datagram was sent. Python 3.11 has no name for that of IPv4.
+IP_PKTINFO: Final = 8
+PKTINFO_V4: Final = struct.Struct("=i4s4s")  # interface, own address, address in the datagram
+PKTINFO_V6: Final = struct.Struct("=16si")  # own address, interface
+ANCILLARY_BYTES: Final = 128
 
 
 class TrapListener:
@@ -39,20 +47,21 @@ class TrapListener:
             if family == socket.AF_INET6:
                 # `[::]` is every address of the machine, those of IPv4 included.
                 self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            if sys.platform == "linux":
+                self._socket.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+                if family == socket.AF_INET6:
+                    self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
             self._socket.bind(address)
         except BaseException:
             self._socket.close()
             raise
+        self.port: Final = int(self._socket.getsockname()[1])
+        """The UDP port, which the system has chosen if 0 was asked for."""
         self._left = MAX_PER_SECOND
         self._second_ends = 0.0
         self._resuming: asyncio.TimerHandle | None = None
         self._loop.add_reader(self._socket, self._on_readable)
-
-    @property
-    def port(self) -> int:
-        """The UDP port, which the system has chosen if 0 was asked for."""
-        return int(self._socket.getsockname()[1])
 
     def close(self) -> None:
         """Stop listening. May be called twice."""
@@ -68,7 +77,7 @@ class TrapListener:
             self._left, self._second_ends = MAX_PER_SECOND, now + 1
         for _ in range(min(MAX_PER_TURN, self._left)):
             try:
-                datagram, sender = self._socket.recvfrom(MAX_OCTETS)
+                datagram, arrived, _, sender = self._socket.recvmsg(MAX_OCTETS, ANCILLARY_BYTES)
             except BlockingIOError:
                 return
             except OSError as error:
@@ -80,13 +89,28 @@ class TrapListener:
             if answer:
                 # A full buffer counts as a lost datagram: whoever sent an inform sends it again.
                 with contextlib.suppress(OSError):
-                    self._socket.sendto(answer, sender)
+                    self._socket.sendmsg([answer], _from_where_it_went(arrived), 0, sender)
         if not self._left:
             self._loop.remove_reader(self._socket)
             self._resuming = self._loop.call_at(self._second_ends, self._resume)
 
     def _resume(self) -> None:
         self._loop.add_reader(self._socket, self._on_readable)
+
+
+def _from_where_it_went(arrived: Iterable[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
+    """What has an answer sent from the address to which the datagram went. A device with another answer in its hands waits on.
+
+    A machine has several addresses if it is in several networks, or shares one with another machine.
+    """
+    for level, kind, content in arrived:
+        if (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO) and len(content) == PKTINFO_V4.size:
+            _, own, _ = PKTINFO_V4.unpack(content)
+            return [(level, kind, PKTINFO_V4.pack(0, own, bytes(4)))]
+        if (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO) and len(content) == PKTINFO_V6.size:
+            own, _ = PKTINFO_V6.unpack(content)
+            return [(level, kind, PKTINFO_V6.pack(own, 0))]
+    return []
 
 
 def plain_address(address: str) -> str:

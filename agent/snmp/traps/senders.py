@@ -4,16 +4,21 @@ A sender's address can be forged, and the community of v1 and v2c can be read on
 its device polled. One of v3 is authentic: its code is checked with the user's key, and its time against replays.
 
 A user with keys is believed with them only: a message at a lower level, in the user's name, is what a forger sends.
+
+The time of a trap of v3 is judged by the clock with which its device is polled, where there is one. Polls are questions, and their answers
+cannot be recorded ones; traps alone never show that a device has lost the count of its boots, and is not being replayed.
 """
 
 import enum
+import hashlib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from agent.snmp.repair import OCTETS, SEQUENCE, Unreadable, elements
 from agent.snmp.seam import SnmpCommunity, SnmpUser
-from agent.snmp.traps.message import INFORM, V3, VERSIONS, Trap, confirmation, read_pdu, read_plain, version_of
+from agent.snmp.traps.message import INFORM, V3, VERSIONS, Trap, confirmation, open_plain, read_pdu, version_of
 from agent.snmp.usm import (
     AUTH_FLAG,
     PRIV_FLAG,
@@ -22,11 +27,17 @@ from agent.snmp.usm import (
     MalformedMessage,
     MasterKeys,
     Message,
+    PolledClocks,
     Privacy,
     body_of,
     read_message,
     without_tail,
 )
+
+# How long a datagram is remembered that must not count twice: as long as a copy of one of v3 is within the time window. Devices repeat
+# an inform for at most a minute or so. At most so many, each of 150 octets: of the flood that is read, all of two seconds.
+REMEMBER_S: Final = 150.0
+MAX_REMEMBERED: Final = 1000
 
 
 class TrapRefusal(enum.StrEnum):
@@ -39,6 +50,7 @@ class TrapRefusal(enum.StrEnum):
     DIGEST = "digest"
     TIME = "time"
     INFORM = "inform"
+    REPEATED = "repeated"
     LIMIT = "limit"
     INTERNAL = "internal"
 
@@ -52,11 +64,15 @@ class _RefusedError(Exception):
 
 
 class Accepted(NamedTuple):
-    """A trap of these devices, and what confirms it; empty for a trap, which wants no confirmation."""
+    """A trap of these devices, and what confirms it; empty for a trap, which wants no confirmation.
+
+    `is_repeat`: the same datagram has come before. A device sends an inform again when the confirmation was lost.
+    """
 
     devices: tuple[str, ...]
     trap: Trap
     answer: bytes
+    is_repeat: bool = False
 
 
 @dataclass(slots=True)
@@ -81,10 +97,14 @@ class Sender:
 class TrapSenders:
     """The devices that may send traps."""
 
-    def __init__(self) -> None:
+    def __init__(self, polled: PolledClocks | None = None) -> None:
+        """`polled` are the clocks of the devices that are polled with SNMPv3."""
         self._by_address: dict[str, list[Sender]] = {}
-        # Kept while senders are replaced: a recorded trap must not be accepted again because of a reload.
+        # Of engines that are not polled. Kept while senders are replaced: a recorded trap must not be accepted again because of a reload.
         self._clocks: dict[str, EngineClocks] = {}
+        self._polled = polled or PolledClocks()
+        self._heard: dict[bytes, float] = {}
+        """By the digest of a datagram that must not count twice, when it came; the earliest first."""
         self._users: dict[SnmpUser, _User] = {}
 
     def replace(self, senders: Iterable[Sender]) -> None:
@@ -110,8 +130,14 @@ class TrapSenders:
         try:
             datagram = without_tail(datagram)
             if version_of(datagram) == V3:
-                return self._judge_v3(datagram, senders, now)
-            return _judge_plain(datagram, senders)
+                found = self._judge_v3(datagram, senders, now)
+                # Whoever has no key can alter what he copies.
+                counts_once = True
+            else:
+                found = _judge_plain(datagram, senders)
+                # Not traps: some devices number none of theirs, and two of them may be alike.
+                counts_once = found.trap.is_inform
+            return found._replace(is_repeat=counts_once and self._has_come(datagram, address, now))
         except _RefusedError as error:
             return error.reason
         except (MalformedMessage, Unreadable, ValueError):
@@ -124,15 +150,32 @@ class TrapSenders:
             raise _RefusedError(TrapRefusal.INFORM)
         credential = self._authentic_user(datagram, message, senders)
         devices = tuple(each.device for each in senders if credential in each.credentials)
-        # All of them learn the time, so no short circuit.
-        if message.level:
-            timely = [self._clocks.setdefault(each, EngineClocks()).accept(message, now) for each in devices]
-            if not all(timely):
-                raise _RefusedError(TrapRefusal.TIME)
+        if message.level and not self._is_timely(devices, message, now):
+            raise _RefusedError(TrapRefusal.TIME)
         trap = _read_scoped(datagram, message, self._users[credential].privacy)
         if trap.is_inform:
             raise _RefusedError(TrapRefusal.INFORM)
         return Accepted(devices, trap, b"")
+
+    def _is_timely(self, devices: Iterable[str], message: Message, now: float) -> bool:
+        found = self._polled.is_timely(devices, message, now)
+        if found is None:
+            # Some devices send traps with an engine of their own, whose clock only traps tell. All of the devices learn the time, so no
+            # short circuit.
+            timely = [self._clocks.setdefault(each, EngineClocks()).accept(message, now) for each in devices]
+            found = all(timely)
+        return found
+
+    def _has_come(self, datagram: bytes, address: str, now: float) -> bool:
+        """Whether this datagram has come lately; if not, it is remembered."""
+        key = hashlib.blake2b(datagram, digest_size=16, key=address.encode()[:64]).digest()
+        if now - self._heard.get(key, -math.inf) < REMEMBER_S:
+            return True
+        self._heard.pop(key, None)
+        self._heard[key] = now
+        if len(self._heard) > MAX_REMEMBERED:
+            del self._heard[next(iter(self._heard))]
+        return False
 
     def _authentic_user(self, datagram: bytes, message: Message, senders: list[Sender]) -> SnmpUser:
         """The user of this name that has sent the message. Devices behind one address may have different keys for one name."""
@@ -154,11 +197,13 @@ class TrapSenders:
 
 
 def _judge_plain(datagram: bytes, senders: list[Sender]) -> Accepted:
-    community, trap = read_plain(datagram)
-    version = VERSIONS.get(version_of(datagram), "")
-    devices = tuple(each.device for each in senders if _knows(each, version, community))
+    message = open_plain(datagram)
+    version = VERSIONS.get(message.version, "")
+    devices = tuple(each.device for each in senders if _knows(each, version, message.community))
+    # Before the trap is read, which takes longer: who does not know the community gets no further.
     if not devices:
         raise _RefusedError(TrapRefusal.CREDENTIAL)
+    trap = message.trap()
     return Accepted(devices, trap, confirmation(datagram) if trap.is_inform else b"")
 
 

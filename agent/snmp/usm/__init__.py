@@ -4,7 +4,7 @@ The SNMP libraries encrypt and decrypt; `privacy.py` does where a value in an an
 checks that the libraries leave out. An answer passes it before it reaches a library.
 """
 
-from agent.snmp.usm.authentic import MAC_OCTETS, Authentication, EngineClocks
+from agent.snmp.usm.authentic import MAC_OCTETS, Authentication, EngineClocks, PolledClocks
 from agent.snmp.usm.check import Refusal, UsmCheck
 from agent.snmp.usm.keys import MasterKeys, UsmKeys, localised_key
 from agent.snmp.usm.message import (
@@ -31,6 +31,7 @@ __all__ = [
     "MalformedMessage",
     "MasterKeys",
     "Message",
+    "PolledClocks",
     "Privacy",
     "Refusal",
     "RefusedDatagrams",

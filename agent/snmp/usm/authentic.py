@@ -1,7 +1,9 @@
 """Whether a message comes from who has a user's key, and is no replay (RFC 3414, 3.2). No I/O."""
 
 import hmac
+from collections.abc import Iterable
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from agent.snmp.usm.clock import EngineClock
 from agent.snmp.usm.keys import localised_key
@@ -54,6 +56,36 @@ class EngineClocks:
             return True
         # Boots that have reached the end are outside every window (RFC 3414, 3.2, 7b), those of the first message included.
         return clock is not None and clock.accepts(message.boots, message.time, now)
+
+    def is_timely(self, message: Message, now: float) -> bool | None:
+        """Whether an authentic message lies within its engine's time window; None if the engine is not known. Learns nothing."""
+        known = self._clocks.get(message.engine)
+        return None if known is None else known.is_timely(message.boots, message.time, now)
+
+
+class PolledClocks:
+    """The clocks of the devices that are polled, which authentic answers keep right, for whoever receives what was not asked for."""
+
+    def __init__(self) -> None:
+        # A device that is polled no more is forgotten with its client.
+        self._by_device: WeakValueDictionary[str, EngineClocks] = WeakValueDictionary()
+
+    def new(self, device: str) -> EngineClocks:
+        """Clocks for a new client of this device, in place of those of an earlier one."""
+        clocks = self._by_device[device] = EngineClocks()
+        return clocks
+
+    def is_timely(self, devices: Iterable[str], message: Message, now: float) -> bool | None:
+        """Whether an authentic message of these devices lies within the time window; None if its engine is polled as no device's.
+
+        False for the engine of other devices: a recorded message of one is no message of another that has the same user.
+        """
+        known = [clocks for device in devices if (clocks := self._by_device.get(device)) is not None]
+        own = [found for each in known if (found := each.is_timely(message, now)) is not None]
+        if own:
+            return all(own)
+        others = (each.is_timely(message, now) for each in self._by_device.values())
+        return None if all(each is None for each in others) else False
 
 
 def _bound(engines: dict[bytes, Any]) -> None:

@@ -102,9 +102,11 @@ class Heard(enum.IntEnum):
 class UsmCheck:
     """Checks one device's datagrams for one user. A new request ends the wait for the earliest beyond `most_outstanding`."""
 
-    def __init__(self, digest: str, master_key: bytes | None, most_outstanding: int = 1) -> None:
+    def __init__(
+        self, digest: str, master_key: bytes | None, most_outstanding: int = 1, clocks: EngineClocks | None = None
+    ) -> None:
         self._authentication = Authentication(digest, master_key)
-        self._clocks = EngineClocks()
+        self._clocks = clocks or EngineClocks()
         self._outstanding: dict[int, Request] = {}
         self._most_outstanding = most_outstanding
         # Kept after an answer was accepted or refused: a forged answer may arrive before the device's own, which must still be accepted.

@@ -39,3 +39,8 @@ class EngineClock:
             self.boots, self.time, self.at = boots, time, now
         self.set_back_since = None
         return True
+
+    def is_timely(self, boots: int, time: int, now: float) -> bool:
+        """Whether a message with these boots and time lies within the window, or is newer than all before. Nothing is learnt from it."""
+        oldest = self.time + (now - self.at) - WINDOW_S
+        return self.boots < MAX_INTEGER and (boots > self.boots or (boots == self.boots and time >= oldest))

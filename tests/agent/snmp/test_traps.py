@@ -1,6 +1,7 @@
 """Traps and informs that net-snmp sends: which are believed, whose they are, and what they say."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.snmp.keys import master_keys
+from agent.snmp.repair import element
 from agent.snmp.seam import SnmpCommunity, SnmpUser
 from agent.snmp.traps import Accepted, Sender, Trap, TrapListener, TrapRefusal, TrapSenders
-from agent.snmp.traps.listener import plain_address
-from agent.snmp.traps.message import NAMES, dotted, read_plain
+from agent.snmp.traps.listener import MAX_OCTETS, plain_address
+from agent.snmp.traps.message import MAX_OBJECTS, NAMES, TRAP, TRAP_V1, dotted, open_plain
+from agent.snmp.traps.senders import MAX_REMEMBERED, REMEMBER_S
+from agent.snmp.usm import PolledClocks, read_message
 from tests.servers.snmptrap import of_user, send_trap
 from tests.servers.waiting import eventually
 
@@ -57,9 +61,27 @@ class Port:
         return self.heard.pop(0)
 
 
+def bind(value: bytes, name: str = "2b06010401823e02", kind: int = 4) -> bytes:
+    """One object."""
+    return element(0x30, element(6, bytes.fromhex(name)) + element(kind, value))
+
+
+def trap_with(objects: bytes, community: bytes = b"public") -> bytes:
+    """A coldStart of v2c with these objects behind its name."""
+    binds = bind(bytes.fromhex("2b0601060301010501"), "2b060106030101040100", 6) + objects
+    pdu = element(TRAP, bytes.fromhex("020101020100020100") + element(0x30, binds))
+    return element(0x30, b"\x02\x01\x01" + element(4, community) + pdu)
+
+
+def texts_of(*values: bytes) -> tuple[str, ...]:
+    return open_plain(trap_with(b"".join(map(bind, values)))).trap().texts
+
+
 @asynccontextmanager
-async def receiving(*senders: Sender, host: str = "127.0.0.1") -> AsyncIterator[Port]:
-    book = TrapSenders()
+async def receiving(
+    *senders: Sender, host: str = "127.0.0.1", clocks: PolledClocks | None = None
+) -> AsyncIterator[Port]:
+    book = TrapSenders(clocks)
     book.replace(senders)
     port = Port(book, host)
     try:
@@ -81,6 +103,7 @@ async def test_a_trap_says_what_happened_in_the_devices_own_words(tmp_path: Path
         ("1.3.6.1.4.1.318 192.0.2.9 0 0", COLD_START),
         ("1.3.6.1.4.1.318 192.0.2.9 4 0", "1.3.6.1.6.3.1.1.5.5"),
         ("1.3.6.1.2.1.33.2 127.0.0.1 6 1", "1.3.6.1.2.1.33.2.0.1"),
+        ("1.3.6.1.4.1.318.0 127.0.0.1 6 5", APC),
     ],
 )
 async def test_a_trap_of_v1_has_the_name_that_rfc_3584_gives_it(tmp_path: Path, v1: str, oid: str) -> None:
@@ -213,6 +236,137 @@ async def test_a_replayed_trap_of_v3_is_refused_also_after_a_reload(tmp_path: Pa
         assert port.senders.judge(new, "127.0.0.1", now + 200) == TrapRefusal.TIME
 
 
+async def test_a_recorded_trap_is_not_taken_later_however_often_it_is_sent(tmp_path: Path) -> None:
+    """By the clock with which the device is polled: between two traps nothing else would show that the first one is old."""
+    clocks = PolledClocks()
+    polled, other = clocks.new("ups-1"), clocks.new("ups-2")
+    devices = [sender("ups-1", USER), sender("ups-2", USER, addresses=["127.0.0.2"])]
+    async with receiving(*devices, clocks=clocks) as port:
+        how = of_user("trapper", **AUTHENTIC, boots=3, time=10)
+        await send_trap(tmp_path, port.number, COLD_START, version="3", how=how)
+        assert isinstance(await port.next(), Accepted)
+        (recorded,) = port.datagrams
+        now = asyncio.get_running_loop().time()
+        judge = port.senders.judge
+        assert polled.accept(read_message(recorded), now), "an answer with this engine and time"
+        for later in (200, 400, 600, 10_000):
+            assert judge(recorded, "127.0.0.1", now + later) == TrapRefusal.TIME
+        assert judge(recorded, "127.0.0.2", now) == TrapRefusal.TIME, "it is the other device's engine"
+        assert other.accept(read_message(recorded), now), "two cards that were copied have the same"
+        assert isinstance(judge(recorded, "127.0.0.2", now), Accepted)
+        # The device has lost the count of its boots. Its polls have shown that.
+        polled.accept(read_message(recorded)._replace(boots=1), now + 10_000)
+        assert polled.accept(read_message(recorded)._replace(boots=1), now + 10_151)
+        assert isinstance(judge(recorded, "127.0.0.1", now + 10_151), Accepted)
+
+
+async def test_an_inform_that_is_sent_again_counts_once_and_is_confirmed_again(tmp_path: Path) -> None:
+    async with receiving(sender("ups-1", PUBLIC), sender("ups-2", PUBLIC, addresses=["127.0.0.2"])) as port:
+        await send_trap(tmp_path, port.number, ON_BATTERY, *TEXT, inform=True)
+        first = await port.next()
+        assert isinstance(first, Accepted)
+        assert first.answer
+        assert not first.is_repeat
+        now = asyncio.get_running_loop().time()
+        assert port.senders.judge(port.datagrams[0], "127.0.0.1", now) == first._replace(is_repeat=True)
+        elsewhere = port.senders.judge(port.datagrams[0], "127.0.0.2", now)
+        assert elsewhere == first._replace(devices=("ups-2",))
+        assert port.senders.judge(port.datagrams[0], "127.0.0.1", now + REMEMBER_S + 1) == first
+        # Traps may be alike: some devices number none of theirs.
+        await send_trap(tmp_path, port.number, ON_BATTERY)
+        assert await port.next() == port.senders.judge(port.datagrams[1], "127.0.0.1", now)
+
+
+async def test_a_bounded_number_of_informs_is_remembered(tmp_path: Path) -> None:
+    async with receiving(sender("ups-1", PUBLIC)) as port:
+        await send_trap(tmp_path, port.number, ON_BATTERY, inform=True)
+        first = await port.next()
+        (inform,) = port.datagrams
+        for number in range(MAX_REMEMBERED):
+            objects = bind(number.to_bytes(4))
+            datagram = trap_with(objects).replace(b"public\xa7", b"public\xa6")
+            assert isinstance(port.senders.judge(datagram, "127.0.0.1", 1e6), Accepted)
+        assert port.senders.judge(inform, "127.0.0.1", 1e6) == first, "forgotten"
+
+
+@pytest.mark.parametrize(
+    ("host", "to"),
+    [
+        ("0.0.0.0", "127.0.0.5"),  # noqa: S104 - the default
+        ("::", "127.0.0.5"),
+        ("::", "::1"),
+        ("127.0.0.5", "127.0.0.5"),
+    ],
+)
+async def test_a_confirmation_comes_from_the_address_to_which_the_inform_went(host: str, to: str) -> None:
+    """The gateway has several addresses. A device takes a confirmation from the one that it has written to, and from no other."""
+    inform = TRAP_V2C.replace(b"public\xa7", b"public\xa6")
+    family = socket.AF_INET6 if ":" in to else socket.AF_INET
+    senders = [sender("ups-1", PUBLIC, addresses=["127.0.0.1", "::1"])]
+    async with receiving(*senders, host=host) as port:
+        with socket.socket(family, socket.SOCK_DGRAM) as device:
+            device.bind(("::1" if ":" in to else "127.0.0.1", 0))
+            device.connect((to, port.number))  # takes nothing from other addresses
+            device.settimeout(0)
+            device.send(inform)
+            async with asyncio.timeout(30):
+                answer = await asyncio.get_running_loop().sock_recv(device, MAX_OCTETS)
+    assert answer == TRAP_V2C.replace(b"public\xa7", b"public\xa2")
+
+
+def test_texts_are_read_as_people_read_them() -> None:
+    assert texts_of("Température élevée".encode("latin-1")) == ("Température élevée",)
+    assert texts_of("Température élevée".encode()) == ("Température élevée",)
+    assert texts_of(b"UPS:\r\n\tOn battery.\r\n\0") == ("UPS: On battery.",)
+    assert texts_of(b"a" * 5000) == ("a" * 1024,)
+    # A MAC address, a date (RFC 2579), and flags.
+    assert texts_of(*map(bytes.fromhex, ("00c0b7ffee01", "07ea0b1e0a2d0500", "ff00"))) == ()
+    # A MAC address all of whose octets are characters of Latin-1.
+    assert texts_of(bytes.fromhex("d8e96d70c6f1")) == ()
+
+
+def test_the_community_that_a_proxy_adds_is_not_told() -> None:
+    """snmpTrapCommunity.0 (RFC 3584, 4.1.3): events are shown on pages and kept in stores."""
+    secret = bind(b"secret-1", "2b0601060312010400")
+    assert open_plain(trap_with(secret + bind(b"On battery."))).trap().texts == ("On battery.",)
+
+
+def test_of_a_forged_trap_without_the_community_nothing_is_read() -> None:
+    """So it costs microseconds, whatever it holds: whoever forges a device's address must not hold up polling."""
+    senders = TrapSenders()
+    senders.replace([sender("ups-1", PUBLIC)])
+    for community, found in ((b"wrong", TrapRefusal.CREDENTIAL), (b"public", TrapRefusal.MALFORMED)):
+        pdu = element(TRAP, b"no elements")
+        datagram = element(0x30, b"\x02\x01\x01" + element(4, community) + pdu)
+        assert senders.judge(datagram, "127.0.0.1", 0.0) == found
+
+
+def test_a_bounded_number_of_objects_is_read() -> None:
+    objects = bind(b"\x00") * (MAX_OBJECTS - 1)
+    assert open_plain(trap_with(objects + b"no object")).trap() == Trap(COLD_START)
+    assert open_plain(trap_with(objects + bind(b"unread"))).trap() == Trap(COLD_START)
+
+
+async def test_what_is_longer_than_a_trap_is_malformed() -> None:
+    async with receiving(sender("ups-1", PUBLIC)) as port:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+            device.bind(("127.0.0.1", 0))
+            for octets in (8000, 9000, 60_000):
+                device.sendto(trap_with(bind(b"a" * octets)), ("127.0.0.1", port.number))
+        assert isinstance(await port.next(), Accepted)
+        assert [await port.next(), await port.next()] == [TrapRefusal.MALFORMED] * 2
+
+
+@pytest.mark.parametrize("generic", [-1, 7])
+def test_a_generic_trap_that_does_not_exist_is_malformed(generic: int) -> None:
+    parts = bytes.fromhex("06072b060104018201 40047f000001") + element(2, generic.to_bytes(1, signed=True))
+    pdu = element(TRAP_V1, parts + bytes.fromhex("020105 430107 3000"))
+    senders = TrapSenders()
+    senders.replace([sender("ups-1", PUBLIC)])
+    datagram = element(0x30, b"\x02\x01\x00" + element(4, b"public") + pdu)
+    assert senders.judge(datagram, "127.0.0.1", 0.0) == TrapRefusal.MALFORMED
+
+
 async def test_an_inform_of_v3_is_refused_and_named(tmp_path: Path) -> None:
     async with receiving(sender("ups-1", USER)) as port:
         how = of_user("trapper", **AUTHENTIC)
@@ -241,9 +395,11 @@ TRAP_V2C = bytes.fromhex(
 
 
 def test_the_example_is_a_trap() -> None:
-    assert read_plain(TRAP_V2C) == (b"public", Trap(COLD_START, ("Ok",)))
-    assert read_plain(TRAP_V2C)[1].text == "coldStart (1.3.6.1.6.3.1.1.5.1): Ok"
+    message = open_plain(TRAP_V2C)
+    assert (message.community, message.trap()) == (b"public", Trap(COLD_START, ("Ok",)))
+    assert message.trap().text == "coldStart (1.3.6.1.6.3.1.1.5.1): Ok"
     assert NAMES[COLD_START] == "coldStart"
+    assert NAMES["1.3.6.1.2.1.33.2.0.1"] == NAMES[ON_BATTERY], "as a card sends it with v1"
 
 
 @given(st.binary(max_size=200))

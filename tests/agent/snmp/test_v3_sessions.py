@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import pytest
 from gufo.snmp._fast import SnmpV3ClientSocket
@@ -15,7 +15,7 @@ from agent.snmp.gufo import GufoClient
 from agent.snmp.gufo_v3 import REFRESH_AFTER_S, Socket, fault_of_gufo
 from agent.snmp.pysnmp import PysnmpClient
 from agent.snmp.seam import SnmpClient, SnmpTarget, SnmpUser
-from agent.snmp.usm import RefusedDatagrams
+from agent.snmp.usm import RefusedDatagrams, read_message
 from agent.snmp.usm.clock import BELIEVE_SETBACK_AFTER_S, WINDOW_S
 from rackflow.errors import ConfigError, DeviceAuthError, DeviceError, DeviceTimeout, DeviceUnreachable
 from rackflow.recording import Record
@@ -77,6 +77,22 @@ def test_answers_older_than_the_window_are_refused_until_they_have_lasted(engine
         await client.close()
 
     run(test)
+
+
+async def test_polls_tell_the_clock_by_which_traps_are_judged(
+    engine: Literal["gufo", "pysnmp"], shared_snmpd: Snmpd
+) -> None:
+    clients = SnmpClients()
+    async with Forger(shared_snmpd.port).serving() as forger:
+        target = target_of(forger.own_port, USER, timeout_s=LONG_TIMEOUT_S)
+        client = clients(target, engine)
+        assert await client.get([OID]) == {OID: 42}
+        answer, now = read_message(forger.answers[-1]), asyncio.get_running_loop().time()
+        assert clients.clocks.is_timely([target.device], answer, now)
+        assert clients.clocks.is_timely([target.device], answer, now + WINDOW_S + 60) is False
+        assert clients.clocks.is_timely(["another"], answer, now) is False
+        assert clients.clocks.is_timely([target.device], answer._replace(engine=b"of nobody"), now) is None
+        await client.close()
 
 
 async def test_a_replaced_device_is_found_in_the_next_try(own_snmpd: Snmpd) -> None:
