@@ -380,7 +380,7 @@ async def test_doctor_tries_the_port(mosquitto: Mosquitto, tmp_path: Path) -> No
         ({"listen": "::1:162"}, "needs brackets around an IPv6 address; write '[::1]:162'"),
         ({"credentials": ["d"]}, "'d' is no entry of credentials, known are: c; correct the name"),
         ({"port": 162}, "port"),
-        (NOTHING, "is empty; write `traps: {}`, or leave it out"),
+        (NOTHING, "is empty; write `traps: {}`, or remove it if none are to be received"),
     ],
 )
 def test_what_is_wrong_with_the_section_is_named(mosquitto: Mosquitto, traps: object, fault: str) -> None:

@@ -14,7 +14,10 @@ from tests.agent.varied_units import MAPS, SHIPPED, VariedUnit, numbers_of, poll
 SHIFTED = ("apc-smart-ups-modbus", "riello-multicom-modbus", "generex-modbus", "aalc-rpu", "orv3-miniups")
 SET_POINTS = (37_888, 37_889)
 HUAWEI = "huawei-ups2000-modbus"
-TEMPERATURES = ("dcim_rdhx_water_supply", "dcim_rdhx_water_return", "dcim_rdhx_supply_temperature_setpoint")
+TEMPERATURES = (
+    *("dcim_rdhx_water_supply", "dcim_rdhx_water_return", "dcim_rdhx_supply_temperature_setpoint"),
+    "dcim_rdhx_air_temperature",
+)
 
 
 @pytest.mark.parametrize("shift", [1, -1])
@@ -90,7 +93,7 @@ async def test_temperatures_that_are_all_0_are_none_but_one_of_them_may_be() -> 
     found = await read(name, VariedUnit(MAPS[name], zeros))
     assert {key for key in usual if key.startswith(TEMPERATURES)} == set(found.bad)
     assert set(found.bad.values()) == {"sentinel"}
-    assert len(told(found)) == len(usual) - 3
+    assert len(told(found)) == len(usual) - 5
     first = {(places[0].table, places[0].address + at): 0 for at in range(2)}
     cold = await read(name, VariedUnit(MAPS[name], first))
     assert cold.bad == {}
