@@ -4,8 +4,6 @@ Only these counts show that a device gives less than it did, or less than its fa
 leaves no gap in any graph.
 """
 
-from collections.abc import Collection
-
 from agent.profile import Plan
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
@@ -17,12 +15,6 @@ _PLANNED = series_key(METRIC, {"state": "planned"})
 _PRESENT = series_key(METRIC, {"state": "present"})
 
 
-def once_a_minute(classes: Collection[PollClass]) -> PollClass | None:
-    """The class of these with whose polls goes what is done about once a minute: first choice `slow`."""
-    order: tuple[PollClass, ...] = ("slow", "normal", "fast", "safety", "inventory")
-    return next((poll for poll in order if poll in classes), None)
-
-
 class SeriesCount:
     """The counts of one device. `begin` is called with each plan, `add` with the readings of each poll, before figures are derived."""
 
@@ -30,7 +22,8 @@ class SeriesCount:
         self._planned: dict[PollClass, int] = {}
         self._present: dict[PollClass, int] = {}
         self._left_out: dict[str, float] = {}
-        self._reported_with: PollClass | None = None
+        self.reported_with: PollClass | None = None
+        """The class with whose polls they go out, about once a minute: first choice `slow`."""
 
     def begin(self, plan: Plan) -> None:
         """Count for this plan from now on."""
@@ -40,12 +33,13 @@ class SeriesCount:
             series_key(METRIC, {"state": "left_out", "reason": reason}): float(count)
             for reason, count in plan.left_out.items()
         }
-        self._reported_with = once_a_minute(self._planned)
+        classes: tuple[PollClass, ...] = ("slow", "normal", "fast", "safety", "inventory")
+        self.reported_with = next((poll for poll in classes if poll in self._planned), None)
 
     def add(self, poll: PollClass, readings: Readings) -> None:
         """Count the readings of a poll; about once a minute, put the counts into `about` of its readings."""
         self._present[poll] = len(readings.values) + len(readings.states)
-        if poll != self._reported_with:
+        if poll != self.reported_with:
             return
         readings.about[_PLANNED] = float(sum(self._planned.values()))
         # Before each class was polled once, its readings would seem to be missing.

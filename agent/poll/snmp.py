@@ -22,7 +22,7 @@ from agent.poll.planned_cells import PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.scalars import RelocatedScalars, counted_as_instances
-from agent.poll.series_count import SeriesCount, once_a_minute
+from agent.poll.series_count import SeriesCount
 from agent.poll.sliced import add_figures, readings_of
 from agent.poll.tables import MAX_ROWS, TableReader
 from agent.poll.uptime import Uptime
@@ -144,8 +144,11 @@ class SnmpPoller:
         if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
         # Not with the uptime, which a device need not have, or its credential may not read.
-        is_due = poll_class == once_a_minute(self._plan.classes) and not self._uptime.has_restarted
-        if is_due and self._clock() - self._planned_at > REPLAN_AFTER_S:
+        if (
+            poll_class == self._series_count.reported_with
+            and not self._uptime.has_restarted
+            and self._clock() - self._planned_at > REPLAN_AFTER_S
+        ):
             await self._plan_beside(poll_class, family, fingerprint)
         for marker in family.profile.marker:
             if marker in raw and self._marker_changed(marker, raw[marker], now):
