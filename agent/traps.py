@@ -45,7 +45,7 @@ REMEDIES: Final = {
     TrapRefusal.DIGEST: "its authentication code is wrong; check auth and auth_key",
     TrapRefusal.TIME: "it is a replay, or comes from a device that has lost the count of its boots; its traps are taken again within 3 min",
     TrapRefusal.INFORM: "informs of SNMPv3 are not supported; have the device send traps",
-    TrapRefusal.REPEATED: "it came before; an inform is sent again when its confirmation is lost, which a firewall may do",
+    TrapRefusal.REPEATED: "it came before; an inform is sent again when its confirmation is lost, as behind a firewall",
     TrapRefusal.LIMIT: "the device sends too many; it is polled, and they are not made events",
     TrapRefusal.INTERNAL: "a fault of the agent, which is logged",
 }

@@ -243,7 +243,7 @@ class VerifiedSessions:
         self._credential = credential
         self._keys = keys
         self._refused = refused
-        self._clocks = (clocks or PolledClocks()).new(target.device)
+        self._clocks = (clocks or PolledClocks()).of(target.device)
         self._masters: MasterKeys | None = None
         self._check = UsmCheck("", None)
         self._engine = b""

@@ -294,7 +294,7 @@ class PysnmpClient(PortionedClient):
         if self._checked is None:
             found = (getattr(self._credentials, name, None) for name in ("authentication_key", "privacy_key"))
             auth, priv = (bytes(key) if key else None for key in found)
-            check = UsmCheck(user.auth, auth, MAX_OUTSTANDING, self._clocks.new(self._target.device))
+            check = UsmCheck(user.auth, auth, MAX_OUTSTANDING, self._clocks.of(self._target.device))
             repair = V3Repair(user.auth, auth, user.priv, priv)
             self._checked = CheckedPeer(self._target.device, check, self._refused, repair)
         return self._checked

@@ -64,8 +64,14 @@ def site_powers(scene: Scene) -> SitePowers:
 
 def _it_from(file: Site, figures: Sequence[Figure]) -> Literal["meters", "racks"]:
     """The way that the figure took. Only it knows: a meter that answers may not be trusted, and the last cycle was some seconds ago."""
-    ways = it_ways(file) or ("racks",)
-    return ways[figures[0].way if figures else 0]
+    match it_ways(file):
+        case ():
+            return "racks"
+        case (only,):
+            # Its figure may be that of one meter, which has a choice of its own: between its total and its phases.
+            return only
+        case ways:
+            return ways[figures[0].way if figures else 0]
 
 
 @dataclass(slots=True)

@@ -88,6 +88,8 @@ class RecordsFile:
         """The last hour in which it was noted which devices there are, and that in which old rows were deleted."""
         self._damage: sqlite3.DatabaseError | None = None
         """Why the file has to be set aside, until that worked; it is closed meanwhile."""
+        self._is_aside = False
+        """Whether the damaged file is set aside, and no new one could be opened yet."""
         self._is_new = False
         """Whether a file was begun anew of which no save was told yet."""
         self._one = threading.Lock()  # a cancelled save still runs in its thread when the last one begins
@@ -151,11 +153,19 @@ class RecordsFile:
             raise error
         if hasattr(self, "_db"):
             self._db.close()
-        aside = set_aside(self.path)
-        log.error(
-            "records file damaged, set aside; counting begins anew path=%s aside=%s error=%s", self.path, aside, error
-        )
-        return self._open()
+        if not self._is_aside:
+            aside = set_aside(self.path)
+            self._is_aside = True
+            log.error(
+                "records file damaged, set aside; counting begins anew path=%s aside=%s error=%s",
+                self.path,
+                aside,
+                error,
+            )
+        # A full disk may refuse this; what was begun must not be set aside then in place of the damaged file.
+        db = self._open()
+        self._is_aside = False
+        return db
 
     def _write(self, snapshot: Snapshot) -> None:
         now_s = self._wall_s()

@@ -70,9 +70,14 @@ class PolledClocks:
         # A device that is polled no more is forgotten with its client.
         self._by_device: WeakValueDictionary[str, EngineClocks] = WeakValueDictionary()
 
-    def new(self, device: str) -> EngineClocks:
-        """Clocks for a new client of this device, in place of those of an earlier one."""
-        clocks = self._by_device[device] = EngineClocks()
+    def of(self, device: str) -> EngineClocks:
+        """Clocks for a client of this device: those of another client that it has, or new ones.
+
+        A reload makes clients anew before it may still be refused. Those that stay must be the ones that are known here.
+        """
+        clocks = self._by_device.get(device)
+        if clocks is None:
+            clocks = self._by_device[device] = EngineClocks()
         return clocks
 
     def is_timely(self, devices: Iterable[str], message: Message, now: float) -> bool | None:

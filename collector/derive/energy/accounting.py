@@ -169,7 +169,7 @@ def _positive(planner: Planner, power: int, sign: int) -> int:
 
 
 def it_ways(site: Site) -> tuple[ItWay, ...]:
-    """The ways to know a site's IT power, the preferred one first: the index is the `way` of the figure of `it_power`."""
+    """The ways to know a site's IT power, the preferred one first. Of several, the index is the `way` of the figure of `it_power`."""
     return (*(("meters",) if site.meters_of("it") else ()), *(("racks",) if site.racks else ()))
 
 

@@ -239,7 +239,8 @@ async def test_a_replayed_trap_of_v3_is_refused_also_after_a_reload(tmp_path: Pa
 async def test_a_recorded_trap_is_not_taken_later_however_often_it_is_sent(tmp_path: Path) -> None:
     """By the clock with which the device is polled: between two traps nothing else would show that the first one is old."""
     clocks = PolledClocks()
-    polled, other = clocks.new("ups-1"), clocks.new("ups-2")
+    polled, other = clocks.of("ups-1"), clocks.of("ups-2")
+    clocks.of("ups-1")  # of a client that a reload has made, which was then refused
     devices = [sender("ups-1", USER), sender("ups-2", USER, addresses=["127.0.0.2"])]
     async with receiving(*devices, clocks=clocks) as port:
         how = of_user("trapper", **AUTHENTIC, boots=3, time=10)

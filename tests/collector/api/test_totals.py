@@ -4,6 +4,7 @@ import pytest
 
 from collector.api.requests import NotThere
 from collector.derive.engine import NO_SLOT, Figure, output_of
+from rackflow.site import parse_site
 from tests.collector.api.shown import Shown, powered
 from tests.collector.derive.hall import hall
 
@@ -177,6 +178,24 @@ def test_an_it_meter_that_answers_and_is_not_trusted_is_not_what_it_power_comes_
         assert (found["value"], found["it_from"], listed) == (12_000.0, "racks", {"a1": 4_000.0, "a2": 8_000.0})
     assert sum(each["value"] for each in found["inputs"]) == found["value"]
     assert shown.get("totals/{total}", 212.0, total="pue")["it_from"] == found["it_from"]
+
+
+def test_of_a_site_without_racks_it_power_is_that_of_its_meter_by_its_phases_too() -> None:
+    """There is no other way to know it, and the meter itself is known in two ways."""
+    ups = "ups: [{id: ups-a, from: [A], rated_power_w: 100000, room: hall}]\n"
+    meter = "meters: [{id: meter-it, role: it, category: 1, measures: [ups-a]}]\n"
+    bare = "electrical: {continuous_load_factor: 0.8, volts: 230}\nrooms: [{id: hall}]\nrows: []\nracks: []\nfeeds: [{id: A}]\n"
+    shown = Shown(parse_site(f"site: t1\n{bare}{ups}{meter}", "bare.yaml"))
+    phases = {f"meter_phase_power_watts{{phase=L{at},role=it}}": 1_500.0 for at in (1, 2, 3)}
+    shown.readings.take("meter-it", phases | {"meter_power_watts{role=it}": 4_600.0}, 100.0, device_class="meter")
+    shown.derive(101.0)
+    found = shown.get("totals/{total}", 102.0, total="it")
+    assert (found["value"], found["it_from"]) == (4_600.0, "meters")
+    shown.readings.take("meter-it", phases, 140.0, device_class="meter")
+    shown.derive(141.0)
+    found = shown.get("totals/{total}", 142.0, total="it")
+    assert (found["value"], found["it_from"]) == (4_500.0, "meters")
+    assert shown.get("site", 142.0)["totals"]["it_power_watts"] == found["value"]
 
 
 def test_what_it_power_comes_from_is_told_as_of_the_cycle_that_made_the_number() -> None:

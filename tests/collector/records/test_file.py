@@ -27,6 +27,7 @@ from collector.records.file import (
 )
 from rackflow.process.steady import STEADY_S
 from tests.collector.conftest import OpenRecords
+from tests.collector.store.test_store_file import disk_of
 
 FileAt: TypeAlias = Callable[[Path], RecordsFile]
 NOW_S = 500_000 * 3600 + 60.0
@@ -282,6 +283,30 @@ def test_a_damaged_file_that_cannot_be_set_aside_yet_is_set_aside_once_it_can(tm
     assert list(file_at(path).sites["s"].hours) == [500_001]
     assert answered_in(path) == 2
     assert aside.is_file()
+
+
+def test_a_damaged_file_stays_set_aside_while_the_disk_takes_no_new_one(tmp_path: Path, file_at: FileAt) -> None:
+    """On a full disk files can be renamed, and a new one has no room: the next save must not set that one aside."""
+    path, aside = tmp_path / "books.db", tmp_path / "books.db.damaged"
+    file = file_at(path)
+    file.save(snapshot({500_000: HOUR}))
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    damage = b"\xff" * path.stat().st_size
+    path.write_bytes(damage)
+    with disk_of(100):
+        for _ in range(2):
+            with pytest.raises(OSError, match="I/O"):
+                file.save(snapshot({500_001: HOUR}))
+    assert file.save(snapshot({500_001: HOUR})) is True
+    assert aside.read_bytes() == damage
+    assert file.save(snapshot()) is False
+    # Another damage, later, is set aside again.
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path.write_bytes(b"\xfe" * path.stat().st_size)
+    assert file.save(snapshot()) is True
+    assert aside.read_bytes()[:1] == b"\xfe"
 
 
 @given(
