@@ -31,14 +31,10 @@ COLD_START = bytes.fromhex(
 SELDOM: dict[str, object] = {"intervals": {"safety": 60, "normal": 0.5}}
 
 
-NOTHING: dict[str, object] = {}
-"""Stands for a section without content."""
-
-
 def devices_at(broker: Mosquitto, traps: object = None, **hosts: str) -> AgentConfig:
     """An agent that polls these devices once a minute, and receives traps."""
     entries = [{"id": each.replace("_", "-"), "host": host, "credential": "c"} for each, host in hosts.items()]
-    wanted = {"listen": "127.0.0.1:0"} if traps is None else None if traps is NOTHING else traps
+    wanted = {"listen": "127.0.0.1:0"} if traps is None else traps
     return config_for(broker, **{**SELDOM, "devices": entries, "traps": wanted})
 
 
@@ -380,7 +376,6 @@ async def test_doctor_tries_the_port(mosquitto: Mosquitto, tmp_path: Path) -> No
         ({"listen": "::1:162"}, "needs brackets around an IPv6 address; write '[::1]:162'"),
         ({"credentials": ["d"]}, "'d' is no entry of credentials, known are: c; correct the name"),
         ({"port": 162}, "port"),
-        (NOTHING, "is empty; write `traps: {}`, or remove it if none are to be received"),
     ],
 )
 def test_what_is_wrong_with_the_section_is_named(mosquitto: Mosquitto, traps: object, fault: str) -> None:
