@@ -19,7 +19,7 @@ from agent.profile import Profile, load_profiles
 from agent.ratings import contradicted_rating, not_in_site, site_of
 from agent.same_address import tell_same_addresses
 from rackflow.errors import ConfigError, DeviceError, ProfileError
-from rackflow.outbox import folder_of
+from rackflow.outbox import DISK_LIMIT_BYTES, folder_of
 from rackflow.plural import count_of
 from rackflow.process.commands import print_lines, show_examples
 from rackflow.process.doctor import (
@@ -136,7 +136,8 @@ def _outbox(config: AgentConfig) -> Finding:
     if config.outbox.path is None:
         remedy = "outbox: {mode: disk, path: …}, unless this is a gateway on a flash card"
         return Finding("outbox", "warning", "in memory: messages that wait are lost when the agent ends", remedy)
-    return check_kept("outbox", config.outbox.path, folder_of(config.outbox.path))
+    limit_bytes = config.outbox.limit_bytes or DISK_LIMIT_BYTES
+    return check_kept("outbox", config.outbox.path, folder_of(config.outbox.path), limit_bytes)
 
 
 def _traps(config: AgentConfig) -> list[Finding]:

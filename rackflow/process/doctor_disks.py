@@ -56,11 +56,35 @@ def check_disk(what: str, path: Path, *, is_folder: bool = False) -> Finding:
     return place if room is None or place.status == "failed" else room
 
 
-def check_kept(what: str, path: Path, folder: Path) -> Finding:
+def room_for(folder: Path) -> int | None:
+    """Bytes that what is kept in this folder, which need not be there, can have of its disk: what is free, and what it has already.
+
+    None if nobody can say.
+    """
+    folder = folder.absolute()
+    try:
+        place = next(each for each in (folder, *folder.parents) if mode_of(each))
+        held = sum(each.stat().st_blocks * 512 for each in folder.iterdir()) if place == folder else 0
+        return shutil.disk_usage(place).free + held
+    except OSError:
+        return None
+
+
+def check_kept(what: str, path: Path, folder: Path, limit_bytes: int | None = None) -> Finding:
     """See `check_disk`, for what is kept in a folder beside `path`, which is made at the first start.
 
-    A start as root by hand leaves files in it that the service cannot write.
+    A start as root by hand leaves files in it that the service cannot write. With `limit_bytes`, the size that it may have, a disk
+    without room for it is a warning.
     """
+    found = _check_kept(what, path, folder)
+    room = room_for(folder) if limit_bytes is not None and found.status == "ok" else None
+    if limit_bytes is None or room is None or room >= limit_bytes:
+        return found
+    told = f"{found.found}, and it may grow to {_shown_bytes(limit_bytes)} (outbox.limit_bytes): its disk is full before that"
+    return Finding(what, "warning", told, "make room, choose another disk, or set a smaller limit")
+
+
+def _check_kept(what: str, path: Path, folder: Path) -> Finding:
     folder = folder.absolute()
     found = check_disk(what, folder, is_folder=True) if mode_of(folder) else check_disk(what, path)
     if found.status == "failed" or not mode_of(folder):
