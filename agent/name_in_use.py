@@ -104,6 +104,16 @@ class NameInUse:
                     return
                 await asyncio.sleep(REOPEN_S)
 
+    def runs_here(self) -> bool | None:
+        """Whether an agent of this name runs on this host; None if nothing was heard that says so."""
+        if not self._statuses:
+            return None
+        # The will of one whose connection this one has ended counts as online: it has come back.
+        return any(
+            each.hostname == self._here and (each.status == "online" or self._has_come_back)
+            for each in self._statuses.values()
+        )
+
     def finding(self, *, has_run: bool) -> Finding:
         """What the statuses say that were heard."""
         if not self._statuses:

@@ -9,8 +9,10 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from rackflow.plural import first_of
+from rackflow.process.config import line_with
 from rackflow.process.doctor import Finding
 from rackflow.process.files import file_in_the_way, mode_of, refusal_of_disk
+from rackflow.process.yaml import load_yaml_text, read_text_file
 
 # Free space under which a disk that Rackflow writes to is nearly full: an outbox of 1 GiB (its default) fits once. Chosen value.
 LOW_DISK_BYTES = 1024**3
@@ -36,7 +38,19 @@ def unwritable(
         for key, path in paths.items()
         if path is not None
     )
-    return tuple(f"{config}: {each.check}: {each.found}; {each.remedy}" for each in findings if each.status == "failed")
+    return tuple(
+        f"{_where(config, each.check)}: {each.check}: {each.found}; {each.remedy}"
+        for each in findings
+        if each.status == "failed"
+    )
+
+
+def _where(config: Path, key: str) -> str:
+    """The file, with the line of a key that stands in it: the ledger's path, for one, may follow from another key."""
+    found = load_yaml_text(read_text_file(config), str(config))
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return str(config) if found is None else line_with(config, key)
 
 
 def check_disk(what: str, path: Path, *, is_folder: bool = False) -> Finding:

@@ -15,6 +15,7 @@ import pytest
 from agent.cli import main
 from agent.config import load_agent_config
 from agent.doctor import has_run
+from collector.cli import main as collector
 from rackflow.outbox import Limits, folder_of
 from rackflow.outbox.log import OutboxLog
 from rackflow.process.doctor_disks import check_disk, check_kept, room_for
@@ -93,7 +94,7 @@ def test_check_refuses_a_file_where_the_folder_of_the_outbox_is_to_be(
         f"agent: a\nlabels: {{site: s}}\noutbox: {{mode: disk, path: {tmp_path}/outbox.db}}\ndevices: []\n"
     )
     assert main(["check", str(config)]) == 78
-    assert f"{config}: outbox.path: {tmp_path}/outbox.db.segments is no folder" in capsys.readouterr().err
+    assert f"{config}:3: outbox.path: {tmp_path}/outbox.db.segments is no folder" in capsys.readouterr().err
 
 
 def test_an_agent_has_run_once_its_outbox_is_there(tmp_path: Path) -> None:
@@ -149,3 +150,16 @@ def test_what_an_outbox_has_already_counts_as_room_for_it(tmp_path: Path) -> Non
     # Other programs of this machine write, too.
     most, least = max(before, after), min(before, after)
     assert least + 60 * 1024**2 < room < most + 68 * 1024**2
+
+
+def test_a_path_that_cannot_be_written_is_named_with_its_line_where_it_stands_in_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    config = tmp_path / "collector.yaml"
+    stored = f"store: {{kind: file, path: {tmp_path}}}\n"
+    config.write_text(f"{stored}dead_letter: {tmp_path}/file/dead.jsonl\n")
+    assert collector(["check", str(config)]) == 78
+    lines = capsys.readouterr().err.splitlines()
+    assert any(line.startswith(f"{config}:2: dead_letter: ") for line in lines), lines
+    assert any(line.startswith(f"{config}: ledger: ") for line in lines), lines
