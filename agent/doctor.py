@@ -155,22 +155,26 @@ def _traps(config: AgentConfig, *, runs_here: bool | None) -> list[Finding]:
         return [Finding("traps", "failed", f"{listen}: this account may not open the port", remedy)]
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            if runs_here:
-                return [Finding("traps", "ok", f"{listen} is in use, as it is while this agent runs")]
-            port = config.traps.address[1]
-            remedy = (
-                f"`ss -lunp sport = :{port}` as root names the program: stop it, or choose another port in traps.listen"
-            )
-            if runs_here is None:
-                why = "is in use, and whether by this agent is not known: the broker says nothing of it"
-                return [Finding("traps", "warning", f"{listen} {why}", remedy)]
-            why = "is in use by another program: this agent does not run on this host"
-            # It may run in a container of this host, or be the second one of a pair, which keeps silent.
-            unless = "" if config.pair is None else "; nothing is wrong if this is the waiting one of the pair"
-            return [Finding("traps", "failed" if not unless else "warning", f"{listen} {why}", remedy + unless)]
+            return [_port_in_use(config, listen, runs_here=runs_here)]
         remedy = "name an address of this machine in traps.listen"
         return [Finding("traps", "failed", f"{listen}: {error.strerror or error}", remedy)]
     return [Finding("traps", "ok", f"{listen} can be opened")]
+
+
+def _port_in_use(config: AgentConfig, listen: str, *, runs_here: bool | None) -> Finding:
+    if runs_here:
+        return Finding("traps", "ok", f"{listen} is in use, as it is while this agent runs")
+    port = listen.rpartition(":")[2]
+    remedy = f"`ss -lunp sport = :{port}` as root names the program: stop it, or choose another port in traps.listen"
+    if runs_here is None:
+        why = "is in use, and whether by this agent is not known: the broker says nothing of it"
+        return Finding("traps", "warning", f"{listen} {why}", remedy)
+    why = "is in use by another program: this agent does not run on this host"
+    if config.pair is None:
+        return Finding("traps", "failed", f"{listen} {why}", remedy)
+    # The waiting one of a pair keeps silent, so that its status is not there.
+    unless = "; nothing is wrong if this is the waiting one of the pair"
+    return Finding("traps", "warning", f"{listen} {why}", remedy + unless)
 
 
 def has_run(config: AgentConfig) -> bool:
