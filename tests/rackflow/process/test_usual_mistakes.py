@@ -307,6 +307,12 @@ def test_a_recording_that_powershell_wrote_is_named_as_what_it_is(tmp_path: Path
             "{host: 192.0.2.1-9}",
             ":3: broker.host: is a range; write the address of one device, as in 192.0.2.1",
         ),
+        (
+            "{host: 127.0.0.1}",
+            "{username: u, password: ''}",
+            ":3: broker.password: is empty; give the account's password",
+        ),
+        ("{host: 127.0.0.1}", "{username: '', password: p}", ":3: broker.username: is empty; write the account's name"),
         ("devices", "log_level: INFO\ndevices", "'warning' or 'error'; did you mean 'info'? (it is 'INFO')"),
         ("devices", "log_level: warn\ndevices", "'warning' or 'error'; did you mean 'warning'? (it is 'warn')"),
         ("devices: []", "devices: []\n1: x", ":5: key 1: is a key that YAML does not read as a text; put it in quotes"),
