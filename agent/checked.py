@@ -8,6 +8,7 @@ from agent.poll import check_profile
 from agent.profile import Families, Profile
 from rackflow.errors import ConfigError
 from rackflow.plural import count_of
+from rackflow.process.config import line_with
 from rackflow.process.yaml import lines_of, read_text_file
 
 
@@ -34,3 +35,7 @@ def check_devices(path: Path, config: AgentConfig, profiles: Mapping[str, Profil
         more = len(faults) - len(named)
         raise ConfigError("\n".join([*told, f"{path}: {count_of(more, 'more device')} like these"] if more else told))
     config.broker.check_files(path)
+    try:
+        config.lease_broker()
+    except ConfigError as error:
+        raise ConfigError(f"{line_with(path, 'pair')}: {error}") from error

@@ -88,7 +88,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _verdict(path: Path) -> Verdict:
     # Here, because a running agent needs none of it; it imports the MQTT client of all but the agent, which takes 4 MB.
-    from rackflow.process.doctor_disks import unwritable  # noqa: PLC0415
+    from rackflow.process.doctor_disks import room_for, unwritable  # noqa: PLC0415
 
     config, profiles = load_checked(path)
     enabled = sum(device.enabled for device in config.devices)
@@ -101,11 +101,12 @@ def _verdict(path: Path) -> Verdict:
         *wrong,
         *unwritable(path, {"outbox.path": config.outbox.path}, kept_in=folder_of),
     )
+    room = room_for(folder_of(config.outbox.path)) if config.outbox.path is not None else None
     devices, families = count_of(len(config.devices), "device"), count_of(len(profiles), "profile")
     return Verdict(
         faults,
         tuple(doubtful),
         f"{path}: {'not ok' if faults else 'ok'}; {devices}, {enabled} enabled, {families} known",
-        (str(estimate_outage(config, profiles)),),
+        (str(estimate_outage(config, profiles, room)),),
         {"devices": len(config.devices), "enabled": enabled, "profiles": len(profiles)},
     )

@@ -15,7 +15,6 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     StringConstraints,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -331,17 +330,6 @@ class AgentConfig(StrictModel):
     def site_digest(self) -> str:
         """A hash of the content of the site file, as it was when this was loaded; empty without one."""
         return self._site_digest
-
-    @field_validator("pair", "traps", mode="before")
-    @classmethod
-    def _not_left_empty(cls, given: object, info: ValidationInfo) -> object:
-        """Without anything behind it, YAML has no value: it was taken for no pair, and both machines polled under one name."""
-        if given is None:
-            unless = {"pair": "no second machine runs this agent", "traps": "none are to be received"}[
-                str(info.field_name)
-            ]
-            raise ValueError(f"is empty; write `{info.field_name}: {{}}`, or remove it if {unless}")
-        return given
 
     @model_validator(mode="after")
     def _consistent(self) -> "AgentConfig":

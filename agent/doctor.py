@@ -19,7 +19,7 @@ from agent.profile import Profile, load_profiles
 from agent.ratings import contradicted_rating, not_in_site, site_of
 from agent.same_address import tell_same_addresses
 from rackflow.errors import ConfigError, DeviceError, ProfileError
-from rackflow.outbox import folder_of
+from rackflow.outbox import DISK_LIMIT_BYTES, folder_of
 from rackflow.plural import count_of
 from rackflow.process.commands import print_lines, show_examples
 from rackflow.process.doctor import (
@@ -103,7 +103,6 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
     findings += present(check_secrets(path), check_certificates(own), check_clock())
     findings.append(check_descriptors(DESCRIPTORS + DESCRIPTORS_PER_DEVICE * len(enabled)))
     findings.append(_outbox(config))
-    findings += _traps(config)
     resolver = Resolver()
     topics = [build_topic(Topic(config.labels.site or "", config.agent, kind, DOCTOR_DEVICE)) for kind in KINDS]
     usage = NameInUse(config.labels.site or "", config.agent, is_pair=config.pair is not None)
@@ -117,6 +116,7 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
     findings += reached
     if all(each.status != "failed" for each in reached):
         findings.append(await usage.examine(config.broker, has_run=has_run(config)))
+    findings += _traps(config, runs_here=usage.runs_here())
     if config.pair is not None:
         findings += await check_echo(
             config.lease_broker(), build_topic(Topic(config.labels.site or "", config.agent, "lease"))
@@ -136,11 +136,12 @@ def _outbox(config: AgentConfig) -> Finding:
     if config.outbox.path is None:
         remedy = "outbox: {mode: disk, path: …}, unless this is a gateway on a flash card"
         return Finding("outbox", "warning", "in memory: messages that wait are lost when the agent ends", remedy)
-    return check_kept("outbox", config.outbox.path, folder_of(config.outbox.path))
+    limit_bytes = config.outbox.limit_bytes or DISK_LIMIT_BYTES
+    return check_kept("outbox", config.outbox.path, folder_of(config.outbox.path), limit_bytes)
 
 
-def _traps(config: AgentConfig) -> list[Finding]:
-    """Whether the port for traps can be opened. Must run on an event loop."""
+def _traps(config: AgentConfig, *, runs_here: bool | None) -> list[Finding]:
+    """Whether the port for traps can be opened, or this agent has it (`runs_here`, None if nobody knows). Must run on an event loop."""
     if config.traps is None:
         return []
     # Imported here, because most agents receive none.
@@ -154,10 +155,28 @@ def _traps(config: AgentConfig) -> list[Finding]:
         return [Finding("traps", "failed", f"{listen}: this account may not open the port", remedy)]
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return [Finding("traps", "ok", f"{listen} is in use, as it is while this agent runs")]
+            return [_port_in_use(config, listen, runs_here=runs_here)]
         remedy = "name an address of this machine in traps.listen"
         return [Finding("traps", "failed", f"{listen}: {error.strerror or error}", remedy)]
     return [Finding("traps", "ok", f"{listen} can be opened")]
+
+
+def _port_in_use(config: AgentConfig, listen: str, *, runs_here: bool | None) -> Finding:
+    if runs_here:
+        return Finding("traps", "ok", f"{listen} is in use, as it is while this agent runs")
+    port = listen.rpartition(":")[2]
+    remedy = f"`ss -lunp sport = :{port}` as root names the program: stop it, or choose another port in traps.listen"
+    if runs_here is None:
+        why = (
+            "is in use, and whether by this agent is not known: the broker has no status of it from a host of this name"
+        )
+        return Finding("traps", "warning", f"{listen} {why}", remedy)
+    why = "is in use by another program: this agent does not run"
+    if config.pair is None:
+        return Finding("traps", "failed", f"{listen} {why}", remedy)
+    # The waiting one of a pair keeps silent, so that its status is not there.
+    unless = "; nothing is wrong if this is the waiting one of the pair"
+    return Finding("traps", "warning", f"{listen} {why}", remedy + unless)
 
 
 def has_run(config: AgentConfig) -> bool:

@@ -104,6 +104,15 @@ class NameInUse:
                     return
                 await asyncio.sleep(REOPEN_S)
 
+    def runs_here(self) -> bool | None:
+        """Whether an agent of this name runs on this host; None if nobody knows."""
+        # The will of one whose connection this one has ended counts as online: it has come back.
+        online = [each for each in self._statuses.values() if each.status == "online" or self._has_come_back]
+        if any(each.hostname == self._here for each in online):
+            return True
+        # One that runs under another host name may be in a container of this host.
+        return None if online or not self._statuses else False
+
     def finding(self, *, has_run: bool) -> Finding:
         """What the statuses say that were heard."""
         if not self._statuses:

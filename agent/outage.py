@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from agent.config import AgentConfig
 from agent.profile import Profile
@@ -27,20 +27,27 @@ UNKNOWN_CLASSES: Final[tuple[PollClass, ...]] = ("fast", "normal", "slow", "inve
 HOUR_S: Final = 3600.0
 
 
+Bound = Literal["size", "age", "disk"]
+# A full disk takes no more. The agent then keeps its messages in memory, within the same limit, and loses them if it ends.
+_AFTERWARDS: Final[Mapping[Bound, str]] = {
+    "size": "then the oldest are dropped (outbox.limit_bytes)",
+    "age": "then they expire (outbox.max_age_s)",
+    "disk": "then its disk is full, and further ones are kept in memory only: make room, or choose another disk (outbox.path)",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class OutageEstimate:
-    """What an outbox holds. `by_age` says that messages expire before they fill it."""
+    """What an outbox holds, and what ends it first."""
 
     hours: float
     messages_per_s: float
-    by_age: bool
+    bound: Bound
     message_bytes: float
     """Of a message, on average."""
 
     def __str__(self) -> str:
-        why = (
-            "then they expire (outbox.max_age_s)" if self.by_age else "then the oldest are dropped (outbox.limit_bytes)"
-        )
+        why = _AFTERWARDS[self.bound]
         held = f"{self.hours:.1f} hours" if self.hours >= 1 else f"{self.hours * 60:.0f} minutes"
         # Three digits, as in 1.73 and 6,340: rounded by the first format, without an exponent by the second.
         rate = f"{float(f'{self.messages_per_s:.3g}'):,g}"
@@ -50,8 +57,13 @@ class OutageEstimate:
         )
 
 
-def estimate_outage(config: AgentConfig, profiles: Mapping[str, Profile]) -> OutageEstimate:
-    """How many hours fit, from the intervals of what is polled and from how many series its families have."""
+def estimate_outage(
+    config: AgentConfig, profiles: Mapping[str, Profile], room_bytes: int | None = None
+) -> OutageEstimate:
+    """How many hours fit, from the intervals of what is polled and from how many series its families have.
+
+    `room_bytes` is what an outbox on disk can have of its disk: what is free, and what it has already. None if that is not known.
+    """
     rate = 1 / (POLL_SECONDS | config.intervals)["normal"]  # the agent's own report
     bytes_per_s = rate * OWN_BYTES
     for device in config.devices:
@@ -65,9 +77,13 @@ def estimate_outage(config: AgentConfig, profiles: Mapping[str, Profile]) -> Out
             bytes_per_s += sum(size / seconds[each] for each, size in sizes.items())
     outbox = config.outbox
     limit = outbox.limit_bytes or (DISK_LIMIT_BYTES if outbox.mode == "disk" else MEMORY_LIMIT_BYTES)
-    full_s = limit / bytes_per_s
-    by_age = outbox.mode == "disk" and outbox.max_age_s < full_s
-    return OutageEstimate((outbox.max_age_s if by_age else full_s) / HOUR_S, rate, by_age, bytes_per_s / rate)
+    bounds: dict[Bound, float] = {"size": limit / bytes_per_s}
+    if outbox.mode == "disk":
+        bounds["age"] = outbox.max_age_s
+        if room_bytes is not None:
+            bounds["disk"] = room_bytes / bytes_per_s
+    first = min(bounds, key=bounds.__getitem__)
+    return OutageEstimate(bounds[first] / HOUR_S, rate, first, bytes_per_s / rate)
 
 
 def sizes_of(profile: Profile, *, outlets: bool) -> dict[PollClass, int]:

@@ -13,7 +13,7 @@ import msgspec
 from collector.already_running import where_connected
 from collector.backup import REPLACED, make_backup, restore_backup
 from collector.commands_run import add_config, load_config
-from collector.forget import Target, account_of, forget, nothing_retained, render_forgotten
+from collector.forget import Target, account_of, account_options, forget, nothing_retained, render_forgotten
 from collector.ledger import accounts, as_data, as_table, read_any, read_snapshot, since_ms
 from collector.report import add_report, report
 from rackflow.errors import ConfigError, RackflowError
@@ -152,7 +152,7 @@ def _forget(arguments: argparse.Namespace) -> int:
     if arguments.username is None and (url := asyncio.run(where_connected(config))):
         raise RackflowError(
             f"the collector that runs ({url}) uses account {broker.account()}, and a broker that gives each account one client would end"
-            " its connection; give an operator's account with --username and --password, or name this one with them"
+            f" its connection; give an operator's account with {account_options(broker)}, or name this one with them"
         )
     # Without accounts a broker cannot tell clients apart by their account either.
     is_collectors = broker.username is not None and broker.username == config.broker.username

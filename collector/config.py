@@ -213,7 +213,7 @@ class CollectorConfig(StrictModel):
     @field_validator("sites", mode="before")
     @classmethod
     def _sites(cls, value: object) -> object:
-        if value == "all" or (isinstance(value, list) and value):
+        if value is None or value == "all" or (isinstance(value, list) and value):
             return value
         raise ValueError("must be `all` or a list of sites; write for example sites: [cas1]")
 

@@ -73,7 +73,8 @@ def examine(path: Path) -> list[Finding]:
             Finding("outbox", "warning", "none: while the store is away, messages wait at the broker", remedy)
         )
     else:
-        findings.append(check_kept("outbox", config.outbox.path, folder_of(config.outbox.path)))
+        folder = folder_of(config.outbox.path)
+        findings.append(check_kept("outbox", config.outbox.path, folder, config.outbox.limit_bytes))
     return [*findings, *asyncio.run(_reach(config))]
 
 

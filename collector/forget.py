@@ -95,11 +95,17 @@ class Retained:
             self.devices[topic.device] = "".join(each if each.isprintable() else "?" for each in what)
 
 
+def account_options(broker: Broker) -> str:
+    """The options that name another account, as this broker wants accounts: by password, or by certificate."""
+    return "--username, --cert-file and --key-file" if broker.cert_file else "--username and --password"
+
+
 class _Session:
     """One connection to read and clear retained messages with."""
 
     def __init__(self, broker: Broker, target: Target, *, is_collectors: bool) -> None:
         self.account = broker.account()
+        self._options = account_options(broker)
         self._target = target
         self._retained = Retained()
         self._confirmed: dict[int, asyncio.Future[ReasonCode]] = {}
@@ -116,7 +122,7 @@ class _Session:
         if self._resumed:
             raise RackflowError(
                 f"the broker gives account {self.account} a single connection, which the collector uses;"
-                " give an operator's account with --username and --password"
+                f" give an operator's account with {self._options}"
             )
 
     async def retained(self) -> Retained:
@@ -134,7 +140,7 @@ class _Session:
         if refused:
             raise RackflowError(
                 f"the broker refuses account {self.account} to read {site}/{agent}: {refused[0]};"
-                " give another account with --username and --password"
+                f" give another account with {self._options}"
             )
         return found
 
@@ -156,7 +162,7 @@ class _Session:
         if code.value == _NOT_AUTHORIZED:
             raise RackflowError(
                 f"the broker's access list does not let account {self.account} write {topic};"
-                " give an operator's account with --username and --password (docs/how-to/retire.md)"
+                f" give an operator's account with {self._options} (docs/how-to/retire.md)"
             )
         if code.is_failure:
             raise RackflowError(f"the broker refuses {topic}: {code}; its log says why")

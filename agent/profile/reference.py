@@ -18,7 +18,7 @@ from agent.profile import places, schema
 from agent.profile.schema import Profile
 from rackflow.catalogue import catalogue
 from rackflow.errors import ProfileError
-from rackflow.process.config import models_in
+from rackflow.process.key_types import models_in
 from rackflow.process.yaml import load_yaml_text
 from rackflow.units import WIRE_UNITS
 

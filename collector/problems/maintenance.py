@@ -70,7 +70,9 @@ def _known(pattern: str) -> str:
     names = load_table().problems
     prefix = pattern.removesuffix("*")
     if not any(name.startswith(prefix) if pattern.endswith("*") else name == pattern for name in names):
-        raise ValueError(f"{pattern}: no such problem; docs/reference/problems.md lists them")
+        close = difflib.get_close_matches(prefix, names, n=1)
+        meant = f"did you mean {close[0]!r}? " if close else ""
+        raise ValueError(f"{pattern}: no such problem; {meant}docs/reference/problems.md lists them")
     return pattern
 
 

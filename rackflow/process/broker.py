@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from rackflow.errors import ConfigError
 from rackflow.process.certificates import Certificate, authorities_of, read_certificates
-from rackflow.process.config import Host, Secret, StrictModel, line_with
+from rackflow.process.config import FaultAt, Host, Secret, StrictModel, line_with
 from rackflow.process.paths import FilePath, PlainText
 from rackflow.process.resolve import Resolver
 
@@ -116,6 +116,10 @@ class Broker(StrictModel):
 
     @model_validator(mode="after")
     def _complete(self) -> "Broker":
+        if self.username == "":
+            raise FaultAt("is empty; write the account's name, or remove it if the broker needs none", "username")
+        if self.password is not None and not self.password.get_secret_value():
+            raise FaultAt("is empty; give the account's password, or remove it if it needs none", "password")
         if self.password is not None and self.username is None:
             # MQTT 5 allows a password alone; with mosquitto it is a mistake.
             raise ValueError("password needs a username; add it")

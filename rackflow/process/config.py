@@ -22,6 +22,8 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -32,6 +34,7 @@ from rackflow.process.fault_words import kind_of, plain_words
 from rackflow.process.field_texts import field_texts
 from rackflow.process.files import unreadable
 from rackflow.process.hosts import TYPOGRAPHIC_QUOTES, checked_host
+from rackflow.process.key_types import has_bool, is_number, is_switch, models_in
 from rackflow.process.paths import SHELL_VARIABLE
 from rackflow.process.secret import read_secret
 from rackflow.process.yaml import SHELL_VARIABLE_FAULT, line_of, load_yaml_text, read_text_file
@@ -47,6 +50,9 @@ SHOWN = 80
 # How like a key of the same section an unknown one must be to be a slip for it (difflib's ratio). `credentials` and `credential` have
 # 0.95; at the 0.6 of difflib, `host` at the top level would be a slip for `sites`.
 SAME_SECTION = 0.8
+# Tells the models that what they check is the content of a file, where nothing behind a key is no value that somebody wrote.
+_OF_A_FILE: Final[Mapping[str, bool]] = {"of_a_file": True}
+_EMPTY = "is empty; fill it in, or remove it if it may be left out"
 # A key with one of these in its name is never printed with its value.
 _SECRET_WORDS = ("key", "password", "community", "token")
 
@@ -76,9 +82,20 @@ class StrictModel(BaseModel):
         # pydantic takes true for 1 and false for 0: a switch that is written to the wrong key would be a port, or a time.
         if isinstance(data, dict):
             for key, value in data.items():
-                if _has_bool(value) and key in cls.model_fields and _is_number(cls.model_fields[key].annotation):
+                if has_bool(value) and key in cls.model_fields and is_number(cls.model_fields[key].annotation):
                     raise FaultAt("is true or false; write a number", key)
         return data
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_nothing(cls, value: object, info: ValidationInfo) -> object:
+        # YAML takes nothing behind a key for none, which an optional key has when it is left out: `profiles:` in a draft, which was to be
+        # filled in, would leave the own profiles unread, and `pair:` would let both machines poll under one name.
+        if value is None and info.context and info.context.get("of_a_file"):
+            name = str(info.field_name)
+            field = cls.model_fields[name]
+            raise ValueError(f"is empty; write `{name}: {{}}`, or remove it" if is_switch(field) else _EMPTY)
+        return value
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -95,22 +112,6 @@ class StrictModel(BaseModel):
                 if field is not None and (key := field.alias or name) in properties:
                     properties[key]["description"] = text
         return schema
-
-
-def _has_bool(value: object) -> bool:
-    if isinstance(value, list | dict):
-        return any(isinstance(each, bool) for each in (value.values() if isinstance(value, dict) else value))
-    return isinstance(value, bool)
-
-
-def _is_number(annotation: object) -> bool:
-    """Whether a field of this type holds numbers, or a list or mapping of numbers, and no truth value in their place."""
-    kinds, left = set[object](), [annotation]
-    while left:
-        kind = left.pop()
-        kinds.add(kind)
-        left += typing.get_args(kind)
-    return bool(kinds & {int, float}) and bool not in kinds
 
 
 def _from_source(value: object) -> object:
@@ -239,7 +240,7 @@ def check_config(
     if data is None and text is not None:
         raise ConfigError(f"{where}: the file is empty; correct the path, or write it")
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context=None if text is None else _OF_A_FILE)
     except ValidationError as error:
         names = sorted(set(_field_names(model, set())))
         # If the file is of another kind, lists of its missing and unknown keys would help nobody.
@@ -336,7 +337,7 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
         return f"{key}: is required; add it"
     if fault.get("input") is None and fault["type"].endswith("_type"):
         # `key:` with nothing behind it, as in a draft that is to be filled in.
-        return f"{key}: is empty; fill it in, or remove it if it may be left out"
+        return f"{key}: {_EMPTY}"
     if other_shape := _other_shape(fault, key):
         return f"{key}: {other_shape}"
     text = _words(fault, key)
@@ -477,11 +478,3 @@ def _field_names(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator
         yield field.alias or name
         for inner in models_in(field.annotation):
             yield from _field_names(inner, seen)
-
-
-def models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any type expression
-    """The models that a type expression names."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in typing.get_args(annotation):
-        yield from models_in(inner)

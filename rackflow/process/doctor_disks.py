@@ -9,8 +9,10 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from rackflow.plural import first_of
+from rackflow.process.config import line_with
 from rackflow.process.doctor import Finding
 from rackflow.process.files import file_in_the_way, mode_of, refusal_of_disk
+from rackflow.process.yaml import load_yaml_text, read_text_file
 
 # Free space under which a disk that Rackflow writes to is nearly full: an outbox of 1 GiB (its default) fits once. Chosen value.
 LOW_DISK_BYTES = 1024**3
@@ -36,7 +38,19 @@ def unwritable(
         for key, path in paths.items()
         if path is not None
     )
-    return tuple(f"{config}: {each.check}: {each.found}; {each.remedy}" for each in findings if each.status == "failed")
+    return tuple(
+        f"{_where(config, each.check)}: {each.check}: {each.found}; {each.remedy}"
+        for each in findings
+        if each.status == "failed"
+    )
+
+
+def _where(config: Path, key: str) -> str:
+    """The file, with the line of a key that stands in it: the ledger's path, for one, may follow from another key."""
+    found = load_yaml_text(read_text_file(config), str(config))
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return str(config) if found is None else line_with(config, key)
 
 
 def check_disk(what: str, path: Path, *, is_folder: bool = False) -> Finding:
@@ -56,11 +70,35 @@ def check_disk(what: str, path: Path, *, is_folder: bool = False) -> Finding:
     return place if room is None or place.status == "failed" else room
 
 
-def check_kept(what: str, path: Path, folder: Path) -> Finding:
+def room_for(folder: Path) -> int | None:
+    """Bytes that what is kept in this folder, which need not be there, can have of its disk: what is free, and what it has already.
+
+    None if nobody can say.
+    """
+    folder = folder.absolute()
+    try:
+        place = next(each for each in (folder, *folder.parents) if mode_of(each))
+        held = sum(each.stat().st_blocks * 512 for each in folder.iterdir()) if place == folder else 0
+        return shutil.disk_usage(place).free + held
+    except OSError:
+        return None
+
+
+def check_kept(what: str, path: Path, folder: Path, limit_bytes: int | None = None) -> Finding:
     """See `check_disk`, for what is kept in a folder beside `path`, which is made at the first start.
 
-    A start as root by hand leaves files in it that the service cannot write.
+    A start as root by hand leaves files in it that the service cannot write. With `limit_bytes`, the size that it may have, a disk
+    without room for it is a warning.
     """
+    found = _check_kept(what, path, folder)
+    room = room_for(folder) if limit_bytes is not None and found.status == "ok" else None
+    if limit_bytes is None or room is None or room >= limit_bytes:
+        return found
+    told = f"{found.found}, and it may grow to {_shown_bytes(limit_bytes)} (outbox.limit_bytes): its disk is full before that"
+    return Finding(what, "warning", told, "make room, choose another disk, or set a smaller limit")
+
+
+def _check_kept(what: str, path: Path, folder: Path) -> Finding:
     folder = folder.absolute()
     found = check_disk(what, folder, is_folder=True) if mode_of(folder) else check_disk(what, path)
     if found.status == "failed" or not mode_of(folder):

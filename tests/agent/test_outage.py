@@ -8,6 +8,7 @@ import pytest
 from agent.config import AgentConfig
 from agent.outage import ENVELOPE_BYTES, MESSAGE_BYTES, OWN_BYTES, OutageEstimate, estimate_outage, sizes_of
 from agent.profile import load_profiles
+from rackflow.outbox import DISK_LIMIT_BYTES
 from rackflow.process.config import check_config
 
 
@@ -39,7 +40,7 @@ def test_the_hours_follow_from_the_intervals_of_the_profiles() -> None:
 
 
 def test_an_outbox_of_minutes_says_minutes_and_a_large_rate_is_written_out() -> None:
-    estimate = OutageEstimate(hours=0.046, messages_per_s=6341.2, by_age=False, message_bytes=1000.0)
+    estimate = OutageEstimate(hours=0.046, messages_per_s=6341.2, bound="size", message_bytes=1000.0)
     assert str(estimate).startswith("outbox: about 6,340 messages a second, of 1.0 kB each; it holds 3 minutes of them")
     assert "it holds 1.0 hours of them" in str(replace(estimate, hours=1.0))
     assert "about 999 messages a second" in str(replace(estimate, messages_per_s=999.4))
@@ -48,14 +49,28 @@ def test_an_outbox_of_minutes_says_minutes_and_a_large_rate_is_written_out() -> 
 def test_a_large_outbox_is_bounded_by_age(tmp_path: Path) -> None:
     outbox = {"mode": "disk", "path": str(tmp_path / "outbox.db"), "max_age_s": 7200}
     found = estimate_outage(config_with(outbox, "auto"), load_profiles(None))
-    assert (found.hours, found.by_age) == (2.0, True)
+    assert (found.hours, found.bound) == (2.0, "age")
     assert "it holds 2.0 hours of them while no collector stores them, then they expire" in str(found)
+
+
+def test_a_small_disk_bounds_an_outbox_before_its_limit(tmp_path: Path) -> None:
+    """`8.1 hours` were said of a disk with 12 MB left."""
+    profiles = load_profiles(None, lazy=True)
+    config = config_with({"mode": "disk", "path": str(tmp_path / "outbox.db")}, *["rfc1628-ups"] * 10)
+    most, found = (estimate_outage(config, profiles, room) for room in (10**12, 12_000_000))
+    assert (most.bound, found.bound) == ("size", "disk")
+    assert found.hours == pytest.approx(most.hours * 12_000_000 / DISK_LIMIT_BYTES)
+    assert "while no collector stores them, then its disk is full, and further ones are kept in memory only" in str(
+        found
+    )
+    in_memory = config_with({"mode": "memory"}, *["rfc1628-ups"] * 10)
+    assert estimate_outage(in_memory, profiles, 1000) == estimate_outage(in_memory, profiles)
 
 
 def test_messages_in_memory_do_not_expire() -> None:
     outbox = {"mode": "memory", "limit_bytes": 1_000_000_000}
     found = estimate_outage(config_with(outbox, "auto"), load_profiles(None))
-    assert not found.by_age
+    assert found.bound == "size"
     assert found.hours > 24.0
 
 

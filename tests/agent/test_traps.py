@@ -3,7 +3,9 @@
 import asyncio
 import socket
 from pathlib import Path
+from typing import Literal
 
+import aiomqtt
 import pytest
 
 from agent.config import AgentConfig
@@ -14,6 +16,7 @@ from agent.run import Agent
 from agent.schedule import DeviceSchedule
 from agent.snmp.traps.listener import MAX_PER_SECOND, TrapListener
 from agent.traps import MAX_EVENTS, TrapReceiver
+from rackflow import Status, encode
 from rackflow.errors import ConfigError, DeviceTimeout
 from tests.agent.device_life import IDENTIFIED, NORMAL, ScriptedDevice, living
 from tests.agent.running import Devices, Listener, config_for, listening, running
@@ -31,14 +34,10 @@ COLD_START = bytes.fromhex(
 SELDOM: dict[str, object] = {"intervals": {"safety": 60, "normal": 0.5}}
 
 
-NOTHING: dict[str, object] = {}
-"""Stands for a section without content."""
-
-
 def devices_at(broker: Mosquitto, traps: object = None, **hosts: str) -> AgentConfig:
     """An agent that polls these devices once a minute, and receives traps."""
     entries = [{"id": each.replace("_", "-"), "host": host, "credential": "c"} for each, host in hosts.items()]
-    wanted = {"listen": "127.0.0.1:0"} if traps is None else None if traps is NOTHING else traps
+    wanted = {"listen": "127.0.0.1:0"} if traps is None else traps
     return config_for(broker, **{**SELDOM, "devices": entries, "traps": wanted})
 
 
@@ -355,12 +354,42 @@ async def test_a_trap_of_a_device_that_is_down_is_an_attempt_at_once() -> None:
         assert life.course() == ["timeout", "timeout", "timeout", "down", "up"]
 
 
+@pytest.mark.parametrize(
+    ("status", "hostname", "told"),
+    [
+        ("online", socket.gethostname(), ("ok", "as it is while this agent runs")),
+        ("offline", socket.gethostname(), ("failed", "in use by another program: this agent does not run")),
+        ("online", "a-container", ("warning", "whether by this agent is not known")),
+    ],
+)
+async def test_doctor_says_whether_this_agent_has_the_port(
+    status: Literal["online", "offline"],
+    hostname: str,
+    told: tuple[str, str],
+    mosquitto: Mosquitto,
+    tmp_path: Path,
+) -> None:
+    """A trap daemon of another program on the port was `ok`, as if the agent had it."""
+    known = Status(agent="gw-1", site="t1", status=status, epoch="E1", hostname=hostname, started=1795460000000)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        async with aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
+            await client.publish("rackflow/v1/t1/gw-1/status", encode(known), qos=1, retain=True)
+            path = tmp_path / "agent.yaml"
+            lines = ("agent: gw-1", "labels: {site: t1}", "devices: []", f"broker: {{port: {mosquitto.port}}}")
+            path.write_text("\n".join([*lines, f'traps: {{listen: "{listen}"}}']), encoding="utf-8")
+            (found,) = [each for each in await examine(path, devices=False) if each.check == "traps"]
+            await client.publish("rackflow/v1/t1/gw-1/status", b"", qos=1, retain=True)
+    assert (found.status, told[1] in found.found) == (told[0], True), found
+
+
 async def test_doctor_tries_the_port(mosquitto: Mosquitto, tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         cases = {
             f"127.0.0.1:{free_port()}": ("ok", "can be opened"),
-            f"127.0.0.1:{taken.getsockname()[1]}": ("ok", "is in use, as it is while this agent runs"),
+            f"127.0.0.1:{taken.getsockname()[1]}": ("warning", "whether by this agent is not known"),
             "192.0.2.1:1162": ("failed", "Cannot assign requested address"),
         }
         for listen, (status, text) in cases.items():
@@ -380,7 +409,6 @@ async def test_doctor_tries_the_port(mosquitto: Mosquitto, tmp_path: Path) -> No
         ({"listen": "::1:162"}, "needs brackets around an IPv6 address; write '[::1]:162'"),
         ({"credentials": ["d"]}, "'d' is no entry of credentials, known are: c; correct the name"),
         ({"port": 162}, "port"),
-        (NOTHING, "is empty; write `traps: {}`, or remove it if none are to be received"),
     ],
 )
 def test_what_is_wrong_with_the_section_is_named(mosquitto: Mosquitto, traps: object, fault: str) -> None:

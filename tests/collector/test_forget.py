@@ -8,10 +8,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from pydantic import SecretStr
 
 from collector.cli import main
-from collector.forget import Target
+from collector.forget import Target, account_options
 from rackflow import Status
+from rackflow.process.broker import Broker
 from tests.collector.documents import batch, document, status
 from tests.collector.running import Running, config_for, publish, publisher, running, until
 from tests.servers.mosquitto import Mosquitto
@@ -283,3 +285,9 @@ def test_a_wrong_command_is_one_line_with_its_exit_status(
 
 def test_a_target_is_written_as_it_is_read() -> None:
     assert [str(Target.parse(text)) for text in ("cas1/gw-3", "cas1/gw-3/a")] == ["cas1/gw-3", "cas1/gw-3/a"]
+
+
+def test_the_remedies_name_the_options_of_an_account_as_the_broker_wants_it() -> None:
+    assert account_options(Broker(username="c", password=SecretStr("p"))) == "--username and --password"
+    by_certificate = Broker(tls=True, cert_file=Path("c.crt"), key_file=Path("c.key"))
+    assert account_options(by_certificate) == "--username, --cert-file and --key-file"

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from agent.cli import main
 from agent.profile.reference import SECTIONS, all_keys, editor_schema, examples, own_keys
 from agent.profile.schema import Profile
-from rackflow.process.config import models_in
+from rackflow.process.key_types import models_in
 from rackflow.process.yaml import load_yaml_text
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "profiles.md"

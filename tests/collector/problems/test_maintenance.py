@@ -122,7 +122,7 @@ HEAD = "version: 1\nwindows:\n  - id: W-1\n    why: breaker test\n"
         ("    until: 20261126\n    match: {feed: A}\n", "until: is a number; write a time with its offset"),
         (
             "    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    problems: [DcimUpsOnBatery]\n",
-            "no such problem",
+            "no such problem; did you mean 'DcimUpsOnBattery'?",
         ),
         ("    until: 2026-11-26T10:00:00Z\n    mach: {feed: A}\n", "mach"),
         # It would be in force and match nothing, so that somebody is called to the work of a colleague.

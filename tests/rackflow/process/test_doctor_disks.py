@@ -15,9 +15,10 @@ import pytest
 from agent.cli import main
 from agent.config import load_agent_config
 from agent.doctor import has_run
+from collector.cli import main as collector
 from rackflow.outbox import Limits, folder_of
 from rackflow.outbox.log import OutboxLog
-from rackflow.process.doctor_disks import check_disk, check_kept
+from rackflow.process.doctor_disks import check_disk, check_kept, room_for
 
 # As an account that is no owner of anything: this one gives away all its rights, if it is root, whom no permission stops.
 ASK = """
@@ -93,7 +94,7 @@ def test_check_refuses_a_file_where_the_folder_of_the_outbox_is_to_be(
         f"agent: a\nlabels: {{site: s}}\noutbox: {{mode: disk, path: {tmp_path}/outbox.db}}\ndevices: []\n"
     )
     assert main(["check", str(config)]) == 78
-    assert f"{config}: outbox.path: {tmp_path}/outbox.db.segments is no folder" in capsys.readouterr().err
+    assert f"{config}:3: outbox.path: {tmp_path}/outbox.db.segments is no folder" in capsys.readouterr().err
 
 
 def test_an_agent_has_run_once_its_outbox_is_there(tmp_path: Path) -> None:
@@ -115,3 +116,50 @@ def test_little_room_is_told_in_a_unit_that_says_how_much_and_with_what_a_full_d
     assert told.found == f"{tmp_path / 'ledger.db'}: 24 MiB free"
     assert "dropped" not in told.remedy
     assert "a collector acknowledges nothing" in told.remedy
+
+
+def test_check_and_doctor_tell_that_the_disk_is_full_before_the_outbox_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The limit is within every bound of the file, and beyond the disk of whoever runs this."""
+    config = tmp_path / "agent.yaml"
+    limit = 100 * shutil.disk_usage(tmp_path).total
+    text = (
+        f"agent: a\nlabels: {{site: s}}\ndevices: []\noutbox: {{mode: disk, path: {tmp_path}/outbox.db, limit_bytes: "
+    )
+    config.write_text(f"{text}{limit}, max_age_s: 1.0e+18}}\n")
+    for _ in range(2):
+        assert main(["check", str(config)]) == 0
+        assert "then its disk is full, and further ones are kept in memory only" in capsys.readouterr().out
+        folder = folder_of(tmp_path / "outbox.db")
+        told = check_kept("outbox", tmp_path / "outbox.db", folder, limit)
+        assert told.status == "warning"
+        assert told.found.endswith(
+            f"it may grow to {limit / 1024**3:,.1f} GiB (outbox.limit_bytes): its disk is full before that"
+        )
+        assert check_kept("outbox", tmp_path / "outbox.db", folder, 65536).found.endswith(" free")
+        begun(tmp_path / "outbox.db")
+
+
+def test_what_an_outbox_has_already_counts_as_room_for_it(tmp_path: Path) -> None:
+    folder = begun(tmp_path / "outbox.db")
+    (folder / "000000000009.seg").write_bytes(b"x" * 64 * 1024**2)
+    os.sync()
+    before, room, after = shutil.disk_usage(tmp_path).free, room_for(folder), shutil.disk_usage(tmp_path).free
+    assert room is not None
+    # Other programs of this machine write, too.
+    most, least = max(before, after), min(before, after)
+    assert least + 60 * 1024**2 < room < most + 68 * 1024**2
+
+
+def test_a_path_that_cannot_be_written_is_named_with_its_line_where_it_stands_in_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    config = tmp_path / "collector.yaml"
+    stored = f"store: {{kind: file, path: {tmp_path}}}\n"
+    config.write_text(f"{stored}dead_letter: {tmp_path}/file/dead.jsonl\n")
+    assert collector(["check", str(config)]) == 78
+    lines = capsys.readouterr().err.splitlines()
+    assert any(line.startswith(f"{config}:2: dead_letter: ") for line in lines), lines
+    assert any(line.startswith(f"{config}: ledger: ") for line in lines), lines

@@ -5,17 +5,20 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from agent.cli import main as agent
-from agent.config import AgentConfig, Device
+from agent.config import AgentConfig, Device, Labels
 from collector.cli import main as collector
 from collector.config import CollectorConfig
 from rackflow.errors import ConfigError
 from rackflow.process.broker import Broker
 from rackflow.process.config import check_config, load_config
+from rackflow.process.key_types import models_in
 from rackflow.process.yaml import load_yaml_text
 from rackflow.recording import read_mbrec, read_snmprec
 from rackflow.site import parse_site
+from rackflow.site.file import SiteFile
 from rackflow.site.power import Battery
 
 AGENT = "agent: gw-1\nlabels: {site: cas1}\nbroker: {host: 127.0.0.1}\ndevices: []\n"
@@ -304,6 +307,12 @@ def test_a_recording_that_powershell_wrote_is_named_as_what_it_is(tmp_path: Path
             "{host: 192.0.2.1-9}",
             ":3: broker.host: is a range; write the address of one device, as in 192.0.2.1",
         ),
+        (
+            "{host: 127.0.0.1}",
+            "{username: u, password: ''}",
+            ":3: broker.password: is empty; give the account's password",
+        ),
+        ("{host: 127.0.0.1}", "{username: '', password: p}", ":3: broker.username: is empty; write the account's name"),
         ("devices", "log_level: INFO\ndevices", "'warning' or 'error'; did you mean 'info'? (it is 'INFO')"),
         ("devices", "log_level: warn\ndevices", "'warning' or 'error'; did you mean 'warning'? (it is 'warn')"),
         ("devices: []", "devices: []\n1: x", ":5: key 1: is a key that YAML does not read as a text; put it in quotes"),
@@ -316,6 +325,50 @@ def test_a_wrong_value_is_told_in_plain_words_with_what_to_write(
     found = said(AGENT.replace(before, after, 1).encode(), tmp_path)
     assert says in found
     assert found.count("\n") == 0
+
+
+def sections_of(model: type[BaseModel]) -> set[type[BaseModel]]:
+    found, left = set[type[BaseModel]](), [model]
+    while left:
+        if (each := left.pop()) not in found:
+            found.add(each)
+            left += [inner for field in each.model_fields.values() for inner in models_in(field.annotation)]
+    return found
+
+
+@pytest.mark.parametrize("model", [AgentConfig, CollectorConfig, SiteFile])
+def test_a_key_with_nothing_behind_it_is_refused_in_every_section_of_every_file(model: type[BaseModel]) -> None:
+    """`profiles:` that was to be filled in was taken as left out: the agent ran without its own profiles."""
+    optional = 0
+    for section in sections_of(model):
+        for name, field in section.model_fields.items():
+            key = field.alias or name
+            with pytest.raises(ConfigError) as raised:
+                check_config({key: None}, section, "f.yaml", f"{key}:\n")
+            told = [line for line in str(raised.value).split("\n") if f": {key}: is empty; " in line]
+            assert len(told) == 1, (section, key, str(raised.value))
+            assert told[0].startswith("f.yaml:1: ")
+            optional += not field.is_required() and field.default is None
+    assert optional > 5
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("profiles:", ":5: profiles: is empty; fill it in, or remove it if it may be left out"),
+        ("outbox: {mode: memory, limit_bytes: }", ":5: outbox.limit_bytes: is empty; fill it in, or remove it"),
+        ("pair: {password: }", ":5: pair.password: is empty; fill it in, or remove it"),
+        ("traps:", ":5: traps: is empty; write `traps: {}`, or remove it"),
+    ],
+)
+def test_an_optional_key_with_nothing_behind_it_is_one_line(line: str, says: str, tmp_path: Path) -> None:
+    found = said((AGENT + line + "\n").encode(), tmp_path)
+    assert found.startswith(says)
+    assert found.count("\n") == 0
+
+
+def test_what_a_program_leaves_none_is_left_out() -> None:
+    assert check_config({"site": None, "rack": "b07"}, Labels, "arguments").given() == {"rack": "b07"}
 
 
 def test_a_required_key_with_a_slip_is_one_line(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from rackflow.errors import ConfigError
 from rackflow.fluids import MAX_PERCENT, MIN_PERCENT, fluid_of, volumetric_heat_capacity
-from rackflow.process.config import check_config, models_in
+from rackflow.process.config import check_config
+from rackflow.process.key_types import models_in
 from rackflow.process.yaml import load_yaml_file, load_yaml_text
 from rackflow.site import PowerShelf, Site, SiteFile, load_site, parse_site
 from rackflow.site.vocabulary import SECTIONS, other_word
