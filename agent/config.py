@@ -331,6 +331,10 @@ class AgentConfig(StrictModel):
         """A hash of the content of the site file, as it was when this was loaded; empty without one."""
         return self._site_digest
 
+    def note_site(self, digest: str) -> None:
+        """Note what the site file contains that has completed this configuration."""
+        self._site_digest = digest
+
     @model_validator(mode="after")
     def _consistent(self) -> "AgentConfig":
         if self.labels.site is None and self.site_file is None:
@@ -441,7 +445,7 @@ def with_site(config: AgentConfig, site: "Site") -> AgentConfig:
             error.device = index
             raise
     found = config.model_copy(update={"labels": Labels.model_validate(labels), "devices": devices})
-    found._site_digest = site.digest  # noqa: SLF001 - of the same class of this module
+    found.note_site(site.digest)
     return found
 
 

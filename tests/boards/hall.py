@@ -87,6 +87,8 @@ AWAITED_OF_FAULTS: Final = (
     f"dcim_site_survives_feed_loss{OWN}",
     'ALERTS{alertstate="firing", severity="critical", site="boards"}',
     f"dcim_device_up{OWN} == 0",
+    # A device that has been silent for ten seconds.
+    f"device:dcim_silent_on:info{OWN}",
 )
 
 

@@ -137,7 +137,8 @@ class TrapSenders:
                 found = _judge_plain(datagram, senders)
                 # Not traps: some devices number none of theirs, and two of them may be alike.
                 counts_once = found.trap.is_inform
-            return found._replace(is_repeat=counts_once and self._has_come(datagram, address, now))
+            is_repeat = counts_once and self._has_come(datagram, address, now)
+            return Accepted(found.devices, found.trap, found.answer, is_repeat)
         except _RefusedError as error:
             return error.reason
         except (MalformedMessage, Unreadable, ValueError):

@@ -186,7 +186,7 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path, capsys: pytest
     path.write_text(CONFIG.replace("dead.jsonl", f"{tmp_path}/file/below/dead.jsonl"), encoding="utf-8")
     assert collector(["check", str(path)]) == 78
     said = f"{tmp_path}/file/below/dead.jsonl: {tmp_path}/file is a file, no folder; choose another path"
-    assert capsys.readouterr().err.startswith(f"{path}: dead_letter: {said}\n")
+    assert capsys.readouterr().err.startswith(f"{path}:3: dead_letter: {said}\n")
 
 
 @contextlib.contextmanager
