@@ -99,7 +99,7 @@ class TrapListener:
 
 
 def _from_where_it_went(arrived: Iterable[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
-    """What has an answer sent from the address to which the datagram went. A device with another answer in its hands waits on.
+    """What has an answer sent from the address to which the datagram went: a device does not take it from another one.
 
     A machine has several addresses if it is in several networks, or shares one with another machine.
     """
