@@ -30,7 +30,7 @@ def test_check_of_an_agents_configuration(tmp_path: Path, capsys: pytest.Capture
     assert printed.err == "", "a program reads one stream"
     said = yaml.safe_load(printed.out)
     assert (said["ok"], said["devices"]) == (False, 0)
-    assert said["faults"][0].startswith(f"{path}: outbox.path: {tmp_path}/none: no such folder; create it")
+    assert said["faults"][0].startswith(f"{path}:5: outbox.path: {tmp_path}/none: no such folder; create it")
 
 
 def test_a_configuration_that_cannot_be_read_is_faults_for_programs(

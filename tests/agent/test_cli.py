@@ -68,7 +68,9 @@ def test_check_says_that_the_outbox_cannot_be_written(config: Path, capsys: pyte
     config.write_text(f"{text}\noutbox: {{mode: disk, path: {nowhere}/outbox.db}}\n", encoding="utf-8")
     assert main(["check", str(config)]) == 78
     said = capsys.readouterr()
-    assert said.err.startswith(f"{config}: outbox.path: {nowhere}: no such folder; create it: mkdir -p {nowhere}")
+    line = config.read_text(encoding="utf-8").count("\n")
+    fault = f"outbox.path: {nowhere}: no such folder; create it: mkdir -p {nowhere}"
+    assert said.err.startswith(f"{config}:{line}: {fault}")
     assert said.out.startswith(f"{config}: not ok; 2 devices"), "what is printed agrees with the exit status"
 
 
