@@ -192,9 +192,10 @@ async def test_an_account_named_like_a_wildcard_can_do_nothing(broker: DeployedB
 async def test_without_the_right_password_nobody_connects(
     broker: DeployedBroker, username: str | None, password: str | None
 ) -> None:
-    settings = with_password(broker.port, "cas1/gw-1").model_copy(update={"username": username, "password": None})
-    if password is not None:
-        settings = with_password(broker.port, username or "", password)
+    # Copied, because a configuration with an empty name is refused before it comes to that.
+    settings = with_password(broker.port, "cas1/gw-1", password or "pw").model_copy(update={"username": username})
+    if password is None:
+        settings = settings.model_copy(update={"password": None})
     with pytest.raises(BrokerError):
         async with connected(settings):
             pass
