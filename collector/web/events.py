@@ -14,7 +14,7 @@ from aiohttp import web
 
 from collector.api import Api, BadRequest, Live, NotThere, Part, check_query, parts_of
 from collector.web.api import refusal
-from collector.web.sending import PART_BYTES
+from collector.web.sending import pieces_of
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import in_turns
 
@@ -179,9 +179,9 @@ class Events:
 
 
 async def _write(response: web.StreamResponse, data: bytes, extend: Callable[[], None]) -> None:
-    for start in range(0, len(data), PART_BYTES):
+    for piece in pieces_of(data):
         async with asyncio.timeout(SLOW_S):
-            await response.write(data[start : start + PART_BYTES])
+            await response.write(piece)
         extend()
 
 

@@ -29,15 +29,15 @@ async def send(request: web.Request, page: Rendered | Pieces, headers: Mapping[s
     await response.prepare(request)
     if request.method != "HEAD":
         for each in _joined(body):
-            await send_parts(response, each)
+            for part in pieces_of(each):
+                await response.write(part)
     await response.write_eof()
     return response
 
 
-async def send_parts(response: web.StreamResponse, body: bytes) -> None:
-    """Write bytes, each part once the client has room for it."""
-    for start in range(0, len(body), PART_BYTES):
-        await response.write(body[start : start + PART_BYTES])
+def pieces_of(body: bytes) -> Iterator[bytes]:
+    """The bytes in pieces that are written one after the other, each once the client has room for it."""
+    return (body[start : start + PART_BYTES] for start in range(0, len(body), PART_BYTES))
 
 
 def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
