@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.checked import check_devices
-from agent.config import AgentConfig, Device, load_agent_config
+from agent.config import AgentConfig, Device, Traps, load_agent_config
 from agent.lab import explanation
 from agent.libraries import missing_libraries
 from agent.name_in_use import NameInUse
@@ -19,7 +19,7 @@ from agent.profile import Profile, load_profiles
 from agent.ratings import contradicted_rating, not_in_site, site_of
 from agent.same_address import tell_same_addresses
 from rackflow.errors import ConfigError, DeviceError, ProfileError
-from rackflow.outbox import DISK_LIMIT_BYTES, folder_of
+from rackflow.outbox import folder_of
 from rackflow.plural import count_of
 from rackflow.process.commands import print_lines, show_examples
 from rackflow.process.doctor import (
@@ -136,8 +136,7 @@ def _outbox(config: AgentConfig) -> Finding:
     if config.outbox.path is None:
         remedy = "outbox: {mode: disk, path: …}, unless this is a gateway on a flash card"
         return Finding("outbox", "warning", "in memory: messages that wait are lost when the agent ends", remedy)
-    limit_bytes = config.outbox.limit_bytes or DISK_LIMIT_BYTES
-    return check_kept("outbox", config.outbox.path, folder_of(config.outbox.path), limit_bytes)
+    return check_kept("outbox", config.outbox.path, folder_of(config.outbox.path), config.outbox.used_limit_bytes)
 
 
 def _traps(config: AgentConfig, *, runs_here: bool | None) -> list[Finding]:
@@ -155,16 +154,16 @@ def _traps(config: AgentConfig, *, runs_here: bool | None) -> list[Finding]:
         return [Finding("traps", "failed", f"{listen}: this account may not open the port", remedy)]
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return [_port_in_use(config, listen, runs_here=runs_here)]
+            return [_port_in_use(config.traps, runs_here=runs_here, is_pair=config.pair is not None)]
         remedy = "name an address of this machine in traps.listen"
         return [Finding("traps", "failed", f"{listen}: {error.strerror or error}", remedy)]
     return [Finding("traps", "ok", f"{listen} can be opened")]
 
 
-def _port_in_use(config: AgentConfig, listen: str, *, runs_here: bool | None) -> Finding:
+def _port_in_use(traps: Traps, *, runs_here: bool | None, is_pair: bool) -> Finding:
+    listen, (_, port) = traps.listen, traps.address
     if runs_here:
         return Finding("traps", "ok", f"{listen} is in use, as it is while this agent runs")
-    port = listen.rpartition(":")[2]
     remedy = f"`ss -lunp sport = :{port}` as root names the program: stop it, or choose another port in traps.listen"
     if runs_here is None:
         why = (
@@ -172,7 +171,7 @@ def _port_in_use(config: AgentConfig, listen: str, *, runs_here: bool | None) ->
         )
         return Finding("traps", "warning", f"{listen} {why}", remedy)
     why = "is in use by another program: this agent does not run"
-    if config.pair is None:
+    if not is_pair:
         return Finding("traps", "failed", f"{listen} {why}", remedy)
     # The waiting one of a pair keeps silent, so that its status is not there.
     unless = "; nothing is wrong if this is the waiting one of the pair"

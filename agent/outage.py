@@ -7,7 +7,6 @@ from typing import Final, Literal
 from agent.config import AgentConfig
 from agent.profile import Profile
 from rackflow.catalogue import POLL_SECONDS, PollClass, catalogue
-from rackflow.outbox import DISK_LIMIT_BYTES, MEMORY_LIMIT_BYTES
 
 # A batch of a device whose family is not known yet, on average over the families in tests/conformance (docs/how-to/size.md). On disk,
 # groups under 16 kB are compressed (rackflow/outbox/segment.py), and then more hours fit than this says; larger groups are not, and an
@@ -76,8 +75,7 @@ def estimate_outage(
             rate += sum(1 / seconds[each] for each in sizes)
             bytes_per_s += sum(size / seconds[each] for each, size in sizes.items())
     outbox = config.outbox
-    limit = outbox.limit_bytes or (DISK_LIMIT_BYTES if outbox.mode == "disk" else MEMORY_LIMIT_BYTES)
-    bounds: dict[Bound, float] = {"size": limit / bytes_per_s}
+    bounds: dict[Bound, float] = {"size": outbox.used_limit_bytes / bytes_per_s}
     if outbox.mode == "disk":
         bounds["age"] = outbox.max_age_s
         if room_bytes is not None:

@@ -8,7 +8,7 @@ by reason, and their numbers are reported.
 the outside in: `jobs`, `log`, `segments`, `segment`, `record`; `format1` reads those of the version before.
 """
 
-from rackflow.outbox.config import DISK_LIMIT_BYTES, MEMORY_LIMIT_BYTES, OutboxSection, make_outbox
+from rackflow.outbox.config import DISK_LIMIT_BYTES, OutboxSection, make_outbox
 from rackflow.outbox.disk import DiskOutbox
 from rackflow.outbox.held import Which
 from rackflow.outbox.loading import folder_of
@@ -17,7 +17,6 @@ from rackflow.outbox.state import Limits
 
 __all__ = [
     "DISK_LIMIT_BYTES",
-    "MEMORY_LIMIT_BYTES",
     "DiskOutbox",
     "Limits",
     "Message",

@@ -46,18 +46,22 @@ class OutboxSection(StrictModel):
             raise ValueError(f"{' and '.join(sorted(foreign))}: only for mode disk; remove or set mode: disk")
         return self
 
+    @property
+    def used_limit_bytes(self) -> int:
+        """`limit_bytes`, or the default of the mode."""
+        return self.limit_bytes or (DISK_LIMIT_BYTES if self.mode == "disk" else MEMORY_LIMIT_BYTES)
+
 
 def make_outbox(section: OutboxSection, epoch: str) -> DiskOutbox | MemoryOutbox:
     """The outbox that a section describes. One on disk must be opened before use."""
     require = () if section.require == "any" else tuple(section.require)
     if section.path is None:
-        limit_bytes = section.limit_bytes or MEMORY_LIMIT_BYTES
         return MemoryOutbox(
             epoch,
-            limit_bytes,
+            section.used_limit_bytes,
             backlog_per_s=section.backlog_per_s,
             confirmed_s=section.keep_confirmed_s,
             require=require,
         )
-    limits = Limits(section.limit_bytes or DISK_LIMIT_BYTES, section.max_age_s, section.keep_confirmed_s)
+    limits = Limits(section.used_limit_bytes, section.max_age_s, section.keep_confirmed_s)
     return DiskOutbox(section.path, epoch, limits, section.backlog_per_s, require=require)
