@@ -68,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         factory = PollerFactory(profiles)
         deadline = StopDeadline()
-        shared = Shared(factory.snmp_clients.refused, factory.plans, profiles, factory.snmp_clients.clocks)
+        shared = Shared(factory.snmp_clients, factory.plans, profiles)
         runner.run(run(config, factory, reload=reload, shared=shared, deadline=deadline))
     return 0
 

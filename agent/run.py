@@ -29,7 +29,7 @@ from agent.readings import Readings
 from agent.schedule import grid, phase
 from agent.self_metrics import CertificateEnds, Counters, loop_values, own_values
 from agent.settings import DeviceSettings, check_reloadable, enabled_devices, most_polls_per_s
-from agent.snmp import PolledClocks, RefusedDatagrams
+from agent.snmp import SnmpClients
 from rackflow.catalogue import POLL_SECONDS
 from rackflow.documents import Status
 from rackflow.errors import ConfigError, ProfileError
@@ -78,15 +78,14 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What an agent shares with its pollers: the counts of datagrams that their clients refused, their SNMPv3 clocks, plans and profiles.
+    """What an agent shares with its pollers: what their SNMP clients share, their plans and their profiles.
 
     Without `families` profiles are not read again.
     """
 
-    refused: RefusedDatagrams = field(default_factory=RefusedDatagrams)
+    snmp: SnmpClients = field(default_factory=SnmpClients)
     plans: SharedPlans = field(default_factory=SharedPlans)
     families: Families | None = None
-    clocks: PolledClocks = field(default_factory=PolledClocks)
 
 
 class Agent:
@@ -277,7 +276,7 @@ class Agent:
             # Imported here, because most agents receive none.
             from agent.traps import TrapReceiver  # noqa: PLC0415
 
-            self.traps = TrapReceiver(config, self._trapped, self._shared.clocks)
+            self.traps = TrapReceiver(config, self._trapped, self._shared.snmp)
             self.traps.start()
         elif self.traps is not None:
             self.traps.set_config(config)
@@ -349,7 +348,7 @@ class Agent:
             started = time.perf_counter()
             stats = self.outbox.stats()
             self.publisher.set_account(stats.account)
-            values = own_values(self.counters, stats, self._device_states(), self._shared.refused.counts)
+            values = own_values(self.counters, stats, self._device_states(), self._shared.snmp.refused.counts)
             values |= await self._certificates.values(self.publisher.certificates)
             values |= loop_values(self.meter.recent(), self._pace.waiting, self._shared.plans.made)
             values |= self._lease.values() if self._lease else {}

@@ -6,7 +6,6 @@ Optional, and behind its own bulkhead: if the port cannot be opened, or a datagr
 import asyncio
 import contextlib
 import dataclasses
-import ipaddress
 import logging
 import math
 from collections import Counter
@@ -15,12 +14,12 @@ from typing import Final
 
 from agent.config import AgentConfig, Device, Traps
 from agent.poll import credential_of
-from agent.snmp import PolledClocks, SnmpCommunity, SnmpUser
-from agent.snmp.traps import Accepted, Sender, TrapListener, TrapRefusal, TrapSenders, UsmKeys
+from agent.snmp import SnmpClients, SnmpCommunity, SnmpUser
+from agent.snmp.traps import Accepted, Sender, TrapListener, TrapRefusal, TrapSenders, plain_address
 from rackflow.errors import ResolveError
 from rackflow.plural import count_of
 from rackflow.process.bulkhead import Failures, Supervisor
-from rackflow.process.resolve import Resolver, is_address
+from rackflow.process.resolve import is_address
 
 log = logging.getLogger(__name__)
 PART: Final = "traps"
@@ -54,25 +53,23 @@ REMEDIES: Final = {
 class TrapReceiver:
     """Listens while it runs. `told` gets the id of a device, what its trap says, and whether that is to become an event.
 
-    `clocks` are those of the devices that are polled with SNMPv3.
+    `snmp` makes the clients with which the devices are polled: their keys, clocks and addresses are used here, too.
     """
 
     def __init__(
         self,
         config: AgentConfig,
         told: Callable[[str, str, bool], None],
-        clocks: PolledClocks | None = None,
-        resolver: Resolver | None = None,
+        snmp: SnmpClients | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._config = config
         self._told = told
-        self._resolver = resolver or Resolver()
+        self._snmp = snmp or SnmpClients()
         self._clock = clock or asyncio.get_running_loop().time
         self._failures = Failures(PART)
         self._supervisor = Supervisor(self._failures)
-        self._senders = TrapSenders(clocks)
-        self._keys = UsmKeys()
+        self._senders = TrapSenders(self._snmp.clocks)
         self._addresses: dict[str, tuple[str, ...]] = {}
         """Of the hosts that are names."""
         self._listener: TrapListener | None = None
@@ -139,12 +136,12 @@ class TrapReceiver:
     async def _look_up(self, hosts: set[str]) -> None:
         """Find the addresses of these names. One that cannot be found keeps what it had; its device's polls tell of it."""
         names = sorted(each for each in hosts if not is_address(each))
-        found = await asyncio.gather(*map(self._resolver.addresses, names), return_exceptions=True)
+        found = await asyncio.gather(*map(self._snmp.resolver.addresses, names), return_exceptions=True)
         known = self._addresses
         self._addresses = {}
         for name, addresses in zip(names, found, strict=True):
             if isinstance(addresses, list):
-                self._addresses[name] = tuple(map(_canonical, addresses))
+                self._addresses[name] = tuple(map(plain_address, addresses))
             elif isinstance(addresses, ResolveError):
                 self._addresses[name] = known.get(name, ())
             else:
@@ -164,9 +161,9 @@ class TrapReceiver:
         also = config.traps.credentials if config.traps else []
         names = dict.fromkeys((device.credential or "", *also))
         credentials = tuple(_without_context(credential_of(config.credentials[each])) for each in names)
-        keys = {each: await self._keys.of(each) for each in credentials if isinstance(each, SnmpUser)}
+        keys = {each: await self._snmp.keys.of(each) for each in credentials if isinstance(each, SnmpUser)}
         host = device.host or ""
-        addresses = (_canonical(host),) if is_address(host) else self._addresses.get(host, ())
+        addresses = (plain_address(host),) if is_address(host) else self._addresses.get(host, ())
         return Sender(device.id, addresses, credentials, keys)
 
     def _listen(self, traps: Traps | None) -> None:
@@ -237,13 +234,6 @@ def _senders_of(config: AgentConfig) -> list[Device]:
     if config.traps is None:
         return []
     return [each for each in config.devices if each.enabled and each.protocol == "snmp"]
-
-
-def _canonical(address: str) -> str:
-    """An address as the system writes it, without its zone. `2001:DB8::1` and `2001:db8::1` are one."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return str(mapped or found)
 
 
 def _without_context(credential: SnmpCommunity | SnmpUser) -> SnmpCommunity | SnmpUser:

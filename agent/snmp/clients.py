@@ -26,10 +26,10 @@ class SnmpClients:
     """Makes clients that share keys, engines, look-ups of names, the count of refused datagrams and clocks. One for each event loop."""
 
     def __init__(self, fault_of_v3: Callable[[], str] | None = None, resolver: Resolver | None = None) -> None:
-        self._resolver = resolver or Resolver()
+        self.resolver = resolver or Resolver()
         self.refused = RefusedDatagrams()
         self.clocks = PolledClocks()
-        self._keys = UsmKeys()
+        self.keys = UsmKeys()
         self._engines: PysnmpEngines | None = None
         self._fault_of_v3 = fault_of_v3
         self._fault: str | None = None
@@ -41,7 +41,7 @@ class SnmpClients:
         # Imported here, so that `engine: pysnmp` works where gufo_snmp has no wheel.
         from agent.snmp.gufo import GufoClient  # noqa: PLC0415
 
-        return GufoClient(target, self._keys, self.refused, self._resolver, self.clocks)
+        return GufoClient(target, self.keys, self.refused, self.resolver, self.clocks)
 
     def _gufo_is_unsafe(self) -> bool:
         if self._fault is None:
@@ -56,4 +56,4 @@ class SnmpClients:
 
         if self._engines is None:
             self._engines = PysnmpEngines()
-        return PysnmpClient(target, self._engines, self.refused, self._resolver, self.clocks)
+        return PysnmpClient(target, self._engines, self.refused, self.resolver, self.clocks)

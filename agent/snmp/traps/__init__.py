@@ -4,9 +4,8 @@ A trap is a hint that something has changed, no reading: its values have names t
 configured devices alone, by the credential with which they are polled, and has its device polled.
 """
 
-from agent.snmp.traps.listener import TrapListener
+from agent.snmp.traps.listener import TrapListener, plain_address
 from agent.snmp.traps.message import Trap
 from agent.snmp.traps.senders import Accepted, Sender, TrapRefusal, TrapSenders
-from agent.snmp.usm import UsmKeys
 
-__all__ = ["Accepted", "Sender", "Trap", "TrapListener", "TrapRefusal", "TrapSenders", "UsmKeys"]
+__all__ = ["Accepted", "Sender", "Trap", "TrapListener", "TrapRefusal", "TrapSenders", "plain_address"]

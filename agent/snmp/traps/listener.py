@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import socket
 import struct
@@ -23,7 +24,6 @@ BUFFER_BYTES: Final = 1024 * 1024
 # What is longer is cut, and so malformed. A trap has few objects, and 1,472 octets is all that a manager must be able to read (RFC 3417,
 # 3.2). The whole of 65,507 would take milliseconds to verify and decrypt.
 MAX_OCTETS: Final = 8192
-MAPPED: Final = "::ffff:"
 # ip(7), ipv6(7): to which of the machine's addresses a datagram was sent. Python 3.11 has no name for that of IPv4.
 IP_PKTINFO: Final = 8
 PKTINFO_V4: Final = struct.Struct("=i4s4s")  # interface, own address, address in the datagram
@@ -114,6 +114,7 @@ def _from_where_it_went(arrived: Iterable[tuple[int, int, bytes]]) -> list[tuple
 
 
 def plain_address(address: str) -> str:
-    """An address as configurations have it: IPv4 in its own form, IPv6 without its zone."""
-    address = address.partition("%")[0]
-    return address.removeprefix(MAPPED) if "." in address else address
+    """An address in the form that two spellings of it have in common: IPv4 as such, IPv6 without its zone."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(mapped or found)

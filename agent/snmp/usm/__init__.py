@@ -9,7 +9,6 @@ from agent.snmp.usm.check import Refusal, UsmCheck
 from agent.snmp.usm.keys import MasterKeys, UsmKeys, localised_key
 from agent.snmp.usm.message import (
     AUTH_FLAG,
-    LEVEL_FLAGS,
     PRIV_FLAG,
     MalformedMessage,
     Message,
@@ -23,7 +22,6 @@ from agent.snmp.usm.refused import RefusedDatagrams
 
 __all__ = [
     "AUTH_FLAG",
-    "LEVEL_FLAGS",
     "MAC_OCTETS",
     "PRIV_FLAG",
     "Authentication",
