@@ -222,7 +222,7 @@ def test_read_of_a_device_that_the_configuration_lacks(config: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("words", "spared"),
     [
-        (["--help"], {"pydantic", "asyncio", "pymodbus", "gufo", "agent.run", "agent.lab"}),
+        (["--help"], {"pydantic", "asyncio", "pymodbus", "gufo", "agent.process", "agent.run", "agent.lab"}),
         (["check", "CONFIG"], {"pysnmp", "pymodbus", "aiohttp", "rackflow.site", "agent.lab", "agent.doctor"}),
     ],
 )
