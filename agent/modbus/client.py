@@ -101,7 +101,7 @@ class ModbusLink:
     async def _ask(self, request: "_Request") -> Answer:
         self._requests += 1
         try:
-            # Not `locked()`: between the end of a request and the next in the queue the lock is free, and others come first all the same.
+            # Not `locked()`: when one request ends, the lock is free for a moment, although others are waiting for it.
             with waiting_for_turn() if self._requests > 1 else contextlib.nullcontext():
                 await self._lock.acquire()
             try:
