@@ -159,6 +159,28 @@ class ModbusPoller:
         deciding, cells = await self._planning_cells(found)
         await self._cells.add_use(self._profile, {}, cells)
         key, plan = await self._plans.plan(self._family, {}, cells, self._device.role)
+        await self._find_absent(plan, deciding, found)
+        self._plan = await self._plans.trim(key, plan, frozenset(self._refusals.absent), self._gapless)
+        if not self._plan.classes:
+            raise self._has_nothing("has none of the registers")
+        self._cells.begin(self._plan)
+        self._halves_apart = {poll: _halves_apart(part) for poll, part in self._plan.classes.items()}
+        self._last_highs.clear()
+        before, self._identity = self._identity, await identify_modbus(self._ask, self._profile)
+        if not self._identity.may_be(before) and self._cells.forget():
+            return await self.open()  # another unit answers, and the plan was made from what the former one had in use
+        if self._identity != before:  # the unit or only its firmware has changed
+            self._checks.forget()
+        self._begin(found.raw)
+        self._unfinished = self._last_poll_failed = False
+        self._identify_due_at = self._clock() + IDENTIFY_EVERY_S
+        return identified(self._device, self._profile, self._identity, self._plan)
+
+    async def _find_absent(self, plan: Plan, deciding: Sequence[Block], found: _Answers) -> None:
+        """Read all blocks of the plan once, so that `Refusals` learns which registers the unit lacks. Raises DeviceError if it has none.
+
+        `deciding` are the blocks that planning has read.
+        """
         blocks = [block for part in plan.classes.values() for block in part.blocks]
         self._single_blocks = {
             each.ref: field_alone(block, each) for block in (*deciding, *blocks) for each in block.fields
@@ -171,25 +193,14 @@ class ModbusPoller:
                 if is_temporary(error) or not error.code:
                     raise error
             raise self._has_nothing("refuses every register")
-        self._plan = await self._plans.trim(key, plan, frozenset(self._refusals.absent), self._gapless)
-        if not self._plan.classes:
-            raise self._has_nothing("has none of the registers")
-        self._cells.begin(self._plan)
-        self._halves_apart = {poll: _halves_apart(part) for poll, part in self._plan.classes.items()}
-        self._last_highs.clear()
-        before, self._identity = self._identity, await identify_modbus(self._ask, self._profile)
-        if not self._identity.may_be(before) and self._cells.forget():
-            return await self.open()  # another unit answers, and the plan was made from what the former one had in use
+
+    def _begin(self, raw: dict[str, RawValue]) -> None:
+        """Count and check the readings of this plan from now on. `raw` are the first answers; see `WordOrders.hide`."""
         self._series_count.begin(self._plan)
         self._word_orders.begin(self._plan)
-        self._word_orders.hide(found.raw)
-        self._register_fit.begin(self._plan, found.raw)
-        if self._identity != before:  # the unit or only its firmware has changed
-            self._checks.forget()
-        self._checks.begin(self._plan, found.raw)
-        self._unfinished = self._last_poll_failed = False
-        self._identify_due_at = self._clock() + IDENTIFY_EVERY_S
-        return identified(self._device, self._profile, self._identity, self._plan)
+        self._word_orders.hide(raw)
+        self._register_fit.begin(self._plan, raw)
+        self._checks.begin(self._plan, raw)
 
     def _has_nothing(self, what: str) -> DeviceProtocolError:
         """The error of an opening that found nothing to read. The next opening asks for all registers again."""
