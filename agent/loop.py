@@ -252,7 +252,7 @@ class DeviceLoop:
         loop = asyncio.get_running_loop()
         now = loop.time()
         if self._hurried_at > now:
-            return  # the poll that another trap has asked for is still to come, and will also show what this trap is about
+            return  # a poll is about to begin that will see what this trap is about, too
         self._hurried_at = max(now, self._hurried_at + TRAP_POLLS_S)
         loop.call_at(self._hurried_at, self._hurry)
 

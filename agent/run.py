@@ -132,7 +132,7 @@ class Agent:
         self.running: dict[str, Running] = {}
         self._hung: dict[str, asyncio.Task[None]] = {}
         """By device, the task that a reload could not end. The device's next one does not begin before it has."""
-        # Signal handlers only set these flags; the work is done by `_poll_and_publish`, so that a reload and a stop cannot overlap.
+        # Signal handlers only set flags; the work is done by `_run`, so that a reload and a stop cannot overlap.
         self._woken = asyncio.Event()
         self._stopping = False
         self._stop_by_s = math.inf

@@ -102,7 +102,7 @@ class SnmpPoller:
         # Whether more or fewer objects answered than before, so that the names of rows must be read again; and when they last were.
         self._rows_may_have_moved = False
         self._rows_read_at = -math.inf
-        # Whether reading the names failed, so that it is unknown which row is which.
+        # Whether that last reading of them failed, so that nobody knows which row is which.
         self._are_rows_unknown = False
         self._jumps = Jumps()
         self._reopened_at = -math.inf
