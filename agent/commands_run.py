@@ -13,9 +13,10 @@ from agent.config import AgentConfig, load_agent_config
 from agent.libraries import missing_libraries
 from agent.outage import estimate_outage
 from agent.poll import PollerFactory
+from agent.process import run
 from agent.profile import Profile
 from agent.ratings import not_in_site, site_of
-from agent.run import Shared, run
+from agent.run import Shared
 from agent.same_address import tell_same_addresses
 from rackflow.outbox import folder_of
 from rackflow.plural import count_of

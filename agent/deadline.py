@@ -1,4 +1,4 @@
-"""Timeouts that do not blame a device for what is not its own silence: a late event loop, or others on its line.
+"""Timeouts that count only the time in which a device was really silent, not delays by a late event loop or by others on its line.
 
 `asyncio.timeout()` counts wall time. While other work blocks the loop, no answer can be read; once the loop is free again, the timer
 fires first, although the answer is already in the socket. Such a timeout says nothing about the device. It costs a session and a failed
@@ -12,13 +12,14 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Final, Self
 
-# How often a deadline looks whether the loop is late. A device that answers in time never gets so far; 300 silent ones cost 1,200
-# timers a second.
+# How often a deadline checks whether the loop is late. A device that answers in time is done before the first check; 300 silent devices
+# cost 1,200 timers a second.
 CHECK_S: Final = 0.25
 # Timers are rounded to milliseconds, and any turn of a busy loop takes some. More than this counts as lateness of the agent.
 TOLERATED_S: Final = 0.01
-# Turns of the loop between the end of the time and giving up. In the first turn the loop may run timers before it polls sockets (libuv
-# does), in the second it reads the answer, in the third the task that waits for the answer continues.
+# Turns of the loop between the end of the time and the cancellation, so that an answer that is already in the socket still counts. In the
+# first turn the loop may run timers before it polls sockets (libuv does), in the second it reads the answer, in the third the task that
+# waits for the answer continues.
 LAST_TURNS: Final = 3
 # However late the loop is, a deadline takes at most this many times its nominal seconds, so that other work can rely on its end.
 MAX_STRETCH: Final = 3.0
@@ -42,7 +43,7 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        """After how long it ends; of a deadline that has ended, what ran out."""
+        """The time after which it ends. Once it has ended: the limit that was reached."""
         self._left_s = seconds
 
     def __enter__(self) -> Self:
@@ -52,7 +53,7 @@ class Deadline:
         self._task, self.loop = task, asyncio.get_running_loop()
         self._cancelling = task.cancelling()
         self._expired = False
-        # The clock that timers go by (uvloop reads it anew each time), so that a simulated loop ends its deadlines in its own time.
+        # The clock of the loop's timers, so that tests with a simulated clock work. (uvloop reads the clock anew each time.)
         self._checked_s = self.loop.time()
         self._end_s = self._checked_s + self._left_s * MAX_STRETCH
         self._arm()
@@ -89,10 +90,10 @@ class Deadline:
 class PollDeadline(Deadline):
     """The deadline of a poll: raises TimeoutError once the device was silent for `seconds`, and after `at_most_s` in any case.
 
-    Each answer begins the seconds anew, and the time in which the device waits for its turn on a line does not count. So a device that
-    answers, but not within its interval, is polled late and its overruns are counted. If the whole poll had to be done in 0.9 of an
-    interval, a card that takes 0.4 s for each of three requests would never give its alarms, which are polled every second, and a dozen
-    units on one serial line would all be reported as down.
+    Each answer restarts the `seconds`, and time in which the device waits for its turn on a shared line does not count. So a device that
+    answers, but takes longer than its interval, is polled late, and its overruns are counted. If instead the whole poll had to be done in
+    0.9 of an interval, a card that takes 0.4 s for each of three requests would never give its alarms, which are polled every second, and
+    a dozen units on one serial line would all be reported as down.
     """
 
     __slots__ = ("_at_most_s", "_before", "_began_s", "_considered_s", "heard_s", "is_waiting")
@@ -105,9 +106,9 @@ class PollDeadline(Deadline):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        # When the device was last heard, by the loop's clock; and up to which such moment that has been considered.
+        # When the device last answered, by the loop's clock; and the answer up to which the remaining time was already extended.
         self.heard_s = self._considered_s = self._began_s = self._checked_s
-        # However late the loop is, as for each deadline.
+        # Like MAX_STRETCH: the latest end, however late the loop is.
         self._end_s = max(self._end_s, self._began_s + self._at_most_s)
         self._before: Token[PollDeadline | None] = _CURRENT.set(self)
         return self
@@ -130,28 +131,28 @@ class PollDeadline(Deadline):
         super()._check()
 
     def _last_turn(self, turns: int) -> None:
-        # In the last turns an answer may have come to one request of several.
+        # The poll goes on if one of its requests was answered during the last turns.
         if self.heard_s != self._considered_s and self.loop.time() < self._end_s:
             self._check()
         else:
             super()._last_turn(turns)
 
 
-# The poll that a task makes. A context variable, because the clients that know of answers and turns lie several layers below the loop that
-# sets the deadline, and a client may serve several devices.
+# The deadline of the poll that the current task makes. A context variable, because the clients, which see answers and turns, are several
+# layers below the loop that sets the deadline, and one client may serve several devices.
 _CURRENT: ContextVar[PollDeadline | None] = ContextVar("poll deadline", default=None)
 
 
 def note_answer() -> None:
-    """Tell the deadline of the poll that the current task makes, if there is one, that the device has answered."""
-    # Done here and not in a method: this is called for each request.
+    """Tell the deadline of the current task's poll, if there is one, that the device has answered."""
+    # Not a call of a method, to save time: this runs for each request.
     if (poll := _CURRENT.get()) is not None:
         poll.heard_s = poll.loop.time()
 
 
 @contextmanager
 def waiting_for_turn() -> Generator[None, None, None]:
-    """Tell that deadline, if there is one, that nothing is asked of the device during the block."""
+    """Tell that deadline, if there is one, that no request to the device is outstanding during the block."""
     poll = _CURRENT.get()
     if poll is None:
         yield

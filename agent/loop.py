@@ -1,6 +1,6 @@
 """The task of one device: polls it when due, puts batches and events into the outbox, and publishes its document.
 
-No error goes further than its device: a `DeviceError` becomes a failed batch, and so does any other exception, as a fault of the agent
+An error affects no other device: a `DeviceError` becomes a failed batch, and so does any other exception, as a fault of the agent
 (`agent/poll/barrier.py`).
 """
 
@@ -32,8 +32,8 @@ from rackflow.process.stopping import obey_cancellation, stop_tasks
 from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)
-# Opening recognises the device and walks all its tables, which takes far longer than a poll. Chosen value: a device that takes
-# longer to open is never polled, and a device that hangs is reported only after this time.
+# Opening recognises the device and walks all its tables, which takes far longer than a poll. Chosen value: a device that needs
+# more time than this is never polled, and one that hangs while it is opened is reported only after this time.
 OPEN_DEADLINE_S = 30.0
 # Closing sends nothing; only a serial port or a broken library could make it wait. Must stay below STOP_TASKS_S in run.py.
 CLOSE_S = 1.0
@@ -61,10 +61,10 @@ T = TypeVar("T")
 class AgentContext:
     """What the device tasks of one agent share: its names, its outbox and its counters.
 
-    `wall` gives Unix seconds, `clock` the seconds by which polls are timed, `draw` random numbers in [0, 1), `announce` publishes a
-    device's retained document, `largest_bytes` is the largest payload that the broker accepts, `pace` limits how many devices are opened
-    at the same time, `late` is called with the seconds by which a poll began late, `grid_s` is the time between the moments at which
-    polls are due, and `wake_ups` wakes who waits for them.
+    `wall` gives Unix seconds, `clock` seconds for measuring durations, and `draw` random numbers in [0, 1). `announce` publishes a
+    device's retained document. `largest_bytes` gives the largest payload that the broker accepts. `pace` limits how many devices are
+    opened at the same time. `late` is called with the seconds by which a poll began late. Polls are due at multiples of `grid_s`, and
+    `wake_ups` wakes the tasks that wait for them.
     """
 
     site: str
@@ -205,14 +205,15 @@ class DeviceLoop:
         self._circuit_breaker = CircuitBreaker(intervals[self._shortest], context.draw)
         self._identified: Identified | None = None
         self._closed = False
-        # Whether the last poll found that the device is another one or has become another.
+        # Whether the last poll asks for the device to be opened again: it was replaced, restarted or reconfigured.
         self._reopen = False
+        # None while the device is not open.
         self._schedule: DeviceSchedule | None = None
-        """While it is open."""
-        # What the task waits on for its next poll or attempt. A trap ends the wait.
+        # What the task waits on for its next poll, or for its next attempt to open. A trap ends this wait.
         self._waiting: asyncio.Future[None] | None = None
+        # When the last poll asked for by a trap was due, or will be (the loop's clock).
         self._hurried_at = -math.inf
-        # Whether a trap came during the attempt or poll that is under way.
+        # Whether a trap asked for a poll since the present attempt or poll began.
         self._trapped_meanwhile = False
         # By poll class: a batch only has the states of its own class, so the states of other classes do not count as missing.
         self._states: dict[PollClass, dict[str, str]] = {}
@@ -227,7 +228,7 @@ class DeviceLoop:
             while True:
                 retry_s = await self._open_and_poll()
                 if self._trapped_meanwhile:
-                    # It may have begun to answer only after it was asked, as while it starts.
+                    # A device that is starting sends a trap, and may answer now although this attempt was too early.
                     retry_s = min(retry_s, TRAP_POLLS_S)
                 self._waiting = self._context.wake_ups.at(asyncio.get_running_loop().time() + retry_s)
                 await self._waiting
@@ -235,7 +236,7 @@ class DeviceLoop:
             await self.close()
 
     async def close(self) -> None:
-        """Close the poller, unless `run` has done so: a task cancelled before its first step never enters `run`."""
+        """Close the poller, once. `run` does so at its end, but a task cancelled before its first step never enters `run`."""
         if self._closed:
             return
         self._closed = True
@@ -257,7 +258,7 @@ class DeviceLoop:
 
     def _hurry(self) -> None:
         if self._schedule is not None:
-            # A poll that is under way may have read before the change, so there is another one after it.
+            # Also during a poll: it may have read the values before they changed, so another one follows it.
             self._schedule.hurry(asyncio.get_running_loop().time())
         self._trapped_meanwhile = True
         if self._waiting is not None and not self._waiting.done():
@@ -265,11 +266,11 @@ class DeviceLoop:
 
     @property
     def longest_gap_s(self) -> float:
-        """Longest possible time between the ends of two attempts, whether the device answers or not; seconds."""
+        """The most seconds between the ends of two attempts or polls, whether the device answers or not."""
         return max(MAX_RETRY_S, self._circuit_breaker.shortest_s) + OPEN_DEADLINE_S
 
     async def _open_and_poll(self) -> float:
-        """Open the device and poll it until it is down or has changed. Returns the seconds to wait before it is opened again."""
+        """Open the device and poll it until it is down or must be opened again. Returns the seconds to wait before that."""
         started = self._context.clock()
         self._reopen = self._trapped_meanwhile = False
         self._schedule = None
@@ -286,7 +287,11 @@ class DeviceLoop:
             return self._failed(
                 error, Attempt(self._shortest, self._intervals[self._shortest], self._context.clock() - started)
             )
-        intervals = {each: self._intervals[each] for each in identified.poll_classes}
+        return await self._poll_while_up(identified.poll_classes)
+
+    async def _poll_while_up(self, poll_classes: frozenset[PollClass]) -> float:
+        """Poll the open device by its schedule, until it is down or must be opened again. Returns the seconds to wait before that."""
+        intervals = {each: self._intervals[each] for each in poll_classes}
         clock = asyncio.get_running_loop().time
         schedule = self._schedule = DeviceSchedule(self._device.id, intervals, clock(), self._context.grid_s)
         while True:
@@ -302,6 +307,7 @@ class DeviceLoop:
                 return retry_s
 
     async def _poll(self, due: DuePoll) -> float:
+        """Make one poll and publish its batch. Returns the seconds until the next attempt, which only count if the device is down now."""
         self._counters.overruns += due.skipped
         self._trapped_meanwhile = False
         started = self._context.clock()
@@ -316,10 +322,10 @@ class DeviceLoop:
         return 0.0
 
     def _end_attempt(self, due: DuePoll, started: float) -> Attempt:
-        """The poll that has just ended; moves the device's polled time on.
+        """Describe the poll that has just ended, and add its duration to the time spent polling this device.
 
-        If polls take longer than the interval, receivers get the real gap as `interval_s`. With 40 units on one slow line, polls of a 1 s
-        class can be 30 s apart, and their readings would otherwise expire in between.
+        If the device's polls take longer than the interval, its `interval_s` is the real time between two of them. With 40 units on one
+        slow line, polls of a 1 s class can be 30 s apart, and for receivers their readings would otherwise expire in between.
         """
         duration_s = self._context.clock() - started
         began_s = self._polled_s
@@ -329,18 +335,20 @@ class DeviceLoop:
         return Attempt(due.poll_class, max(due.interval_s, since_last_s), duration_s)
 
     async def _within(self, deadline: Deadline, work: Awaitable[T], operation: str) -> T:
+        """The result of `work`. Raises DeviceTimeout if the deadline ends it."""
         try:
             with deadline:
-                # Inside the timeout, so that a deadline counts even if a library swallowed its cancellation.
+                # Inside the deadline, so that its end counts even if a library swallows the cancellation by which it ends the work.
                 return await obey_cancellation(work)
         except DeviceError:
-            # Caught first because DeviceTimeout is also a TimeoutError, and its own message says more.
+            # Caught first: DeviceTimeout is a TimeoutError too, and its message says more than the one made below.
             raise
         except TimeoutError as error:
             text = f"not done in {deadline.seconds:g} s"
             raise DeviceTimeout(text, device=self._device.id, operation=operation) from error
 
     def _succeeded(self, poll: Attempt, readings: Readings) -> None:
+        """Count a poll and publish its readings; report states that have changed, and that the device answers again."""
         readings.values.update(readings.about)
         self._reporter.batch(poll, readings)
         counters = self._counters
@@ -363,7 +371,7 @@ class DeviceLoop:
             for series, state in changed[:MAX_STATE_EVENTS]:
                 self._reporter.event("state", series, known[series], state)
             counters.events_dropped += max(0, len(changed) - MAX_STATE_EVENTS)
-            # A state missing from one poll is remembered, so that a change across the gap is reported.
+            # A state that is missing from one poll is kept, so that its next value is still compared with the one before the gap.
             known = {**known, **readings.states}
             self._states[poll.poll_class] = known if len(known) <= MAX_KNOWN_STATES else readings.states
 
@@ -375,7 +383,7 @@ class DeviceLoop:
         was_down = self._circuit_breaker.is_down
         retry_s = self._circuit_breaker.failed()
         self.up = False
-        # Tells receivers when to expect the next batch of a device that is down, so that they do not expire it between attempts.
+        # Receivers expect the next batch within this time. A device that is down must not expire for them between two attempts.
         interval_s = retry_s if self._circuit_breaker.is_down else poll.interval_s
         self._reporter.batch(Attempt(poll.poll_class, interval_s, poll.duration_s), Readings(), kind)
         if self._circuit_breaker.is_down and not was_down:
@@ -391,7 +399,7 @@ class DeviceLoop:
         return retry_s
 
     def _update_identity(self, identified: Identified) -> None:
-        """Note the identity found by opening; publish the device's document if anything in it has changed."""
+        """Take over what opening has found, and publish the device's document if anything in it has changed."""
         if identified == self._identified:
             return
         if self._identified is not None and identified.identity != self._identified.identity:
@@ -424,7 +432,7 @@ class DeviceLoop:
                 coolant=self._coolant(identified),
             )
         )
-        # Last, so that a document that could not be announced is announced at the next opening.
+        # Last, so that a document whose publication raised is published at the next opening.
         self._identified = identified
 
     def _coolant(self, identified: Identified) -> dict[str, Coolant]:
@@ -434,7 +442,7 @@ class DeviceLoop:
 
 
 async def run_after(before: asyncio.Task[None] | None, loop: DeviceLoop, start_delay_s: float) -> None:
-    """Poll a device, but not before the task that polled it under the previous configuration has ended, however long it hangs."""
+    """Poll a device, but only once the task that polled it under the previous configuration has ended, however long that takes."""
     try:
         while before is not None and await stop_tasks(before, within_s=REPORT_HUNG_S):
             pass

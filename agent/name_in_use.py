@@ -22,9 +22,10 @@ from rackflow.process.takeover import PAUSE_S, WITHIN_S, host_and_start
 from rackflow.topics import Topic, build_topic
 
 CHECK: Final = "name"
-# Two agents that take turns note it at each of their own, so at least this often. Twice the longest time between two of them.
+# How old the note of a takeover in a status may be. Of two agents that take turns, each notes one whenever its own turn ends; this is twice
+# the longest time between two of them.
 RECENT_MS: Final = round(2 * WITHIN_S * 1000)
-# The other one has its turn after the longest pause, and the time that it takes to connect. Chosen value.
+# How long to watch for a second agent: its turn comes after the longest pause and the time that it takes to connect. Chosen value.
 WATCH_S: Final = round(PAUSE_S[1]) + 5
 # Where the broker gives each account one client, an agent that has its turn ends the watching connection. Opening it again shows whose
 # turn that was, and ends the agent's for a pause. Before, the agent must have published its status. Chosen value.
@@ -105,7 +106,7 @@ class NameInUse:
                 await asyncio.sleep(REOPEN_S)
 
     def runs_here(self) -> bool | None:
-        """Whether an agent of this name runs on this host; None if nobody knows."""
+        """Whether an agent of this name runs on this host; None if that is unknown."""
         # The will of one whose connection this one has ended counts as online: it has come back.
         online = [each for each in self._statuses.values() if each.status == "online" or self._has_come_back]
         if any(each.hostname == self._here for each in online):

@@ -1,4 +1,4 @@
-"""The whole agent: starts and stops the device tasks, publishing and the outbox, and applies a reloaded configuration.
+"""The whole agent: starts and stops the device tasks, publishing and the outbox, and applies reloads. `process.py` runs it as a process.
 
 Starts and stops are ordered so that messages are kept: the outbox opens before anything is polled and closes after the last
 confirmation. At a stop, polling ends first, so that the remaining messages can be delivered. A stop takes at most 10 s.
@@ -11,11 +11,10 @@ import math
 import platform
 import random
 import secrets
-import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,12 +33,10 @@ from rackflow.catalogue import POLL_SECONDS
 from rackflow.documents import Status
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.outbox import DiskOutbox, make_outbox
-from rackflow.process.gc_pauses import AGENT_YOUNG, bound_gc_pauses
 from rackflow.process.loop_lag import LoopMeter
-from rackflow.process.notify import ServiceManager, started_by
-from rackflow.process.stopping import STOP_WITHIN_S, StopDeadline, stop_tasks
-from rackflow.process.threads import DetachedThreads
-from rackflow.process.watchdog import StillTimer, Watchdog
+from rackflow.process.notify import ServiceManager
+from rackflow.process.stopping import STOP_WITHIN_S, stop_tasks
+from rackflow.process.watchdog import StillTimer
 from rackflow.version import installed_version
 
 if TYPE_CHECKING:
@@ -78,9 +75,9 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What an agent shares with its pollers: what their SNMP clients share, their plans and their profiles.
+    """What all pollers of an agent use together: the keys, clocks and engines of SNMP (`SnmpClients`), their plans and their profiles.
 
-    Without `families` profiles are not read again.
+    Without `families`, a reload does not read the profiles again.
     """
 
     snmp: SnmpClients = field(default_factory=SnmpClients)
@@ -155,20 +152,20 @@ class Agent:
         self._woken.set()
 
     def replaced(self) -> None:
-        """Another process polls in this agent's place: stop, and do not call the agent offline."""
+        """Stop without publishing "offline", because the other process of the pair polls now, under the same name."""
         self.publisher.replaced()
         self.stop()
 
     def reload(self) -> bool:
-        """Have the configuration loaded again, soon. Returns False if the agent is stopping, and will not."""
+        """Ask `run` to load the configuration again. Returns False if the agent is stopping and will not do it."""
         self._reloading = True
         self._woken.set()
         return not self._stopping
 
     def standstill(self, now_s: float) -> str:
-        """Why polling does not go on although devices are due, for the watchdog; empty if all is well or no device is polled.
+        """For the watchdog: why polling has stopped although devices are due. Empty if it goes on, or if no device is polled.
 
-        A poll that fails has ended too. Only if no device at all gets anywhere is something wrong with the agent. `now_s` is monotonic.
+        A poll that fails counts as progress: only if no poll of any device ends is something wrong with the agent. `now_s` is monotonic.
         """
         gaps = [each.loop.longest_gap_s for each in self.running.values()]
         still_s = self._still.update(self.counters.polls.total(), now_s, expected=bool(gaps))
@@ -201,7 +198,9 @@ class Agent:
             self.meter.stop()
 
     async def _poll_and_publish(self) -> None:
-        self._context.counters.start_at_zero(device.protocol for device in self._config.devices)
+        """Start polling and publishing, apply reloads until `stop`, then end both in order."""
+        self.counters.start_at_zero(device.protocol for device in self._config.devices)
+        # Made before anything is started, because a wrong configuration is found here.
         pollers = await self._make_pollers(self._config, enabled_devices(self._config, self._families))
         async with asyncio.TaskGroup() as group:
             publishing = group.create_task(self.publisher.run(), name="publish")
@@ -214,22 +213,30 @@ class Agent:
             await self._start(group, enabled_devices(self._config, self._families), pollers)
             log.info("agent=%s epoch=%s devices=%d started", self._config.agent, self.epoch, len(self.running))
             self._manager.ready()
-            while not self._stopping:
-                await self._woken.wait()
-                self._woken.clear()
-                if self._reloading and not self._stopping:
-                    self._reloading = False
-                    self._manager.reloading()
-                    await self._reload_config(group)
-                    self._manager.ready()
-            if self.traps is not None:
-                await self.traps.stop(STOP_TASKS_S / 4)
-            # Polling ends before the flush, which otherwise would never see an empty outbox.
-            await self._stop_devices(list(self.running), reporting)
-            left_s = self._stop_by_s - time.monotonic() - STOP_PUBLISHER_S - CLOSE_OUTBOX_S
-            await self.publisher.flush(min(FLUSH_S, max(0.0, left_s)))
-            await stop_tasks(publishing, within_s=STOP_PUBLISHER_S + STOP_TASKS_S / 4, first_repeat_s=STOP_PUBLISHER_S)
+            await self._reload_until_stopped(group)
+            await self._end_in_order(publishing, reporting)
         log.info("agent=%s stopped", self._config.agent)
+
+    async def _reload_until_stopped(self, group: asyncio.TaskGroup) -> None:
+        """Apply each reload that was asked for, until `stop`."""
+        while not self._stopping:
+            await self._woken.wait()
+            self._woken.clear()
+            if self._reloading and not self._stopping:
+                self._reloading = False
+                self._manager.reloading()
+                await self._reload_config(group)
+                self._manager.ready()
+
+    async def _end_in_order(self, publishing: asyncio.Task[None], reporting: asyncio.Task[None]) -> None:
+        """End polling, deliver what waits as far as the time of a stop allows, then end publishing."""
+        if self.traps is not None:
+            await self.traps.stop(STOP_TASKS_S / 4)
+        # Polling ends before the flush, which otherwise would never see an empty outbox.
+        await self._stop_devices(list(self.running), reporting)
+        left_s = self._stop_by_s - time.monotonic() - STOP_PUBLISHER_S - CLOSE_OUTBOX_S
+        await self.publisher.flush(min(FLUSH_S, max(0.0, left_s)))
+        await stop_tasks(publishing, within_s=STOP_PUBLISHER_S + STOP_TASKS_S / 4, first_repeat_s=STOP_PUBLISHER_S)
 
     async def _reload_config(self, group: asyncio.TaskGroup) -> None:
         """Load the configuration and restart the devices that it changes; a faulty configuration changes nothing."""
@@ -271,9 +278,9 @@ class Agent:
         )
 
     def _receive_traps(self, config: AgentConfig) -> None:
-        """Receive traps as this configuration says, from the first one on that wants them."""
+        """Start receiving traps once a configuration asks for them; after that, tell the receiver about each new configuration."""
         if self.traps is None and config.traps is not None:
-            # Imported here, because most agents receive none.
+            # Imported here because most agents receive no traps and are spared its memory.
             from agent.traps import TrapReceiver  # noqa: PLC0415
 
             self.traps = TrapReceiver(config, self._trapped, self._shared.snmp)
@@ -359,141 +366,3 @@ class Agent:
         ups = Counter(each.loop.up for each in self.running.values())
         disabled = sum(not device.enabled for device in self._config.devices)
         return {"up": ups[True], "down": ups[False], "disabled": disabled}
-
-
-async def run(
-    config: AgentConfig,
-    make_poller: MakePoller,
-    *,
-    reload: Callable[[], AgentConfig] | None = None,
-    now: Callable[[], float] = time.time,
-    shared: Shared | None = None,
-    deadline: StopDeadline | None = None,
-) -> None:
-    """Run an agent until SIGTERM or SIGINT; SIGHUP reloads. `shared` is what `make_poller` has, too.
-
-    `reload` loads the configuration, and calls `Families.prepare` for what it has read. `deadline` is started by the signal that stops the
-    agent: it is for a process that ends with this call. Raises ConfigError if the configuration cannot be used.
-    """
-    manager = started_by()
-
-    def make(config: AgentConfig, lease: "LeaseKeeper | None") -> Agent:
-        return Agent(config, make_poller, load=reload, wall=now, shared=shared, manager=manager, lease=lease)
-
-    runner = _AgentRunner(config, make, manager, reload, (shared or Shared()).families)
-    loop = asyncio.get_running_loop()
-    loop.set_default_executor(DetachedThreads())
-    watchdog = Watchdog(lambda: runner.standstill(time.monotonic()), manager, config.health_file)
-
-    def stop() -> None:
-        runner.stop()
-        manager.stopping()
-        if deadline is not None:
-            deadline.start()
-
-    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: runner.reload}
-    for number, handler in handlers.items():
-        loop.add_signal_handler(number, handler)
-    watchdog.start()
-    end_bound = bound_gc_pauses(young=AGENT_YOUNG)
-    try:
-        await runner.run()
-    finally:
-        watchdog.stop()
-        end_bound()
-        for number in handlers:
-            loop.remove_signal_handler(number)
-
-
-class _AgentRunner:
-    """Runs the process's agent. One of a pair runs only while it holds the lease: a new `Agent`, with an epoch of its own, each time."""
-
-    def __init__(
-        self,
-        config: AgentConfig,
-        make: "Callable[[AgentConfig, LeaseKeeper | None], Agent]",
-        manager: ServiceManager,
-        load: Callable[[], AgentConfig] | None,
-        families: Families | None,
-    ) -> None:
-        self._config, self._make, self._manager = config, make, manager
-        self._load, self._families = load, families
-        self._stopping, self._reloading = asyncio.Event(), asyncio.Event()
-        self._agent: Agent | None = None
-
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._agent is not None:
-            self._agent.stop()
-
-    def reload(self) -> None:
-        if self._agent is None or not self._agent.reload():
-            self._reloading.set()  # for the next agent, which must not start with the old configuration
-
-    def standstill(self, now_s: float) -> str:
-        return self._agent.standstill(now_s) if self._agent is not None else ""
-
-    async def run(self) -> None:
-        """Run until `stop`."""
-        config = self._config
-        if config.pair is None:
-            self._agent = self._make(config, None)
-            await self._agent.run()
-            return
-        # Only for a pair: it needs aiomqtt, which takes 4 MB, and which the rest of a running agent does without.
-        from agent.pair import LeaseKeeper  # noqa: PLC0415
-
-        keeper = LeaseKeeper(config.lease_broker(), config.labels.site or "", config.agent, config.pair.expires_s)
-        async with keeper.keeping():
-            self._manager.ready()
-            while not self._stopping.is_set():
-                log.info("agent=%s standby: another process may be polling", config.agent)
-                if not await self._wait_for_lease(keeper):
-                    return
-                agent = self._agent = self._make(self._config, keeper)
-                running = asyncio.ensure_future(agent.run())
-                is_lost = await self._first(keeper.lost(agent.publisher.progress), asyncio.wait([running]))
-                if is_lost:
-                    log.warning("agent=%s another process polls now; this one stands by", config.agent)
-                    agent.replaced()
-                await running
-                self._agent, self._config = None, agent.config
-
-    async def _wait_for_lease(self, keeper: "LeaseKeeper") -> bool:
-        """Stand by until the lease is held, applying reloads meanwhile. Returns False if the process is to stop instead."""
-        while not self._stopping.is_set():
-            if await self._first(keeper.held(), self._stop_or_reload()) and not self._reloading.is_set():
-                return True
-            if self._reloading.is_set():
-                self._reloading.clear()
-                await self._reload_standby(keeper)
-        return False
-
-    async def _stop_or_reload(self) -> None:
-        """Wait until the process is to stop, or to reload."""
-        await self._first(self._stopping.wait(), self._reloading.wait())
-
-    async def _reload_standby(self, keeper: "LeaseKeeper") -> None:
-        """Reload the configuration with which this standby process would take over; a faulty one changes nothing."""
-        if self._load is None:
-            return
-        before = self._config
-        try:
-            config = await asyncio.to_thread(self._load)
-            check_reloadable(before, config)
-            with self._families.taking_over() if self._families else contextlib.nullcontext():
-                keeper.set_broker(config.lease_broker())
-        except (ConfigError, ProfileError) as error:
-            for line in str(error).splitlines():
-                log.error("agent=%s reload refused, nothing is changed: %s", before.agent, line)  # noqa: TRY400
-            return
-        self._config = config
-        log.info("agent=%s reloaded while standing by devices=%d", config.agent, len(config.devices))
-
-    @staticmethod
-    async def _first(one: Awaitable[object], other: Awaitable[object]) -> bool:
-        """Wait until one of two awaitables is done; returns whether only the first one is."""
-        tasks = [asyncio.ensure_future(one), asyncio.ensure_future(other)]
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        await stop_tasks(*tasks, within_s=STOP_TASKS_S)
-        return tasks[0] in done and tasks[1] not in done

@@ -26,14 +26,14 @@ DOWN_AFTER_FAILURES = 3
 # device's own task wait for a timeout, so a longer pause would save little.
 MAX_RETRY_S = 60.0
 # GRID_POLLS: how many polls are due at the same moment, on average. Ten take 2 ms of the loop, so none is late because of the others.
-# MIN_GRID_PER_S: least number of such moments per second, which bounds how uneven the polls of a few devices are. Chosen values.
+# MIN_GRID_PER_S: the least number of such moments per second, so that a poll of a small agent is moved by 50 ms at most. Chosen values.
 GRID_POLLS = 10.0
 MIN_GRID_PER_S = 20
 # Tolerance, in cycles: rounding may make a due time divided by the interval slightly less than its cycle's number, and a cycle that is due
 # at this moment must still count as due.
 ROUNDING = 1e-6
-# A regular poll that is due so soon after a hurried one is left out, as it would only repeat it; for intervals below 2 s half of the
-# interval. More would leave a device unread for up to one and a half intervals because somebody has sent a trap.
+# A regular poll that is due within this time after a hurried one is skipped, because it would only repeat it; for intervals below 2 s,
+# within half of the interval. If it were more, a trap could leave the device unread for up to one and a half intervals.
 NEAR_S = 1.0
 
 
@@ -47,7 +47,7 @@ def phase(device: str, what: str) -> float:
 
 
 def grid(polls_per_s: float) -> float:
-    """Seconds between the moments at which polls are due, for so many polls a second: about GRID_POLLS share one.
+    """Seconds between the moments at which polls are due, such that about GRID_POLLS of `polls_per_s` share a moment.
 
     Waking up takes a third of the CPU of a small agent, and polls that are due together wake it once. The result divides a second, so
     that polls of different intervals coincide.
@@ -56,15 +56,15 @@ def grid(polls_per_s: float) -> float:
 
 
 def on_grid(share: float, interval_s: float, grid_s: float) -> float:
-    """A phase whose cycles are due at multiples of `grid_s`, if the interval is one. At most `grid_s` earlier than `share`."""
+    """The phase `share`, moved earlier by less than `grid_s`, so that cycles are due at multiples of `grid_s` (if the interval is one)."""
     return math.floor(share * interval_s / grid_s) * grid_s / interval_s if 0 < grid_s < interval_s else share
 
 
 @dataclass(frozen=True, slots=True)
 class DuePoll:
-    """A poll to make now. `skipped` is how many cycles of its class went by without a poll since the last one.
+    """A poll to make now. It fails when the device has been silent for `deadline_s`.
 
-    `deadline_s` is how long its device may be silent.
+    `skipped` counts the cycles of its class that passed without a poll since the last one.
     """
 
     poll_class: PollClass
@@ -97,15 +97,16 @@ class _Cycle:
         self._number = 0
         self._first = True
         self._hurried = False
-        # Nearly all polls are on time, and then the same.
+        # Made once: nearly all polls are on time, and such polls do not differ.
         self._on_time = DuePoll(poll_class, interval_s, self.deadline_s, 0)
 
     def hurry(self, now: float) -> None:
-        """Be due at once, unless it is already."""
+        """Make this class due now, unless it is due already."""
         if self.due_at > now:
             self.due_at, self._hurried = now, True
 
     def take(self, now: float) -> DuePoll:
+        """The poll of the present cycle; moves `due_at` to the next one."""
         cycles = now / self.interval_s - self._phase
         if self._first:
             # The first poll is made at once. A cycle due within the next half interval is left out, as it would only repeat it.
@@ -145,7 +146,7 @@ class DeviceSchedule:
         self._round: list[_Cycle] = []
 
     def hurry(self, now: float) -> None:
-        """Have every class due now, except for what a device is (`inventory`); later polls keep their times."""
+        """Make every class due now, except `inventory`, which reads what a device is. Later polls keep their times."""
         for cycle in self._cycles:
             if cycle.poll_class != "inventory":
                 cycle.hurry(now)

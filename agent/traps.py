@@ -1,6 +1,7 @@
-"""Receives the SNMP traps of an agent's devices: each becomes an event of its device, which is polled at once.
+"""Receives the SNMP traps of an agent's devices. Each becomes an event of its device, and the device is polled at once.
 
-Optional, and behind its own bulkhead: if the port cannot be opened, or a datagram brings a fault to light, polling does not notice.
+Receiving is optional and behind its own bulkhead: polling is not affected if the port cannot be opened, or if a datagram causes an
+exception.
 """
 
 import asyncio
@@ -24,8 +25,8 @@ from rackflow.process.resolve import is_address
 log = logging.getLogger(__name__)
 PART: Final = "traps"
 """Name of the bulkhead."""
-# How often names of devices are looked up again, and the port is tried that could not be opened. Chosen: a moved device is heard within a
-# minute, and its polls are right before that.
+# How often names of devices are looked up again, and a port that could not be opened is tried again. Chosen: traps of a device with a new
+# address are accepted within a minute; its polls use the new address before that.
 LOOK_AGAIN_S: Final = 60.0
 # Senders that are prepared between two turns of the loop: less than a millisecond.
 DEVICES_PER_SLICE: Final = 50
@@ -51,7 +52,7 @@ REMEDIES: Final = {
 
 
 class TrapReceiver:
-    """Listens while it runs. `told` gets the id of a device, what its trap says, and whether that is to become an event.
+    """Receives traps between `start` and `stop`. `told` is called with a device's id, the trap's text, and whether it becomes an event.
 
     `snmp` makes the clients with which the devices are polled: their keys, clocks and addresses are used here, too.
     """
@@ -71,7 +72,7 @@ class TrapReceiver:
         self._supervisor = Supervisor(self._failures)
         self._senders = TrapSenders(self._snmp.clocks)
         self._addresses: dict[str, tuple[str, ...]] = {}
-        """Of the hosts that are names."""
+        """By host, for hosts that are names."""
         self._listener: TrapListener | None = None
         self._listens_on = ""
         self._fault = ""
@@ -81,7 +82,7 @@ class TrapReceiver:
         self._unlogged: Counter[TrapRefusal] = Counter()
         self._logged_at: dict[TrapRefusal, float] = {}
         self._allowances: dict[str, tuple[float, float]] = {}
-        """By device, how many events it may make, and when that was so."""
+        """By device: how many events it may still make, and when that was calculated."""
 
     @staticmethod
     def try_port(traps: Traps) -> None:
@@ -122,7 +123,7 @@ class TrapReceiver:
             while True:
                 self._changed.clear()
                 config = self._config
-                # Before names are looked up, which may take seconds: literal addresses, and what was found before.
+                # First with literal addresses and what was found before, because looking up names may take seconds.
                 await self._use(config)
                 self._listen(config.traps)
                 await self._look_up({each.host or "" for each in _senders_of(config)})
@@ -134,7 +135,7 @@ class TrapReceiver:
             self._close()
 
     async def _look_up(self, hosts: set[str]) -> None:
-        """Find the addresses of these names. One that cannot be found keeps what it had; its device's polls tell of it."""
+        """Look up the addresses of these names. A name without an answer keeps its former addresses; failed polls will report it."""
         names = sorted(each for each in hosts if not is_address(each))
         found = await asyncio.gather(*map(self._snmp.resolver.addresses, names), return_exceptions=True)
         known = self._addresses
@@ -167,7 +168,7 @@ class TrapReceiver:
         return Sender(device.id, addresses, credentials, keys)
 
     def _listen(self, traps: Traps | None) -> None:
-        """Open the port that is configured, unless it is open. One that cannot be opened is tried again, and named once."""
+        """Open the configured port, unless it is open. If it cannot be opened, that is logged once, and tried again later."""
         wanted = traps.listen if traps else ""
         if wanted != self._listens_on:
             self._close()
@@ -190,7 +191,7 @@ class TrapReceiver:
         self._listener, self._listens_on = None, ""
 
     def _on_datagram(self, datagram: bytes, address: str) -> bytes:
-        """Called for each datagram; returns what confirms it."""
+        """Handle one datagram. Returns the datagram that confirms it, empty for none."""
         otherwise: Accepted | TrapRefusal = TrapRefusal.INTERNAL
         found = self._failures.attempt(
             PART, lambda: self._senders.judge(datagram, address, self._clock()), otherwise=otherwise

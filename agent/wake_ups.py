@@ -1,22 +1,22 @@
 """Wakes the tasks that wait for their next poll, with one timer for all of them.
 
-A task in `asyncio.sleep` holds nine objects (a coroutine, a timer and its context, a future, …), all of them new after each poll, so
-each look of the garbage collector sees those of all devices again. A task that waits here holds three.
+A task in `asyncio.sleep` holds nine objects (a coroutine, a timer and its context, a future, …), and all of them are new after each poll.
+Each pass of the garbage collector visits those of all devices. A task that waits here holds three.
 """
 
 import asyncio
 import math
 from heapq import heappop, heappush
 
-# Waiting tasks are woken at whole milliseconds, because libuv, and with it uvloop, rounds timers to them: at the first one after the time
-# that was asked for, so at most so much later.
+# Tasks are woken at whole milliseconds, because libuv, and with it uvloop, rounds timers to them. It is the first millisecond after the
+# requested time, so LATEST_S is the most by which a task is woken late.
 TICKS_PER_S = 1000
 LATEST_S = 1 / TICKS_PER_S
 # How much earlier than asked for asyncio's own loop may call a timer, in milliseconds: more than the resolution of its clock.
 EARLY_TICKS = 0.01
-# Tasks that are woken in one turn of the loop: each begins a poll then, 0.1 to 0.3 ms of a slow core. After a moment in which the loop was
-# held, hundreds are due. All of them in one turn would hold it again, for longer each time: up to 0.2 s with 1,000 devices on a machine
-# that was too slow for them.
+# The most tasks that are woken in one turn of the loop. Each then begins a poll, which takes 0.1 to 0.3 ms of a slow core. After the loop
+# was blocked for a moment, hundreds are due; waking all of them in one turn would block it again, for longer each time: up to 0.2 s with
+# 1,000 devices on a machine that was too slow for them.
 MOST_AT_ONCE = 20
 
 
@@ -30,10 +30,10 @@ class WakeUps:
         self._timer: asyncio.TimerHandle | None = None
 
     def at(self, when_s: float) -> asyncio.Future[None]:
-        """A future that is done right after `when_s` of the loop's clock: at most LATEST_S later, if the loop is on time.
+        """A future that completes right after `when_s` of the loop's clock: at most LATEST_S later, if the loop is on time.
 
-        Where more than MOST_AT_ONCE are due, those that were asked for first come first, and the others in the next turns of the loop.
-        Waiting for it may be cancelled.
+        If more than MOST_AT_ONCE are due, those requested first complete first, and the others in the next turns of the loop. A task that
+        awaits the future may be cancelled.
         """
         loop = asyncio.get_running_loop()
         future = loop.create_future()
@@ -68,5 +68,5 @@ class WakeUps:
                 del waiting[: len(due)]
             else:
                 del self._waiting[heappop(self._moments)]
-        # What is due already comes with the next turn of the loop, after what else has come meanwhile.
+        # Tasks that are due and were not woken come in the next turn of the loop, after the events that arrived meanwhile.
         self._arm(loop)

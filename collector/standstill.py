@@ -1,4 +1,4 @@
-"""Decides whether a collector stands still although messages come, which a restart mends. The process's watchdog asks it."""
+"""Decides whether a collector handles no messages although some wait, so that a restart helps. The process's watchdog asks it."""
 
 from collector.parts import Parts
 from rackflow.process.watchdog import StillTimer

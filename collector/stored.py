@@ -1,8 +1,8 @@
-"""Tells each agent which of its messages are durable: the retained `stored` documents of the wire contract, from the ledger.
+"""Publishes to each agent which of its messages are durable: the retained `stored` documents of the wire contract, from the ledger.
 
-An agent deletes a message only on this word, so two things hold. What is claimed is on disk: it is read from the ledger's file, where an
-entry is only after its points are. And what is durable is claimed in the end, however many intervals there are: a document holds a
-bounded number of them, the newest, and of the others another part each time.
+An agent deletes a message only because of such a report, so two things must be true. Whatever is reported is on disk: it is read from the
+ledger's file, which gets an entry only after the points are durable. And every durable message is reported in the end, however many
+intervals there are: a document has room for a bounded number, so it has the newest, and each time another part of the others.
 
 This task is optional to the flow. If it fails, agents keep their messages longer and send some of them again.
 """
@@ -22,13 +22,13 @@ from rackflow.process.bulkhead import Failures, in_own_thread
 
 log = logging.getLogger(__name__)
 # A document is at most this old, plus the time to read and send it: the contract promises 2 s. Each agent gets at most one document
-# per cycle, of some 250 bytes where no message is missing.
+# per cycle, of some 250 bytes if no message is missing.
 CYCLE_S: Final = 1.5
 # Agents whose documents are made at a time. After a reconnection all are due; reading 100 from the ledger takes some 20 ms.
 AGENTS_PER_STEP: Final = 100
 # Bytes of one interval in JSON: two numbers of up to 16 digits, brackets and commas.
 INTERVAL_BYTES: Final = 37
-# Room for everything else in a document and its packet: names, epochs' names of which there may be many, topic and header.
+# Room for everything else in a document and its packet: topic, header, and names, also of many epochs.
 OTHER_BYTES: Final = 1024
 # First and longest pause after the broker has refused a document, or ended the connection while one was unconfirmed. An access list is
 # corrected by a person. Chosen values.
@@ -66,7 +66,7 @@ class Published:
     durable: Durable | None = None
     """The intervals of the last report."""
     cursor: int = 0
-    """Where the part of the older intervals begins that comes next, if there are too many for one report (see `select`)."""
+    """Where the next report goes on with the older intervals, if there are too many for one report (see `select`)."""
     left: int = 0
     """How many intervals were in no report yet."""
     is_cleared: bool = False

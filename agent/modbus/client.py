@@ -1,7 +1,7 @@
 """A Modbus link: one connection or line for all units behind it, with one request at a time.
 
-The danger on a shared link is that a late answer is taken for the answer to the next request: this gives a valid-looking reading
-of the wrong register or unit. Every branch that handles a missing answer exists to prevent that.
+The danger on a shared link is that a late answer is taken for the answer to the next request, which would give a valid-looking reading
+of the wrong register or unit. Every branch that handles a missing answer is there to prevent that.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ from rackflow.process.resolve import Resolver
 from rackflow.process.stopping import obey_cancellation
 from rackflow.recording import RegisterTable
 
-# After this many unanswered requests in a row, of any unit, a TCP connection counts as broken and is made anew: a peer that lost power
-# does not close it. One or two may come from units that are switched off, which must not cost the other units their connection.
+# After this many unanswered requests in a row, to any unit, a TCP connection counts as broken and is opened again: a peer that lost power
+# does not close it. One or two may be to units that are switched off, which must not cost the other units their connection.
 # Chosen value.
 MAX_UNANSWERED: Final = 3
 # How long an RTU link is left closed after a request without an answer, so that a late answer is not received. The longest RTU frame
@@ -68,7 +68,7 @@ class ModbusLink:
         self._free_at = 0.0
 
     def also_for(self, target: ModbusTarget) -> None:
-        """Serve one more user. The pause is the longest of all: the gateway needs it, whoever is asked."""
+        """Serve one more user. The pause becomes the longest of all users', because the gateway needs it whichever unit is asked."""
         self._pause_s = max(self._pause_s, target.pause_s)
 
     async def read(
@@ -101,7 +101,7 @@ class ModbusLink:
     async def _ask(self, request: "_Request") -> Answer:
         self._requests += 1
         try:
-            # Not `locked()`: between the end of a request and the next in the queue the lock is free, and others come first all the same.
+            # Not `locked()`: when one request ends, the lock is free for a moment, although others are waiting for it.
             with waiting_for_turn() if self._requests > 1 else contextlib.nullcontext():
                 await self._lock.acquire()
             try:

@@ -15,17 +15,17 @@ MAX_HAND_OVER_S: Final = 16 * HAND_OVER_S
 
 
 class HandOver:
-    """`is_due` is asked about once a second while this side holds the lease."""
+    """Decides when to hand over. `is_due` is called about once a second while this side holds the lease."""
 
     def __init__(self, after_s: float = HAND_OVER_S) -> None:
         self._first_s = self._after_s = after_s
 
     def is_due(self, taken: int, stuck_s: float) -> bool:
-        """Whether to hand over now, which doubles the time until the next one, unless a message is published before.
+        """Whether to hand over now. Each handover doubles the time until the next one, unless a message is published in between.
 
         Args:
-            taken: messages that the broker has taken since this side holds the lease.
-            stuck_s: for how long it has taken none of those that wait, while the lease was confirmed.
+            taken: how many messages the broker has accepted since this side holds the lease.
+            stuck_s: for how long it has accepted none of those that wait, while the lease was confirmed.
         """
         if taken:
             self._after_s = self._first_s

@@ -1,8 +1,8 @@
 """The barrier around each device: an unexpected exception becomes a failed poll of that device, of kind `internal`.
 
-This is the only place on the path of a poll that catches every exception; all other code catches expected errors only. A device can send
-anything, and a mistake in handling it must not end the agent, which polls hundreds of other devices. Cancellation, and the exceptions that
-end the process, are not caught.
+This is the only place on the path of a poll that catches every exception; all other code catches only the errors it expects. A device can
+send anything, and a bug in handling it must not end the agent, which polls hundreds of other devices. Cancellation and exceptions that end
+the process are not caught.
 """
 
 import asyncio

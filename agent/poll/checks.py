@@ -25,13 +25,13 @@ class Checks:
         """`reject` of the checks that this plan needs. Most devices need few, and calling the others would cost time at each poll."""
 
     def forget(self) -> None:
-        """Forget what outlives a plan: the device is another one, or has rebooted. Call it before `begin`."""
+        """Forget everything, even what is kept from plan to plan: the device was replaced or has rebooted. Call it before `begin`."""
         self._fahrenheit.forget()
         self._limits.forget()
         self._codes.forget()
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
-        """Check the readings of this plan from now on. `known` are the answers that it was made with."""
+        """Check the readings of this plan from now on. `known` are the answers from which the plan was made."""
         self._power.begin(plan, known)
         self._reactive.begin(plan)
         self._fahrenheit.begin(plan, known)

@@ -1,9 +1,9 @@
 """Finds numbers that jump, so that the cells that give their scale are read before anything is published.
 
 Some PDUs have a cell with the number of decimals for each outlet; reading all of them at each poll would double the requests. So these
-cells are read once a minute, and at once for a number that halves or doubles, because a changed scale makes it ten times as large or small.
-A real jump, such as a load that is switched on, costs one more request in that poll. A change of scale goes unnoticed
-(for a minute at most) only if the quantity itself changes more than fivefold in the opposite direction between the same two polls.
+cells are read once a minute, and at once for a number that halves or doubles: a changed scale makes a number ten times as large or small.
+A real jump, such as a load that is switched on, costs one more request in that poll. A change of scale is missed, for a minute at most,
+only if the quantity itself changes more than fivefold in the opposite direction between the same two polls.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Jumps:
     """The last number of each reading whose scale is not read with it."""
 
     def __init__(self) -> None:
-        # Never 0, because 0 is the same in every scale. The number before it is kept, so that an outage and its end need no extra request.
+        # Never 0, because 0 is the same in every scale: the number before the 0 is kept, so that an outage and its end cost no request.
         self._last: dict[str, RawValue] = {}
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
@@ -39,7 +39,7 @@ class Jumps:
         last = self._last
         for ref, cells in part.scale_cells.items():
             now, before = raw.get(ref), last.get(ref)
-            # Integers first, which nearly all are; half of them have not changed.
+            # The common cases first, to save time: nearly all are integers, and half of them have not changed.
             if now == before and now is not None:
                 continue
             if (

@@ -1,8 +1,8 @@
-"""Polls one Modbus unit: opens it, and reads a poll class. One register that cannot be read costs itself and nothing else.
+"""Polls one Modbus unit: opens it, and reads a poll class. A register that cannot be read affects no other register.
 
-A block that is refused is read in smaller parts at once, until the registers that cannot be read are found. These are then asked for
-alone, less and less often, and their neighbours as before (`agent/modbus/refusals.py`). A refusal that means "not now" is never taken
-for "there is no such register".
+A block that is refused is read in smaller parts at once, until the registers that cannot be read are found. From then on these are
+requested alone and less and less often, and the others as before (`agent/modbus/refusals.py`). A refusal that means "not now" is never
+taken for "there is no such register".
 """
 
 import asyncio
@@ -51,20 +51,21 @@ from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
 from rackflow.recording import RegisterTable
 
-# What to do where no register of a profile is there.
+# What to do if a unit has none of the registers of its profile.
 OTHER_FAMILY: Final = (
     "it is probably of another family (`rackflow-agent profiles` lists them), or another unit is meant"
 )
 # Pause before a busy unit is asked again; it doubles with each try. Units are busy for some tenths of a second while they start or store a
 # setting. Chosen value, short against the 0.9 s that a poll of the safety class may take.
 BUSY_PAUSE_S = 0.1
-# Longest additional time of a poll for finding refused registers and asking for them again. Together with the poll itself it must stay
-# below the 0.9 s of the safety class. The search continues at the next poll.
+# The longest time that a poll may additionally spend on finding refused registers and on requesting them again. Together with the poll
+# itself it must stay below the 0.9 s of the safety class. The search continues at the next poll.
 SEARCH_S = 0.4
-# Refused values that one poll asks for again, once from its own class and once from those that were absent at the opening.
+# The most refused values that one poll requests again: of its own class, and as many of those that were absent when the unit was opened.
 ASKED_AGAIN = 4
-# A low half this near to its end may have been carried over since the poll before, also where the high half is the same again: a number
-# that hovers at 65,536 would be read as 131,071 now and then. Chosen: a sixteenth, more than a number changes between two requests.
+# If the low half of a number is this near to 0 or to 65,535, a carry may have come between two requests even though the high half reads the
+# same as in the last poll: a number that hovers around 65,536 would be read as 131,071 now and then. Chosen: a sixteenth, more than a
+# number changes between two requests.
 NEAR_CARRY: Final = 4096
 # Serial number and model are read again this often: 1 to 3 requests a minute. Chosen value.
 IDENTIFY_EVERY_S = 60.0
@@ -72,16 +73,16 @@ IDENTIFY_EVERY_S = 60.0
 
 @dataclass(slots=True)
 class _Answers:
-    """What the requests of one poll, or of an opening, have given so far.
+    """The results of the requests of one poll, or of an opening, so far.
 
-    After `until_s` (seconds of the poller's clock) a refused block is not searched any more.
+    After `until_s` (seconds of the poller's clock), a refused block is no longer read in smaller parts.
     """
 
     until_s: float
     raw: dict[str, RawValue] = field(default_factory=dict)
     errors: list[DeviceProtocolError] = field(default_factory=list)
     busy: set[str] = field(default_factory=set)
-    """Values that the unit does not give now."""
+    """References of values for which the unit has answered "not now"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,24 +119,24 @@ class ModbusPoller:
         self._clock = clock
         self._plan = Plan({})
         self._refusals = Refusals(clock)
-        # Whether the last opening was cut short. What it learnt is then kept; otherwise a slow unit with many absent registers could never
-        # be opened within its deadline.
+        # Whether the last opening was cut short. The next one then keeps what was learnt, because a slow unit with many absent registers
+        # could otherwise never be opened within the deadline.
         self._unfinished = False
         # Blocks that are only refused because of the registers between their fields.
         self._gapless: set[Block] = set()
         # By reference: the block that reads this value alone.
         self._single_blocks: dict[str, Block] = {}
-        # By poll class: the blocks that are requested, without what is refused, and the count of changes in the refusals that they are of.
+        # By poll class: the blocks to request, without refused registers, and the value of `Refusals.changes` for which they are valid.
         self._requests: dict[PollClass, tuple[int, tuple[Block, ...]]] = {}
         # By poll class: numbers whose high and low registers are read in two requests.
         self._halves_apart: dict[PollClass, list[_Halves]] = {}
-        # By reference: the high register of each such number, as the last poll has read it.
+        # By reference: the value of the high register of each such number in the last poll.
         self._last_highs: dict[str, RawValue] = {}
         self._identity = Identity()
         self._identify_due_at = 0.0
         # Whether the last poll failed, so that the unit may have been restarted or replaced since.
         self._last_poll_failed = False
-        # Repetitions that are left until the unit gives something else than "not now".
+        # How often a request may still be repeated if the unit answers "not now". Any other answer restores the full number.
         self._busy_retries_left = device.retries
         self._series_count = SeriesCount()
         self._checks = Checks(device.id)
@@ -158,6 +159,28 @@ class ModbusPoller:
         deciding, cells = await self._planning_cells(found)
         await self._cells.add_use(self._profile, {}, cells)
         key, plan = await self._plans.plan(self._family, {}, cells, self._device.role)
+        await self._find_absent(plan, deciding, found)
+        self._plan = await self._plans.trim(key, plan, frozenset(self._refusals.absent), self._gapless)
+        if not self._plan.classes:
+            raise self._has_nothing("has none of the registers")
+        self._cells.begin(self._plan)
+        self._halves_apart = {poll: _halves_apart(part) for poll, part in self._plan.classes.items()}
+        self._last_highs.clear()
+        before, self._identity = self._identity, await identify_modbus(self._ask, self._profile)
+        if not self._identity.may_be(before) and self._cells.forget():
+            return await self.open()  # another unit answers, and the plan was made from what the former one had in use
+        if self._identity != before:  # the unit or only its firmware has changed
+            self._checks.forget()
+        self._begin(found.raw)
+        self._unfinished = self._last_poll_failed = False
+        self._identify_due_at = self._clock() + IDENTIFY_EVERY_S
+        return identified(self._device, self._profile, self._identity, self._plan)
+
+    async def _find_absent(self, plan: Plan, deciding: Sequence[Block], found: _Answers) -> None:
+        """Read all blocks of the plan once, so that `Refusals` learns which registers the unit lacks. Raises DeviceError if it has none.
+
+        `deciding` are the blocks that planning has read.
+        """
         blocks = [block for part in plan.classes.values() for block in part.blocks]
         self._single_blocks = {
             each.ref: field_alone(block, each) for block in (*deciding, *blocks) for each in block.fields
@@ -170,25 +193,14 @@ class ModbusPoller:
                 if is_temporary(error) or not error.code:
                     raise error
             raise self._has_nothing("refuses every register")
-        self._plan = await self._plans.trim(key, plan, frozenset(self._refusals.absent), self._gapless)
-        if not self._plan.classes:
-            raise self._has_nothing("has none of the registers")
-        self._cells.begin(self._plan)
-        self._halves_apart = {poll: _halves_apart(part) for poll, part in self._plan.classes.items()}
-        self._last_highs.clear()
-        before, self._identity = self._identity, await identify_modbus(self._ask, self._profile)
-        if not self._identity.may_be(before) and self._cells.forget():
-            return await self.open()  # planned from what another unit had
+
+    def _begin(self, raw: dict[str, RawValue]) -> None:
+        """Count and check the readings of this plan from now on. `raw` are the first answers; see `WordOrders.hide`."""
         self._series_count.begin(self._plan)
         self._word_orders.begin(self._plan)
-        self._word_orders.hide(found.raw)
-        self._register_fit.begin(self._plan, found.raw)
-        if self._identity != before:  # also other firmware
-            self._checks.forget()
-        self._checks.begin(self._plan, found.raw)
-        self._unfinished = self._last_poll_failed = False
-        self._identify_due_at = self._clock() + IDENTIFY_EVERY_S
-        return identified(self._device, self._profile, self._identity, self._plan)
+        self._word_orders.hide(raw)
+        self._register_fit.begin(self._plan, raw)
+        self._checks.begin(self._plan, raw)
 
     def _has_nothing(self, what: str) -> DeviceProtocolError:
         """The error of an opening that found nothing to read. The next opening asks for all registers again."""
@@ -209,9 +221,9 @@ class ModbusPoller:
         for each in (each for block in blocks for each in block.fields):
             if each.ref not in found.raw and each.ref not in self._refusals:
                 if each.ref not in self._watched:
-                    # A unit that is busy has the register all the same: planning without it would leave out readings.
+                    # A busy unit has the register all the same: planning without it would leave out readings.
                     raise found.errors[-1]
-                # One that only shows whether a part is fitted can come later, and must not keep the unit from being read.
+                # A register that only shows whether a part is fitted may be read later, and must not prevent the opening.
                 self._refusals.note_refused(each.ref, found.errors[-1].code)
         self._unread = [each.ref for block in blocks for each in block.fields if each.ref not in found.raw]
         return blocks, dict(found.raw)
@@ -277,15 +289,16 @@ class ModbusPoller:
             await self._read_halves(halves, found)
         if not found.raw:
             for error in found.errors:
-                # A unit that refuses one class for good and gives others is up.
+                # But a unit that refuses one class for good and answers others is up.
                 if is_temporary(error) or not error.code or not self._refusals.any_answered:
                     raise error
         return found
 
     async def _read_halves(self, halves: _Halves, found: _Answers) -> None:
-        """Read the high half of a number behind its low one: 65,535 that becomes 65,536 between two requests would be 0 or 131,071.
+        """Make sure that the two halves of a number belong together: 65,535 that becomes 65,536 between two requests would be 0 or 131,071.
 
-        A low half is right if its high one was the same before and after it. Before it may be the poll before, unless a carry is near.
+        A low half is valid if the high half was the same before and after it. The earlier reading of the high half may be that of the last
+        poll, unless a carry is near.
         """
         high, low = halves.high, halves.low
         before = found.raw.get(high)
@@ -307,7 +320,7 @@ class ModbusPoller:
         return found.raw.get(ref)
 
     def _requests_of(self, poll_class: PollClass) -> tuple[Block, ...]:
-        """The requests for what is not refused."""
+        """The blocks to request for a class, without refused registers."""
         known = self._requests.get(poll_class)
         if known is None or known[0] != self._refusals.changes:
             blocks: list[Block] = []
@@ -325,7 +338,7 @@ class ModbusPoller:
         except DeviceProtocolError as error:
             found.errors.append(error)
             if error.code in GATEWAY and not found.raw:
-                # The gateway waits its own time for a unit that is not there, with each request.
+                # Each further request would make the gateway wait again for a unit that is not there.
                 raise
             if is_temporary(error):
                 found.busy.update(refs)
@@ -353,7 +366,7 @@ class ModbusPoller:
 
     async def _ask(self, table: RegisterTable, address: int, count: int) -> list[int]:
         """One request, repeated while the unit is busy, and where the configuration says so also when there is no answer."""
-        # Where `retries` is not set, silence is not repeated: waiting twice for a unit holds up all others on its link.
+        # Unless `retries` is set, a request without an answer is not repeated: waiting twice for a unit delays all others on its link.
         timeout_retries_left = self._device.retries if "retries" in self._device.model_fields_set else 0
         pause_s = BUSY_PAUSE_S
         while True:
@@ -363,7 +376,7 @@ class ModbusPoller:
                 if not is_temporary(error):
                     self._busy_retries_left = self._device.retries
                     raise
-                # Counted over all blocks: a unit that stays busy must not cost a pause for each of them.
+                # Counted over all blocks, because a unit that stays busy must not cost a pause for each of them.
                 if self._busy_retries_left <= 0:
                     raise
                 self._busy_retries_left -= 1
@@ -401,7 +414,7 @@ class ModbusPoller:
             try:
                 await self._read_block(self._single_blocks[ref], found)
             except DeviceError:
-                # Whatever the error, it must not be asked for at each poll: counted as absent, it gets the long pause.
+                # Whatever the error, the register must not be requested in each poll: counted as absent, it gets the long pause.
                 self._refusals.note_refused(ref, ILLEGAL_ADDRESS)
             if found.raw:
                 return "registers that were absent answer"

@@ -26,13 +26,13 @@ PLACE_S: Final = 0.25
 
 
 class OpeningPace:
-    """Places for devices that are being opened, given in the order in which they are asked for. `lag_s` is the loop's present lateness."""
+    """Places for devices that are being opened, given first come, first served. `lag_s` gives the present lateness of the loop."""
 
     def __init__(self, lag_s: Callable[[], float] = lambda: 0.0) -> None:
         self._lag_s = lag_s
         self._waiting: deque[asyncio.Future[None]] = deque()
         self.limit = float(FIRST_PLACES)
-        """Places there are now. Fractions add up."""
+        """How many places there are at present. It grows by fractions, of which only the whole part counts."""
         self.taken = 0
 
     @property
@@ -50,7 +50,7 @@ class OpeningPace:
             try:
                 await turn
             except asyncio.CancelledError:
-                # The place may have been given to this task in the moment in which it was cancelled.
+                # This task may have been given the place just when it was cancelled.
                 if turn.done() and not turn.cancelled():
                     self._leave()
                 raise

@@ -1,6 +1,6 @@
-"""Works out once for each plan what a check or figure looks at, for all devices that share the plan.
+"""Caches, for each plan, what a check or a figure works out from it, for all devices that share the plan.
 
-A campus has thousands of devices and some sixty plans. Going through the series keys of a plan takes up to milliseconds for each check.
+A campus has thousands of devices but some sixty plans, and each check needs up to some milliseconds for the series keys of a plan.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Watches the cells that a plan was made from, and notices when one has changed: a unit was switched at the device, a part was fitted.
+"""Notices when a cell has changed that a plan was made from: a unit was switched at the device, or a part was fitted.
 
 Until the device is planned again, readings made with a changed cell are rejected, because their unit or scale may be wrong.
 """
@@ -56,14 +56,14 @@ class PlannedCells:
             value, uses = raw[ref], planned[ref]
             if value is None:
                 continue
-            # Everything planned from one cell was planned from the same value, so the first entry is enough to compare.
+            # All uses of a cell were planned from the same value, so comparing with the first one suffices.
             is_unchanged = uses[0].is_unchanged(value)
             changed = [] if is_unchanged else [each for each in uses if not each.holds(value)]
             if changed or are_scales_open:
                 changed = self._scales.without_unshown(ref, changed)
             if changed:
                 self._changed[ref] = {key for each in changed for key in each.keys}
-                # Remembered for good: a line that was in use during one poll stays in every later plan.
+                # Never forgotten: a line that was in use during one poll stays in every later plan.
                 self._used |= {each.use.key: each.use for each in changed if each.use}
             elif ref in self._changed and not any(each.use and each.use.key in self._used for each in uses):
                 del self._changed[ref]
@@ -71,8 +71,8 @@ class PlannedCells:
     def reject(self, readings: Readings, *, everything: bool = False, any_dependent: bool = False) -> None:
         """Move readings that depend on changed cells to `bad`, as `replanning`: their unit or their meaning may have changed.
 
-        With `everything` all readings are moved: the answers may be those of another device. With `any_dependent` those that depend on any
-        cell are, changed or not: the cells could not be read.
+        With `everything`, all readings are moved, because the answers may come from another device. With `any_dependent`, all readings that
+        depend on a cell are moved, because it is unknown which cells have changed.
         """
         all_keys = [{*readings.values, *readings.states}] if everything else []
         if any_dependent:

@@ -23,7 +23,7 @@ class SeriesCount:
         self._present: dict[PollClass, int] = {}
         self._left_out: dict[str, float] = {}
         self.reported_with: PollClass | None = None
-        """The class with whose polls they go out, about once a minute: first choice `slow`."""
+        """The poll class with whose readings the counts are published, about once a minute: `slow` if the device has it."""
 
     def begin(self, plan: Plan) -> None:
         """Count for this plan from now on."""
@@ -42,7 +42,7 @@ class SeriesCount:
         if poll != self.reported_with:
             return
         readings.about[_PLANNED] = float(sum(self._planned.values()))
-        # Before each class was polled once, its readings would seem to be missing.
+        # Only once each class has been polled: until then its readings would seem to be missing.
         if self._present.keys() == self._planned.keys():
             readings.about[_PRESENT] = float(sum(self._present.values()))
         readings.about.update(self._left_out)

@@ -29,7 +29,7 @@ class ShownScales:
         self._shown: dict[str, int] = {}
         # How many answers are left until what planning has read is believed, by key.
         self._unproven: dict[str, int] = {}
-        # Cells of which nobody knows after the latest poll what they count in, those of `taken_back` among them.
+        # Cells whose scale is unknown after the latest poll, those in `taken_back` included.
         self.unknown: set[str] = set()
         # Cells because of which the device must be planned again: what planning had read of them was contradicted.
         self.taken_back: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""Normalises the answers of a poll and adds its figures, in slices if there are many, so that no device holds up the loop."""
+"""Normalises the answers of a poll and adds its figures. Large devices are done in slices, so that none blocks the event loop."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from rackflow.process.slices import EACH_STEP, in_slices
 
 async def readings_of(slots: Sequence[Slot], raw: Mapping[str, RawValue]) -> Readings:
     """The readings in these answers."""
-    # Nearly always: a task in slices costs a hundredth of a poll.
+    # Nearly always so, and cheaper: slicing costs a hundredth of a poll.
     if len(slots) <= SLOTS_PER_SLICE:
         return normalise_answers(slots, raw)
     return await in_slices(normalise_steps(slots, raw), EACH_STEP)
@@ -26,7 +26,7 @@ async def add_figures(
     device_class: str,
     coolant: Mapping[str, str],
 ) -> None:
-    """Add the figures that follow from the readings of one poll (`derive.py`). `planned` remembers which readings they are made from."""
+    """Add the figures derived from the readings of one poll (`derive.py`). `planned` remembers which readings each needs."""
     inputs = planned.of(poll_class, slots)
     if inputs is None:
         inputs = await in_slices(planned.find_steps(poll_class, slots, device_class), EACH_STEP)

@@ -83,14 +83,14 @@ class SnmpPoller:
         self._family: Family | None = None
         self._fingerprint: Fingerprint | None = None
         self._coolant: dict[str, str] = {}
-        # Whether the next opening must plan anew: the last one was not completed, or the device has none of the plan's objects any more.
+        # Whether the next opening must plan anew: the last one was not completed, or the last poll found none of the plan's objects.
         self._must_plan = True
         self._plan = Plan({})
         self._opened_plan = self._plan
         self._uptime = Uptime()
-        # If the latest answers show that another device answers than the one that was opened: why. Otherwise empty.
+        # What shows that the latest answers come from another device than the one that was opened; empty if nothing does.
         self._other_device = ""
-        # Whether the tables may have changed and there was no time to walk them within a poll.
+        # Whether planning within a poll was cut off by its deadline, so that the device must be opened again, which has more time.
         self._tables_outdated = False
         self._planned_at = 0.0
         # The markers' values when the plan was made, and the Unix seconds of the last plan that a changed marker caused.
@@ -99,7 +99,7 @@ class SnmpPoller:
         self._cells = PlannedCells()
         # By poll class: how many objects answered its last poll.
         self._answered: dict[PollClass, int] = {}
-        # Whether more or fewer objects answered than before, so that the cells with the rows' names must be read; and when they last were.
+        # Whether more or fewer objects answered than before, so that the names of rows must be read again; and when they last were.
         self._rows_may_have_moved = False
         self._rows_read_at = -math.inf
         # Whether that last reading of them failed, so that nobody knows which row is which.
@@ -143,17 +143,17 @@ class SnmpPoller:
         # Planning comes after the readings are made: what was read by the old plan is published as the old plan says.
         if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
-        # Not with the uptime, which a device need not have, or its credential may not read.
+        # About once a minute, with this class. Not with the uptime: some devices have none, or do not let this credential read it.
         if (
             poll_class == self._series_count.reported_with
             and not self._uptime.has_restarted
             and self._clock() - self._planned_at > REPLAN_AFTER_S
         ):
-            await self._plan_beside(poll_class, family, fingerprint)
+            await self._replan_within_poll(poll_class, family, fingerprint)
         for marker in family.profile.marker:
             if marker in raw and self._marker_changed(marker, raw[marker], now):
                 self._marker_replanned_at = now
-                await self._plan_beside(poll_class, family, fingerprint)
+                await self._replan_within_poll(poll_class, family, fingerprint)
                 break
         await add_figures(
             readings,
@@ -184,7 +184,7 @@ class SnmpPoller:
     ) -> Readings:
         """The readings in the answers of one class. Those whose meaning or scale may have changed are in `bad`.
 
-        Cells that decide about that, and were not polled with the class, are requested first and added to `raw`.
+        If only cells of another class can decide that, they are requested here and added to `raw`.
         """
         if self._rows_may_have_moved:
             await self._read_rows_again(poll_class, raw)
@@ -223,8 +223,8 @@ class SnmpPoller:
     async def _read_rows_again(self, poll_class: PollClass, raw: dict[str, RawValue]) -> None:
         """Read the cells that the plan depends on, names above all, and add them to `raw`. Until that works, rows are unknown.
 
-        For a device of which more or fewer objects answer than before. When a module is pulled, some devices renumber the modules behind
-        it. Until the next poll of class `slow` reads the names, each of these would give its values under the name of the module before it.
+        Called when more or fewer objects answer than before. Some devices renumber the modules behind one that is pulled. Until the next
+        poll of class `slow` reads the names, each of those would report its values under the name of its predecessor.
         """
         if not self._plan.planned_cells or self._clock() - self._rows_read_at < REPLAN_MIN_S:
             return
@@ -242,8 +242,8 @@ class SnmpPoller:
     async def _is_unchanged(self, profile: Profile, before: Fingerprint) -> bool:
         """Whether a device that was open before may keep its plan. Raises DeviceError if it is silent.
 
-        Rows that came or went without a restart and without a marker are noticed within the hour, as while the device is polled; cells that
-        the plan rests on are read again with the polls.
+        Rows that came or went without a restart and without a marker are noticed within the hour, as while the device is polled. Cells that
+        the plan depends on are read again with the next polls.
         """
         changed = (
             self._must_plan
@@ -320,10 +320,11 @@ class SnmpPoller:
             f"matches no profile; sysDescr is {shown!r}{hint}", device=self._device.id, operation="recognise"
         )
 
-    async def _plan_beside(self, poll_class: PollClass, family: Family, fingerprint: Fingerprint) -> None:
-        """Plan again in the same poll, if there is time for it; otherwise have the device opened anew, which has more.
+    async def _replan_within_poll(self, poll_class: PollClass, family: Family, fingerprint: Fingerprint) -> None:
+        """Plan again as part of a poll, if its time suffices; otherwise ask for the device to be opened anew, which has more time.
 
-        What the poll has read is published in either case: alarms come in an outage, when a slow card must not count as down.
+        The readings of the poll are published in either case: the rows of an alarm table change during an outage, and then a slow card
+        must not count as down.
         """
         try:
             with Deadline(POLL_SECONDS[poll_class] * PLANNING_SHARE):
@@ -335,7 +336,7 @@ class SnmpPoller:
             self._tables_outdated = True
 
     async def _make_plan(self, family: Family, fingerprint: Fingerprint) -> None:
-        """Plan, and plan again if scalars were found under another instance, because cells that decide the plan may be among them."""
+        """Plan; if scalars were found under another instance, plan again with them, because the plan may depend on their values."""
         self._client.forget_found()
         while not await self._try_plan(family, fingerprint):
             pass
@@ -343,7 +344,7 @@ class SnmpPoller:
     async def _try_plan(self, family: Family, fingerprint: Fingerprint) -> bool:
         """Plan once. Returns False if scalars were found under another instance: then the plan must be made again with them.
 
-        Order matters: cells and rows decide which series exist, the series decide which objects are requested, and the first answers
+        Order matters: rows and cells decide which series exist, the series decide which objects are requested, and the first answers
         show which of these objects the device has.
         """
         profile = family.profile
@@ -371,7 +372,7 @@ class SnmpPoller:
         return True
 
     async def _read_tables(self, family: Family) -> tuple[dict[str, list[str]], dict[str, RawValue], set[str]]:
-        """What planning needs of the device: the rows by table, cells by OID, and the tables that have more rows than are read."""
+        """What planning reads from the device: rows by table, cells by OID, and the names of tables with more rows than are used."""
         rows: dict[str, list[str]] = {}
         cells: dict[str, RawValue] = await self._client.get(family.instances) if family.instances else {}
         cells |= dict.fromkeys(self._client.ambiguous & set(family.instances), AMBIGUOUS)
@@ -399,7 +400,7 @@ class SnmpPoller:
             log.warning("device=%s has too many rows, the rest is left out: metrics=%s", self._device.id, lost[:3])
 
     def _begin(self, plan: Plan, fingerprint: Fingerprint, answers: Mapping[str, RawValue]) -> None:
-        """Poll by this plan from now on. `answers` are the first ones to its objects: later ones are compared with them."""
+        """Poll by this plan from now on. `answers` are the first answers to its objects, with which later ones are compared."""
         identity = [source.oid for source, _ in fingerprint.identifiers if source.oid]
         self._plan = _with_extra_objects(plan, (*([SYS_UPTIME] if SYS_UPTIME in answers else []), *identity))
         self._cells.begin(self._plan)
@@ -410,7 +411,10 @@ class SnmpPoller:
         self._planned_at = self._clock()
 
     def _reason_to_reopen(self) -> str:
-        """Why the device should be opened anew, at most every so often: an uptime may go back, or a name may change, at every poll."""
+        """Why the device should be opened anew; empty if it should not.
+
+        A reason counts only after a pause since the last one: a faulty device may restart its uptime, or change a name, at every poll.
+        """
         reason = self._other_device
         if self._uptime.has_restarted:
             reason = "has rebooted"
@@ -426,7 +430,7 @@ class SnmpPoller:
         return reason
 
     def _replan_pause_s(self) -> float:
-        """Least seconds between two plans caused by the device itself, with its marker or an uptime that went back."""
+        """The least seconds between two plans that the device itself causes, by its marker or by an uptime that went back."""
         series = sum(len(part.slots) for part in self._plan.classes.values())
         return max(REPLAN_MIN_S, series / REPLAN_SERIES_PER_S)
 
@@ -442,11 +446,11 @@ _plans_with_extra_objects: PerPlan[dict[tuple[str, ...], Plan]] = PerPlan(lambda
 
 
 def _with_extra_objects(plan: Plan, extra: tuple[str, ...]) -> Plan:
-    """The plan that also polls the objects `extra`, and the cells it was made from: they show whether the plan still holds.
+    """The plan with additional objects to poll: `extra`, and the cells that the plan depends on, which show whether it is still right.
 
     They are polled in class `slow`, so that a change is noticed within a minute, at the cost of one object per minute each. Cells that
-    name units are also polled in the class of their readings, and after them: if the unit is switched in between, a good reading is
-    rejected, and no wrong one is published.
+    name units are also polled in the class of their readings, after them. If the unit is switched in between, a good reading is rejected;
+    in the other order a wrong one would be published.
     """
     known = _plans_with_extra_objects(plan)
     if extra not in known:

@@ -1,4 +1,4 @@
-"""Follows the uptime of a device: over wraps of its counter, and whether the device has restarted. Pure.
+"""Follows the uptime of a device across wraps of its counter, and notices when the device has restarted. Pure.
 
 Times are monotonic seconds, so that a jump of the system time is no restart.
 """
@@ -20,17 +20,17 @@ UPTIME_SLACK_SHARE = 0.01
 
 
 class Uptime:
-    """The uptime of one device, as its sysUpTime tells it."""
+    """The uptime of one device, from its sysUpTime."""
 
     def __init__(self) -> None:
         self.has_restarted = False
-        """Whether the uptime went back. Stays until the owner sets it to False, once it has dealt with the restart."""
+        """Whether the uptime went back. The poller sets it to False once it has dealt with the restart."""
         self._uptime_s: float | None = None
         self._read_at = 0.0
         self._wraps = 0
 
     def update(self, ticks_cell: RawValue, now: float) -> float | None:
-        """Seconds since the device's start, by a value of sysUpTime (TimeTicks) that was just read; None if it is no such value."""
+        """Seconds since the device started, from a value of sysUpTime (TimeTicks) just read; None if the value is not valid TimeTicks."""
         ticks = plain_number(ticks_cell)
         if ticks is None or not 0 <= ticks < TIMETICKS:
             return None
@@ -48,7 +48,7 @@ class Uptime:
         return uptime_s
 
     def update_after_silence(self, ticks_cell: RawValue, now: float) -> bool:
-        """Update as `update` does; return whether the device has run on since the last update. False if it tells no uptime."""
+        """Do the same as `update`; return whether the device has run since then without a restart. False if its uptime is unknown."""
         known_s, known_at = self._uptime_s, self._read_at
         uptime_s = self.update(ticks_cell, now)
         if known_s is None or uptime_s is None or self.has_restarted:

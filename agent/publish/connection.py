@@ -24,14 +24,14 @@ WINDOW = 32
 # How long to wait until the broker has confirmed the status "offline" at a stop or a change of broker. Part of the 10 s that a stop
 # may take, see agent/run.py.
 OFFLINE_TIMEOUT_S = 1.0
-# Replaces the topic of that last message in `Connection.inflight`.
+# The key of that last message in `Connection.inflight`, instead of its topic.
 OFFLINE_STATUS = "offline"
 # Room for everything in a PUBLISH packet beside its payload: the fixed header, the topic (at most some 200 characters) and the
 # packet identifier. Brokers limit the packet, not the payload.
 PACKET_OVERHEAD_BYTES = 256
 
-# Reason codes of MQTT 5 (section 2.4).
-# Bad user name or password, and not authorized: no attempt will succeed until somebody changes a setting of the agent or broker.
+# Reason codes of MQTT 5 (2.4) for a bad user name or password, and for not authorized: no attempt will succeed until somebody changes a
+# setting of the agent or the broker.
 CREDENTIALS = frozenset({0x86, 0x87})
 
 
@@ -51,11 +51,11 @@ class Sent:
 
 
 class Window:
-    """How many messages may be in flight; none more while the broker does not read (`set_writable`).
+    """Limits how many messages are in flight, and pauses while the broker does not read (`set_writable`).
 
-    A plain counter, not a semaphore: asyncio's semaphore gives a freed place to whoever waits longest, so two senders would take turns and
-    each would send one message per round of the event loop. Measured with 3,000 documents and 6,000 messages to be sent to a mosquitto on
-    the same machine: half of the messages had left after 2.4 s with a semaphore, after 0.8 s with this.
+    A plain counter, not a semaphore: asyncio's semaphore gives a freed place to the task that waits longest, so two senders would take
+    turns and each would send one message per round of the event loop. Measured with 3,000 documents and 6,000 messages to be sent to a
+    mosquitto on the same machine: half of the messages had left after 2.4 s with a semaphore, after 0.8 s with this.
     """
 
     def __init__(self, size: int) -> None:
@@ -65,7 +65,7 @@ class Window:
         self._freed = asyncio.Event()
 
     async def place(self, spare: int = 0) -> None:
-        """Wait until there is a place while `spare` others stay free. It is taken by sending, without waiting in between."""
+        """Wait until a place is free, and `spare` more. Sending takes the place, so the caller must not await before it sends."""
         while self.used >= max(1, self.size - spare) or not self._is_writable:
             self._freed.clear()
             await self._freed.wait()
@@ -84,7 +84,7 @@ class Window:
 class Connection(MqttClient):
     """One connection, with the messages in flight on it and the limits that the broker sets.
 
-    `on_refused` gets the reason code and the broker's words for it.
+    `on_refused` gets the reason code and its text.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Connection(MqttClient):
             self._on_confirmed(sent)
 
     async def publish_offline(self, topic: str, payload: bytes) -> None:
-        """Publish the last retained message. The broker only publishes the will of connections that end without DISCONNECT."""
+        """Publish the status "offline" before DISCONNECT, after which the broker does not publish the will."""
         # Also bounds the DISCONNECT that follows, which would otherwise wait for `broker.timeout_s`.
         self.timeout_s = OFFLINE_TIMEOUT_S
         if not self.is_open:

@@ -1,7 +1,7 @@
 """The largest payload that may be sent: the smallest of the contract's limit, the broker's limit in CONNACK, and one learnt from refusals.
 
-Brokers can have a limit that they do not announce (mosquitto: `message_size_limit`). It is learnt from the first refused message, which is
-lost. Later batches are split, before they are numbered, to fit.
+Brokers can have a limit that they do not announce (mosquitto: `message_size_limit`). It is learnt from messages that are refused. Later
+batches are split to this size before they are numbered.
 """
 
 from typing import Final
@@ -10,8 +10,8 @@ from rackflow.documents import MAX_PAYLOAD_BYTES
 
 # A batch of one reading needs some 500 bytes; below this, splitting would not help.
 MIN_LEARNT_BYTES: Final = 1024
-# A learnt limit is dropped at the first new connection after this time, because the broker may have been set up anew. If it was
-# not, one more message is lost.
+# A learnt limit is dropped at the first new connection after this time, because the broker's setting may have been changed. If it was
+# not, one more message is refused and split.
 LEARNT_FOR_S: Final = 3600.0
 
 
@@ -42,8 +42,8 @@ class SizeLimit:
     def refused(self, size: int, now_s: float) -> None:
         """A payload of this size was too large.
 
-        The limit is between the largest accepted payload and this one. Halving finds a safe size in a few steps; each step loses a
-        message, so one byte less each time would lose far too many.
+        The limit is between the largest accepted payload and this one. Halving finds a safe size in a few steps. Each step costs a refused
+        message, and with some brokers a connection, so going down byte by byte would cost far too many.
         """
         if self._accepted >= size:
             self._accepted = 0

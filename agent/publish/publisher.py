@@ -1,9 +1,9 @@
 """Publishes the messages of the outbox and the retained documents, and reconnects for ever.
 
 The broker's confirmation (PUBACK) frees a message's place in the window; only the report of a collector deletes it from the outbox
-(`stored_reports.py`). A refusal, or a confirmation with "no matching subscribers" (the broker has discarded the message), holds back
-the messages of that topic and no others (`refusals.py`). Two kinds of messages are given up, counted, and named as dropped in the
-agent's account: those too large to split, and those refused while their neighbours on the topic are accepted.
+(`stored_reports.py`). If the broker refuses a message, or confirms it with "no matching subscribers" (it has discarded the message), the
+messages of that topic are held back, and no others (`refusals.py`). Two kinds of messages are given up, counted, and listed as dropped in
+the agent's account: those too large to split, and those refused while other messages of their topic are accepted.
 """
 
 import asyncio
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from rackflow.process.certificates import Certificate
 
 log = logging.getLogger(__name__)
-# How often refused topics are looked through, and how many of them are tried at a time: 20 probes a second, so that thousands of
-# refused topics cost the broker and the other topics little. Chosen values.
+# How often refused topics are tried again, and how many of them at a time: 20 probes a second, so that even thousands of refused topics
+# cost the broker and the other topics little. Chosen values.
 PROBE_STEP_S = 0.25
 PROBES_PER_STEP = 5
-# Refused topics named one by one: in the log at most so many a minute, and in the agent's status, which is retained and must stay
-# small. The number of all of them is a metric.
+# How many refused topics are named: in the log, per minute; and in the agent's status, which is retained and must stay small. A metric
+# counts all of them.
 NAMED_PER_MINUTE = 10
 NAMED_IN_STATUS = 20
 MINUTE_S = 60.0
@@ -105,10 +105,10 @@ class Publisher:
         self._client: Connection | None = None
         self._connections = 0
         self._accepted, self._accepted_at_s = 0, time.monotonic()
-        """Batches that the broker has accepted, and when it accepted one, or none waited, for the last time (monotonic)."""
+        """How many batches the broker has accepted; and when it last accepted one, or none was waiting (monotonic)."""
         self.fault: str | None = "not connected yet"
         self.certificates: tuple[Certificate, ...] = ()
-        """What the broker showed at the latest connection; nothing without TLS."""
+        """The broker's certificates at the latest connection; none without TLS."""
         self.set_status(status)
 
     def set_status(self, status: Status) -> None:
@@ -123,10 +123,10 @@ class Publisher:
         self._retained.set(self._status_topic, encode(self._status))
 
     def set_account(self, account: Account) -> None:
-        """Publish the status with this account of message numbers and the refused topics, if one of them has changed.
+        """Publish the status with this account of message numbers and the refused topics, if either has changed.
 
-        The first message still in the outbox changes all the time and matters little: with an old number a collector only counts some
-        more messages as on their way. So a change of it alone is published once a minute at most.
+        The number of the first message still in the outbox changes all the time and matters little: with an old number, a collector only
+        counts some more messages as on their way. So if nothing else has changed, it is published at most once a minute.
         """
         before = self._status.refused.keys()
         now = sorted(self._refusals.refused_topics())[:NAMED_IN_STATUS]
@@ -136,7 +136,7 @@ class Publisher:
             self.set_status(self._status)
 
     def largest_bytes(self) -> int:
-        """The largest payload that contract and broker accept. Batches are split to fit before they are numbered."""
+        """The largest payload that the contract and the broker allow. Batches are split to this size before they are numbered."""
         return self._limit.bytes
 
     def set_device_document(self, document: DeviceDocument) -> None:
@@ -152,7 +152,7 @@ class Publisher:
         if broker == self._broker:
             return
         broker.tls_context()
-        # What was learnt of the former broker, or of the former account, says nothing about this one.
+        # What was learnt about the former broker or account says nothing about the new one.
         self._limit = SizeLimit()
         for topic in self._refusals.clear():
             self._outbox.resume(topic, "all")
@@ -164,7 +164,7 @@ class Publisher:
             self._client.end("the configuration has changed")
 
     def progress(self) -> tuple[int, float]:
-        """How many batches the broker has accepted, and for how many seconds it has accepted none although messages wait."""
+        """How many batches the broker has accepted, and for how many seconds it has accepted none although messages waited."""
         stats, now_s = self._outbox.stats(), time.monotonic()
         # A topic without subscribers does not count as stuck: this account may publish, and any other would get the same answer.
         is_unheard = any(each.code == NO_SUBSCRIBERS for each in self._refusals.refused_topics().values())
@@ -173,18 +173,18 @@ class Publisher:
         return self._accepted, now_s - self._accepted_at_s
 
     def replaced(self) -> None:
-        """Note that another process publishes under this agent's name by now, so `run` must not publish "offline" at its end."""
+        """Note that the other process of the pair publishes under this agent's name now, so `run` must not publish "offline"."""
         self._is_replaced = True
 
     async def flush(self, limit_s: float) -> None:
-        """Wait until every message that can be delivered is confirmed and every retained document is sent, or the connection is lost.
+        """Before a stop: wait until every deliverable message is confirmed and every retained document is sent, at most `limit_s`.
 
-        No longer than `limit_s`.
-        Then wait a little for the collector's report, so that the next start need not publish the same again.
+        Ends early if the connection is lost. Also waits a little for the collector's report, so that the next start need not publish the
+        same messages again.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
-                # Polled, because this happens once per run: an event for each of the three conditions is not worth it.
+                # Checked in a loop, because this happens once per run: an event for each of the conditions is not worth it.
                 while self.fault is None and not self._is_replaced and (self._deliverable() or self._retained):  # noqa: ASYNC110
                     await asyncio.sleep(FLUSH_STEP_S)
                 await self._report_reader.wait_until_stored(REPORT_WAIT_S)
@@ -193,6 +193,7 @@ class Publisher:
             log.warning("agent=%s messages=%d not delivered when the agent stopped", self._agent, left)
 
     def _deliverable(self) -> int:
+        """How many messages the broker has not confirmed, without those whose topic it refuses."""
         stats = self._outbox.stats()
         return stats.messages - stats.held - stats.awaiting
 
@@ -211,7 +212,7 @@ class Publisher:
                     await self._wake.wait()
 
     async def _connect_once(self, broker: Broker) -> ConnectionEnd:
-        """Open a connection and exchange messages until it ends. An attempt of `run`."""
+        """Open a connection and exchange messages until it ends."""
         will = self._status_topic, self._offline
         if self._before_connect is not None:
             await self._before_connect()
@@ -250,6 +251,7 @@ class Publisher:
             self._counters.connected = False
 
     async def _exchange(self, client: Connection) -> str:
+        """Send and receive over an open connection until it ends. Returns why it ended."""
         self._client, self.certificates = client, client.certificates
         # The broker may have published the will or lost its retained documents: all are sent again, the status first.
         self.set_status(self._status)
@@ -265,7 +267,7 @@ class Publisher:
                     group.create_task(self._probe_refused(), name="publish-probe"),
                     group.create_task(self._watch_confirmations(client), name="publish-watch"),
                 ]
-                # The configuration changed while connecting, when there was no client to end.
+                # Set if the configuration was changed while connecting, when `set_broker` found no client to end.
                 if self._wake.is_set():
                     client.end("the configuration has changed")
                 why = await client.ended
@@ -287,7 +289,7 @@ class Publisher:
             if len(payload) > self._limit.bytes:
                 self._note_too_large(topic, len(payload), "not published")
                 continue
-            # Documents leave half of the window to readings: there may be thousands of them after each reconnect.
+            # Half of the window is left to readings: after each reconnect there may be thousands of documents.
             await client.window.place(spare=WINDOW // 2)
             if self._refusals.admits(topic, topic):
                 client.send(topic, payload, topic, retain=True)
@@ -318,7 +320,7 @@ class Publisher:
 
     async def _watch_confirmations(self, client: Connection) -> None:
         while True:
-            # Checks at a quarter of the limit, so that the limit is exceeded by a quarter at most. Keep-alive would not notice a
+            # Checked four times per limit, so that the limit is exceeded by a quarter at most. The keep-alive of MQTT would not notice a
             # broker that answers pings and confirms nothing.
             await asyncio.sleep(client.timeout_s / 4)
             oldest = next(iter(client.inflight.values()), None)
@@ -327,7 +329,7 @@ class Publisher:
                 client.end(f"the broker confirmed nothing for {client.timeout_s:g} s")
 
     def _on_confirmed(self, sent: Sent) -> None:
-        # The first confirmation proves that the broker takes messages; a mere CONNACK does not.
+        # Only a confirmation proves that the broker accepts messages; CONNACK does not.
         if self.fault is not None and self._client is not None:
             self._set_fault(self._broker, None)
         self._limit.accepted(sent.size)
@@ -380,7 +382,8 @@ class Publisher:
         found = self._takeovers.ended(client.ended_by, worked=True, now_s=now_s)
         self._counters.takeovers += found
         if found:
-            # Where the broker says so, one alone may be `doctor` with this account. What it does not say is inferred from several.
+            # If the broker says so (`ended_by`), a single takeover may be `doctor`, which uses this account, so two are needed. If it does
+            # not, `Takeovers` has already inferred this from several breaks.
             if client.ended_by is None or now_s - self._last_takeover_s <= WITHIN_S:
                 self._taken_over_ms = time.time_ns() // 1_000_000
             self._last_takeover_s = now_s
@@ -389,9 +392,9 @@ class Publisher:
     def _find_cause(self, client: Connection) -> None:
         """Find the message that may have made the broker end the connection. Otherwise the next connection would send it first again.
 
-        A broker confirms in order, so it is the oldest one in flight. Some brokers answer a forbidden topic with DISCONNECT, others
-        just hang up. A broken network blames a topic only if it happens twice at the same topic, and then costs that topic one
-        pause, because its probe is accepted.
+        Brokers confirm in order, so it is the oldest message in flight. Some brokers answer a forbidden topic with DISCONNECT, others just
+        hang up. If in truth the network broke, a topic is only blamed if that happened twice at the same topic, and then it loses no more
+        than one pause, because its probe is accepted.
         """
         inflight = list(client.inflight.values())
         code = client.ended_by
@@ -406,12 +409,12 @@ class Publisher:
     def _replace_by_parts(self, key: int, topic: str, payload: bytes) -> None:
         """Handle a message that is larger than the broker's limit, which was not known when the message was numbered.
 
-        A batch is put into the outbox again as several, with numbers of their own. Its old number never arrives, and is reported as
-        dropped with the reason `split`. What cannot be split is lost, with the reason `too_large`.
+        A batch is split, and its parts are put into the outbox with new numbers. The old number never arrives and is reported as dropped
+        with the reason `split`. A message that cannot be split is lost, with the reason `too_large`.
         """
         parts: list[Batch] = []
         if kind_of(topic) == "batch":
-            # From an earlier epoch, too: numbers are given in this one.
+            # The batch may be of an earlier epoch, but new numbers belong to the present one.
             with contextlib.suppress(ContractError):
                 batch = msgspec.structs.replace(decode(payload, Batch), epoch=self._status.epoch)
                 parts = split_batch(batch, self._limit.bytes)

@@ -1,11 +1,11 @@
 """Which topics the broker refuses, why, and when each is tried again. Pure; `now_s` is monotonic seconds.
 
-A refusal says something about one topic (an access rule, nobody who subscribes, a quota), so only this topic's messages are held back.
-After a pause one of them is sent as a probe. If the broker accepts it, the topic is released, and with it the others of the same kind
-that were refused for the same reason: a rule was corrected, or a collector came back.
+A refusal usually concerns one topic (an access rule, no subscriber, a quota), so only this topic's messages are held back. After a pause
+one of them is sent as a probe. If the broker accepts it, the topic is released, and so are all others of the same kind that were refused
+for the same reason: a rule was corrected, or a collector came back.
 
-A refusal may also be about one message, for example by a broker that checks payloads. Then its neighbours are accepted, and the
-message is given up once it was refused three times with accepted neighbours in between.
+A refusal may also concern one message, for example if the broker checks payloads. Then other messages of the topic, its neighbours, are
+accepted, and the message is given up once it was refused three times with accepted neighbours in between.
 """
 
 import random
@@ -18,8 +18,8 @@ from rackflow.outbox import Which
 # First and longest pause before a refused topic is tried again. It doubles while the topic is refused: the collector may be back
 # within a second after a restart, a wrong access rule is corrected by a person, within minutes or days. Chosen values.
 RETRY_S: Final = (1.0, 30.0)
-# How many refusals, with an accepted neighbour between each two, before a message and not its topic is at fault. Twice could be an
-# access rule that was changed to and fro; nobody changes one three times within the pauses above.
+# After this many refusals, with an accepted neighbour between each two, a message is at fault and not its topic. Two could be an access
+# rule that was changed and changed back; nobody changes one three times within the pauses above.
 MAX_REFUSALS: Final = 3
 # Refused messages remembered for each topic: as many as may be in flight, see WINDOW in connection.py.
 MAX_REMEMBERED: Final = 32
@@ -31,7 +31,7 @@ QUOTA: Final = 0x97
 PAYLOAD_INVALID: Final = 0x99
 REASON_NAMES: Final[Mapping[int, str]] = {NO_SUBSCRIBERS: "unheard", 0x87: "not_authorized", QUOTA: "quota"}
 OTHER_REASON: Final = "refused"
-# These say nothing about a message: whoever subscribes, or the quota, changes from one moment to the next.
+# Reasons that never concern a single message: subscribers and quotas change from one moment to the next.
 NEVER_ABOUT_A_MESSAGE: Final = frozenset({NO_SUBSCRIBERS, QUOTA})
 
 # The level of a topic that has its kind, see rackflow/topics.py.
@@ -45,7 +45,7 @@ Verdict: TypeAlias = Literal["new", "again", "message"]
 
 @dataclass(slots=True)
 class Refusal:
-    """One topic that is refused, or was refused until lately."""
+    """One topic that is refused, or was released a short time ago."""
 
     code: int
     """Reason code of MQTT, and the words for it."""
@@ -83,7 +83,7 @@ class Refusals:
     def __init__(self, draw: Callable[[], float] = random.random) -> None:
         self._draw = draw
         self._topics: dict[str, Refusal] = {}
-        """Released topics stay here for one more pause, so that one that is refused again at once does not begin with the short pause."""
+        """Includes topics that were released a short time ago: if one is refused again at once, its pause goes on growing."""
         self._messages: dict[str, dict[SentKey, _RefusedMessage]] = {}
         """By topic: its messages that were refused and not accepted since, the oldest refusal first."""
         self._accepted: dict[str, int] = {}
@@ -107,7 +107,7 @@ class Refusals:
         return True
 
     def note_refused(self, topic: str, key: SentKey, code: int, text: str, now_s: float) -> Verdict:
-        """The broker has refused something. After the verdict `message`, the topic is as it was before."""
+        """The broker has refused something. The verdict `message` does not change the state of the topic."""
         each = self._topics.get(topic)
         if code not in NEVER_ABOUT_A_MESSAGE and self._is_at_fault(topic, key):
             if each is not None and each.probe == key:
@@ -134,7 +134,7 @@ class Refusals:
             if not refused:
                 del self._messages[topic], self._accepted[topic]
         each = self._topics.get(topic)
-        # Only a probe: a message sent before the topic was refused may have been accepted before, too.
+        # Only a probe counts: any other message was sent before the topic was refused, and may have been accepted before that, too.
         if each is None or not each.is_refused or each.probe != key:
             return []
         same = kind_of(topic), each.code
@@ -155,21 +155,21 @@ class Refusals:
             elif each.probe is None:
                 each.may_probe = True
                 each.tries += 1
-                # Until something is sent; then the answer decides when to try again.
+                # In case nothing is sent. If something is, the answer to it decides when to try again.
                 each.next_s = now_s + each.pause_s
                 neighbour_first = each.code == PAYLOAD_INVALID
                 found.append((topic, "newest" if each.tries % 2 == neighbour_first else "oldest"))
         return found
 
     def clear(self) -> list[str]:
-        """Forget everything, because the broker is another one. Returns the topics that were refused."""
+        """Forget everything, because another broker is used. Returns the topics that were refused."""
         topics = list(self.refused_topics())
         for each in (self._topics, self._messages, self._accepted):
             each.clear()
         return topics
 
     def disconnected(self) -> None:
-        """Probes in flight were lost. The pauses stay, because a topic may be the reason why the broker ends connections."""
+        """The connection has ended and probes in flight are lost. Pauses stay: a topic may be why the broker ends connections."""
         for each in self._topics.values():
             each.probe, each.may_probe = None, False
 
@@ -177,7 +177,7 @@ class Refusals:
         """Note that a message was refused. Returns whether the message is at fault, and not its topic."""
         refused = self._messages.setdefault(topic, {})
         accepted = self._accepted.setdefault(topic, 0)
-        # The first refusal counts as well, so a message starts below the count of accepted neighbours.
+        # The first refusal counts, too, so a new message starts with a count that any number of accepted neighbours exceeds.
         message = refused.pop(key, None) or _RefusedMessage(accepted_before=-1, count=0)
         message.count += accepted > message.accepted_before
         if message.count >= MAX_REFUSALS:

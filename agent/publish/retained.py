@@ -20,7 +20,7 @@ class Retained:
         return len(self._unsent)
 
     def set(self, topic: str, payload: bytes) -> None:
-        """Have the broker retain this document instead of the one before."""
+        """Make the broker retain this document instead of the one before."""
         self._documents[topic] = payload
         self._unsent[topic] = None
         self._changed.set()
@@ -47,6 +47,6 @@ class Retained:
 
     def confirmed(self, topic: str, payload: bytes) -> None:
         """Note that the broker has this document."""
-        # A topic that has been set again since is still needed, and the answer may be to the document before the empty one.
+        # Not if the topic was set again since, or if this confirms only the document before the empty one.
         if not payload and self._documents.get(topic) == b"" and topic not in self._unsent:
             del self._documents[topic]

@@ -1,7 +1,7 @@
-"""Reads the stored reports of collectors (`{p}/stored/{collector}`) and hands them to the outbox; an agent reads nothing else.
+"""Reads the stored reports of collectors (`{p}/stored/{collector}`) and hands them to the outbox. An agent reads nothing else over MQTT.
 
-Retained documents come at once with each subscription, so after a start the outbox is compared with them before anything in it is
-sent again.
+The reports are retained, so they come with each subscription. After a start, they delete what is already stored from the outbox before
+anything in it is sent again.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ FIRST_REPORTS_S: Final = 3.0
 # After this many connections that ended while the subscription was unanswered, a connection begins without it, because some brokers end
 # the connection of a client that subscribes without permission. Chosen value.
 MAX_BREAKS: Final = 2
-# When it is tried again, on whichever connection there is then: a network may have broken those two, or an access rule may have been
-# corrected, and a connection lasts for weeks. At a broker that ends connections, each try costs one, so the time doubles. Chosen values.
+# First and longest time until the subscription is tried again, on the present connection, because the network may have been at fault, or an
+# access rule may have been corrected, and a connection lasts for weeks. Each try may cost a connection, so the time doubles. Chosen values.
 TRY_AGAIN_S: Final = (60.0, 3600.0)
 # Reports that break the contract may come every second.
 LOG_EVERY_S: Final = 60.0
@@ -71,7 +71,7 @@ class StoredReportReader:
                 return
 
     async def _subscribe(self, client: MqttClient) -> bool:
-        """Whether the broker has accepted the subscription; its retained reports have come then."""
+        """Subscribe. Returns whether the broker has accepted it; if so, its retained reports have been received."""
         is_accepted = False
         self._is_subscribing = True
         with contextlib.suppress(BrokerError):
@@ -118,11 +118,11 @@ class StoredReportReader:
             await asyncio.sleep(CHECK_EVERY_S)
 
     def received(self, message: Received) -> None:
-        """Take a message. The agent deletes what a report names, so a report that breaks the contract is ignored as a whole."""
+        """Hand a report to the outbox. It deletes what the report names, so one that breaks the contract is ignored as a whole."""
         try:
             topic = parse_topic(message.topic)
             if not message.payload and topic.collector == DOCTOR_DEVICE:
-                return  # of `doctor`, which looks whether this account may read here
+                return  # sent by `doctor`, to find out whether this account may read here
             if not message.payload:
                 log.info(
                     "agent=%s collector=%s has withdrawn its report of what is stored", self._agent, topic.collector

@@ -55,9 +55,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _SeriesByKey = dict[str, Series]
-# A plan of n outputs is not replaced before n / 2000 seconds: planning takes 50 to 150 microseconds an output. While new series arrive in
-# every cycle, as when a site starts, it is kept three times as long: each of these plans lacks what the next cycle brings, and the
-# processor is needed for receiving.
+# A plan of n outputs is used for at least n / 2000 seconds, because planning takes 50 to 150 microseconds an output. While new series
+# arrive in every cycle, as when a site starts, it is used three times as long: each such plan would lack the series of the next cycle, and
+# the processor is needed for receiving.
 _OUTPUTS_PER_S = 2000
 _GROWING_TIMES = 3
 # Series of one device that are remembered after they expired; twice as many as a large rack PDU has. A device whose labels change
@@ -90,7 +90,7 @@ _Counters = dict[str, list[tuple[str, int, list[str]]]]
 
 @dataclass(frozen=True, slots=True)
 class SitePlan:
-    """Everything that planning decides. A part that could not be planned is absent, and `complete` is then False."""
+    """The result of planning. If a part could not be planned, it is absent and `complete` is False."""
 
     plan: Plan
     metrics_used: set[str]
@@ -99,7 +99,7 @@ class SitePlan:
     counters: _Counters
     stateful: tuple[StatefulStep, ...]
     learned_of: Mapping[str, list[tuple[str, str]]]
-    """By device: the keys of what is learned of it. Looking for them among all steps, for each device that goes, would take seconds."""
+    """By device: the keys of what stateful figures learn of it, to forget it with the device. Searching all steps would take seconds."""
     supplies: SupplySlots
     complete: bool
 
@@ -116,7 +116,7 @@ class SiteFigures:
         self._places: dict[str, dict[str, str]] = {}
         self._classes: dict[str, str] = {}
         self._documents: dict[str, DeviceDocument] = {}
-        """What each device last said it is."""
+        """The latest document of each device."""
         self.energy_records = EnergyRecords(
             Factors(site.grid if site is not None else None, settings.hourly, settings.residual_grams_per_kwh),
             failures=self._failures,
@@ -137,7 +137,7 @@ class SiteFigures:
         self._stale = False
         self._next_plan = -math.inf
         self._next_plan_growing = -math.inf
-        """The earliest time of the next plan, and that while devices or series are still coming."""
+        """The earliest times of the next plan: usually, and while devices or series are still being added."""
         self._metrics_used: set[str] = set()
 
     def cycle(self, latest: Latest, now: float, wall_s: float, *, may_plan: bool = True) -> list[Figure]:
@@ -149,7 +149,7 @@ class SiteFigures:
     ) -> Generator[None, None, list[Figure]]:
         """All figures at `now` (monotonic seconds); `wall_s` is the same moment in seconds since 1970. Yields after each slice.
 
-        Without `may_plan` an outdated plan is used on, and without any plan there are no figures: the caller plans in a thread.
+        Without `may_plan`, an outdated plan stays in use, and without a plan there are no figures: the caller plans in a thread.
         """
         if self._plan is None and not may_plan:
             return []
@@ -157,7 +157,7 @@ class SiteFigures:
         observations = latest.observe(now, self.name)
 
         def readings_of(device: str) -> Mapping[str, LatestValue]:
-            # Readings of a device that is not observed are no input of any figure, nor of the judgement which sensors can be trusted.
+            # Readings of a device that is not observed are not used: neither for figures nor for deciding which sensors can be trusted.
             return {} if (self.name, device) in observations.causes else latest.readings_of(self.name, device)
 
         yield
@@ -215,13 +215,14 @@ class SiteFigures:
         return Explanation("site_file" if basis == "readings" and not inputs.total else basis, inputs)
 
     def refine(self, device: str, values: Mapping[str, float], at_s: float) -> bool:
-        """Sort in a device's counters that arrive after later ones, read at `at_s` seconds since 1970; False if it is too early.
+        """Add counters of a device that arrived late to the hours in which they were read, `at_s` (seconds since 1970).
 
-        A quantity summed over several devices is not sorted in: the readings of the others at that moment are not known.
+        Returns False if it is too early for that. Quantities summed over several devices are left out, because the readings of the other
+        devices at that moment are not known.
         """
         plan, counted = self._plan, self._counters.get(device)
         if plan is None or counted is None:
-            # A meter that is not accounted for has nothing to sort in. Whether it is, the plan knows once it has seen these series.
+            # Done if the device's energy is not accounted for; but that is only certain once a plan has been made with these series.
             return plan is not None and not self._stale and values.keys() <= self._known.get(device, {}).keys()
         totals = self.energy_records.totals
         found = [
@@ -248,9 +249,9 @@ class SiteFigures:
         """
         grows = False
         if latest.changes != self._seen:
-            # Noted before looking, so that what changes meanwhile is looked at the next time.
+            # Noted first, so that changes during the check are seen the next time.
             self._seen = latest.changes
-            # A cycle that is given up half way must not forget what it has seen.
+            # Noted at once for each device, in case this check is abandoned half way.
             for found in self._learning(latest):
                 grows = grows or found
                 self._stale = self._stale or found

@@ -1,7 +1,7 @@
 """The junction of the data path: one received message goes to latest values, the store and the ledger, then is acknowledged.
 
-The order keeps messages from being lost: first the points are durable, then the ledger, then the message is acknowledged. `writer.py`
-enforces it. The packages that are joined here do not import each other.
+The order keeps messages from being lost: the points become durable first, then the ledger, and only then is the message acknowledged.
+`writer.py` keeps that order. The packages that are joined here do not import each other.
 """
 
 from collector.flow.ingest import Ingest, IngestSettings, Senders

@@ -44,13 +44,13 @@ MESSAGE_BYTES = 1000
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    """Which messages are accepted, and how. `sites` is None for all sites; a time older than `oldest_days` counts as wrong."""
+    """Which messages are accepted, and what is done with them. `sites` is None for all sites; a time older than `oldest_days` is wrong."""
 
     dialect: Dialect
     sites: frozenset[str] | None
     oldest_days: int
     is_shown: bool = True
-    """Whether latest values are kept. A collector that gets only a part of the messages must not: it would show devices as silent."""
+    """Whether latest values are kept. A collector with only part of the messages must not: it would show devices as silent."""
     is_stored: bool = True
     """Whether readings and events become points. Otherwise another collector stores them."""
 
@@ -76,7 +76,11 @@ class _Device:
 
 
 class Ingest:
-    """Checks deliveries and prepares them for the writer. No I/O, except the dead-letter file."""
+    """Checks deliveries and prepares them for the writer. No I/O, except the dead-letter file.
+
+    There is one method for each way in which a message comes: `process` for the session, `show` for a copy from the second connection,
+    `reprocess` for a message that waited on the collector's disk.
+    """
 
     def __init__(
         self,
@@ -107,7 +111,10 @@ class Ingest:
         self._devices: dict[tuple[str, str, str], _Device] = {}
 
     def process(self, delivery: Delivery) -> PreparedMessage:
-        """What must be durable before the delivery may be acknowledged; no points if it breaks the contract."""
+        """Check a message of the session and apply it to the latest values. Returns what must be durable before it is acknowledged.
+
+        A message that breaks the contract goes to the dead-letter file, and nothing of it is stored.
+        """
         counters = self._counters
         counters.messages_received += 1
         self._now = self._keys.now = delivery.mono_s
@@ -118,11 +125,11 @@ class Ingest:
         try:
             topic, document = open_message(delivery.topic, delivery.payload, delivery.size_bytes)
             if self._settings.sites is not None and topic.site not in self._settings.sites:
-                # A subscription that the broker remembers from an earlier configuration.
+                # The session still has a subscription of an earlier configuration.
                 counters.failures["site"] += 1
                 return PreparedMessage()
             if document is None:
-                # An empty message of `doctor` is about no device.
+                # An empty message of `doctor` is a test, and about no device.
                 return PreparedMessage() if topic.device == DOCTOR_DEVICE else self._forget(topic, delivery)
             wall_ms = delivery.wall_ms
             admission = self._owners.admit(topic, document, wall_ms, delivery.mono_s)
@@ -134,15 +141,14 @@ class Ingest:
         bounded = within_bounds(document, wall_ms)
         if bounded is not document and isinstance(document, Batch):
             counters.failures["interval"] += 1
-        if admission == "claimed" and (found := self._owners.take_description(topic.site, topic.agent, topic.device)):
-            # The description was refused while another agent owned the device. Its sender publishes it again only when it reconnects.
-            self._describe(topic, found)
+        if admission == "claimed":
+            self._use_refused_description(topic)
         return self._apply(topic, bounded, delivery, is_current=admission != "history")
 
     def show(self, delivery: Delivery) -> None:
-        """Update the latest values by a copy of a batch, which the second connection received.
+        """Apply a copy of a batch, which the second connection received, to the latest values, and do nothing else with it.
 
-        The session will bring the same message again: only then is it stored, counted, and refused if something is wrong with it.
+        The session will bring the same message again. Only then is it stored and counted, or refused with a dead letter.
         """
         self._now = self._keys.now = delivery.mono_s
         if not self._settings.is_shown or self._uses.is_muted(self._sender(delivery.topic), 0, self._now):
@@ -154,8 +160,8 @@ class Ingest:
             admission = self._owners.admit(topic, document, delivery.wall_ms, delivery.mono_s)
         except ContractError:
             return
-        if admission == "claimed" and (found := self._owners.take_description(topic.site, topic.agent, topic.device)):
-            self._describe(topic, found)
+        if admission == "claimed":
+            self._use_refused_description(topic)
         batch = within_bounds(document, delivery.wall_ms)
         if isinstance(batch, Batch) and admission != "history":
             readings = self._resolve(topic, batch, is_counted=False)
@@ -186,9 +192,9 @@ class Ingest:
             case Status() if not self._settings.is_shown:
                 pass
             case Status():
-                # The account goes to the ledger, and is too long to be kept here as well.
+                # Without the account: that goes to the ledger, and is too long to be kept here as well.
                 self._latest.apply_status(msgspec.structs.replace(document, account=None), delivery.mono_s)
-                # A status that the broker sends a second time does not mean a second process.
+                # A status that the broker delivers twice is no sign of a second process.
                 if not delivery.redelivered:
                     self._clones.update(document, delivery.mono_s)
         return self._prepare(topic, document, delivery, self._receipt_times, readings)
@@ -208,6 +214,15 @@ class Ingest:
             log.debug("readings skipped device=%s reasons=%s", batch.device, dict(readings.skipped))
         return readings
 
+    def _use_refused_description(self, topic: Topic) -> None:
+        """Describe a device by what its new owner said of it earlier, which was refused while another agent owned the device.
+
+        The new owner would publish it again only when it reconnects.
+        """
+        found = self._owners.take_description(topic.site, topic.agent, topic.device)
+        if found is not None:
+            self._describe(topic, found)
+
     def _describe(self, topic: Topic, document: DeviceDocument) -> None:
         """Keep a device's description, with the labels of the contract only: a document may contain any others."""
         if not self._settings.is_shown:
@@ -223,7 +238,7 @@ class Ingest:
     def _forget(self, topic: Topic, delivery: Delivery) -> PreparedMessage:
         """Forget a device or an agent: its retained document was cleared, by its agent or by `rackflow-collector forget`.
 
-        The only place that forgets a device or an agent for good: whatever else remembers names of them must forget them from here, too.
+        This is the only place that forgets a device or an agent for good. Whatever remembers their names must be told from here.
         """
         if topic.kind == "device":
             self._owners.release(topic.site, topic.agent, topic.device, delivery.wall_ms)
@@ -242,7 +257,7 @@ class Ingest:
         return PreparedMessage(ledger_item=retirement)
 
     def reprocess(self, delivery: Delivery) -> PreparedMessage:
-        """Prepare a delivery that waited on disk. It was applied to latest values, clones and counters when it was received."""
+        """Prepare a delivery that waited on disk. Latest values, clones and counters have had it since it was received."""
         try:
             topic, document = open_message(delivery.topic, delivery.payload, delivery.size_bytes)
         except ContractError as error:
@@ -266,8 +281,8 @@ class Ingest:
     ) -> PreparedMessage:
         """The points and the ledger item of a checked document.
 
-        `receipt_times` gives the substitute for an impossible time. It is None for a message that waited on disk: there the substitute was
-        chosen when the message was received, and is the delivery's time of receipt (see `Pending.to_keep_on_disk`).
+        `receipt_times` gives the substitute for an impossible time. It is None for a message that waited on disk, whose substitute was
+        chosen when it was received and kept as the delivery's time of receipt (see `Pending.to_keep_on_disk`).
         """
         wall_ms = delivery.wall_ms
         if isinstance(document, Status) and document.account is not None:
@@ -339,7 +354,7 @@ class Ingest:
             self._counters.write_failures["dead_letter"] += 1
 
     def _sender(self, topic: str) -> str:
-        """Site and agent of a topic. Empty for every agent that is not admitted, so that invented names cost no memory."""
+        """Site and agent of a topic. Empty for agents that are not admitted, so that invented names take no memory."""
         levels = topic.split("/", 4)[2:4]
         return "/".join(levels) if len(levels) == 2 and self._owners.knows(*levels) else ""  # noqa: PLR2004 - site and agent
 

@@ -61,7 +61,7 @@ class Spill:
         keys = [self._put(each) for each in deliveries]
         if await self._outbox.saved(keys[-1]):
             return True
-        # The broker still has them and sends them again: those in memory now would be a second copy.
+        # Delete them from memory: the broker still has them and will send them again.
         for key in keys:
             self._outbox.done(key)
         return False
@@ -127,7 +127,7 @@ def _delivery(message: Message) -> Delivery:
         qos=0,
         mid=0,
         connection=0,
-        # When a dead letter of it would be written, and not when it came: budgets of dead letters count from the last one.
+        # Not the time of receipt: it is only used for the budget of dead letters, should one be written now.
         mono_s=time.monotonic(),
         wall_s=message.time_ms / 1000,
     )

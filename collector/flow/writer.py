@@ -25,10 +25,11 @@ log = logging.getLogger(__name__)
 # How long the store may fail before messages are put on disk: a container restart or one slow compaction passes by itself and
 # costs no disk write. With a longer time /metrics would stand still, because the broker's window fills up.
 SPILL_AFTER_S = 2.0
-# How often a writer without anything to drain tries a store that does not work. Each try may take SPILL_AFTER_S, while messages wait.
+# How often a store that fails is tried again by the writer, if no messages on disk are being drained. Messages wait during each try, up to
+# SPILL_AFTER_S.
 PROBE_S = 10.0
-# Smallest number of messages that counts as a broker's limit. The smallest default known is 10 (RabbitMQ's `prefetch`). For fewer
-# messages, the additional writes would cost more than waiting.
+# The smallest number of unacknowledged messages that is taken for a broker's limit. The smallest known default is 10 (RabbitMQ's
+# `prefetch`). With fewer messages, the additional writes would cost more than waiting.
 LEAST_WINDOW = 8
 
 SpillMessages = Callable[[Sequence[Delivery]], Awaitable[bool]]
@@ -87,13 +88,13 @@ class BrokerWindow:
     def waited(self, messages: int, began_s: float, newest_s: float, now_s: float) -> None:
         """Learn from a wait for more messages. It began at `began_s` and ended now with `messages`, the newest received at `newest_s`.
 
-        If nothing came in the second half of the wait, the broker is taken to be at its limit.
+        If nothing came in the second half of the wait, the broker is assumed to be at its limit.
         """
         is_standing = messages >= LEAST_WINDOW and newest_s - began_s <= (now_s - began_s) / 2
         self.messages = messages if is_standing else 0
 
     def written(self, messages: int) -> None:
-        """Learn from a write that has ended; `messages` is how many are not acknowledged yet."""
+        """Learn from a finished write; `messages` is how many messages are unacknowledged now."""
         if messages > self.messages:
             self.messages = 0  # more came although nothing was acknowledged: the broker had only paused
 
@@ -108,8 +109,8 @@ class Writer:
         counters: counts of points and failures.
         acknowledge: called for each delivery once it is durable.
         spill: puts deliveries on disk and returns whether that worked; None if no outbox is configured.
-        is_drained: whether something that `spill` took is being stored by another task now, which so finds out when the store works
-            again. Otherwise this writer tries it every `PROBE_S`: while no message is on disk, only derived points can tell.
+        is_drained: whether another task is storing messages from disk, which shows when the store works again. If not, this writer tries
+            the store every `PROBE_S`.
         count_polls: called with the polls of messages that have become durable, each poll once.
     """
 
@@ -306,8 +307,8 @@ class Writer:
         to_spill = [each.to_keep_on_disk() for each in new if each.can_spill]
         disk_refuses = False
         while lines:
-            # While the store is known to fail, `Spill.drain` tries it: here every batch would wait for SPILL_AFTER_S again. Without a drain
-            # one write every PROBE_S does. With nothing on disk, as its disk refuses, the drain has nothing to try the store with.
+            # While the store is known to fail, `Spill.drain` tries it, because here each batch would wait for SPILL_AFTER_S. If nothing is
+            # being drained, one write every PROBE_S tries it; if the disk refuses, every write does, because the drain gets no messages.
             if self._spill is None or disk_refuses or self._may_try_store():
                 self._probe_at_s = time.monotonic() + PROBE_S
                 outcome = await self._persistence.store(lines, refused, SPILL_AFTER_S if self._spill else None)

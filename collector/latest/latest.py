@@ -29,10 +29,10 @@ from rackflow.catalogue import BASE_LABELS
 from rackflow.process.slices import run_through
 
 BatchOutcome = Literal["live", "stale", "duplicate", "refused"]
-"""`live`: applied. `stale`: backfill, too old to be current. `duplicate`: came before. `refused`: beyond the limit of series."""
+"""`live`: applied. `stale`: backfill, too old to be current. `duplicate`: was applied before. `refused`: beyond the limit of series."""
 # Series on /metrics that every known device has: observed, up, info, last success, poll duration, rejected readings.
 DEVICE_COST = 6
-# Devices checked for expired series in one slice of work, if none expires; each takes 0.1 us.
+# Devices whose `first_expiry` is checked in one slice of work; each check takes 0.1 us.
 GLANCES_PER_SLICE = 500
 _Place = tuple[dict[str, str], str]
 """Labels and class of a device."""
@@ -42,7 +42,7 @@ class Latest:
     """Devices and agents by site. Beyond `limit` series, new ones are refused and counted; known ones are still updated.
 
     The limit is in series on /metrics, because they cost memory here and in Prometheus: a state costs one series for each of
-    its possible values. Budgets of single agents are kept before a message gets here (collector.receive).
+    its possible values. The budget of each agent is enforced before a message gets here (collector.receive).
     """
 
     def __init__(self, limit: int) -> None:
@@ -50,36 +50,36 @@ class Latest:
         self.refused = 0
         self.size = 0
         self.changes = 0
-        """Grows with each device or series that is added, each device that is removed or replaced, and each whose labels or class change.
-        Plans of derived figures and the layout of the floor depend on it."""
+        """Grows whenever a device or series is added, a device is removed or replaced, or its labels or class change. Plans of derived
+        figures and the layout of the floor are made anew when it has changed."""
         self.dropped = 0
-        """Grows when series have expired."""
+        """Grows whenever series have expired."""
         self.touched: set[tuple[str, str]] = set()
-        """Devices with readings since `take_touched` was last called; their problems are evaluated first, the others' every few seconds."""
+        """Devices with readings since `take_touched` was last called. Problems of other devices are evaluated only every few seconds."""
         self.urgent: set[tuple[str, str]] = set()
         """Those of `touched` with a poll or a reading of the safety class, or a poll that failed."""
         self._devices: dict[tuple[str, str], DeviceState] = {}
         self._groups: dict[tuple[str, str], list[DeviceState]] | None = None
-        """The devices by agent, until one comes or goes."""
+        """The devices by agent; None after one was added or removed."""
         self._ordered: list[DeviceState] | None = None
-        """The devices by site and name, until one comes or goes: sorting 2,000 took a tenth of a page of the safety class."""
+        """The devices by site and name; None after one was added or removed. Sorting 2,000 takes a tenth of a page of the safety class."""
         self._agents: dict[tuple[str, str], AgentState] = {}
         self._connection = Connection()
 
     def note_connected(self, now: float) -> None:
-        """The collector's connection to the broker is open, from `now` on (monotonic seconds)."""
+        """Note that the connection to the broker is open, from `now` on (monotonic seconds)."""
         if not self._connection.is_open:
             self._connection.is_open, self._connection.since = True, now
 
     def note_disconnected(self, now: float) -> None:
-        """The collector's connection to the broker is gone, or an attempt to open one has failed.
+        """Note that the connection to the broker is lost, or that an attempt to open one has failed.
 
         No device is observed meanwhile. Afterwards a device is observed again once its agent has sent something: it may have died.
         """
         self._connection.is_open, self._connection.lost_at = False, now
 
     def note_behind(self, now: float) -> None:
-        """Messages waited for this collector, or were left at the broker, so an agent that seems silent may have sent some."""
+        """Note that messages wait for this collector or were left at the broker, so an agent that seems silent may have sent some."""
         self._connection.behind_at = now
 
     def is_behind(self, now: float) -> bool:
@@ -122,7 +122,7 @@ class Latest:
         return observe(groups, agents, self._connection, now)
 
     def _by_agent(self) -> Mapping[tuple[str, str], Sequence[DeviceState]]:
-        """The devices of each agent. A device that gets another one is another object: see `_device`."""
+        """The devices of each agent. A device that moves to another agent becomes a new object: see `_device`."""
         if self._groups is None:
             self._groups = {}
             for device in self._devices.values():
@@ -148,7 +148,8 @@ class Latest:
         life_s = shelf_life_s(batch.interval_s)
         if agent.lateness_s(batch, delay_s, now) > life_s:
             return "stale"
-        # A time ahead of the collector's clock is limited: later messages would seem older, and a page would say "in 236 years".
+        # A time ahead of the collector's clock is replaced by that clock's: later messages would seem older, and a page would say
+        # "in 236 years".
         if batch.time > wall_s * 1000:
             batch = msgspec.structs.replace(batch, time=int(wall_s * 1000))
         if batch.device_class == "agent":
@@ -195,14 +196,14 @@ class Latest:
         owner.first_expiry = min(owner.first_expiry, stamp.expires_at)
         row: Sequence[LatestValue | None] = owner.rows.get(readings.layout) or self._row(owner, readings, stamp)
         values: tuple[float | str, ...] = (*readings.numbers, *readings.state_texts)
-        # The stamp that was found to be older. Nearly always all values of a row came in one message and share its stamp, so one comparison
-        # decides for all.
+        # The stamp of an earlier message, which may be replaced. Nearly always all values of a row came in one message and share its stamp,
+        # so one comparison decides for all of them.
         outdated: Stamp | None = None
         for entry, value in zip(row, values, strict=True):
             if entry is None:
                 continue
             before = entry.stamp
-            # A series that this message brought first has its stamp already.
+            # A series that is new with this message has its stamp already.
             if before is not outdated and before is not stamp:
                 if now < before.expires_at and not agent.follows(stamp.origin, before.origin):
                     continue
@@ -210,7 +211,7 @@ class Latest:
             entry.value, entry.stamp = value, stamp
 
     def _row(self, owner: DeviceState | AgentState, readings: Readings, stamp: Stamp) -> Sequence[LatestValue | None]:
-        """The latest value of each series of a batch, new ones made; None for those beyond the limit."""
+        """The `LatestValue` of each series of a batch, made for new series; None for series beyond the limit."""
         found: list[LatestValue] = []
         refused: list[int] = []
         layout, known = readings.layout, owner.series
@@ -255,16 +256,17 @@ class Latest:
         return True
 
     def _drop_former(self, device: DeviceState, since_ms: int) -> None:
-        """Drop the readings from before this time: they are those of a unit that was replaced, or of series that it has no more.
+        """Drop readings made before `since_ms`: they come from a unit that was replaced, or the device may not have their series any more.
 
-        An agent publishes the document before it polls, so what has come from the new unit is later, whichever arrives first.
+        An agent publishes the document before it polls, so readings of the new unit are later, even if they arrive first.
         """
         self._remove(device, [key for key, entry in device.series.items() if entry.origin.time_ms < since_ms])
         self.changes += 1
 
     def _note_moved(self, device: DeviceState, before: _Place | None) -> None:
-        """Note whether a device has other labels, or another class, than before: somebody corrected its place in the agent's file."""
-        # That it is new was counted already. The labels are the same object as long as batches repeat them, so that this costs little.
+        """Count a change if the device's labels or class are not those of `before`: its place was corrected in the agent's file."""
+        # `before` is None for a new device, which was counted already. Comparing is fast: the labels stay the same object while batches
+        # repeat them.
         if before is not None and before != (device.labels, device.device_class):
             self.changes += 1
 
@@ -310,13 +312,13 @@ class Latest:
             if before is not None and status.status == "online":
                 agent.back_at = now
         if before is not None and before.epoch != status.epoch:
-            # Readings of an earlier process do not count any more, unless messages of the new one arrived before its status.
+            # What the agent's earlier process reported counts no more; what the new one sent before this status does.
             for device in self._devices.values():
                 if (device.site, device.agent) == (status.site, status.agent):
                     device.heard = device.heard and device.origin is not None and device.origin.epoch == status.epoch
 
     def remove_agent(self, site: str, agent: str) -> bool:
-        """Forget an agent that was retired, with its devices: nobody else will say that they are gone. Returns whether it was known."""
+        """Forget a retired agent and its devices, because no other message will say that they are gone. Returns whether it was known."""
         for device in [each for each in self._devices.values() if (each.site, each.agent) == (site, agent)]:
             self.remove_device(site, agent, device.device)
         found = self._agents.pop((site, agent), None)
@@ -339,9 +341,9 @@ class Latest:
             yield
 
     def expire_device(self, device: DeviceState, now: float) -> None:
-        """Drop the series of one device that have expired; afterwards, `first_expiry` is when the next one will.
+        """Drop the series of one device that have expired, and set `first_expiry` to when the next one will expire.
 
-        Between two sweeps it is only a lower bound: it does not follow readings that come again.
+        Until the next call it is only a lower bound, because it is not moved when readings are renewed.
         """
         self._drop(device, all_of_it=False, now=now)
 

@@ -1,7 +1,7 @@
 """Decides which devices are observed: whether the last report of a device's agent still counts, and if not, why.
 
-Unknown is not down. A device is down only if a working agent reports so. A device that no agent reports on may be running as before. Alarms
-about such devices would be false at the worst moment (a broken link, a restart), and hide the one true cause.
+Unknown is not down. A device is down only if a working agent says so. A device on which no agent reports may be running as before. If a
+link breaks or an agent restarts, alarms about all its devices would be false, at the worst moment, and would hide the one true cause.
 """
 
 import math
@@ -29,17 +29,17 @@ AgentKey = tuple[str, str]
 
 @dataclass(slots=True)
 class Connection:
-    """The collector's connection to the broker; times are monotonic. Always there unless `Latest.note_disconnected` says otherwise."""
+    """The collector's connection to the broker. Times are monotonic. Counts as open until `Latest.note_disconnected` is called."""
 
     is_open: bool = True
     since: float = -math.inf
     lost_at: float = -math.inf
-    """When the connection was last known to be broken; messages received before do not show the present state."""
+    """When the connection was last known to be broken. Messages received before that say nothing about the present."""
     behind_at: float = -math.inf
     """When messages last came faster than the collector handled them."""
 
     def is_behind(self, now: float, life_s: float = SHELF_LIFE_FLOOR_S) -> bool:
-        """Whether that was within the last `life_s`: then an agent that seems silent may have sent messages that still wait."""
+        """Whether messages came too fast within the last `life_s`: an agent that seems silent may have sent some that still wait."""
         return now < self.behind_at + life_s
 
 
@@ -61,7 +61,7 @@ class Observations:
 
 
 def words_of(cause: Cause, agent: str) -> str:
-    """A cause in words for the page and for unknown figures."""
+    """A cause in words, for the page and for figures that are unknown because of it."""
     return {
         "broker": "no connection to the broker",
         "agent_offline": f"agent {agent} is offline",
@@ -110,9 +110,10 @@ def observe(
     """
     unobserved: list[DeviceState] = []
     explained: dict[DeviceKey, Cause] = {}
-    # Agents that report on a device, or of which that is not known yet.
+    # Agents that report on a device, or of which it is not known yet whether they do.
     reporting: set[AgentKey] = set()
-    # There are a few agents to 2,000 devices, and this function runs for each scrape and each evaluation of problems.
+    # Found once per agent, not per device, because this runs for each scrape and each evaluation of problems: 2,000 devices have few
+    # agents.
     present = {key for key, agent in agents.items() if _is_present(agent, connection)}
     for agent_key, devices in groups.items():
         doubtful = _perhaps_silent(devices, now) if agent_key in present else devices
@@ -152,7 +153,7 @@ def observe(
 
 
 def _perhaps_silent(devices: Sequence[DeviceState], now: float) -> Sequence[DeviceState]:
-    """Devices that may be silent, nearly always none. This pass is separate to be fast: it checks each of 5,000 devices every second."""
+    """Devices that may be silent, nearly always none. A separate pass, to be fast: it checks each of 5,000 devices every second."""
     return [each for each in devices if not each.heard or now >= each.received_at + (each.cached_life_s or 0.0)]
 
 

@@ -1,6 +1,6 @@
-"""What is kept of one series, one device and one agent, and which of two messages is the later one.
+"""The state of one series, one device and one agent; and which of two messages is the later one.
 
-Agents' clocks may be wrong or be set, so messages are ordered by number if possible, and by time only if there is no other way.
+The clock of an agent may be wrong or be set, so messages are ordered by their numbers where possible, and by time only as a last resort.
 """
 
 import math
@@ -30,15 +30,15 @@ OFFSET_WINDOW_S = 300.0
 # time a burst of backlog would count as live; with more, such an agent's devices would be missing for longer after a restart.
 STEADY_S = 1.0
 CERTAIN_S = 15.0
-# A busy gateway or a radio link delays single messages by seconds. They say nothing of the clock if others with the delay of before
-# come within this time. In a queue that grows none do.
+# A busy gateway or a radio link delays single messages by seconds. If messages with the former delay come again within this time, the delay
+# says nothing about the clock. (In a growing queue no such message comes.)
 RETURNS_S = 5.0
-# A device that does not answer is tried after growing pauses, announced as the interval of its failed polls, and a failed attempt
-# takes up to its deadline on top. These are the agent's own limits (60 s between attempts, 30 s for one): what a message says
-# beyond them must not keep a device on /metrics as down while nobody asks it any more.
+# A device that does not answer is tried again after growing pauses, which are announced as the interval of its failed polls; and a failed
+# attempt takes time, too. The limits are those of the agent (60 s between attempts, 30 s for one attempt, see MAX_ATTEMPT_S): a message
+# that says more must not keep a device on /metrics as down although it is not polled any more.
 MAX_PAUSE_S = 60.0
-# Rejected readings of each poll class that are kept with their reasons, for the device's page, and the longest of their keys. A device
-# that sends garbage has hundreds with the same reason; 5,000 such devices would take 10 MB.
+# How many rejected readings of each poll class are kept with their reasons for the device's page, and the longest key that is kept. A
+# device that sends garbage has hundreds with the same reason; 5,000 such devices would take 10 MB.
 MAX_BAD = 20
 MAX_BAD_KEY = 120
 # Failures that are kept of each device.
@@ -47,7 +47,7 @@ MAX_ERRORS = 8
 # default timeouts: an absurd duration must not keep a device on /metrics.
 MAX_ATTEMPT_S = 30.0
 
-# What a document states of the unit itself, and with it of the series that the unit may have.
+# Fields of a device's document: those that identify the unit, and those on which its set of series depends.
 _OF_UNIT = ("vendor", "model", "serial")
 _STATED = (*_OF_UNIT, "profile", "profile_content", "firmware")
 
@@ -58,9 +58,9 @@ def shelf_life_s(interval_s: float) -> float:
 
 
 def is_other_unit(before: DeviceDocument, after: DeviceDocument) -> bool:
-    """Whether two documents of one device describe two units: somebody has replaced it.
+    """Whether two documents of one device describe different units, because the unit was replaced.
 
-    What either does not state says nothing: many devices have no serial number, and a busy one leaves texts out.
+    A field that is empty in either document is not compared: many devices have no serial number, and a busy one leaves texts out.
     """
     return _differs(before, after, _OF_UNIT)
 
@@ -71,10 +71,10 @@ def has_other_series(before: DeviceDocument, after: DeviceDocument) -> bool:
 
 
 def stated_by(before: DeviceDocument | None, after: DeviceDocument) -> DeviceDocument:
-    """A unit's latest document, with the texts that it leaves out and an earlier one of the same unit had.
+    """A unit's latest document, with empty fields filled from earlier documents of the same unit.
 
-    A unit that was just put into place may state its serial number only once it has started. If its first document counted alone, the one
-    with the number would follow one without, and differ in nothing from the former unit.
+    For example, a new unit may report its serial number only some time after it was installed. Without this, its first document would hide
+    the serial number of the former unit, and the document with the new number would have nothing to differ from.
     """
     if before is None or is_other_unit(before, after):
         return after
@@ -157,11 +157,11 @@ class DeviceState:
     labels: dict[str, str] = field(default_factory=dict)
     document: DeviceDocument | None = None
     stated: DeviceDocument | None = None
-    """The document with what earlier ones of this unit stated and it leaves out: what the next one is compared with."""
+    """The document, completed from earlier ones of this unit (see `stated_by`). The next document is compared with it."""
     received_at: float = 0.0
     origin: Origin | None = None
     heard: bool = False
-    """Whether `up` comes from the present process of its agent, as far as is known."""
+    """Whether `up` was reported by the process of its agent that runs now, as far as is known."""
     up: bool | None = None
     pause_s: float = 0.0
     """Seconds until the next poll, as announced by the last one if it failed; 0 after an answer."""
@@ -206,8 +206,8 @@ class DeviceState:
     def note_poll(self, batch: Batch, agent: "AgentState", now: float) -> bool:
         """Apply what a batch says about the device itself. Returns False if this same poll was applied before.
 
-        Batches may come in another order than the polls were made. A batch replaces what is known of its own poll class if it is later than
-        the last one of that class, and what is known of the device if it is later than the last one of any class.
+        Batches may arrive in another order than the polls were made. The state of the batch's poll class is replaced if the batch is later
+        than the last one of that class, and the state of the device if it is later than the last one of any class.
         """
         origin = Origin.of(batch)
         before = self.polls.get(batch.poll)
@@ -258,7 +258,7 @@ class DeviceState:
         self.first_unpolled = min((last.overdue_at for last in self.polls.values()), default=math.inf)
 
     def _note_bad(self, batch: Batch) -> None:
-        # Of a poll that was split, only the first part replaces what is known; the others add to it.
+        # The first part of a split poll replaces the rejected readings, the other parts add to them.
         kept = {} if batch.counts_as_poll else self.bad.get(batch.poll, {})
         for key, reason in batch.bad.items():
             if len(kept) >= MAX_BAD:
@@ -272,14 +272,14 @@ class DeviceState:
 
 @dataclass(slots=True)
 class SteadyDelay:
-    """A delay that an agent's newest messages may have in common. Monotonic times: `since` is the first of them, `last_at` the last."""
+    """A delay that an agent's newest messages have in common. `since` is when the first of them came, `last_at` the last (monotonic)."""
 
     delay_s: float
     since: float
     last_at: float
 
     def lasts(self, delay_s: float, now: float) -> bool:
-        """Whether messages have had this delay for `CERTAIN_S`, the present one too. Otherwise the present delay may begin a new one."""
+        """Whether messages have had this delay for `CERTAIN_S`, this one included. If its delay differs, a new series may begin with it."""
         if abs(delay_s - self.delay_s) <= STEADY_S:
             self.last_at = now
             return now - self.since >= CERTAIN_S
@@ -338,17 +338,17 @@ class AgentState:
         return delay_s - self._skew_s
 
     def _learn_skew(self, delay_s: float, now: float) -> None:
-        """Look at the delay of the agent's newest message.
+        """Learn from the delay of the agent's newest message.
 
-        No message comes before it was made, so one with a shorter delay disproves what was known; one with a longer delay may only have
-        been held up on its way, and what is known of the clock is kept.
+        No message arrives before it was made, so a shorter delay disproves the assumed error of the clock. A longer delay does not: the
+        message may only have been held up on its way.
         """
         if abs(delay_s - self._skew_s) <= STEADY_S:
             self._steady = None
             return
         if delay_s < self._skew_s:
             if self._skew_s - delay_s <= SHELF_LIFE_FLOOR_S:
-                # All messages were held up when the error was measured, or the clock was adjusted a little.
+                # All messages were delayed when the error was measured, or the clock was adjusted a little since.
                 self._skew_s, self._steady = delay_s, None
                 return
             # The clock has been set: it is trusted again.

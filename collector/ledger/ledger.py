@@ -38,13 +38,13 @@ MAX_RANGES_OF_AGENT = 10_000
 # Reasons why one agent dropped messages; each is a series on /metrics. Rackflow's agent has five. Further ones count as `other`.
 MAX_REASONS_OF_AGENT = 20
 OTHER = "other"
-# Bounds how many chunks an agent may begin: FREE_CHUNKS, and one more for each MESSAGES_PER_CHUNK messages. An agent numbers without
-# gaps, so it begins a chunk with every 512th message, or with every 16th if 32 collectors share the subscription. Numbers that jump on
+# How many chunks an agent may begin: FREE_CHUNKS, and one more for each MESSAGES_PER_CHUNK messages. A good agent numbers without gaps, so
+# it begins a chunk with every 512th message, or with every 16th if 32 collectors share the subscription. An agent whose numbers jump on
 # purpose would begin a chunk with each message.
 FREE_CHUNKS = 1_000
 MESSAGES_PER_CHUNK = 16
-# An epoch that took turns with another one counts as running for so long after its last statement. Two processes of one name that back off
-# may take turns every few minutes; `receive/clones.py` remembers them for as long.
+# If two processes of one name take turns, an epoch counts as running for this long after its last statement. With growing pauses they may
+# take turns every few minutes; `receive/clones.py` remembers them for the same time.
 TURN_MS = 900_000
 
 
@@ -102,7 +102,7 @@ class Ledger:
             return "duplicate"
         chunk.stored |= bit
         chunk.waiting &= ~bit
-        # A message that waited on disk, or was a dead letter the first time it came, is now only stored.
+        # A message that waited on disk, or was a dead letter when it first came, counts only as stored now.
         for reason in [reason for reason, bits in chunk.dead.items() if bits & bit]:
             chunk.dead[reason] &= ~bit
             if not chunk.dead[reason]:
@@ -144,9 +144,9 @@ class Ledger:
     def apply_statement(self, statement: Statement) -> None:
         """Apply what an agent's status says about its message numbers.
 
-        A statement covers its own epoch and each epoch it names. An earlier epoch that it does not name has nothing left with
-        the agent. Later epochs that it does not name are left alone, because an old status may come late (retained, or resent), and so are
-        those of another process under the same name, which has an outbox of its own.
+        A statement is about its own epoch and each epoch it names. Of an earlier epoch that it does not name, the agent has no message
+        left. Later epochs that it does not name are not changed, because an old status may come late (retained, or sent again). Neither are
+        epochs of another process with the same name, which has its own outbox.
         """
         key, account = statement.key, statement.account
         own = self._epoch_record(key, 1, statement.wall_ms, is_message=False)
@@ -165,7 +165,10 @@ class Ledger:
                 self._apply_to_epoch(record, *said, is_running=record is own)
 
     def _takes_turns(self, key: EpochKey, stating: EpochKey, wall_ms: int) -> bool:
-        """Whether an epoch made a statement lately, and after the first one of another epoch: after a restart an earlier one is silent."""
+        """Whether an epoch, `key`, still makes statements after the first one of another epoch: then both run, under the same name.
+
+        After a restart, in contrast, the earlier epoch is silent.
+        """
         if key == stating or key not in self._stated:
             return False
         _, last, seen_ms = self._stated[key]
@@ -232,7 +235,7 @@ class Ledger:
         *,
         is_running: bool,
     ) -> None:
-        """Replace what is known of one epoch by what a statement says about it. `is_running` if the statement comes from this epoch."""
+        """Replace what is known of one epoch by what a statement says about it. `is_running`: the statement comes from this epoch."""
         undelivered = [(each.first, 0 if is_running else each.last) for each in now_undelivered[:MAX_RANGES]]
         reasons = self._reasons.setdefault(record.key[:2], set())
         dropped = [(each.first, each.last, _known_reason(each.reason, reasons)) for each in now_dropped[:MAX_RANGES]]

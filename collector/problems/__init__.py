@@ -3,9 +3,10 @@
 `problems.yaml` defines each problem: condition, words, severity, cause. `Monitor` evaluates it as readings arrive; `Pusher` notifies
 Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and the reference page from the same table.
 
-`conditions` decides for one device, `shares` for many, `settled` skips devices that cannot have changed, `tracker` follows time and causes,
-`late_queue` and `late` judge backlogs, `files` with `saved` and `history` keeps all of it; `push`, `silences` and `acknowledged` talk to
-Alertmanagers.
+Start with `monitor`, which calls the others: `conditions` decides which problems hold for one device, `shares` for groups of devices,
+`settled` skips devices whose problems cannot have changed, and `tracker` follows when problems begin and end, and their causes.
+`late_queue` and `late` evaluate readings that come after an outage. `files`, `saved` and `history` keep everything over a restart. `push`,
+`silences` and `acknowledged` talk to Alertmanagers.
 """
 
 from collector.problems.acknowledged import ACKNOWLEDGED_PART, Acknowledgements, Unread

@@ -63,9 +63,9 @@ class ConditionMemory:
 
     def __init__(self) -> None:
         self.seen: dict[tuple[str, Labels], float] = {}
-        """When a value last was as `after` asks, by problem and labels. Wall time, so that it can outlive a restart."""
+        """By problem and labels: when a value last met the condition `after`. Wall time, so that it can be kept over a restart."""
         self.highest: dict[tuple[str, Labels], list[tuple[float, float]]] = {}
-        """By problem and labels: wall time and value of each reading that no later one exceeded. The first is the highest and oldest."""
+        """By problem and labels: value and wall time of each reading that no later one exceeded. The first is the highest and oldest."""
 
     def reached(self, problem: str, labels: Labels, value: float, condition: Condition, wall_s: float) -> bool:
         """Note the value; return whether one reached `after.at_least` within the last `after.within_s`."""
@@ -104,7 +104,7 @@ class ConditionMemory:
             del self.seen[key]
 
 
-# Sets of metrics for which the problems are prepared; a site has some twenty families, each with a few sets.
+# Sets of metrics for which the problems that they can decide are cached. A site has some twenty families, each with a few sets.
 MAX_FAMILIES = 2_000
 
 
@@ -122,7 +122,7 @@ def _is_plain(condition: Condition) -> bool:
 
 
 def _is_selected(condition: Condition, labels: Mapping[str, str], subject: Subject) -> bool:
-    """Whether a series has the labels that the condition asks for. Labels that it lacks are those of the device, such as its rack."""
+    """Whether a series has the labels that the condition requires. A label that the series lacks, such as `rack`, is its device's."""
     wanted, excluded = condition.where, condition.where_not
     if wanted and not all(labels.get(name, subject.base.get(name, "")) in texts for name, texts in wanted.items()):
         return False
@@ -158,7 +158,7 @@ class Evaluator:
         return known
 
     def can_hold(self, condition: Condition, metrics: Container[str]) -> bool:
-        """Whether a condition can hold for a subject with these metrics, whatever their values. It may say yes too often, never no."""
+        """Whether a condition can hold for a subject with these metrics, whatever their values. True in case of doubt."""
         if condition.after is not None or condition.fell is not None:
             return True  # such a condition must see every value, to remember it
         if not condition.record and condition.metric not in metrics:
@@ -175,9 +175,10 @@ class Evaluator:
         return all(self.can_hold(each, metrics) for each in condition.also)
 
     def decides(self, problem: Problem, subject: Subject, device: str | None = None) -> bool:
-        """Whether the subject has every series that the problem needs. After a start, limits arrive long after the readings they limit.
+        """Whether the subject has every series that the problem needs, so that "does not hold" can be believed.
 
-        For a problem of a site's figures, the figures of `device` count.
+        After a start, for example, limits arrive long after the readings they limit. For a problem of a site's figures, `device` is the
+        device whose figures count.
         """
         present = {
             name
@@ -240,7 +241,7 @@ class Evaluator:
     def _passing(
         self, condition: Condition, subject: Subject, problem: str, wall_s: float
     ) -> Iterator[tuple[Mapping[str, str], float]]:
-        """Each series that fulfils the condition by itself, with its value: without `also` and `unless`, which concern the subject."""
+        """Each series that meets the condition itself, with its value. `also` and `unless` are not checked: they concern the subject."""
         remembers = condition.after or condition.fell
         for labels, raw in self._series_of(condition, subject):
             if not _is_selected(condition, labels, subject):
@@ -261,7 +262,7 @@ class Evaluator:
             passes = self._compare(condition, labels, value, subject)
             if remembers:
                 key = labels_of({**subject.base, **labels})
-                # Both are called in any case, because they also note the value.
+                # Both must be called in any case, because they also remember the value.
                 has_fallen = self.memory.has_fallen(problem, key, value, condition, wall_s)
                 passes = self.memory.reached(problem, key, value, condition, wall_s) and has_fallen and passes
             if passes:
@@ -288,7 +289,7 @@ class Evaluator:
         return [each for each in numbers if low < each[1] < high]
 
     def _compare(self, condition: Condition, labels: Mapping[str, str], value: float, subject: Subject) -> bool:
-        """Whether a value is as the condition asks. Beyond a limit that the subject does not have, it is not."""
+        """Whether a value meets the condition. False if the subject lacks the limit that it is compared with."""
         if condition.equals is not None:
             return value == condition.equals
         for bound, sign in ((condition.above, 1), (condition.below, -1)):
@@ -332,7 +333,7 @@ class Evaluator:
                 yield labels, value
 
     def _divided(self, per: str, labels: Mapping[str, str], value: float, subject: Subject) -> float | None:
-        """The value divided by that of the metric `per` with the same labels; None without one. An empty `per` divides by nothing."""
+        """The value divided by that of the metric `per` with the same labels; None if there is none. Unchanged if `per` is empty."""
         if not per:
             return value
         divisor = self.limit(Limit(metric=per), labels, subject)

@@ -1,12 +1,12 @@
-"""Evaluates readings that arrive late by their own times: which problems there were, since when and until when. Pure.
+"""Evaluates readings that arrived late, by the times at which they were taken: which problems there were, and from when to when. Pure.
 
 Readings arrive late after the collector or the broker was away. Nobody is notified because of them, since the problems that they show may
-be long over. But a problem that still holds began with the first reading that showed it, and one that began and ended meanwhile belongs in
-the day's history.
-Only problems of single devices and of shares of devices are judged; figures across devices and states of agents are not derived again.
+be long over. But a problem that still holds began with the first late reading that shows it, and one that began and ended meanwhile belongs
+in the day's history. Only problems of single devices and of groups of devices (shares) are evaluated. Figures across devices and states of
+agents are not derived again.
 
-The messages of one agent come in the order of their numbers, with other agents' between them. So the verdict waits until no
-more have come for a while: then the present problems are known as well, and a consequence finds its cause.
+The messages of one agent arrive in the order of their numbers, with messages of other agents between them. So the result is worked out only
+once no late message has come for a while. By then the present problems are known as well, so that causes can be found for consequences.
 """
 
 import math
@@ -27,11 +27,11 @@ from rackflow.catalogue import BASE_LABELS
 
 NEEDED: Final = "late_needed"
 """Key under which a layout caches its `_NeededKeys` (`Layout.cache`)."""
-# Problems of one backlog. A hall of 1,000 devices that goes dark and comes back has some thousand.
+# The most problems that are followed in one backlog. A hall of 1,000 devices that loses power and comes back has some thousand.
 MAX_SPANS = 10_000
-# Readings in memory, of all devices together; each costs some 200 bytes. The rest is not judged.
+# The most readings in memory, of all devices together, some 200 bytes each. Further ones are not evaluated.
 MAX_READINGS = 50_000
-# How often shares of devices are counted, in the readings' own time: each count looks at all devices.
+# The least time between two counts of shares, by the readings' own times. Each count looks at all devices.
 SHARES_EVERY_S = 1.0
 
 
@@ -64,7 +64,7 @@ class _Span:
 
     def hold(self, value: float, at_s: float, poll_s: float) -> None:
         """A reading shows it."""
-        at_s = max(at_s, self.last_s)  # devices of two agents, whose backlogs come side by side
+        at_s = max(at_s, self.last_s)  # a share of devices of two agents, whose backlogs are not at the same time
         if self.holds:
             self.held_s += at_s - self.last_s
         else:
@@ -114,7 +114,7 @@ class LateJudge:
         self._closed: list[_Span] = []
         self._counted_s, self._uncounted, self._readings = 0.0, 0, 0
         self.refused = 0
-        """How often a reading said of a problem that it holds, and the problem was not followed because there were too many."""
+        """How often a reading showed a problem that was not followed, because there were too many."""
 
     @property
     def is_empty(self) -> bool:
@@ -122,7 +122,7 @@ class LateJudge:
         return not self._devices
 
     def take(self, late: LateReadings, wall_s: float) -> None:
-        """Judge one message. What is older than a day, from the future, or before the last one of its device, is left out."""
+        """Evaluate one message. One that is older than a day, from the future, or older than the last one of its device, is left out."""
         batch, at_s = late.batch, late.batch.time / 1000
         device = self._devices.setdefault((late.site, batch.device), _Device())
         if not wall_s - KEEP_S < at_s <= wall_s or at_s < device.at_s or batch.device_class == "agent":
@@ -136,7 +136,8 @@ class LateJudge:
         subject_key: SubjectKey = ("device", late.site, batch.device)
         self._shares.note(subject_key, subject)
         self._uncounted += 1
-        # Backlogs of two agents have two times, side by side: then the second bound keeps this at a few devices a message.
+        # With backlogs of two agents, `at_s` jumps to and fro between their times. The second bound keeps the work at a few devices a
+        # message.
         if abs(at_s - self._counted_s) >= SHARES_EVERY_S and self._uncounted * 4 >= len(self._devices):
             self._count_shares(at_s, batch.interval_s)
 
@@ -219,9 +220,10 @@ class LateJudge:
             self._note({(name, group): each.value for group, each in groups.items()}, known, at_s, poll_s, None)
 
     def going_on(self, find_present: FindPresent, until_s: float = 0.0) -> list[tuple[Key, float]]:
-        """The present problems that late readings lead up to, each with the time since when it has held.
+        """The present problems of which late readings show the beginning, each with the time at which it began.
 
-        `until_s` is when the last late message was received, given once no more will come: a problem that no reading has ended goes on.
+        `until_s` is when the last late message was received. It is given once no more will come: then a problem whose end no reading has
+        shown counts as the present one, even without a live reading in between.
         """
         return [
             (key, span.since_s)
@@ -230,11 +232,14 @@ class LateJudge:
         ]
 
     def is_open(self, find_present: FindPresent) -> bool:
-        """Whether a problem held in its last late reading and has had no live reading since, which is therefore still awaited."""
+        """Whether a problem held in its last late reading, and no live reading has shown yet whether it still does."""
         return any(span.holds and find_present(key) is None for key, span in self._spans.items())
 
     def settle(self, goes_on: Collection[Key], active: Iterable[TrackedProblem]) -> list[Ended]:
-        """The problems that began and ended in the backlog, in the order of their ends. Forgets all of them. `active`: present ones."""
+        """The problems that began and ended in the backlog, by their ends, and forget the backlog.
+
+        `goes_on` are those that are still present, `active` all present problems.
+        """
         over = [*self._closed, *(span for key, span in self._spans.items() if span.has_lasted and key not in goes_on)]
         others = [*over, *(self._spans[key] for key in goes_on)]
         present = list(active)
@@ -286,7 +291,7 @@ def _is_same(span: _Span, tracked: TrackedProblem, until_s: float) -> bool:
         return False
     if tracked.is_active and tracked.since_s <= span.last_s:
         return True  # it was active before the outage
-    # Between the last late reading and the first live one nothing else was read: the late one was current for so long.
+    # No reading lies between the last late one and the first live one, if the late one was current until then.
     return tracked.holds and 0.0 < tracked.began_to_hold_s <= max(span.last_s, until_s) + shelf_life_s(span.poll_s)
 
 

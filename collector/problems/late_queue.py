@@ -1,6 +1,6 @@
 """Queues late readings (a backlog after an outage) and judges them at low priority: nothing in them is urgent.
 
-After each slice of work the loop is left to others for three times as long, so that storing the backlog is hardly delayed.
+After each slice of work it pauses for three times as long, so that storing the backlog is hardly delayed.
 """
 
 import asyncio
@@ -24,19 +24,19 @@ from rackflow.process.bulkhead import Failures
 log = logging.getLogger(__name__)
 LATE_PART: Final = "problems_late"
 """Name of its bulkhead."""
-# Messages that wait, and readings in them: some 15 MB. An hour of 1,000 devices is more, so once half of it is used only one message in
-# THINNED_S is kept of each device and poll class. The beginning of a problem is then known to THINNED_S only.
+# The most messages that wait, and readings in them: some 15 MB. An hour of 1,000 devices is more. So once half of the room is used, only
+# one message in THINNED_S is kept of each device and poll class, and the beginning of a problem is known only to within THINNED_S.
 MAX_WAITING: Final = 10_000
 MAX_READINGS: Final = 200_000
 THINNED_S: Final = 15.0
 # Pairs of device and poll class whose last message is remembered for thinning.
 MAX_THINNED: Final = 50_000
-# Messages judged in one slice (0.1 ms each), and how many times longer than a slice the pause after it is.
+# Messages evaluated in one slice (0.1 ms each), and how many times longer than the slice the pause after it is.
 SLICE: Final = 20
 OTHERS_SHARE: Final = 3.0
-# After so long without a late message the backlog has ended.
+# Without a late message for this long, the backlog has ended.
 QUIET_S: Final = 10.0
-# How often the queue is looked at while it is empty. A chosen value: late messages are old anyway.
+# How often the queue is checked while it is empty. Chosen value: late messages are old anyway.
 LOOK_S: Final = 1.0
 
 
@@ -77,7 +77,7 @@ class LateQueue:
         if key in self._taken or len(self._taken) < MAX_THINNED:
             self._taken[key] = batch.time
         self._readings += size
-        # `readings` has the same values by place, in a tenth of the memory.
+        # Without its values: `readings` has them as well, in a tenth of the memory.
         bare = msgspec.structs.replace(batch, values={}, states={}, bad={})
         self._waiting.append(LateReadings(site, bare, readings))
 
@@ -105,7 +105,7 @@ class LateQueue:
         self._failures.attempt(LATE_PART, lambda: self._judge.take(late, self._wall()), otherwise=None)
 
     def look(self) -> None:
-        """Note since when present problems have held, and, once the backlog has ended, which problems are over."""
+        """Backdate present problems; and once the backlog has ended, add the problems that are over to the history."""
         if self._judge.is_empty:
             return
         for key, since_s in self._judge.going_on(self._tracker.get):

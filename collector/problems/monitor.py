@@ -1,7 +1,7 @@
 """Evaluates problems as readings arrive, and hands changes to the listeners. `files.py` keeps them over a restart.
 
-It runs behind the barrier of optional work: nothing here may hold up receiving, storing or acknowledging, and a device whose
-evaluation fails costs only its own problems.
+It is optional work behind a bulkhead: nothing here may delay receiving, storing or acknowledging. If the evaluation of one device
+fails, only that device's problems are affected.
 """
 
 import asyncio
@@ -34,26 +34,26 @@ from rackflow.site import Site
 
 PART = "problems"
 """Name of the bulkhead of the evaluation."""
-# How often devices with new readings of the safety class, and those whose poll failed, are evaluated. A safety problem has 2 s from the
-# device to Alertmanager, of which its poll interval takes 1 s.
+# How often devices with new readings of the safety class, and devices whose poll failed, are evaluated. A safety problem may take 2 s from
+# the device to Alertmanager, and polling takes up to 1 s of that.
 TICK_S = 0.2
-# How often all that changed is evaluated: other devices are polled every 5 s at most, figures and agents change every few seconds, and
-# readings expire without a message. While a backlog comes, a device has several messages a second, and each evaluation costs as much as
-# a message.
+# How often all other devices with new readings, the agents and the figures are evaluated. Once a second suffices: other classes are polled
+# every 5 s or less often, and figures change every few seconds. More would be expensive: during a backlog a device has several messages a
+# second, and an evaluation costs as much as a message.
 FULL_S = 1.0
-# How often devices without a message for as long are evaluated, because their readings may have expired.
+# A device without a message is evaluated this often all the same, because its readings may have expired.
 SWEEP_S = 5.0
-# If a turn is this late although the process used no CPU meanwhile, the process was stopped: its virtual machine was moved or starved. A
-# busy machine delays a turn by tenths of a second.
+# If a turn is late by this much although the process used no CPU time, the process was stopped: its virtual machine was moved or starved.
+# A busy machine delays a turn only by tenths of a second.
 PAUSED_S = 2.0
-# Devices evaluated at a time: a rack PDU of 22 series takes 120 µs. Between slices others have their turn.
+# Devices evaluated in one slice: a rack PDU of 22 series takes 120 µs. Between slices the event loop does other work.
 SLICE = 20
 OwnMetrics = Callable[[], Iterable[tuple[str, dict[str, str], float]]]
 Listener = Callable[[TrackedProblem], None]
 
 
 class Monitor:
-    """All problems of a collector. `figures` gives those of each site, `own` metrics of the collector itself: name, labels, value.
+    """All problems of a collector. `figures` gives the figures of each site, `own` the metrics of the collector itself.
 
     `tracker` has the present problems, `history` those that have ended, `late` takes readings that came late, and `files` keeps all of it
     over a restart.
@@ -127,7 +127,11 @@ class Monitor:
         self._limits |= {(site.id, device): limits for device, limits in site_limits(site, thermal).items()}
 
     async def run(self) -> None:
-        """Evaluate until cancelled."""
+        """Evaluate until cancelled.
+
+        Every turn (TICK_S) evaluates urgent devices. A full turn (FULL_S) evaluates every device with new readings, and everything that is
+        not a device. A sweep (SWEEP_S) is a full turn that also evaluates devices without a message, and ends problems of what is gone.
+        """
         full_at = sweep_at = 0.0
         all_devices: AbstractSet[tuple[str, str]] = set()
         while True:
@@ -140,7 +144,7 @@ class Monitor:
             if is_sweep:
                 sweep_at = now + SWEEP_S
                 all_devices = self._all_devices()
-                # Devices with a recent message were evaluated then.
+                # All but those that were evaluated lately, because they had a message.
                 touched = {
                     *touched,
                     *(each for each in all_devices if now - self._evaluated_at.get(each, -SWEEP_S) >= SWEEP_S),
@@ -156,7 +160,7 @@ class Monitor:
             await asyncio.sleep(TICK_S)
 
     def _exclude_pause_of_process(self) -> None:
-        """If this process was stopped since the last turn, exclude that time from all times of holding."""
+        """If this process was stopped since the last turn, do not count that time as time in which problems held."""
         now, cpu_s = self._clock(), time.process_time()
         if self._turn is not None:
             before, cpu_before_s = self._turn
@@ -178,7 +182,7 @@ class Monitor:
         return {(each.site, each.device) for each in self._latest.devices()}
 
     def remembered(self) -> Mapping[Key, float]:
-        """When a series last was as the problem's `after` asks, in wall time, by problem and labels."""
+        """By problem and labels: when a series last met the condition `after` (wall time)."""
         return self._evaluator.memory.seen
 
     def tick(self) -> None:
@@ -207,12 +211,13 @@ class Monitor:
             yield
 
     def evaluate_device(self, device: DeviceState, observations: Observations | None = None) -> None:
-        """Evaluate one device now."""
+        """Evaluate one device now, unless it is settled: then an evaluation would find nothing, as before (see `settled.py`)."""
         now = self._clock()
         name = device.site, device.device
         key = "device", *name
         limits = self._limits.get(name, ())
-        # Before anything is compared: with a bound in the past, every device would be evaluated in full until the next sweep.
+        # First, because a settled device needs `first_expiry` in the future: otherwise each would be evaluated in full until the next
+        # sweep.
         if now >= device.first_expiry:
             self._latest.expire_device(device, now)
         needed = needed_series(device, self.metrics)
@@ -236,13 +241,13 @@ class Monitor:
         for subject in agent_subjects(self._latest, observations, self._evaluator.metrics, now):
             key = "agent", subject.base["site"], subject.base["agent"]
             yield from self._evaluate_subject_steps(key, subject, now)
-        present = self._figures_by_site(now)
-        for gone in self._subjects_of_figures.keys() - present.keys():
+        figures_by_site = self._figures_by_site(now)
+        for gone in self._subjects_of_figures.keys() - figures_by_site.keys():
             del self._subjects_of_figures[gone]
-        for site, figures in present.items():
+        for site, figures in figures_by_site.items():
             known = self._subjects_of_figures.get(site)
             if known is None or known[0] is not figures:
-                # Kept while the cycle is the same: figures are looked at every second, and change every five.
+                # Kept until the figures change: they are evaluated every second and change every five.
                 known = figures, (yield from collect_figures(site, figures, self._evaluator.metrics))
                 self._subjects_of_figures[site] = known
             subject = known[1]
@@ -254,7 +259,7 @@ class Monitor:
         self._update_shares(now)
 
     def _update_shares(self, now: float) -> None:
-        """Have the tracker follow the problems that are decided over many devices, such as most PDUs of a feed without power."""
+        """Update the tracker with problems of groups of devices, such as most PDUs of a feed without power."""
         for problem, found in self._shares.found().items():
             values = {(problem, group): share.value for group, share in found.items()}
             self.tracker.update(
@@ -279,7 +284,7 @@ class Monitor:
         return run_through(self._update_steps(key, subject, now))
 
     def _update_steps(self, key: SubjectKey, subject: Subject, now: float) -> Generator[None, None, bool]:
-        """Evaluate a subject and have the tracker follow its problems; return whether it has any. Yields after each problem."""
+        """Evaluate a subject and update the tracker with its problems; return whether it has any. Yields after each problem."""
         wall_s = self._wall()
         found: dict[Key, Finding] = {}
         for problem, conditions in self._evaluator.decidable_by(subject):
@@ -303,7 +308,7 @@ class Monitor:
         return bool(found)
 
     def _is_silent(self, subject: SubjectKey, problem: Key, now: float) -> bool:
-        """Whether a figure's device is silent: then nobody knows whether the problem that the figure showed goes on."""
+        """Whether a problem comes from a figure of a device that is silent: then it is unknown whether the problem still holds."""
         if subject[0] != "figures":
             return False
         labels = dict(problem[1])

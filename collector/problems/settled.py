@@ -1,8 +1,8 @@
-"""Tells which devices need no evaluation although they have new readings, because no condition can come out otherwise. Pure.
+"""Skips the evaluation of a device whose new readings cannot change the result of any condition. Pure.
 
-Nearly every poll of a healthy device differs from the one before by some watts, far from each limit. After an evaluation that found
-nothing, each number gets a range within which every comparison has the same result. Limits that others are compared with, and states, must
-not change at all. As long as this holds, an evaluation would find nothing again; checking ranges takes a tenth of its time.
+Nearly every poll of a healthy device differs from the one before by some watts, far from any limit. After an evaluation that found
+no problem, each number gets a range within which every comparison has the same result. States, and limits that readings are compared with,
+must not change at all. As long as this holds, the next evaluation would find nothing either. Checking the ranges takes a tenth of its time.
 """
 
 import math
@@ -18,14 +18,14 @@ from collector.problems.shares import Shares
 from collector.problems.subjects import NeededSeries
 from collector.problems.table import Condition, Limit, Record
 
-# How near to a limit a range may come, relative and absolute. A range is found by dividing the limit where conditions multiply the
-# reading, so its ends may be wrong by some units in the last place, 1e-16.
+# The distance that a range keeps from a limit, relative and absolute. Conditions multiply the reading where a range divides the limit, so
+# the ends of a range may be wrong by some units in the last place, 1e-16.
 _MARGIN = 1e-9
-# Checking a device that leaves its ranges at once (as with two counters that are compared) would be wasted effort each time. So such a
-# device is evaluated without a check for 2, 4, 8, … times.
+# Some devices leave their ranges with every poll, for example if two counters are compared. Checking them would be wasted effort, so such a
+# device is evaluated 2, 4, 8, … times without a check.
 _MAX_PAUSE = 64
-# How long a device may go without evaluation if a condition remembers when a reading was last there: the remembered time is then up to
-# five minutes too old, which does not matter because such conditions look back for a day at least (`within_s`).
+# How long a device may go without an evaluation if a condition remembers when a series had a value (`after`). The remembered time is then
+# up to five minutes too old, which does not matter, because such conditions look back for at least a day (`within_s`).
 _REMEMBERED_S = 300.0
 DeviceKey = tuple[str, str]
 """Site and device."""
@@ -134,7 +134,7 @@ class SettledDevices:
         """For how many evaluations a device is not checked, and how many of them remain."""
 
     def find(self, device: DeviceState, limits: Sequence[SiteLimit], needed: object, now: float) -> Settled | None:
-        """The noted state of the device, if it still applies and an evaluation of its present readings would find nothing."""
+        """What `note` has kept of the device, if it still applies and an evaluation of its present readings would find nothing."""
         key = device.site, device.device
         found = self._settled.get(key)
         if found is None:
@@ -160,7 +160,7 @@ class SettledDevices:
     def note(
         self, device: DeviceState, limits: Sequence[SiteLimit], needed: NeededSeries, subject: Subject, now: float
     ) -> None:
-        """Note a device whose evaluation found nothing. It has no expired reading, and no earlier problem that is still tracked."""
+        """Note a device whose evaluation found nothing. It must have no expired reading, and no problem that is still tracked."""
         key = device.site, device.device
         pause, left = self._pauses.get(key, (0, 0))
         if left:

@@ -1,7 +1,8 @@
 """Follows problems through time: when one begins to hold, becomes active, is a consequence of another, and ends. Pure.
 
-A problem *holds* while its condition is true. It is *active* once it has held for long enough, until it has not held for long enough:
-like a pending and a firing alert of Prometheus. The page and the API show active problems, and subscribers are notified of them.
+A problem *holds* while its condition is true, like a pending alert of Prometheus. It becomes *active*, like a firing alert, once it has
+held for `hold_s`, and stays active until it has not held for long enough (`keep_s`, or `within_s`). The page and the API show active
+problems, and subscribers are notified of them.
 
 Times of holding are monotonic, because a jump of the wall clock must neither begin nor end a problem. What people read is wall time.
 """
@@ -16,7 +17,7 @@ from collector.problems.conditions import Labels
 from collector.problems.maintenance import Window
 from collector.problems.table import Problem, Table, clears_s
 
-# Problems that are followed at a time. A hall of 1,000 devices with every device in trouble has some thousand.
+# The most problems that are tracked at a time. A hall of 1,000 devices with every device in trouble has some thousand.
 MAX_TRACKED = 20_000
 # Spans of holding that are kept for one problem: more dips than this within its window are taken as one span.
 MAX_SPANS = 200
@@ -47,8 +48,8 @@ AcknowledgementOf = Callable[[Key, float], Acknowledgement | None]
 class Evidence(Enum):
     """Whether the present readings decide if a problem holds."""
 
-    CURRENT = "they do, or nobody waits for them any more"
-    SILENT = "the device is silent, so nobody knows whether what held still does"
+    CURRENT = "they do, or they are no longer waited for"
+    SILENT = "the device is silent, so it is unknown whether the problem still holds"
     AWAITED = "they have not come yet, after a restart of the collector or a silence of the device"
 
 
@@ -111,7 +112,7 @@ class TrackedProblem:
 
     @property
     def is_uncertain(self) -> bool:
-        """Whether nobody knows at present if it still holds."""
+        """Whether it is unknown at present if it still holds."""
         return self.evidence is Evidence.SILENT
 
     @property
@@ -134,7 +135,7 @@ class TrackedProblem:
         return {**dict(self.labels), **own}
 
     def held_s(self, now: float) -> float:
-        """How long it has held: all in all within its window, or without a break."""
+        """How long it has held, s: in total within its window if it has one, otherwise without a break."""
         if not self.problem.within_s:
             return now - self.holds_since if self.holds else 0.0
         start = now - self.problem.within_s
@@ -142,7 +143,7 @@ class TrackedProblem:
 
 
 class _HeldBefore(NamedTuple):
-    """What is known of a problem that was not active yet when the collector stopped. After `until` (monotonic) it is out of date."""
+    """A problem that held, but was not active yet, when the collector stopped. Out of date after `until` (monotonic)."""
 
     held_s: float
     began_s: float
@@ -159,7 +160,7 @@ class Tracker:
         self._lingering: dict[Key, tuple[TrackedProblem, float]] = {}
         """Causes that have ended and until when they still explain their consequences."""
         self._held_before: dict[SubjectKey, dict[Key, _HeldBefore]] = {}
-        """By subject: how long each problem had held before a restart, and until when it may go on from there."""
+        """By subject: how long each problem had held before a restart. If it still holds, it continues from there."""
         self.window_of: WindowOf = lambda *_: None
         """Finds the maintenance window of a problem."""
         self.acknowledgement_of: AcknowledgementOf = lambda *_: None
@@ -261,7 +262,7 @@ class Tracker:
         return list(changed.values())
 
     def note_earlier(self, key: Key, since_s: float) -> None:
-        """Move the beginning of a present problem back to `since_s`, as late readings show. Nobody is notified of it again."""
+        """Move the beginning of a present problem back to `since_s`, which late readings have shown. Nobody is notified again."""
         tracked = self._all.get(key)
         if tracked is None:
             return
@@ -276,7 +277,7 @@ class Tracker:
         yet to report that it is still wet would end.
         """
         for each in self._all.values():
-            # Not later than now: what was found after the pause has its own time already.
+            # Not later than now: what was found since the pause must not be moved into the future.
             each.holds_since = min(each.holds_since + seconds, now)
             each.last_held = min(each.last_held + seconds, now)
             each.awaited_until += seconds
@@ -285,7 +286,7 @@ class Tracker:
         self._lingering = {key: (each, until + seconds) for key, (each, until) in self._lingering.items()}
 
     def restore(self, tracked: TrackedProblem, now: float) -> None:
-        """Take a problem that was active before a restart. It stays until its readings are there, but at most RESTORED_S."""
+        """Take over a problem that was active before a restart. It stays until its readings arrive, but at most for RESTORED_S."""
         tracked.is_active, tracked.last_held = True, now
         tracked.evidence, tracked.awaited_until = Evidence.AWAITED, now + RESTORED_S
         self._all[tracked.key] = tracked
@@ -296,11 +297,10 @@ class Tracker:
         return [each for each in self._all.values() if each.holds and not each.is_active]
 
     def restore_holding(self, subject: SubjectKey, key: Key, held_s: float, began_s: float, now: float) -> None:
-        """Take a problem that had held for `held_s` before a restart, since `began_s` (wall time; 0 if that is unknown).
+        """Take over a problem that had held for `held_s` before a restart, since `began_s` (wall time; 0 if that is unknown).
 
-        If its first readings show that it holds, it goes on from there.
-
-        The time in which nobody looked is not counted: what was about to be reported is late by that, and nothing is reported early.
+        If its first readings show that it holds, it continues from there. The time of the restart itself does not count, so a problem may
+        be reported late by that time, but never early.
         """
         self._held_before.setdefault(subject, {})[key] = _HeldBefore(held_s, began_s, now + RESTORED_S)
 
@@ -325,7 +325,7 @@ class Tracker:
         self._extend(tracked, now)
         tracked.value, tracked.last_held = value, now
         tracked.evidence = Evidence.CURRENT
-        # For a problem of values that are too low, the worst is the lowest.
+        # If the problem is that values are too low, the worst is the lowest.
         lowest_is_worst = any(condition.below is not None for condition in tracked.problem.when)
         tracked.peak = min(tracked.peak, value) if lowest_is_worst else max(tracked.peak, value)
 
@@ -354,7 +354,7 @@ class Tracker:
         if tracked.holds or tracked.is_uncertain or tracked.is_awaited(now):
             return False
         if tracked.problem.within_s and tracked.held_s(now) >= tracked.problem.hold_s:
-            return False  # a dip within the window ends nothing
+            return False  # not holding for a moment within the window ends nothing
         return now >= tracked.last_held + tracked.problem.keep_s
 
     def _forget(self, tracked: TrackedProblem) -> None:

@@ -3,8 +3,8 @@
 A message that breaks the contract goes to the dead-letter file with its reason, is acknowledged, and never stops the flow: if it
 stayed unacknowledged, the broker would send it again after every restart.
 
-`subscribe` keeps the session, `inbox` what waits, `live` the second connection; `messages` checks a message, `owners` who may send it,
-`uses` how much; `dead_letters` keeps what is refused.
+`subscribe` keeps the session with the broker, `inbox` the messages that wait to be handled, `live` the second connection. `messages` checks
+a message, `owners` whether its sender may send it, `uses` the sender's budget. `dead_letters` keeps what was refused.
 """
 
 from collector.receive.clocks import ReceiptTimes, is_plausible

@@ -1,6 +1,6 @@
-"""Messages from their receipt until they are acknowledged, and the bounds on them: in number, in bytes, and in the broker's window.
+"""Keeps received messages until they are acknowledged, within bounds: their number, their bytes, and the broker's window.
 
-It holds no connection. It tells the one it is given when to stop reading from its socket, and when to end.
+It does not own the connection; it only tells it when to stop reading from its socket, and when to end.
 """
 
 import asyncio
@@ -60,15 +60,15 @@ class Inbox:
         self._source: Source | None = None
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue(maxsize=window + IDENTIFIERS)
         self._first = deque[Delivery]()
-        """Copies that the second connection received while others waited: they are taken before those."""
+        """Copies that the second connection received while messages of the session waited; they are taken before those."""
         self.waiting_bytes = 0
         """Of messages that were received and are neither acknowledged nor given up."""
         self._pause: asyncio.TimerHandle | None = None
-        """Runs while the socket is not read for want of room; at its end it is read again, room or not."""
+        """Runs while the socket is not read because there is no room. When it runs out, the socket is read again in any case."""
         self._takes_nothing = False
-        """Whether the socket is read again although there is no room: every message that comes is left at the broker."""
+        """Whether the socket is read although there is no room: every message that arrives is dropped and stays at the broker."""
         self._has_shed = False
-        """Whether a message was left at the broker for want of room, so that the connection is ended once there is room."""
+        """Whether a message was dropped because there was no room: once there is room, the connection is ended, to receive it again."""
         self._unacknowledged = 0
         """Messages of this connection that hold a place in the broker's window."""
         self._window_timer: asyncio.TimerHandle | None = None
@@ -81,7 +81,7 @@ class Inbox:
 
     def begin(self, *, session_continues: bool) -> None:
         """A connection was opened. `session_continues` tells whether the broker still has what it sent before."""
-        # What was left at the broker comes again on this connection, which need not be ended for it.
+        # Messages that were dropped come again on this connection, so it need not be ended for them.
         self._takes_nothing = self._has_shed = False
         self._unacknowledged = 0
         if not session_continues:
@@ -96,7 +96,7 @@ class Inbox:
                 self.waiting_bytes -= delivery.cost_bytes
 
     def steer(self, source: Source | None) -> None:
-        """From now on pause, resume and drop this connection; None for none, which is then neither paused nor dropped."""
+        """Pause, resume and end this connection from now on; with None, none."""
         self._source = source
 
     def end(self) -> None:
@@ -108,7 +108,7 @@ class Inbox:
         self._source = None
 
     def add(self, delivery: Delivery) -> None:
-        """Keep a message of the session, or leave it at the broker for want of room."""
+        """Keep a message of the session; if there is no room, drop it unacknowledged, so that the broker sends it again."""
         self._unacknowledged += delivery.qos
         if self._unacknowledged >= self._window and self._window_timer is None:
             self._start_window_timer()
@@ -126,7 +126,7 @@ class Inbox:
                 self._pause = asyncio.get_running_loop().call_later(LONGEST_PAUSE_S, self._read_without_room)
 
     def add_copy(self, delivery: Delivery) -> None:
-        """Keep a message of the second connection, for which there must be room (`has_room`). It is taken before those that wait."""
+        """Keep a copy from the second connection; there must be room for it (`has_room`). It is taken before messages that wait."""
         self.waiting_bytes += delivery.cost_bytes
         if self._queue.empty():
             self._queue.put_nowait(delivery)
@@ -135,7 +135,7 @@ class Inbox:
 
     def has_room(self, size_bytes: int) -> bool:
         """Whether a payload of this size is taken."""
-        # With nothing waiting a message is taken however large it is, or it would never be.
+        # If nothing waits, a message of any size has room. Otherwise one that is larger than the limit would never be taken.
         is_full = self.waiting_bytes and self.waiting_bytes + size_bytes > self._room_bytes + MAX_PAYLOAD_BYTES
         return not (self._takes_nothing or is_full)
 
@@ -147,7 +147,7 @@ class Inbox:
         return delivery
 
     def free(self, delivery: Delivery) -> None:
-        """A message was handled, on whichever connection it came: its bytes are free again."""
+        """A message was handled, whichever connection it came on: its bytes are free again."""
         self.waiting_bytes -= delivery.cost_bytes
         if self.waiting_bytes > self._room_bytes // 2:
             return

@@ -1,12 +1,12 @@
-"""A second connection for what is produced now, while the session works off what waited at the broker.
+"""A second connection for what is produced now, while the session works through what waited at the broker.
 
-A broker keeps one queue for a session, the oldest message first. After an absence of the collector, a leak of this moment would be read
-behind all that waited, with a gigabyte a minute later. So while the session is behind, a second connection, which has no queue, receives
-the same batches as they come.
+A broker keeps one queue for a session, the oldest message first. After the collector was away, a leak reported now would be read behind
+everything that waited: a minute late if that is a gigabyte. So while the session is behind, a second connection, which has no queue,
+receives the same batches as they are published.
 
-Nothing depends on it. Its copies are only shown: they become latest values, and problems are judged by them. What is stored, entered in the
-ledger and acknowledged is what the session brings, in its order: by the order in which messages become durable, agents tell those that were
-lost from those that wait. Statuses and events are left to the session, too: the old ones that it still brings would undo the new ones.
+Nothing depends on it. Its copies are only shown: they become latest values, and problems are evaluated with them. Only messages of the
+session are stored, entered in the ledger and acknowledged, in their order, because agents conclude from that order which messages were lost
+and which only wait. Statuses and events come only over the session, too: old ones that it still delivers would override new ones.
 """
 
 import hashlib
@@ -19,27 +19,27 @@ from rackflow.process.broker import Broker, remedy_for
 from rackflow.process.mqtt5 import BrokerError, Callbacks, MqttClient, Received, Session, reason_text
 
 log = logging.getLogger(__name__)
-# The session counts as no longer behind when it brings a message at most so long after the second connection, or before it. Chosen value:
-# more than two connections of one client differ, and less than anybody waits for.
+# The session has caught up when it delivers a message at most this long after the second connection. Chosen: longer than the usual
+# difference between two connections of one client, and too short for anybody to notice.
 BEHIND_S: Final = 1.0
-# A message that the session has not brought after so long is given up, and another one awaited: a full queue of the broker may have
-# dropped it.
+# After this time, a message that the session has not delivered is no longer waited for, but another one: a full queue of the broker may
+# have dropped it.
 GIVE_UP_S: Final = 60.0
-# How many messages of the session are remembered, for one that the second connection brings later. At 6,000 a second, which is all that
-# a collector handles, they are the last third of a second.
+# How many messages of the session are remembered, to recognise one that the second connection delivers later. At 6,000 a second, the most
+# that a collector handles, these are the messages of the last third of a second.
 REMEMBERED: Final = 2000
-# How many messages the broker may have on the way. More than arrive in the time in which the loop does something else.
+# How many messages the broker may send without acknowledgement. More than arrive while the event loop does other work.
 RECEIVE_MAXIMUM: Final = 1000
 
 
 class Lag:
-    """Finds out whether the session is still behind, by messages that both connections bring. Times are monotonic seconds. Pure."""
+    """Finds out whether the session is still behind, by comparing when both connections deliver a message. Monotonic seconds. Pure."""
 
     def __init__(self) -> None:
         self._remembered: dict[bytes, None] = {}
         """Digests of the session's last messages, the oldest first."""
         self._awaited: tuple[bytes, float] | None = None
-        """A message of the second connection that the session has not brought yet, and when it came."""
+        """A message of the second connection that the session has not delivered yet, and when it arrived."""
 
     def note_session(self, topic: str, payload: bytes, now_s: float) -> bool:
         """Note a message of the session. Returns whether the session is no longer behind."""
@@ -80,8 +80,8 @@ class LiveConnection:
         self._received = received
 
     async def run(self, address: str, packet_bytes: int) -> None:
-        """Receive until it is lost, or cannot be opened: then what is produced now comes behind what waits, as it would without it."""
-        # It acknowledges by itself, which promises nothing: the session has its own copy of each message.
+        """Receive until the connection is lost or cannot be opened. New messages then come behind those that wait, over the session."""
+        # Messages are acknowledged at once, although they are not durable: the session has its own copy of each.
         session = Session(0, receive_maximum=RECEIVE_MAXIMUM, packet_bytes=packet_bytes)
         callbacks = Callbacks(received=self._received)
         client = MqttClient(self._broker, self._client_id, callbacks, session=session, address=address)

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 # A device that was given up counts for another day in the budget of its former owner. Otherwise one agent could use millions of names one
 # after the other, and each leaves something behind in records and figures.
 RELEASED_MS = 86_400_000
-# How long messages about a device may come after it was given up: those that were under way, in an outbox or at the broker.
+# How long messages about a device may still arrive after it was given up, because they were in an outbox or at the broker.
 LAST_WORDS_MS = 30_000
 # After a month of silence an agent and its devices are forgotten, as poll counts do (see poll_counts.py).
 SILENT_MS = 31 * 86_400_000
@@ -51,7 +51,7 @@ old readings, which are stored and not shown."""
 
 @dataclass(slots=True)
 class Owned:
-    """The owner of a device. `agent` is empty while the device has no owner; the agent `former` gave it up at `until_ms`."""
+    """The owner of a device. `agent` is empty while the device has no owner. The agent `former` gave the device up at `until_ms`."""
 
     agent: str
     heard_ms: int

@@ -40,36 +40,36 @@ SESSION_EXPIRY_S = 86_400
 # First and largest upper bound, in seconds, of the pause before connecting again. Shorter than an agent's: collectors are few, and
 # a broker without persistence throws away what arrives while nobody is subscribed.
 BACKOFF_S = (0.5, 5.0)
-# A stop waits no longer than this for the broker to take DISCONNECT; if it is not taken, the session just stays.
+# A stop waits no longer than this for the broker to read DISCONNECT. If the broker does not, nothing is lost: the session stays.
 DISCONNECT_S = 2.0
 # What a broker takes that announces no limit: the most bytes of an MQTT packet (MQTT 5, 2.1.4).
 NO_LIMIT_BYTES = 2**28
 # How much of a message larger than the contract allows is kept in memory, for the dead-letter file.
 KEPT_OF_OVERSIZED_BYTES = 64 * 1024
-# A larger packet the broker does not send at all (MQTT 5, 3.1.2.11.4): the client would have all of it in memory before it can be
-# refused. What is larger than the contract allows and smaller than this is refused here, with a dead letter.
+# The broker does not send larger packets (MQTT 5, 3.1.2.11.4), which the client would have to hold in memory before it could refuse them.
+# A message between the contract's limit and this one is refused here, with a dead letter.
 LARGEST_PACKET_BYTES = 4 * 1024 * 1024
-# How long reconnecting may take, after this side ended the connection itself, before the connection counts as lost. Usually it takes some
-# milliseconds and a random pause of half a second at most. DcimBrokerDown, which holds for 8 s, is later by no more than this.
+# After a connection that this collector ended itself: how long reconnecting may take before the broker counts as down. Usually it takes
+# some milliseconds after a random pause of half a second at most. The alert DcimBrokerDown (held for 8 s) is late by no more than this.
 RENEWAL_S = 5.0
-# Its own slowness is logged once a minute at most, with how often it happened meanwhile.
+# The least time between two log lines about this collector's own slowness. Each says how often it happened since the last one.
 OWN_LOG_EVERY_S = 60.0
 
 
 OwnCause = Literal["overload", "standstill"]
-"""Why a connection ended through no fault of the broker. `overload`: this collector had no room, left messages at the broker and asks for
-them again. `standstill`: it was suspended for so long that the broker ended the connection."""
+"""How this collector itself caused the end of a connection. `overload`: it had no room, left messages at the broker, and reconnects to
+receive them again. `standstill`: it was suspended for so long that the broker ended the connection."""
 OWN_CAUSE_TEXTS: dict[OwnCause, str] = {
     "overload": "messages come faster than this collector handles them; it renews its connection to receive what it left at the broker",
     "standstill": "this collector stood still for so long that the broker hung up; it connects again",
 }
 OwnEvent = RoomEvent | OwnCause | Literal["takeover"]
-"""What `Subscriber` reports about itself. `takeover`: another client uses the same client id."""
+"""What `Subscriber` reports to be counted. `takeover`: another client uses the same client id."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """Why a connection ended. `own` if this collector itself is why."""
+    """Why a connection ended. `own` is set if this collector caused it."""
 
     why: str
     is_taken_over: bool = False
@@ -77,7 +77,7 @@ class _Ended:
 
 
 class OwnLog:
-    """Logs this collector's own slowness once a minute, with how often each kind was met since the last line."""
+    """Logs ends of connections that this collector caused, once a minute, with the count of each cause since the last line."""
 
     def __init__(self) -> None:
         self._counts = Counter[OwnCause]()
@@ -94,11 +94,14 @@ class OwnLog:
 
 
 class Subscriber:
-    """Keeps a subscription alive. `limit` is the most QoS 1 messages that the broker may send without acknowledgement.
+    """Keeps the session with the broker, over one connection after another.
 
-    A break that this collector caused is not reported as a fault of the broker: `fault` stays None and `on_edge` is not called, unless the
-    connection is not open again after `RENEWAL_S`, or the next attempt fails. No death of an agent is missed meanwhile: the broker queues
-    messages in the session, and statuses are retained.
+    `limit` is the most QoS 1 messages that the broker may send without acknowledgement. `on_edge` is called when the connection is open
+    (True) and when it is lost (False).
+
+    A break that this collector caused itself is not reported as a fault of the broker: `fault` stays None and `on_edge` is not called,
+    unless the connection is not open again after `RENEWAL_S`, or the next attempt fails. No will of an agent is missed meanwhile: the
+    broker queues messages in the session, and statuses are retained.
     """
 
     def __init__(  # noqa: PLR0913 - what a subscription has
@@ -113,7 +116,7 @@ class Subscriber:
         room_bytes: int = MAX_WAITING_BYTES,
         live_broker: Broker | None = None,
     ) -> None:
-        """`live_broker` is how a second connection is made while the session is behind; None for never."""
+        """`live_broker` has address and account of the second connection, which is open while the session is behind; None for never."""
         self._broker, self._live_broker = broker, live_broker
         self._client_id = client_id
         self._filters = filters
@@ -124,9 +127,9 @@ class Subscriber:
         self.fault: str | None = "not connected yet"
         self.largest_bytes = NO_LIMIT_BYTES
         self.connection = 0
-        """Number of the connection, from its subscription on; 0 while there is none."""
+        """Number of the present connection, once it has subscribed; 0 while there is none."""
         self._opened_connections = 0
-        """How many were opened, which is the number of the latest."""
+        """How many connections were opened, which is also the number of the latest one."""
         self._client: MqttClient | None = None
         self.broker_certificates: tuple[Certificate, ...] = ()
         """What the broker showed at the latest connection; nothing without TLS."""
@@ -134,14 +137,14 @@ class Subscriber:
         self._takeovers = Takeovers()
         self._own_log = OwnLog()
         self._session_continues = False
-        """Whether the broker has kept the session, and with it what it had sent and was not acknowledged."""
+        """Whether the broker has kept the session, and with it the messages that were not acknowledged."""
         self._renewal: asyncio.TimerHandle | None = None
-        """Runs out when a connection that this side ended is not there again."""
+        """Runs while a connection that this collector ended is being replaced; when it runs out, the broker counts as down."""
         # The second connection.
         self._lag: Lag | None = None
-        """While there is a second connection."""
+        """How far the session is behind; None while there is no second connection."""
         self._live_task: asyncio.Task[None] | None = None
-        # What passes the connection.
+        # What is received and published over the connection.
         self._inbox = Inbox(limit, room_bytes, on_event)
         self._publications = Publications()
 
@@ -206,7 +209,7 @@ class Subscriber:
             ceiling_s = min(ceiling_s * 2, highest_s)
 
     async def _connect_once(self) -> _Ended:
-        """Open a connection and receive until it ends. Reports the end at once, unless this collector is why."""
+        """Open a connection and receive until it ends. Reports the end at once, unless this collector caused it."""
         ended: _Ended | None = None
         try:
             ended = await self._receive_until_end()
@@ -233,9 +236,9 @@ class Subscriber:
             address = await self._addresses.next(self._broker)
         except ResolveError as error:
             return _Ended(str(error))
-        # With a shared subscription the session ends with the connection. mosquitto 2.0 would otherwise go on queueing a share of the
-        # messages in the session of an absent collector, where nobody reads them. This way the other collectors get everything, and agents
-        # send again what was on its way to this one.
+        # With a shared subscription, the session ends with the connection. Otherwise mosquitto 2.0 would go on queueing a share of the
+        # messages in the session of an absent collector, where nobody reads them. Without it, the other collectors get all messages, and
+        # agents send those again that were on their way to this one.
         expiry_s = 0 if self._filters.shared else SESSION_EXPIRY_S
         client = MqttClient(
             self._broker,
@@ -284,15 +287,15 @@ class Subscriber:
             return self._why_ended(client, f"connection lost: {await client.lost()}")
         finally:
             client.timeout_s = DISCONNECT_S  # a stop must not wait long for the broker to take DISCONNECT
-            # From here on nothing may pause reading: without reading, the end of the connection is not noticed.
+            # From here on nothing may pause reading, or the end of the connection would not be noticed.
             self._use(None)
             client.resume()
 
     @contextlib.asynccontextmanager
     async def _live_beside(self, address: str) -> AsyncIterator[None]:
-        """If the session goes on, receive beside it what is produced now, until it is not behind or the block ends.
+        """If the session had a queue, receive what is produced now over a second connection, until the session has caught up.
 
-        From the first moment, because the broker answers a subscription of the session behind what waits in it.
+        It is opened before the session subscribes, because the broker answers that subscription only behind the messages in the queue.
         """
         filters = self._filters.live()
         if self._live_broker is None or not (self._session_continues and filters):
@@ -316,7 +319,7 @@ class Subscriber:
             self._live_task = None
 
     def _why_ended(self, client: MqttClient, why: str) -> _Ended:
-        # One that ended for reasons of this side says nothing about other clients.
+        # A connection that this collector ended says nothing about other clients.
         if (own := _own_cause(client)) is not None:
             return _Ended(why, own=own)
         is_taken_over = self._takeovers.ended(client.ended_by, worked=True, now_s=time.monotonic())

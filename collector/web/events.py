@@ -1,7 +1,7 @@
-"""Server-sent events: each document that somebody shows is made once a second, and only what changed is sent.
+"""Server-sent events: each document that some page shows is made once a second, and only its changes are sent.
 
-There is no queue for any client: each asks for what is new since its version (`collector/api/live.py`). A client that does not read is
-dropped, and its browser asks again after the `retry` time. Streams end when the web configuration changes, so that
+No client has a queue: each gets the difference to the version that it has (`collector/api/live.py`). A client that does not read is
+dropped, and its browser connects again after the `retry` time. Streams end when the web configuration changes, so that
 withdrawing a password ends the streams opened with it.
 """
 
@@ -22,21 +22,22 @@ EVENTS_PART = "events"
 """Name of the bulkhead of what is streamed."""
 # How often changes are sent: as often as devices of the safety class are polled.
 EVERY_S = 1.0
-# Making one document may take a fifth of the time: the whole floor of 5,000 devices on a slow machine is sent less often.
+# After making a document, it is not made again for this many times as long. So each takes at most a fifth of the time: the whole floor of
+# 5,000 devices on a slow machine is sent less often.
 _PAUSE_FACTOR = 4.0
-# Time that all documents of a second together may take. The rest waits for the next second; parts of single devices come last, so that
-# somebody who shows the largest devices of a site cannot delay everybody's problems.
+# The time that all documents of one second may take together. The rest waits for the next second. Documents of single devices come last, so
+# that a client that shows the largest devices of a site cannot delay the problems of all others.
 _ROUND_S = 0.4
 # A comment keeps proxies (60 s and more) and the server's own limit (30 s) from ending a stream in which nothing changes.
 HEARTBEAT_S = 10.0
-# How long a client may take to make room for a part of an event (64 kB). Browsers read at once; a laptop that was closed never does. Not
-# for the whole event: the floor of a campus has 1 MB, and a phone on a slow link would be dropped each time before it has all of it.
+# How long a client may take to read a part of an event (64 kB). Browsers read at once; a laptop that was closed never does. This is not the
+# limit for a whole event: the floor of a campus has 1 MB, and a phone on a slow link would be dropped each time before it has all of it.
 SLOW_S = 10.0
 # Each has a connection of the server's 256; a control room has a dozen screens.
 MAX_STREAMS = 64
 # What browsers wait before they connect again; collectors are back within seconds of a restart.
 RETRY_MS = 2000
-# How often the power of a site is noted for its PUE, whether somebody looks or not.
+# How often the power of a site is sampled for its PUE, also while no page is open.
 SAMPLE_S = 5.0
 _HEADERS = {
     "Content-Type": "text/event-stream",
@@ -63,7 +64,7 @@ class Events:
         """Streams that were ended because their client did not read."""
 
     async def run(self) -> None:
-        """Make what is shown, again and again, until cancelled."""
+        """Make the documents that are shown, until cancelled."""
         sampled_at = 0.0
         while True:
             self._failures.progress(EVENTS_PART, SAMPLE_S + 30.0)

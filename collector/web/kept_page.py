@@ -30,7 +30,7 @@ from rackflow.process.bulkhead import Failures
 INFO, OBSERVED, UP = "dcim_device_info", "dcim_device_observed", "dcim_device_up"
 # Devices whose lines are made in one slice, when one has come or gone: 10 us each, and 100 when they are made for the first time.
 DEVICES_PER_SLICE = 10
-# Series of one part of the page: looking whether one has changed takes 40 ns, writing it anew up to 3 us.
+# Series of one part of the page: checking whether one has changed takes 40 ns, writing it again up to 3 us.
 SERIES_PER_PART = 1_000
 
 

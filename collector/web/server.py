@@ -42,9 +42,10 @@ PAGE_HEADERS = {
 # Responses take milliseconds; only a client that does not read takes longer. Chosen to use little of the 10 s in which the
 # collector must stop (aiohttp's default is 60 s).
 STOP_TIMEOUT_S = 1.0
-# Certificates are replaced by tools that expect a reload within seconds, which two looks are; one takes four calls of the file system.
+# How often the web configuration and its certificates are checked for changes. A change counts once two checks find the same, so within 10
+# s: tools that replace certificates expect a reload within seconds. A check takes four calls of the file system.
 RELOAD_S = 5.0
-# The safety class is scraped every second, and a page of `share_s` would be a second old by then.
+# For how long one rendering of the safety class is shared. It is scraped every second, so `share_s`, a second, would be too long.
 SAFETY_SHARE_S = 0.2
 # Devices whose outlets are shown to somebody now.
 _MAX_PAGES = 8
@@ -268,7 +269,7 @@ class WebServer:
         self._events.end_all()
 
     async def _reload(self) -> None:
-        """Use certificates, passwords and headers anew when their files change; what cannot be used changes nothing."""
+        """Load certificates, passwords and headers again when their files change. A faulty file changes nothing."""
         path = self._config.web_config
         told: tuple[object, str] | None = None
         seen: tuple[object, ...] = ()
@@ -277,11 +278,11 @@ class WebServer:
             changes = await in_own_thread(self._access.changes, "web-config")
             is_written, seen = changes == seen, changes
             if not changes or not is_written:
-                # Whoever writes a file may have got no further than its first section: TLS without the passwords. It counts once two looks
-                # find the same.
+                # The file may be half written, for example with TLS and not yet with the passwords. It counts once two checks find the
+                # same.
                 continue
-            # Tried anew even if these files are the same as before: a certificate or a token often comes some seconds after the file that
-            # names it.
+            # After a fault it is tried again even if these files did not change: a certificate or a token is often written some seconds
+            # after the file that names it.
             try:
                 access = await in_own_thread(partial(load_access, path), "web-config")
             except ConfigError as error:
@@ -339,7 +340,7 @@ class WebServer:
         if delay_s:
             await asyncio.sleep(delay_s)
         if request.can_read_body:
-            # No page takes one. The connection is closed, because reading the body to its end could take any time.
+            # No page accepts a body. The connection is closed, because reading the body to its end could take any time.
             self._refused["body"] += 1
             bodiless = web.Response(status=413, text="a request here has no body\n")
             bodiless.force_close()
@@ -348,7 +349,7 @@ class WebServer:
             self._refused["host"] += 1
             text = "this name is not one of the collector's; add it to http: hosts in its configuration\n"
             return web.Response(status=421, text=text)
-        # /healthz says nothing but that the process answers, and health checks of containers have no password.
+        # /healthz shows only that the process answers, and health checks of containers have no password.
         if self._auth is not None and request.path != "/healthz":
             verdict = await self._auth.check(request.headers.get("Authorization"), request.remote or "")
             if verdict != "allowed":

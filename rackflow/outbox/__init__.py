@@ -1,11 +1,12 @@
 """Keeps messages until the other side has made them durable: on disk, or in memory on gateways with flash cards.
 
-The agent's outbox stands between polling and MQTT, and keeps each message until a collector has stored it, whatever the broker confirms.
+The agent's outbox is between polling and MQTT. It keeps each message until a collector has stored it, even if the broker has confirmed it.
 The collector uses the same outbox while its store is unavailable. Live messages leave before the backlog. Dropped messages are counted
 by reason, and their numbers are reported.
 
-`disk` and `memory` implement `seam`. Order: `lanes`, `held`, `pacing`. Confirmation: `awaiting`, `stored_reports`, `account`. Files, from
-the outside in: `jobs`, `log`, `segments`, `segment`, `record`; `format1` reads those of the version before.
+`disk` and `memory` implement the interface in `seam`. Which message leaves next: `lanes`, `held`, `pacing`. When one is deleted or sent
+again: `awaiting`, `stored_reports`, `account`. Files, from the outside in: `jobs` (the thread), `log`, `segments`, `segment`, `record`;
+`format1` reads the files of the version before.
 """
 
 from rackflow.outbox.config import DISK_LIMIT_BYTES, OutboxSection, make_outbox

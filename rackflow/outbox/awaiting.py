@@ -14,17 +14,17 @@ from typing import Final
 
 from rackflow.outbox.rangeset import Range, RangeSet
 
-# How long a message may be missing from the reports before it is sent again. Doubles with each repetition of the same message, up to
+# How long a message may be missing from the reports before it is sent again; it doubles each time the same message is sent again, up to
 # LONGEST_GRACE_S. A report is up to 2 s old, a write to the store may take a few seconds, and collectors behind one subscription are
 # not equally fast. Sending a message twice costs little, so the first time is short. Chosen values.
 GRACE_S: Final = 10.0
 LONGEST_GRACE_S: Final = 600.0
-# How many repetitions get a time of their own: 10, 20, 40 … 640 s reach the longest.
+# How many repetitions have their own time: 10, 20, 40, … and the seventh, 640 s, reaches the longest.
 LEVELS: Final = 7
-# The time is drawn from 1 to 1.5 of its length: after an outage all agents of a site would otherwise repeat in the same second.
+# Each time is extended at random by up to half, because after an outage all agents of a site would otherwise repeat in the same second.
 JITTER: Final = 0.5
-# While no collector reports, confirmed messages are deleted in this many groups, so a message is kept for up to an eighth longer than
-# required.
+# While no collector reports, confirmed messages are deleted by their age, in this many groups rather than one by one. So a message is kept
+# for up to an eighth longer than required.
 GROUPS: Final = 8
 
 
@@ -33,8 +33,8 @@ class Round:
     """Keys that count as lost if they are still awaited at `due_s` although a message above `fence` is durable.
 
     `fence` is the highest key that had been sent when the round began. A broker keeps the order of a client's messages, so only a durable
-    message above the fence shows that the round's own messages were lost. While a collector works through an hour's queue, nothing in it is
-    sent again.
+    message above the fence shows that messages of the round were lost. So nothing is sent again only because a collector is still working
+    through a queue of an hour.
     """
 
     keys: RangeSet

@@ -1,4 +1,4 @@
-"""An outbox on disk. The event loop never waits for the disk: one thread does a group of work at a time.
+"""An outbox on disk. The event loop never waits for the disk: a thread does its work in jobs, one at a time.
 
 The order is commit before publish: a message is handed out only once it is on disk, so that every number that
 was ever sent is still known after a restart. A kill loses at most the messages put since the last commit (0.2 s of polls), whose
@@ -51,9 +51,11 @@ MEMORY_BYTES: Final = 32 * 1024 * 1024
 class DiskOutbox:
     """An `Outbox` on disk. `open` it, `run` it in a task, `close` it.
 
-    Keys of this epoch are its message numbers; messages of earlier epochs have keys of 0 and below. Where a message is: `_unsaved`
-    until it is on disk; in a lane, in flight, held or resumed, or else one of the ranges `_backlog` (to be read and sent) and
-    `_awaiting` (confirmed by the broker). All of them are in `_present`, until a collector has stored them or the limits evict them.
+    Keys of this epoch are its message numbers; messages of earlier epochs have keys of 0 and below.
+
+    A message is in `_present` until a collector has stored it or the limits evict it, and in `_unsaved` until it is on disk. Its place on
+    the way out is one of: `_lanes` (live, backlog in memory, or in flight), `_held` (its topic is refused), `_resumed` (no longer held, to
+    be read from disk), `_backlog` (on disk, to be read and sent), or `_awaiting` (confirmed by the broker).
     """
 
     def __init__(
@@ -81,7 +83,7 @@ class DiskOutbox:
         self._unsaved = Unsaved()
         self._present = RangeSet()
         self._to_delete = RangeSet()
-        """Keys whose messages are on disk, or may be, and are deleted by the next commits."""
+        """Keys of messages that are, or may be, on disk and that the next commits delete."""
         self._awaiting = Awaiting(limits.confirmed_s)
         self._reports = StoredReports(require)
         if self._reports.are_required:
@@ -169,7 +171,7 @@ class DiskOutbox:
         now_s = self._clock()
         self._awaiting.confirm(key, now_s)
         self._pace.confirmed(key, now_s)
-        # One that was confirmed before it was written (the disk refuses) need not be written.
+        # A message that was confirmed before it was written, because the disk refuses, need not be written.
         is_unwritten = key in self._unsaved.messages and key not in self._unsaved.being_written
         if is_unwritten and not self._reports.are_required:
             self._free([(key, key)])
@@ -261,7 +263,7 @@ class DiskOutbox:
 
     def _account(self) -> Account:
         undelivered = list[Numbers]()
-        # The lowest and the highest key suffice, and both are among these: the keys of a range, or of an array, are ascending.
+        # Only the lowest and the highest key are needed. Ranges and arrays are ascending, so their first and last keys suffice.
         keys = [*self._lanes.in_flight, *self._lanes.backlog, *self._resumed[:1], *self._resumed[-1:]]
         for each in (self._held, self._awaiting.keys, self._backlog):
             keys += [key for key in (each.first, each.last) if key is not None]
@@ -286,8 +288,8 @@ class DiskOutbox:
                 self._backlog.take(first, last)
                 if self._held:
                     self._held.remove_between(first, last)
-                # Not a copy of the array for each range: messages of a topic that is accepted again lie between those of others, so a
-                # report that 1,000 of them are stored frees as many ranges. With 20,000 to be read, copies held the loop for 12 s.
+                # In place, not by a copy of the array for each range. Messages of a topic that is accepted again lie between those of
+                # others, so a report that 1,000 are stored frees as many ranges; with 20,000 to be read, copies blocked the loop for 12 s.
                 del self._resumed[bisect_left(self._resumed, first) : bisect_right(self._resumed, last)]
                 self._lanes.drop_between(first, last)
                 self._unsaved.remove_freed(first, last)
@@ -312,7 +314,7 @@ class DiskOutbox:
         if is_nearly_full and not self._reports.are_required:
             # Confirmed messages are evicted before messages that were never delivered.
             self._free(list(self._awaiting.keys))
-        # Only near the limit, because it costs a walk over all held topics.
+        # Only near the limit, because it visits all held topics.
         held = list(self._held.oldest(EVICT_HELD)) if is_nearly_full else []
         resumed = self._resumed[:READ_MESSAGES].tolist() if not lanes.backlog else []
         collectors = self._reports.collectors if self._reports.collectors != self._collectors_on_disk else None
@@ -380,7 +382,7 @@ class DiskOutbox:
             self._pace.begin(self._clock(), has_reports=True)
 
     def _forget_evicted(self, evicted: list[Range]) -> None:
-        # A message that is already in memory to be sent is still sent.
+        # A message that is already in memory to be sent is still sent, so the lanes are not changed.
         for first, last in evicted:
             self._present.take(first, last)
             self._awaiting.remove(first, last)
@@ -406,7 +408,7 @@ class DiskOutbox:
         return key in self._present and not is_elsewhere
 
     def _release(self, message: Message) -> None:
-        """Add a message to the live lane, unless it was there before.
+        """Add a message to the live lane, unless it was handed out before.
 
         If the lane is too long, its oldest message becomes backlog: it is read from disk again when its turn comes, or stays in
         memory if it is not on disk yet.
@@ -444,7 +446,7 @@ class DiskOutbox:
 
     def _set_fault(self, fault: str | None) -> None:
         if fault is not None:
-            # Readings that are delivered but may be lost with the process are better than readings held back.
+            # It is better to deliver readings that a kill could lose than to hold them back.
             for message in self._unsaved.messages.values():
                 self._release(message)
             if self.fault is None:

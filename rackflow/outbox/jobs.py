@@ -15,8 +15,8 @@ from rackflow.outbox.state import Limits, Totals
 
 # Backlog messages read at a time: half a second's worth at the default rate of 500 a second, some 250 kB in memory.
 READ_MESSAGES: Final = 256
-# A disk that takes longer (a dying drive, a network file system) delays nothing: messages not yet on disk are handed out from
-# memory. Ten times a normal commit period, so that one slow fsync does not count as a fault.
+# If a job takes longer than this (a dying drive, a network file system), messages not yet on disk are handed out from memory, so that they
+# are not delayed. Ten times a normal commit period, so that one slow fsync does not count as a fault.
 SLOW_S: Final = 2.0
 
 
@@ -44,7 +44,7 @@ class DiskJob:
     collectors: list[tuple[str, str]] | None = None
     """Those that have reported, each with the name of its ledger; None if unchanged since the last job."""
     is_trial: bool = False
-    """Whether something is written in any case, because only a write shows whether a disk that failed works again."""
+    """Whether to write something even if there is nothing to write: only a write shows whether a disk that failed works again."""
 
 
 @dataclass(frozen=True, slots=True)

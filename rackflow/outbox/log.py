@@ -37,10 +37,10 @@ log = logging.getLogger(__name__)
 # A segment is at most this part of the limit, so that dropping the oldest whole one costs little; and no smaller than four blocks.
 SEGMENTS_AT_LEAST: Final = 16
 SMALLEST_SEGMENT_BYTES: Final = 16 * 1024
-# Held messages dropped at a time when the outbox is too large: few, so that little more is dropped than necessary.
+# Held messages that are dropped at a time when the outbox is too large: few, so that not many more than necessary are dropped.
 EVICT_MESSAGES: Final = 64
-# If a restart seems to have taken longer than this, the wall clock was wrong before or after (no battery, 1970), and the time
-# does not age messages: keeping old messages longer only costs disk space, expiring a backlog by mistake loses it.
+# If a restart seems to have taken longer than this, the wall clock was wrong before or after it (no battery, 1970), and messages do not age
+# by that time: keeping old messages longer only costs disk space, but a backlog that expires by mistake is lost.
 LONGEST_AWAY_MS: Final = 30 * 86_400_000
 
 
@@ -124,7 +124,7 @@ class OutboxLog:
         for first, last in freed:
             segments.free(first, last)
         self._state.count_losses(self.lost)
-        # A repeated commit has messages that were written by the first try, or dropped since.
+        # If the commit is a repetition, some messages were written by the first try, or were dropped since.
         new = [
             Message(each.key + base, each.topic, each.payload, each.time_ms)
             for each in messages
@@ -175,7 +175,7 @@ class OutboxLog:
         epochs = forget_epochs(totals.epochs, oldest if oldest is not None else totals.last_key + 1)
         totals.epochs = [*(each for each in epochs if each.base != self._base), EpochBase(self._base, epoch)]
         self._state.changed.add("epochs")
-        # Begins a new file, so that the state is safe before damaged ones are replaced.
+        # This begins a new file, so that the state is safe before damaged files are replaced.
         self._segments.write((), self._stamp())
         self._mend(opened)
         self._count()
@@ -245,9 +245,9 @@ class OutboxLog:
         return evicted
 
     def _evict(self, now_ms: int, spare: Sequence[int]) -> list[Range]:
-        # The oldest go first, in key order, whatever their topic: gaps in the middle of a backlog would be harder to explain. Of a full
-        # outbox a whole file goes, which gives its space back at once. Messages in flight (`spare`) may be confirmed at any
-        # moment and stay.
+        # The oldest messages go first, by key, whatever their topic: gaps in the middle of a backlog would be harder to explain. If the
+        # outbox is full, a whole file goes, because that frees its space at once. Messages in flight (`spare`) stay: they may be confirmed
+        # at any moment.
         expired_ms = now_ms - int(self._limits.age_s * 1000)
         evicted: list[Range] = []
         for file in self._segments.files:

@@ -1,9 +1,9 @@
 """How fast an outbox sends its backlog: as fast as collectors store it, so that live messages do not wait behind it. Pure.
 
-After an outage all agents of a site send their backlogs at once, and what collectors cannot store waits in the broker, where live messages
-stand behind old ones. No agent knows the others, but each gets reports of which of its messages are stored. Live messages have the
-highest numbers and the broker keeps their order, so the age of the oldest confirmed message that is not stored is the length of the
-queue. The rate is halved while the queue is too long and grows slowly otherwise, as a TCP sender's does with acknowledgements.
+After an outage all agents of a site send their backlogs at once. What collectors cannot store at once waits in the broker, and live
+messages wait behind it. An agent does not know about the others, but it gets reports of which of its messages are stored. The broker keeps
+the order of messages, so the age of the oldest confirmed live message that is not stored is the length of the queue. The rate is halved
+while the queue is too long and grows slowly otherwise, like the rate of a TCP sender.
 
 Times are seconds of one steady clock.
 """
@@ -14,8 +14,8 @@ from typing import Final
 # The first rate after a connection was opened, as a share of the highest one. After an outage all agents of a site begin in the same
 # second, and none of them knows the length of the queue before a collector's first report.
 START_SHARE: Final = 0.04
-# The time until a message is stored has a usual value without a queue: the shortest of the last one or two minutes, at most LARGEST_USUAL_S
-# (a queue that never ends must not become the usual value). If it is more than QUEUE_S above that, there is a queue.
+# How long it usually takes until a message is stored, without a queue, is taken to be the shortest time of the last one or two minutes, at
+# most LARGEST_USUAL_S (a queue that never ends must not become usual). A time more than QUEUE_S above that means that there is a queue.
 # `benchmarks/scaling` tried shares of 0.02 to 0.1, growths of 1.25 to 1.6 and queues of 1 to 1.5 s: live messages were late by
 # 3 to 12 s, and everything was stored within 5 % of the same time.
 QUEUE_S: Final = 1.0

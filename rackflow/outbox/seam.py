@@ -54,8 +54,8 @@ class OutboxStats:
 class Outbox(Protocol):
     """Messages on their way out. Any task puts, one task takes, all on one event loop.
 
-    Ten methods and not five: an agent's messages have two confirmations, the broker's and the collector's, and `hold` and `resume` belong
-    to the order in which they leave, which nobody else can keep. The collector's own outbox uses `put`, `take`, `done` and `stats` only.
+    It has ten methods rather than five because an agent's messages have two confirmations, the broker's and the collector's, and because
+    `hold` and `resume` affect the order in which messages leave. The collector's own outbox uses only `put`, `take`, `done` and `stats`.
     """
 
     def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
@@ -80,7 +80,7 @@ class Outbox(Protocol):
         """
 
     def stored(self, report: Stored) -> None:
-        """A collector reports what it has made durable. That is deleted; older messages that it lacks are sent again after a while."""
+        """A collector reports which messages are durable. They are deleted. Older ones that it lacks are sent again after a while."""
 
     def withdrawn(self, collector: str) -> None:
         """A collector has withdrawn its report: it does not read these messages any more."""
@@ -92,9 +92,10 @@ class Outbox(Protocol):
         """
 
     def resume(self, topic: str, which: Which) -> None:
-        """Hand out held messages of a topic again, as the next of the backlog, in order.
+        """Hand out held messages of a topic again, in order, before the rest of the backlog.
 
-        An outbox on disk hands out first what is not on disk yet, which are the newest, put within the last fraction of a second.
+        Exception: an outbox on disk first hands out those not on disk yet, although these are the newest, from the last fraction of a
+        second.
         """
 
     def rewind(self) -> None:

@@ -1,16 +1,15 @@
 """Keeps Python's garbage collection from stopping the process for longer and longer.
 
-A full collection looks at every object: 1.3 million of a site of 5,000 devices take 0.2 s, in which nothing else runs. Nearly all of
-them (plans, latest values) stay for as long as the process. So what has survived a long collection is set aside (`gc.freeze`), and
-the next one only looks at what is newer. Objects set aside are still freed when nothing refers to them; only a ring of them that nobody
-refers to would stay. Right after a collection there is none, and what is set aside is not tied into rings later: plans and values are
-replaced as a whole.
+A full collection examines every object: for a site of 5,000 devices, 1.3 million objects take 0.2 s, in which nothing else runs. Nearly
+all of them (plans, latest values) live as long as the process. So objects that survive a long collection are set aside (`gc.freeze`), and
+the next collection examines only newer ones. Objects set aside are still freed by reference counting; only an unreachable cycle of them
+would stay for ever. There is none right after a collection, and none forms later, because plans and values are replaced as a whole.
 
-Python looks at young objects once there are so many more than there were, and the messages being handled are many objects: with the usual
-700, at 3,300 messages a second, a ninth of the collector's CPU went into examining messages that reference counting was about to free
-anyway. But what replaces older objects does not count as more. Latest values and figures are replaced all the time, so without anything
-else 35,000 young objects had gathered before a look at them, and 50,000 before one at those that had survived: 60 to 90 ms of a slow core.
-So a timer counts what is young, and has Python look at it before it is too much.
+Python collects young objects once their number has grown by a threshold, and messages being handled are many objects. With the default of
+700 and 3,300 messages a second, a ninth of the collector's CPU went into examining messages that reference counting was about to free
+anyway. But a high threshold alone is no good either: an object that replaces an older one does not make the number grow. Latest values and
+figures are replaced all the time, so 35,000 young objects gathered before a collection of the youngest, and 50,000 before one of those that
+had survived it: 60 to 90 ms of a slow core. So a timer counts young objects, and starts a collection before there are too many.
 """
 
 import asyncio
@@ -19,26 +18,28 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-# A fifth of the 50 ms that nothing may hold an event loop for.
+# A collection that takes longer sets aside what has survived it. A fifth of the 50 ms for which nothing may block an event loop.
 LONG_S: Final = 0.01
-# Young objects that are looked at in one go. A slow core takes 1.2 us for each, and a look at older ones, too, is at three times as many.
-# What waits between broker and store is less than this, so that it is hardly looked at.
+# Young objects that are collected at a time. A slow core takes 1.2 us for each, and a collection that includes older ones has three times
+# as many. The messages between broker and store are fewer objects than this, so they are hardly ever examined.
 YOUNG: Final = 5_000
-# In an agent less is under way, between its devices and its outbox.
+# An agent has fewer objects under way, between its devices and its outbox.
 AGENT_YOUNG: Final = 3_000
-# How many looks at the youngest come before one at the next older objects as well, less one; and how many of those before one at all
-# objects, less one. That one sets aside what it has looked at. With more looks before it, what a start makes (plans, latest values) piles
-# up for a single one: 88,000 objects and 56 ms for an agent of 960 devices. Rings that nobody refers to wait for as long.
+# Thresholds of the older generations (`gc.set_threshold`): one less than the number of smaller collections that come before a larger one.
+# After two collections of the youngest objects, the next includes the middle generation; after one of those, the next is a full one, which
+# sets aside what it has examined. With fewer full collections, the objects made at a start (plans, latest values) pile up for a single one:
+# 88,000 objects and 56 ms for an agent of 960 devices. Unreachable cycles also wait for as long.
 OLDER: Final = (1, 0)
-# How often young objects are counted, which takes 10 ns for each: as often as half of those of one look gather, between these limits.
+# Shortest and longest time between two counts of young objects; a count takes 10 ns for each. Between these limits, they are counted each
+# time half of YOUNG have gathered.
 COUNTED_EVERY_S: Final = (0.05, 1.0)
-# How much later than the last time they are counted at most. Figures are replaced in bursts, some seconds apart, which a count that has
-# become rare in between would meet too late.
+# The most by which that time grows from one count to the next. Figures are replaced in bursts, some seconds apart; if counts became rare in
+# between, a burst would be noticed too late.
 LATER: Final = 1.1
 
 
-class _Looks:
-    """Has Python look at young objects before there are more than `young`, with a timer on the running loop."""
+class _CollectionTimer:
+    """Starts a collection before there are more than `young` young objects, by a timer on the running loop."""
 
     def __init__(self, young: int) -> None:
         self._young = young
@@ -59,16 +60,16 @@ class _Looks:
         by_rate_s = self._every_s * self._young / (2 * count + 1)
         self._every_s = min(max(by_rate_s, least_s), most_s, LATER * self._every_s)
         if count > self._young // 2:
-            # As Python would: it counts how often the youngest and the next older ones were looked at since.
-            _, looks_at_youngest, looks_at_older = gc.get_count()
-            gc.collect(2 if looks_at_older > OLDER[1] else 1 if looks_at_youngest > OLDER[0] else 0)
+            # Chooses the generation as Python does, which counts the collections of the youngest and of the middle generation.
+            _, of_youngest, of_middle = gc.get_count()
+            gc.collect(2 if of_middle > OLDER[1] else 1 if of_youngest > OLDER[0] else 0)
         self._arm()
 
 
 def bound_gc_pauses(clock: Callable[[], float] = time.perf_counter, young: int = YOUNG) -> Callable[[], None]:
     """Set aside what survives a collection now, and each long one from now on. Returns a function that ends this. Call it on a loop.
 
-    `young` is how many young objects are looked at in one go.
+    `young` is the most young objects that are collected at a time.
     """
     began_s = 0.0
 
@@ -79,19 +80,19 @@ def bound_gc_pauses(clock: Callable[[], float] = time.perf_counter, young: int =
         elif info["generation"] == 2 and clock() - began_s > LONG_S:  # noqa: PLR2004 - the oldest of Python's three generations
             gc.freeze()
 
-    # What has been imported and configured stays, too, and is most of what the first long collection would look at.
+    # What has been imported and configured stays as well, and is most of what the first long collection would examine.
     gc.collect()
     gc.freeze()
-    # Python waits with a full collection until a quarter of what the last one looked at has been added. This one looks at nothing, so the
-    # next is due after 70,000 new objects, which take 10 ms.
+    # Python delays a full collection until a quarter of what the last one examined has been added. This one examines nothing, so the next
+    # is due after 70,000 new objects, which take 10 ms.
     gc.collect()
     before = gc.get_threshold()
     gc.set_threshold(young, *OLDER)
     gc.callbacks.append(note)
-    looks = _Looks(young)
+    timer = _CollectionTimer(young)
 
     def end() -> None:
-        looks.end()
+        timer.end()
         gc.set_threshold(*before)
         gc.callbacks.remove(note)
         gc.unfreeze()

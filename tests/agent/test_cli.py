@@ -190,7 +190,7 @@ async def test_read_of_a_wrong_unit_or_family_and_of_a_name_that_nobody_has_says
         assert "cannot resolve no-such-host.invalid" in line
 
 
-def test_read_of_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+def test_reading_a_closed_port_fails_as_unreachable_with_the_address(capsys: pytest.CaptureFixture[str]) -> None:
     port = str(free_port())
     assert main(["read", "127.0.0.1", "--protocol", "modbus", "--profile", "aalc-rpu", "--port", port]) == 1
     printed = capsys.readouterr().err
@@ -222,7 +222,7 @@ def test_read_of_a_device_that_the_configuration_lacks(config: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("words", "spared"),
     [
-        (["--help"], {"pydantic", "asyncio", "pymodbus", "gufo", "agent.run", "agent.lab"}),
+        (["--help"], {"pydantic", "asyncio", "pymodbus", "gufo", "agent.process", "agent.run", "agent.lab"}),
         (["check", "CONFIG"], {"pysnmp", "pymodbus", "aiohttp", "rackflow.site", "agent.lab", "agent.doctor"}),
     ],
 )

@@ -10,17 +10,21 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from agent.config import AgentConfig, load_agent_config
-from agent.run import Agent, run
+from agent.process import run
 from agent.settings import enabled_devices, most_polls_per_s
 from rackflow.errors import ConfigError
 from rackflow.site import load_site
 from tests.agent.running import Devices, Listener, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
+
+if TYPE_CHECKING:
+    from agent.run import Agent
 
 
 class Site:

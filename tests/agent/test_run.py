@@ -14,8 +14,9 @@ import pytest
 
 from agent.epoch import new_epoch
 from agent.pair import LeaseKeeper
+from agent.process import run
 from agent.readings import Readings
-from agent.run import Agent, run
+from agent.run import Agent
 from agent.self_metrics import Counters, loop_values, own_values
 from agent.traps import TrapReceiver
 from rackflow import DeviceAuthError, DeviceTimeout, DeviceUnreachable, catalogue, parse_series_key

@@ -126,7 +126,7 @@ def test_many_entries_at_one_address_are_named_and_counted(tmp_path: Path, capsy
     assert lines[-1] == f"{path}: 1 more entry with the address of another"
 
 
-def test_doctor_finds_them_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_finds_two_devices_at_one_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path, "host: 192.0.2.1, credential: lab", "host: 192.0.2.1, credential: lab")
     main(["doctor", str(path), "--no-devices", "--output", "json"])
     findings = json.loads(capsys.readouterr().out)

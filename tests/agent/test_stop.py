@@ -258,7 +258,7 @@ HANGS = """
 import asyncio, sys
 from pathlib import Path
 from agent.config import load_agent_config
-from agent.run import run
+from agent.process import run
 from rackflow.process.stopping import StopDeadline
 from tests.agent.running import MemoryDevice
 

@@ -14,15 +14,16 @@ log = logging.getLogger(__name__)
 
 # Datagrams handled in one turn of the event loop, so that a flood does not hold up polling.
 MAX_PER_TURN: Final = 16
-# Datagrams read in one second; the others wait in the socket's buffer, and what does not fit in there is lost, as UDP may lose it anyway.
-# Without the community a flood takes 1 % of a slow core, with it 4 to 15 % (the largest that is read, of the most objects). When a feed
-# fails, a thousand devices may send one each: half of them are read at once, and the buffer holds the others. Chosen value.
+# Datagrams read per second. The others wait in the socket's buffer; those that do not fit in there are lost, as may happen with UDP anyway.
+# A flood with a wrong community takes 1 % of a slow core, one with the right community 4 to 15 % (with the largest datagrams and the most
+# objects). When a feed fails, a thousand devices may send one trap each: half of them are read at once, and the buffer holds the others.
+# Chosen value.
 MAX_PER_SECOND: Final = 500
-# The kernel gives twice of what is asked for, at most twice net.core.rmem_max (208 kB by default), and counts 0.8 kB for a datagram of 200
-# octets: 500 to 2,600 of them. More would be read so late that they are no news.
+# The kernel gives twice the requested size, at most twice net.core.rmem_max (208 kB by default), and counts 0.8 kB for a datagram of 200
+# octets, so 500 to 2,600 of them fit. If more did, they would be read too late to be useful.
 BUFFER_BYTES: Final = 1024 * 1024
-# What is longer is cut, and so malformed. A trap has few objects, and 1,472 octets is all that a manager must be able to read (RFC 3417,
-# 3.2). The whole of 65,507 would take milliseconds to verify and decrypt.
+# Longer datagrams are cut off, and so malformed. A trap has few objects, and a manager need only be able to read 1,472 octets (RFC 3417,
+# 3.2). Verifying and decrypting the largest possible datagram, 65,507 octets, would take milliseconds.
 MAX_OCTETS: Final = 8192
 # ip(7), ipv6(7): to which of the machine's addresses a datagram was sent. Python 3.11 has no name for that of IPv4.
 IP_PKTINFO: Final = 8
@@ -57,7 +58,7 @@ class TrapListener:
             self._socket.close()
             raise
         self.port: Final = int(self._socket.getsockname()[1])
-        """The UDP port, which the system has chosen if 0 was asked for."""
+        """The UDP port; if 0 was requested, the one that the system has chosen."""
         self._left = MAX_PER_SECOND
         self._second_ends = 0.0
         self._resuming: asyncio.TimerHandle | None = None

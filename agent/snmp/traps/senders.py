@@ -1,12 +1,13 @@
-"""Decides whose trap a datagram is, and whether to believe it. No I/O.
+"""Decides which device has sent a trap, and whether the trap is accepted. No I/O.
 
-A sender's address can be forged, and the community of v1 and v2c can be read on the network: a trap of theirs proves nothing, and only has
-its device polled. One of v3 is authentic: its code is checked with the user's key, and its time against replays.
+A sender's address can be forged, and the community of v1 and v2c can be read on the network. So a trap of these versions proves nothing:
+its device is polled, and no more. A trap of v3 is verified: its authentication code with the user's key, and its time against replays.
 
-A user with keys is believed with them only: a message at a lower level, in the user's name, is what a forger sends.
+If a user has keys, a message with this user's name at a lower security level is refused, because a forger would send such a message.
 
-The time of a trap of v3 is judged by the clock with which its device is polled, where there is one. Polls are questions, and their answers
-cannot be recorded ones; traps alone never show that a device has lost the count of its boots, and is not being replayed.
+The time of a v3 trap is compared with the clock known from polling its device, if that is polled with v3. The answer to a poll cannot be a
+recorded one, because it must match the request. Traps alone cannot show whether a device has lost the count of its boots or a recorded
+trap is replayed.
 """
 
 import enum
@@ -34,8 +35,8 @@ from agent.snmp.usm import (
     without_tail,
 )
 
-# How long a datagram is remembered that must not count twice: as long as a copy of one of v3 is within the time window. Devices repeat
-# an inform for at most a minute or so. At most so many, each of 150 octets: of the flood that is read, all of two seconds.
+# How long a datagram that must not count twice is remembered: for as long as a copy of a v3 trap is within the time window. Devices repeat
+# an inform for at most a minute or so. MAX_REMEMBERED, at 150 octets each, are all that are read of a flood in two seconds.
 REMEMBER_S: Final = 150.0
 MAX_REMEMBERED: Final = 1000
 
@@ -56,7 +57,7 @@ class TrapRefusal(enum.StrEnum):
 
 
 class _RefusedError(Exception):
-    """A datagram is no trap of a device, for this reason."""
+    """A datagram is not accepted as a trap, for this reason."""
 
     def __init__(self, reason: TrapRefusal) -> None:
         super().__init__(reason)
@@ -64,9 +65,9 @@ class _RefusedError(Exception):
 
 
 class Accepted(NamedTuple):
-    """A trap of these devices, and what confirms it; empty for a trap, which wants no confirmation.
+    """A trap, the devices that it may come from, and the datagram that confirms it (for an inform; otherwise empty).
 
-    `is_repeat`: the same datagram has come before. A device sends an inform again when the confirmation was lost.
+    `is_repeat`: the same datagram has come before. A device sends an inform again if the confirmation was lost.
     """
 
     devices: tuple[str, ...]
@@ -100,15 +101,15 @@ class TrapSenders:
     def __init__(self, polled: PolledClocks | None = None) -> None:
         """`polled` are the clocks of the devices that are polled with SNMPv3."""
         self._by_address: dict[str, list[Sender]] = {}
-        # Of engines that are not polled. Kept while senders are replaced: a recorded trap must not be accepted again because of a reload.
+        # By device, for engines that are not polled. Kept by `replace`, because a recorded trap must not be accepted again after a reload.
         self._clocks: dict[str, EngineClocks] = {}
         self._polled = polled or PolledClocks()
         self._heard: dict[bytes, float] = {}
-        """By the digest of a datagram that must not count twice, when it came; the earliest first."""
+        """When each datagram that must not count twice has come, by its digest; the earliest first."""
         self._users: dict[SnmpUser, _User] = {}
 
     def replace(self, senders: Iterable[Sender]) -> None:
-        """These are the senders from now on."""
+        """Accept traps from these senders only, from now on."""
         self._by_address = {}
         known: set[str] = set()
         users: dict[SnmpUser, _User] = {}
@@ -122,8 +123,8 @@ class TrapSenders:
         self._users = users
 
     def judge(self, datagram: bytes, address: str, now: float) -> Accepted | TrapRefusal:
-        """Whose trap this is, or why it is refused; `now` is monotonic seconds."""
-        # First, since it costs least: what comes from elsewhere is not read.
+        """The trap and its devices, or why it is refused; `now` is monotonic seconds."""
+        # First, because it is cheapest: a datagram from an unknown address is not read.
         senders = self._by_address.get(address)
         if senders is None:
             return TrapRefusal.SENDER

@@ -20,8 +20,8 @@ from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
 
 Label = tuple[str, str]
-# Missing inputs that a figure names; the others are only counted. When an agent dies, hundreds of devices go silent, and the status page
-# must stay readable: eight names fit on about two lines. A chosen value.
+# How many missing inputs a figure names; further ones are only counted. When an agent dies, hundreds of devices go silent, and the status
+# page must stay readable: eight names fit on about two lines. A chosen value.
 MAX_NAMED_INPUTS = 8
 _PLACE = frozenset({*BASE_LABELS, "loop"})
 NO_SLOT = -1
@@ -30,7 +30,7 @@ Value = float | str
 # Work of one slice, about 2 ms each: devices whose readings are taken; steps or figures that are computed.
 SLICE_DEVICES = 100
 SLICE_STEPS = 1000
-# Explaining what an unknown figure lacks takes as long as computing this many figures: some 100 calls instead of two.
+# Finding out what an unknown figure lacks takes as long as computing this many figures: some 100 calls instead of two.
 FIGURES_PER_EXPLANATION = 20
 PART = "figures"
 """Name of the bulkhead of all derived figures."""
@@ -77,7 +77,7 @@ class Leaf:
     device: str
     key: str
     as_read: bool = False
-    """Whether its value is that of the reading even while the engine keeps other slots of it back; see `Planner.as_read`."""
+    """Whether it always has the value just read, also while other slots of the series keep an earlier one; see `Planner.as_read`."""
 
     @property
     def is_stated(self) -> bool:
@@ -157,7 +157,7 @@ class Plan:
     cycle: this made 5,000 devices possible within 200 ms.
     """
     choices: frozenset[int] = frozenset()
-    """Slots of outputs that are choices: their figures tell which way was taken."""
+    """Slots of outputs that are choices: their figures have in `way` which input was taken."""
 
 
 class Values:
@@ -182,7 +182,7 @@ class Values:
             own = [self.reasons[slot]] if slot in self.reasons and self.current[slot] is None else []
             if self.current[slot] is None and not own and not absent:
                 return self._walk(slot)  # all readings are there, and a step between them and this one has no result
-            # A slot without any reading below it is decided by the site file alone, as that a rack on one feed goes down with that feed.
+            # Without any reading below it, a slot is decided by the site file alone: a rack on one feed goes down with that feed.
             share = 1.0 - len(absent) / len(inputs) if inputs else 1.0
             return share, (*own, *self._names(absent))
         return self._walk(slot)

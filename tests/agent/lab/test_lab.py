@@ -121,7 +121,7 @@ async def test_devices_are_found_where_one_looks(two_devices: int, capfd: pytest
     assert "2 devices answered at 6 addresses" in printed.err
 
 
-def test_ranges() -> None:
+def test_networks_and_ranges_of_addresses_are_expanded() -> None:
     assert addresses_of(["192.0.2.0/30", "192.0.2.1/32"]) == ["192.0.2.1", "192.0.2.2"]
     assert addresses_of(["192.0.2.254-192.0.3.1", "192.0.2.9-11", "192.0.2.7"]) == [
         "192.0.2.254", "192.0.2.255", "192.0.3.0", "192.0.3.1", "192.0.2.9", "192.0.2.10", "192.0.2.11", "192.0.2.7"

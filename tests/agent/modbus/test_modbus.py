@@ -51,7 +51,7 @@ async def test_many_readers_take_turns() -> None:
         assert answers == [[unit * 100 + at] for unit, at in wanted]
 
 
-async def test_nobody_there() -> None:
+async def test_a_closed_port_and_an_unknown_name_are_unreachable() -> None:
     """Refused, and a name that does not exist."""
     async with connected(target_of(free_port())) as client:
         for _ in range(2):
@@ -65,7 +65,7 @@ async def test_nobody_there() -> None:
 
 
 @pytest.mark.parametrize("name", MODBUS_FAULTS)
-async def test_faults(name: str) -> None:
+async def test_each_fault_has_its_error_and_the_next_answer_is_read(name: str) -> None:
     """Each fault is the right error within the deadline, and the next good answer is taken."""
     fault, kind, text = MODBUS_FAULTS[name]
     async with FaultyModbus(fault).serving() as server, connected(target_of(server.port)) as client:

@@ -21,7 +21,7 @@ from tests.agent.modbus.modbus_peers import TIMEOUT_S, answer, connected, fails,
 from tests.servers.waiting import eventually
 
 
-async def test_pause_between_requests() -> None:
+async def test_requests_keep_the_configured_pause_also_after_a_failure() -> None:
     """The device is left alone for that long, after a failure too."""
     at: list[float] = []
 
@@ -117,7 +117,7 @@ async def test_a_gateway_is_left_alone_for_as_long_as_any_of_its_units_needs() -
     assert [later - earlier >= 0.2 for earlier, later in pairwise(at)] == [True, True]
 
 
-async def test_serial_line() -> None:
+async def test_a_late_answer_on_a_serial_line_is_discarded() -> None:
     """RTU over a pseudo-terminal: an answer, a silence, a late answer thrown away, and an answer again."""
     master, slave = os.openpty()
     tty.setraw(master)

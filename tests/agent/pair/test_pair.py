@@ -14,7 +14,8 @@ import pytest
 
 from agent.config import AgentConfig
 from agent.pair import LeaseKeeper
-from agent.run import Agent, _AgentRunner
+from agent.process import AgentRunner
+from agent.run import Agent
 from rackflow.process.notify import ServiceManager
 from tests.agent.running import Devices, Listener, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
@@ -121,7 +122,7 @@ async def test_a_reload_while_an_agent_gives_way_is_that_of_the_next_one(mosquit
         made.append((Agent(config, Devices(), load=lambda: changed, lease=lease), config))
         return made[-1][0]
 
-    runner = _AgentRunner(config, make, ServiceManager(), lambda: changed, None)
+    runner = AgentRunner(config, make, ServiceManager(), lambda: changed, None)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(runner.run(), name="runner")
         await eventually(lambda: made and made[0][0].running, "it polls")

@@ -78,7 +78,7 @@ async def test_a_device_that_was_in_fahrenheit_before_it_was_opened_gives_no_rea
     assert degrees(await bench.polled(240, 200, 315)) == [24.0, 20.0, 31.5]
 
 
-async def test_heat_is_read() -> None:
+async def test_real_heat_is_not_taken_for_degrees_fahrenheit() -> None:
     bench = Bench()
     assert degrees(await bench.opened(240, 350)) == [24.0, 35.0]
     for tenths in ((400, 500), (600, 700), (752, 700), (850, 850)):  # all sensors in a fire

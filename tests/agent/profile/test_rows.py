@@ -126,7 +126,7 @@ def test_blanks_are_no_text(text: bytes) -> None:
         (when(oid="1.9.1", **{"in": [3]}), False),
     ],
 )
-def test_conditions(condition: When, holds: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_row_holds_when_all_of_its_conditions_do(condition: When, holds: bool) -> None:  # noqa: FBT001 - a parameter
     at = row(a=5, b=b" RMS Voltage\x00")
     at = Row(at.index, {**at.cells, "1.9.0": 3}, None)
     assert at.holds(condition) is holds

@@ -146,7 +146,7 @@ async def test_wrong_community_is_silence(client_of: MakeClient, shared_snmpd: S
         await client.get([SYS_NAME])
 
 
-async def test_nobody_there(engine: str, client_of: MakeClient) -> None:
+async def test_a_closed_port_and_an_unknown_name_fail_in_time(engine: str, client_of: MakeClient) -> None:
     """A closed port, and a name that does not exist. pysnmp's socket does not hear ICMP."""
     client = client_of(target_of(free_port()))
     async with in_time(DeviceUnreachable if engine == "gufo" else DeviceTimeout, TIMEOUT_S):
@@ -156,7 +156,7 @@ async def test_nobody_there(engine: str, client_of: MakeClient) -> None:
         await nameless.get([SYS_NAME])
 
 
-async def test_by_name(client_of: MakeClient, shared_snmpd: Snmpd) -> None:
+async def test_a_host_name_is_looked_up(client_of: MakeClient, shared_snmpd: Snmpd) -> None:
     """A host name is looked up."""
     client = client_of(target_of(shared_snmpd.port, host="localhost", timeout_s=LONG_TIMEOUT_S))
     assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 42}

@@ -14,7 +14,9 @@ from tests.agent.snmp.snmp_clients import SYS_NAME, TIMEOUT_S, TREE, MakeClient,
 
 
 @pytest.mark.parametrize("name", SNMP_FAULTS)
-async def test_faults(engine: str, client_of: MakeClient, name: str) -> None:
+async def test_each_fault_has_its_error_and_the_next_answer_is_read(
+    engine: str, client_of: MakeClient, name: str
+) -> None:
     """Each fault is a DeviceError within the deadline, from GET and from a walk, and the next good answer is taken."""
     behaviour, kind = SNMP_FAULTS[name]
     # pysnmp throws away in silence whatever it cannot read or match.
@@ -119,7 +121,7 @@ async def test_object_that_fails_to_be_read(client_of: MakeClient) -> None:
         assert len(agent.requests) == 1, "one object's trouble is no reason for smaller requests"
 
 
-async def test_odd_values(client_of: MakeClient) -> None:
+async def test_every_type_of_value_that_an_agent_can_send_is_read(client_of: MakeClient) -> None:
     """NULL, Opaque float, plain Opaque, unsigned 64 bit, IpAddress, negative, empty."""
     odd: dict[str, tuple[bytes, object]] = {
         f"{TREE}.1": (NULL, None),

@@ -169,7 +169,7 @@ class SixSnmpd(Snmpd):
         return command
 
 
-async def test_over_ipv6(client_of: MakeClient, tmp_path: Path) -> None:
+async def test_a_device_at_an_ipv6_address_is_read(client_of: MakeClient, tmp_path: Path) -> None:
     with SixSnmpd(tmp_path / "snmpd").serving() as server:
         client = client_of(target_of(server.port, USER, host="::1", timeout_s=LONG_TIMEOUT_S))
         assert await client.get([OID]) == {OID: 42}

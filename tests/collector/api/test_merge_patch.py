@@ -51,7 +51,7 @@ def test_a_receiver_with_the_patch_knows_the_new_document(before: dict[str, Any]
 
 
 @given(before=DOCUMENTS, after=DOCUMENTS)
-def test_in_slices_it_is_the_same(before: dict[str, Any], after: dict[str, Any]) -> None:
+def test_a_patch_made_in_slices_is_the_same(before: dict[str, Any], after: dict[str, Any]) -> None:
     """Slices only give others a turn."""
     assert run_through(merge_patch_steps(before, after)) == merge_patch(before, after)
 

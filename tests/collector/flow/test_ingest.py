@@ -150,7 +150,7 @@ def test_a_document_with_anything_in_one_place(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(topic=st.text(), payload=st.binary())
-def test_noise(tmp_path: Path, topic: str, payload: bytes) -> None:
+def test_a_topic_outside_the_contract_is_refused_whatever_its_bytes(tmp_path: Path, topic: str, payload: bytes) -> None:
     """Any topic, any bytes."""
     lines, counters = taken(tmp_path, topic, payload)
     assert not lines

@@ -67,7 +67,7 @@ async def test_a_write_arrives_with_its_own_time(influxdb: InfluxDB) -> None:
     assert [(row["time"], row["t"]) for row in rows] == [(1795468800123, 32.125), (1795468800124, 33.5)]
 
 
-async def test_real_refusals(influxdb: InfluxDB) -> None:
+async def test_only_refusals_of_the_points_themselves_by_a_real_influxdb_are_final(influxdb: InfluxDB) -> None:
     """A broken line, a conflict of types, a database that is not there, an engine that is away."""
     broken = await fault_of(influxdb.url, "dcim_cdu,device=x")
     assert not broken.retryable
@@ -160,7 +160,7 @@ async def test_a_token_that_a_proxy_repeats_is_not_in_the_error(tmp_path: Path) 
             assert token[:20] not in str(refused.value)
 
 
-async def test_silence_and_nobody() -> None:
+async def test_a_silent_or_absent_store_is_tried_again() -> None:
     """Both are for later."""
     async with answering(204, delay_s=1.0) as url:
         silence = await fault_of(url, timeout_s=0.2)

@@ -19,7 +19,7 @@ def hall() -> Site:
     return load_site(HALL)
 
 
-def test_power_paths(hall: Site) -> None:
+def test_the_path_of_a_feed_names_ups_panels_pdus_and_breakers(hall: Site) -> None:
     assert hall.feeds_of("a1") == ("A", "B")
     through_a, through_b = hall.path("a2", "A"), hall.path("a2", "B")
     assert (through_a.ups, through_a.panels) == (("ups-a1", "ups-a2"), ("main-a", "row-a"))
@@ -102,7 +102,7 @@ def test_a_site_file_has_another_digest_once_it_says_something_else(hall: Site) 
         ("someone-else", {}),
     ],
 )
-def test_labels(hall: Site, device: str, labels: dict[str, str]) -> None:
+def test_a_device_has_the_labels_of_its_place(hall: Site, device: str, labels: dict[str, str]) -> None:
     assert hall.labels(device) == labels
     assert (device in hall.devices) == bool(labels)
 
@@ -126,7 +126,7 @@ def test_nothing_in_a_site_changes(hall: Site) -> None:
 
 
 @pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
-def test_bad_sites(file: Path) -> None:
+def test_each_fault_of_a_site_file_is_named_with_its_line(file: Path) -> None:
     """The folder's files start with the lines that they must yield, all of them."""
     heads = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("# expect: ")]
     with pytest.raises(ConfigError) as raised:
