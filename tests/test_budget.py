@@ -84,6 +84,8 @@ def test_a_slow_test_is_reported_at_the_end_and_fails_only_when_asked_to(
         "tests.conftest",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "no:schemathesis",
         "-c",
         "/dev/null",
         *option,

@@ -110,7 +110,8 @@ def test_each_alert_says_what_it_is_and_has_a_section_in_the_runbook() -> None:
 
 
 def test_each_alert_is_seen_firing_by_a_unit_test() -> None:
-    tests = load_yaml_file(DEPLOY / "prometheus/rules/dcim.test.yml")["tests"]
+    files = sorted((DEPLOY / "prometheus/rules").glob("*.test.yml"))
+    tests = [test for file in files for test in load_yaml_file(file)["tests"]]
     checks = [check for test in tests for check in test.get("alert_rule_test", [])]
     by_hand = {check["alertname"] for check in checks if check["exp_alerts"]}
     # Every incident is played through promtool as well: tests/collector/problems/test_both_ways.py.

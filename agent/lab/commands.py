@@ -96,7 +96,9 @@ def _profiles(arguments: argparse.Namespace) -> int:
         print_lines(schema_text())
         return 0
     watched = partial(each_shown, "profiles")
-    profiles = load_profiles(arguments.profiles, lazy=arguments.action != "lint", watched=watched)
+    # Files to check need of the others only those that they extend, which are read as a whole when it comes to them.
+    checks_all = arguments.action == "lint" and not arguments.files
+    profiles = load_profiles(arguments.profiles, lazy=not checks_all, watched=watched)
     if arguments.action == "lint":
         return _lint(arguments.files, profiles)
     if arguments.action == "draft":

@@ -53,10 +53,15 @@ class SteadyLoad:
     seed: str
     day_s: float = DAY_S
     """How long a day takes; shorter ones show a day's curve in minutes."""
+    _start: float = field(init=False)
+    """0..1, by the seed: where its waves begin, and how busy it is."""
+
+    def __post_init__(self) -> None:
+        self._start = _chance(self.seed).random()
 
     def watts(self, time_s: float) -> float:
         """See `Load.watts`."""
-        start = _chance(self.seed).random()
+        start = self._start
         day = 0.16 * math.sin(2 * math.pi * (time_s / self.day_s - 0.375))  # highest at 15 h
         # Two waves whose periods have no common multiple stand for all other load changes; a sum of sines costs little and has a
         # value at any time, so that any step length gives the same load.

@@ -71,7 +71,7 @@ class Network:
     panels: dict[str, Panel] = field(default_factory=dict)
     switches: dict[str, Switch] = field(default_factory=dict)
     pdus_behind: dict[str, list[Pdu]] = field(default_factory=dict)
-    """PDUs behind each transfer switch."""
+    """PDUs by what feeds them: a feed, UPS, panel or transfer switch."""
     pdus: dict[str, Pdu] = field(default_factory=dict)
     racks: dict[str, RackSupply] = field(default_factory=dict)
     consumers: dict[str, Consumer] = field(default_factory=dict)
@@ -118,8 +118,10 @@ class Network:
         for switch in self.switches.values():
             section = switch.section
             switch.supply({"a": self.volts_of(section.a.fed_by), "b": self.volts_of(section.b.fed_by)}, dt_s)
-        for pdu in self.pdus.values():
-            pdu.supply(self.volts_of(pdu.section.fed_by))
+        for source, pdus in self.pdus_behind.items():
+            volts = self.volts_of(source)
+            for pdu in pdus:
+                pdu.supply(volts)
         for consumer in self.consumers.values():
             consumer.live = any(map(self.is_live, consumer.sources))
 
@@ -152,7 +154,7 @@ class Network:
 
     def _amperes_behind(self, switch: str) -> list[float]:
         amperes = three_zeros()
-        for pdu in self.pdus_behind[switch]:
+        for pdu in self.pdus_behind.get(switch, ()):
             for phase, each in zip(pdu.phases, pdu.amperes, strict=True):
                 amperes[phase] += each
         return amperes
@@ -168,17 +170,18 @@ class Network:
         for group, share in enumerate(rack.shares):
             live, whole = [], 0.0
             for pdu, weight in rack.dual_corded:
-                pole = group % len(pdu.phases)
+                pole = group % len(pdu.live)
                 if pdu.live[pole]:
-                    live.append((pdu, pole, weight))
+                    live.append((pdu.section.id, pole, weight))
                     whole += weight
-            for pdu, pole, weight in live:
-                on_pdu[pdu.section.id][pole] += corded_w * share * weight / whole
-            rack.supplied_w += corded_w * share if live else 0.0
+            group_w = corded_w * share
+            for name, pole, weight in live:
+                on_pdu[name][pole] += group_w * weight / whole
+            rack.supplied_w += group_w if live else 0.0
             for pdu, part in rack.single_corded:
-                pole = group % len(pdu.phases)
+                pole = group % len(pdu.live)
                 if pdu.live[pole]:
-                    on_pdu[pdu.id][pole] += rack.demand_w * share * part
+                    on_pdu[pdu.section.id][pole] += rack.demand_w * share * part
                     rack.supplied_w += rack.demand_w * share * part
 
     def _consume(self, consumer: Consumer, on_pdu: Mapping[str, list[float]], dt_s: float) -> None:
@@ -200,9 +203,10 @@ class Network:
             self._add(source, [each * weight / sum(weights) for each in taken])
 
     def _add(self, node: str, power_w: Sequence[float]) -> None:
-        load = self.loads[node]
-        for phase, power in enumerate(power_w):
-            load[phase] += power
+        load, (one, two, three) = self.loads[node], power_w
+        load[0] += one
+        load[1] += two
+        load[2] += three
 
 
 def build_network(site: Site, seed: int) -> Network:
@@ -220,7 +224,8 @@ def build_network(site: Site, seed: int) -> Network:
         network.panels[panel.id] = Panel(panel.id, Breaker(panel.breaker_a) if panel.breaker_a else None)
     network.switches = {each.id: Switch(each, volts) for each in site.transfer_switches.values()}
     network.pdus = {each.id: Pdu(each, volts) for each in site.pdus.values()}
-    network.pdus_behind = {switch: [network.pdus[pdu] for pdu in site.fed_from(switch)] for switch in network.switches}
+    for pdu in network.pdus.values():
+        network.pdus_behind.setdefault(pdu.section.fed_by, []).append(pdu)
     for rack in site.racks:
         network.racks[rack] = _rack_supply(site, network, rack, seed)
     # A cooling unit without `from` in the site file is assumed to have all feeds: a missing entry is no reason to let it fail.

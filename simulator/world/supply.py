@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import Final
 
 from rackflow.site import Feed as FeedSection
@@ -23,7 +24,7 @@ VOLTAGE_SWING: Final = 0.007
 # Power factor at which a panel's current is estimated for its breaker: loads behind it are corrected power supplies.
 PANEL_POWER_FACTOR: Final = 0.97
 # Power factor of power supplies with active correction under load, and how much lower it is without load. 80 PLUS requires 0.95 or
-# more for its upper grades; below a third of the load the correction gets worse.
+# more for its upper grades; below a third of the load (the breaker's rating) the correction gets worse.
 POWER_FACTOR: Final = 0.99
 POWER_FACTOR_LOSS_AT_IDLE: Final = 0.09
 
@@ -153,9 +154,12 @@ class Pdu:
 
     def supply(self, volts: list[float]) -> None:
         """Take the voltages in front of its breaker, by the supply's phases."""
-        self.source_volts = [
-            0.0 if self.breaker.tripped or phase in self.phases_lost else volts[phase] for phase in self.phases
-        ]
+        if self.breaker.tripped:
+            self.source_volts = [0.0] * len(self.phases)
+        elif self.phases_lost:
+            self.source_volts = [0.0 if phase in self.phases_lost else volts[phase] for phase in self.phases]
+        else:
+            self.source_volts = [volts[phase] for phase in self.phases]
         self.live = [each > 0 for each in self.source_volts]
 
     def carry(self, power_w: list[float], dt_s: float) -> list[float]:
@@ -167,13 +171,14 @@ class Pdu:
         delivered, at_poles, currents, factors = [], [], [], []
         taken = three_zeros()
         cable_loss_w = 0.0
-        for pole, source in enumerate(self.source_volts):
-            power = power_w[pole] + own if source > 0 else 0.0
-            factor = _power_factor(power / rated_va)
+        for source, asked_w, phase in zip(self.source_volts, power_w, phases, strict=True):
+            power = asked_w + own if source > 0 else 0.0
+            short = 1 - 3 * (power / rated_va)
+            factor = POWER_FACTOR - POWER_FACTOR_LOSS_AT_IDLE * short * short if short > 0 else POWER_FACTOR
             # The voltage at the PDU solves volts * (source - volts) / ohms = power / factor; the larger root is the stable one.
             # If no root exists, the load is more than the cable can carry, and the voltage is kept at half.
             square = source * source - 4 * ohms * power / factor
-            volts = (source + math.sqrt(square)) / 2 if square > 0 else source / 2
+            volts = (source + sqrt(square)) / 2 if square > 0 else source / 2
             amperes = power / (volts * factor) if volts > 0 else 0.0
             delivered.append(power)
             at_poles.append(volts)
@@ -181,7 +186,7 @@ class Pdu:
             factors.append(factor)
             lost_w = ohms * amperes * amperes
             cable_loss_w += lost_w
-            taken[phases[pole]] += power + lost_w
+            taken[phase] += power + lost_w
         self.power_w, self.volts, self.amperes, self.power_factor = delivered, at_poles, currents, factors
         self.cable_loss_w = cable_loss_w
         self.energy_j += sum(delivered) * dt_s
@@ -192,9 +197,3 @@ class Pdu:
     def apparent_va(self) -> list[float]:
         """Apparent power of each pole, VA."""
         return [volts * amperes for volts, amperes in zip(self.volts, self.amperes, strict=True)]
-
-
-def _power_factor(load: float) -> float:
-    """Power factor of corrected power supplies at a load relative to the breaker's rating."""
-    short = 1 - 3 * load
-    return POWER_FACTOR - POWER_FACTOR_LOSS_AT_IDLE * short * short if short > 0 else POWER_FACTOR

@@ -76,9 +76,11 @@ class Pool:
 
     def __init__(self, root: Path, folder: Path, size: int) -> None:
         self._slots = [folder / str(number) for number in range(size)]
+        first = self._slots[0] / "tree"
         for slot in self._slots:
             slot.mkdir()
-            make_copy(slot / "tree", root)
+            is_first = slot == self._slots[0]
+            make_copy(slot / "tree", root if is_first else first, is_copy=not is_first)
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
         """Run the jobs; each comes back with its outcome when it is done, in no certain order."""

@@ -26,7 +26,8 @@ def spare(load_w: float, rating_w: float) -> float:
     return rating_w - load_w
 """,
     "deploy/rules.yml": "alert: Overload\n",
-    "pyproject.toml": '[tool.pytest.ini_options]\naddopts = ["--import-mode=importlib"]\n',
+    # Without the plugin of schemathesis, as here: it takes two seconds of each start of pytest.
+    "pyproject.toml": '[tool.pytest.ini_options]\naddopts = ["--import-mode=importlib", "-p", "no:schemathesis"]\n',
     "tests/test_limits.py": """import subprocess
 import sys
 from pathlib import Path

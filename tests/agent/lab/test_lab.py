@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import process_time
 
 import pytest
 import yaml
@@ -172,6 +173,26 @@ def test_a_draft_loads_and_claims_nothing(tmp_path: Path, capsys: pytest.Capture
     assert parse_profile(text.replace("points: []", f"points:\n{point}"), "draft.yaml").evidence == "unverified"
 
 
+def test_lint_of_a_file_does_not_check_every_shipped_profile_as_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever writes a profile checks it after each line."""
+    own = tmp_path / "own-pdu.yaml"
+    own.write_text(
+        "version: 1\nprofile: own-pdu\nextends: apc-rpdu2\nclass: pdu\nprotocol: snmp\ntitle: t\nsource: s\nevidence: unverified\n"
+        "recognise: {probes: [1.3.6.1.4.1.318.1.1.26.2.1.3.1]}\npoints: []\n",
+        encoding="utf-8",
+    )
+    begun_s = process_time()
+    assert main(["profiles", "lint", str(own)]) == 0
+    of_one_s, begun_s = process_time() - begun_s, process_time()
+    assert main(["profiles", "lint"]) == 0
+    assert of_one_s < (process_time() - begun_s) / 2
+    one, every = capsys.readouterr().out.splitlines()
+    assert int(one.removeprefix(f"{own}: ok; ").split()[0]) > 10, "those of the profile that it extends are there, too"
+    assert every.endswith(" profiles, no faults")
+
+
 def test_lint_explains_faults_with_file_and_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = tmp_path / "good.yaml"
     good.write_text(
@@ -186,7 +207,6 @@ def test_lint_explains_faults_with_file_and_line(tmp_path: Path, capsys: pytest.
     out = capsys.readouterr().out.splitlines()
     assert out[0] == f"{good}: ok; 1 point"
     assert out[1].startswith(f"{bad}:10: dcim_ups_battery_charge_ratio: unit 'volt' gives 'volts'")
-    assert main(["profiles", "lint"]) == 0
     assert main(["profiles", "lint", str(tmp_path / "none.yaml")]) == 78
     capsys.readouterr()
     bad.write_text("# to be written\n", encoding="utf-8")

@@ -1,6 +1,12 @@
-"""One browser for all tests of the page, and one hall: starting them costs more than what is tried with them."""
+"""One browser for all tests of the page, and one hall: starting them costs more than what is tried with them.
 
-from collections.abc import Iterator
+Both end with the last test of this folder, not with the run: a collector, a browser and an agent that nobody looks at any more would
+take 3 % of a core from all tests that follow.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TypeVar
 
 import pytest
 
@@ -8,21 +14,39 @@ from tests.collector.web.page.asking import MODULES, PAGE, Ask, files_of
 from tests.collector.web.page.hall import Hall, hall_in
 from tests.servers.chromium import Browser
 from tests.servers.waiting import wait_until
-from tests.servers.web import request
+from tests.servers.web import request as ask_server
+
+T = TypeVar("T")
+STARTED = pytest.StashKey[dict[str, object]]()
 
 
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def once_for_the_folder(request: pytest.FixtureRequest, start: Callable[[], AbstractContextManager[T]]) -> T:
+    """What `start` gives, the same for all files of this folder. pytest knows only fixtures of a file and of the whole run."""
+    folder = request.node.parent
+    started: dict[str, T] = folder.stash.setdefault(STARTED, {})
+    name = str(request.fixturename)
+    if name not in started:
+        manager = start()
+        started[name] = manager.__enter__()
+
+        def end() -> None:
+            del started[name]
+            manager.__exit__(None, None, None)
+
+        folder.addfinalizer(end)
+    return started[name]
+
+
+@pytest.fixture(scope="module")
+def browser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Browser:
     """Debian's Chromium."""
-    with Browser(tmp_path_factory.mktemp("chromium")).running() as running:
-        yield running
+    return once_for_the_folder(request, Browser(tmp_path_factory.mktemp("chromium")).running)
 
 
-@pytest.fixture(scope="session")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
+@pytest.fixture(scope="module")
+def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Hall:
     """The hall of all tests."""
-    with hall_in(tmp_path_factory.mktemp("hall")) as hall:
-        yield hall
+    return once_for_the_folder(request, lambda: hall_in(tmp_path_factory.mktemp("hall")))
 
 
 @pytest.fixture
@@ -32,7 +56,7 @@ def hall(played: Hall) -> Hall:
     told: list[bytes] = []
 
     def is_well() -> bool:
-        told[:] = [request(f"{played.url}api/v1/problems").body]
+        told[:] = [ask_server(f"{played.url}api/v1/problems").body]
         return b'"problems":[]' in told[0]
 
     try:

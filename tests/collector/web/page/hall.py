@@ -303,7 +303,11 @@ class CollectorProcess:
         with self._log.open("ab") as log:
             command = [sys.executable, "-c", QUICK_READS, "run", str(self._file)]
             self._process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log)
-        wait_until(is_ready or (lambda: answers(f"{self.url}/readyz")), f"ready; {self._log}")
+        try:
+            wait_until(is_ready or (lambda: answers(f"{self.url}/readyz")), f"ready; {self._log}")
+        except TimeoutError:
+            self.stop()  # whoever called cannot: what it would enter to end it was never made
+            raise
 
     def stop(self) -> None:
         """End it in order."""
