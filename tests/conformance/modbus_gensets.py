@@ -147,6 +147,7 @@ def genset_maps() -> dict[str, Served]:
         "comap-inteligen500": _inteligen500(),
         "deif-agc150": _agc150(),
         "cre-compact": _compact(),
+        "datakom-genset": _datakom(),
     }
 
 
@@ -239,4 +240,22 @@ def _compact() -> Served:
     ):
         one.put(at, "H", word)
         _alarm(one, name, severity, value)
+    return one
+
+
+def _datakom() -> Served:
+    """A D-500, which sends the low word of a number first, in manual mode."""
+    one = Served(checked=10_339)
+    role, phase = "role=generator", "{phase=%,role=generator}"
+    one.put(10_609, "H", 0xD500)
+    one.put(321, "H", 3)
+    one.phases(10_246, "~I", (2305, 2312, 2298), f"meter_voltage_volts{phase}", 0.1)
+    one.phases(10_270, "~I", (7505, 13, 7512), f"meter_current_amperes{phase}", 0.1)
+    one.phases(10_286, "~i", (1651, -3, 1649), f"meter_phase_power_watts{phase}", 100)
+    one.gauge(10_294, "~i", 3297, f"meter_power_watts{{{role}}}", 329_700)
+    one.gauge(10_339, "H", 4998, f"meter_frequency_hertz{{{role}}}", 49.98)
+    one.gauge(10_628, "~I", 1_234_567, ENERGY, 1_234_567 * 3.6e5)
+    one.put(10_605, "H", 2)
+    _alarm(one, "genset_blocked", "critical", 0)
+    _alarm(one, "genset_manual", "warning", 1)
     return one
