@@ -1,4 +1,4 @@
-"""Maps of meters of Hager, Circutor and Camille Bauer, served to the agent: register contents written down from published maps."""
+"""Maps of meters of Hager, Circutor, Camille Bauer and ONICON, served to the agent: register contents written down from published maps."""
 
 from tests.conformance.modbus_gear import METER
 from tests.conformance.modbus_maps import PHASES, Served
@@ -92,6 +92,29 @@ def _aplus() -> Served:
     return one
 
 
+def _onicon() -> Served:
+    one = Served(unit=17, checked=1030)
+    one.put(1000, "H", 1)  # a single mode
+    role = "{role=chilled_water}"
+    one.put(1002, "f", 1_194_250.0)  # Btu per hour
+    one.gauge(1004, "f", 350.0, f"meter_thermal_power_watts{role}", 350_000)
+    one.put(1006, "f", 99.5)  # tons
+    one.put(1008, "f", 224.5)  # US gallons per minute
+    one.gauge(1014, "f", 14.25, f"meter_liquid_flow_cubic_meters_per_second{role}", 0.01425)
+    one.put(1026, "f", 53.6)  # degF
+    one.put(1028, "f", 64.4)
+    one.gauge(1030, "f", 12.0, f"meter_liquid_supply_temperature_celsius{role}", 12.0)
+    one.gauge(1032, "f", 18.0, f"meter_liquid_return_temperature_celsius{role}", 18.0)
+    one.gauge(1042, "f", 123_456.5, f"meter_thermal_energy_joules_total{role}", 123_456.5 * 3.6e6)
+    one.put(1044, "f", 0.0)  # the second mode
+    return one
+
+
 def more_meter_maps() -> dict[str, Served]:
     """By profile."""
-    return {"hager-ecr": _hager(), "circutor-cvm-c10": _cvm_c10(), "camillebauer-aplus": _aplus()}
+    return {
+        "hager-ecr": _hager(),
+        "circutor-cvm-c10": _cvm_c10(),
+        "camillebauer-aplus": _aplus(),
+        "onicon-btu": _onicon(),
+    }
