@@ -1,4 +1,4 @@
-"""Maps of meters of Hager, Circutor, Camille Bauer and ONICON, served to the agent: register contents written down from published maps."""
+"""Maps of meters of five more makers, served to the agent: register contents written down from published maps, and their meaning."""
 
 from tests.conformance.modbus_gear import METER
 from tests.conformance.modbus_maps import PHASES, Served
@@ -110,6 +110,26 @@ def _onicon() -> Served:
     return one
 
 
+def _veris() -> Served:
+    one = Served(checked=290)
+    one.put(256, "f", 123_439.5)  # net
+    one.gauge(258, "f", 123_456.5, f"meter_energy_joules_total{{direction=import,{METER}}}", 123_456.5 * 3.6e6)
+    one.gauge(260, "f", 17.0, f"meter_energy_joules_total{{direction=export,{METER}}}", 17 * 3.6e6)
+    one.gauge(276, "f", 43.25, f"meter_power_watts{{{METER}}}", 43_250)
+    one.gauge(278, "f", -3.5, f"meter_reactive_power_vars{{{METER}}}", -3500)
+    one.gauge(280, "f", 45.5, f"meter_apparent_power_voltamperes{{{METER}}}", 45_500)
+    one.gauge(282, "f", -0.953125, f"meter_power_factor_ratio{{{METER}}}", 0.953125)
+    one.gauge(290, "f", 59.96875, f"meter_frequency_hertz{{{METER}}}", 59.96875)
+    one.phases(364, "f", (22.0, 21.5, -0.25), f"meter_phase_power_watts{PHASE}", 1000)
+    one.phases(370, "f", (0.75, -0.5, 0.25), f"meter_phase_reactive_power_vars{PHASE}", 1000)
+    one.phases(376, "f", (23.5, 22.75, 0.375), f"meter_phase_apparent_power_voltamperes{PHASE}", 1000)
+    one.phases(382, "f", (0.9375, 0.9375, 0.6875), f"meter_phase_power_factor_ratio{PHASE}")
+    _lines(one, 388, "f", 480, 1)
+    one.phases(394, "f", (277.5, 278.25, 276.75), f"meter_voltage_volts{PHASE}")
+    one.phases(400, "f", (84.5, 81.75, 1.5), f"meter_current_amperes{PHASE}")
+    return one
+
+
 def more_meter_maps() -> dict[str, Served]:
     """By profile."""
     return {
@@ -117,4 +137,5 @@ def more_meter_maps() -> dict[str, Served]:
         "circutor-cvm-c10": _cvm_c10(),
         "camillebauer-aplus": _aplus(),
         "onicon-btu": _onicon(),
+        "veris-e51": _veris(),
     }
