@@ -55,10 +55,9 @@ def decode(registers: Sequence[int], kind: NumberType, order: WordOrder) -> int 
         if kind != "bool" and order not in {"big", "little-swapped"}:
             word = (word & 0xFF) << 8 | word >> 8
         return word - 0x10000 if kind == "int16" and word & 0x8000 else word
-    raw = _bytes(registers, order)
     if kind == "ascii":
-        # Devices pad text with NUL or spaces; some leave older text after the NUL.
-        return raw.split(b"\0")[0].decode("ascii", "replace").strip()
+        return _text(registers, order)
+    raw = _bytes(registers, order)
     if kind in {"bcd16", "bcd32"}:
         digits = raw.hex()
         return int(digits) if digits.isdecimal() else None
@@ -66,6 +65,18 @@ def decode(registers: Sequence[int], kind: NumberType, order: WordOrder) -> int 
     if isinstance(value, float) and not _is_usual(value, kind):
         return None
     return value
+
+
+def _text(registers: Sequence[int], order: WordOrder) -> str:
+    """The text in these registers, without its padding.
+
+    The order of words is one of numbers: also a device that sends the low word of a number first has its texts from left to right.
+    """
+    raw = _bytes(registers, "big-swapped" if order in {"little", "big-swapped"} else "big")
+    if not any(raw[::2]):  # a letter to a register, as Carlo Gavazzi's ET112 and ET340 have their serial numbers
+        raw = raw[1::2]
+    # Devices pad text with NUL or spaces; some leave older text after the NUL.
+    return raw.split(b"\0")[0].decode("ascii", "replace").strip()
 
 
 def _is_usual(value: float, kind: NumberType) -> bool:

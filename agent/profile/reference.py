@@ -208,7 +208,10 @@ def _types() -> list[str]:
     lines = ["", "## Number types", "", "| `type` | registers | what |", "|---|---|---|"]
     for name, words in sorted(WORDS.items(), key=lambda each: (each[0].rstrip("0123456789"), each[1])):
         lines.append(f"| `{name}` | {words} | {told[name.rstrip('0123456789')]} |")
-    return [*lines, "| `ascii` | as `words` says | text, in `identity` only |"]
+    return [
+        *lines,
+        "| `ascii` | as `words` says | text, in `identity` only: from left to right in any word order, one or two letters to a register |",
+    ]
 
 
 def _wire_units() -> list[str]:

@@ -413,6 +413,11 @@ def gear_maps() -> dict[str, Served]:
 
 def _abb() -> Served:
     one = Served(checked=0x5B2C)
+    one.put(0x8900, "I", 240_100_003)
+    for at, words in ((0x8908, "B1.5.0"), (0x8960, "B23 112-100")):
+        padded = words.encode().ljust(16 if at == 0x8908 else 12, b"\0")
+        for index in range(len(padded) // 2):
+            one.put(at + index, "H", int.from_bytes(padded[2 * index : 2 * index + 2]))
     phase = f"{{phase=%,{METER}}}"
     one.gauge(0x5000, "Q", 123_456_789, f"meter_energy_joules_total{{direction=import,{METER}}}", 4_444_444_404_000)
     one.gauge(0x5004, "Q", 250, f"meter_energy_joules_total{{direction=export,{METER}}}", 9_000_000)

@@ -147,6 +147,8 @@ def genset_maps() -> dict[str, Served]:
         "comap-inteligen500": _inteligen500(),
         "deif-agc150": _agc150(),
         "cre-compact": _compact(),
+        "datakom-genset": _datakom(),
+        "kohler-decision-maker": _kohler(),
     }
 
 
@@ -239,4 +241,45 @@ def _compact() -> Served:
     ):
         one.put(at, "H", word)
         _alarm(one, name, severity, value)
+    return one
+
+
+def _datakom() -> Served:
+    """A D-500, which sends the low word of a number first, in manual mode."""
+    one = Served(checked=10_339)
+    role, phase = "role=generator", "{phase=%,role=generator}"
+    one.put(10_609, "H", 0xD500)
+    one.put(321, "H", 3)
+    one.phases(10_246, "~I", (2305, 2312, 2298), f"meter_voltage_volts{phase}", 0.1)
+    one.phases(10_270, "~I", (7505, 13, 7512), f"meter_current_amperes{phase}", 0.1)
+    one.phases(10_286, "~i", (1651, -3, 1649), f"meter_phase_power_watts{phase}", 100)
+    one.gauge(10_294, "~i", 3297, f"meter_power_watts{{{role}}}", 329_700)
+    one.gauge(10_339, "H", 4998, f"meter_frequency_hertz{{{role}}}", 49.98)
+    one.gauge(10_628, "~I", 1_234_567, ENERGY, 1_234_567 * 3.6e5)
+    one.put(10_605, "H", 2)
+    _alarm(one, "genset_blocked", "critical", 0)
+    _alarm(one, "genset_manual", "warning", 1)
+    return one
+
+
+def _kohler() -> Served:
+    """A Decision-Maker 550, whose set carries a load."""
+    one = Served(checked=9)
+    role, phase = "role=generator", "{phase=%,role=generator}"
+    for index, name in enumerate(("L1-L2", "L2-L3", "L3-L1")):
+        one.gauge(index, "H", 480 + index, f"meter_line_voltage_volts{{line={name},{role}}}", 480 + index)
+    one.phases(3, "H", (277, 278, 276), f"meter_voltage_volts{phase}")
+    one.phases(6, "H", (301, 296, 299), f"meter_current_amperes{phase}")
+    one.gauge(9, "H", 5998, f"meter_frequency_hertz{{{role}}}", 59.98)
+    one.gauge(10, "H", 237, f"meter_power_watts{{{role}}}", 237_000)
+    one.put(11, "H", 79)  # percent of the rating
+    one.gauge(12, "h", -95, f"meter_power_factor_ratio{{{role}}}", 0.95)
+    for index, name in enumerate(("L1", "L2", "L3")):
+        one.gauge(13 + 2 * index, "H", 79, f"meter_phase_power_watts{{phase={name},{role}}}", 79_000)
+        factor = f"meter_phase_power_factor_ratio{{phase={name},{role}}}"
+        one.gauge(14 + 2 * index, "h", -95 + index, factor, (95 - index) / 100)
+    one.gauge(19, "h", -78, f"meter_reactive_power_vars{{{role}}}", -78_000)
+    one.phases(20, "h", (-26, -27, -25), f"meter_phase_reactive_power_vars{phase}", 1000)
+    one.gauge(23, "H", 249, f"meter_apparent_power_voltamperes{{{role}}}", 249_000)
+    one.phases(24, "H", (83, 82, 84), f"meter_phase_apparent_power_voltamperes{phase}", 1000)
     return one

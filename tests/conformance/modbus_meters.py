@@ -68,6 +68,8 @@ def _pm5000() -> Served:
     one.gauge(3109, "f", 49.96875, f"meter_frequency_hertz{{{METER}}}", 49.96875)
     one.gauge(3203, "q", 6_000_000_123, f"meter_energy_joules_total{{direction=import,{METER}}}", 21_600_000_442_800)
     one.gauge(3207, "q", 4567, f"meter_energy_joules_total{{direction=export,{METER}}}", 16_441_200)
+    one.phases(21_299, "f", (12.5, 11.75, 13.25), f"meter_current_thd_ratio{PHASE}", 0.01)
+    one.phases(21_329, "f", (2.5, 2.75, 2.25), f"meter_voltage_thd_ratio{PHASE}", 0.01)
     return one
 
 
@@ -93,7 +95,9 @@ def _carlo_gavazzi(one: Served) -> None:
 
 
 def _em300() -> Served:
-    one = Served(table="input", checked=51)
+    one = Served(table="input", checked=51, alone={11: 332})
+    one.put(4098, "H", 0)  # 3Pn
+    _text(one, 20_480, 7, "KV0270130001B")
     _carlo_gavazzi(one)
     one.gauge(51, "h", 499, f"meter_frequency_hertz{{{METER}}}", 49.9)
     return one
@@ -199,7 +203,8 @@ def _wago() -> Served:
 
 
 def _em24_rs485() -> Served:
-    one = Served(table="input", checked=0x37)
+    one = Served(table="input", checked=0x37, alone={11: 71})
+    _text(one, 0x1300, 7, "BP1234567")
     one.phases(0, "~i", (2305, 2312, 2298), f"meter_voltage_volts{PHASE}", 0.1)
     for index, name in enumerate(LINES):
         volts = 4000 + index

@@ -30,10 +30,18 @@ from tests.conformance.modbus_liebert import liebert_maps
 from tests.conformance.modbus_maps import Served, ups_maps
 from tests.conformance.modbus_meters import meter_maps
 from tests.conformance.modbus_monitors import monitor_maps
+from tests.conformance.modbus_more_meters import more_meter_maps
 from tests.servers.mbpoll import mbpoll
 
 MAPS: Mapping[str, Served] = (
-    ups_maps() | liebert_maps() | gear_maps() | meter_maps() | monitor_maps() | door_maps() | genset_maps()
+    ups_maps()
+    | liebert_maps()
+    | gear_maps()
+    | meter_maps()
+    | more_meter_maps()
+    | monitor_maps()
+    | door_maps()
+    | genset_maps()
 )
 DERIVED = (
     "dcim_env_dew_point_celsius",
@@ -140,7 +148,8 @@ async def test_a_unit_is_taken_for_its_own_family_or_for_none() -> None:
             assert match.profile.profile == name
             recognised.add(name)
     assert recognised >= {"siemens-pac2200", "siemens-pac4200", "schneider-pm5000", "carlo-gavazzi-em24"}
-    assert recognised >= {"comap-intelilite4", "comap-inteligen500", "deif-agc150"}
+    assert recognised >= {"comap-intelilite4", "comap-inteligen500", "deif-agc150", "datakom-genset"}
+    assert recognised >= {"abb-b2x", "carlo-gavazzi-em300", "carlo-gavazzi-em24-rs485", "hager-ecr"}
 
 
 @pytest.mark.parametrize(

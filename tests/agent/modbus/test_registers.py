@@ -129,6 +129,21 @@ def test_text_ends_at_the_first_null_and_has_no_spaces_about_it(raw: bytes, text
     assert decode(encode(raw, "big-swapped"), "ascii", "big-swapped") == text
 
 
+@pytest.mark.parametrize("order", ["big", "little-swapped"])
+def test_text_stands_from_left_to_right_whatever_the_order_of_words(order: WordOrder) -> None:
+    """Carlo Gavazzi's meters send the low word of a number first, and their serial number as everybody would write it."""
+    assert decode(encode(b"KY1234567\0\0\0\0\0", "big"), "ascii", order) == "KY1234567"
+
+
+def test_text_in_registers_of_low_octets_first_has_its_letters_in_turn() -> None:
+    assert decode(encode(b"KY1234567\0", "big-swapped"), "ascii", "little") == "KY1234567"
+
+
+def test_a_letter_to_a_register_is_a_text() -> None:
+    assert decode([ord(letter) for letter in "KV02701"], "ascii", "little-swapped") == "KV02701"
+    assert decode([0, 0], "ascii", "big") == ""
+
+
 def test_binary_coded_decimal_and_text() -> None:
     assert decode([0x1234], "bcd16", "big") == 1234
     assert decode([0x1234, 0x5678], "bcd32", "little-swapped") == 56781234
