@@ -7,6 +7,7 @@ of the wrong register or unit. Every branch that handles a missing answer exists
 import asyncio
 import contextlib
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -62,6 +63,8 @@ class ModbusLink:
         self._requests = 0
         self._wire: Wire | None = None
         self._name = target.serial or f"{target.host}:{target.port}"
+        # Units that pollers read here.
+        self._polled: set[int] = set()
         # Requests without an answer since the last answer.
         self._unanswered = 0
         # Loop time before which nothing may be sent.
@@ -77,6 +80,8 @@ class ModbusLink:
         """See `ModbusClient.read`. Timeout and accepted odd answers are those of `user`, or of the link's target if it is None."""
         function = _FUNCTIONS[table]
         request = _Request(unit, function, address, count, user or self._target)
+        if user is not None:
+            self._polled.add(unit)
         answer = await self._ask(request)
         values = answer.values[:count] if function in BIT_FUNCTIONS else answer.values
         if len(values) != count:
@@ -171,7 +176,7 @@ class ModbusLink:
         if self._wire is not None and self._wire.connected:
             return self._wire
         self._disconnect()
-        wire = _wire_of(self._target)
+        wire = _wire_of(self._target, self._polled)
         try:
             await obey_cancellation(wire.connect(address))
         except OSError as error:
@@ -246,9 +251,9 @@ class _Request:
         return f"read unit {self.unit} {table} {self.address}+{self.count}"
 
 
-def _wire_of(target: ModbusTarget) -> Wire:
+def _wire_of(target: ModbusTarget, polled: AbstractSet[int]) -> Wire:
     if target.transport == "tcp":
-        return TcpWire(target.port)
+        return TcpWire(target.port, polled)
     # Imported here, because most agents have no RTU device, and pymodbus takes 0.03 s of CPU and 2 MB.
     from agent.modbus.pymodbus_wire import PymodbusWire  # noqa: PLC0415
 
