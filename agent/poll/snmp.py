@@ -102,7 +102,9 @@ class SnmpPoller:
         # Whether more or fewer objects answered than before, so that the cells with the rows' names must be read; and when they last were.
         self._rows_may_have_moved = False
         self._rows_read_at = -math.inf
-        # Whether that last reading of them failed, so that nobody knows which row is which.
+        # Whether the last poll has failed, so that the device may have restarted since.
+        self._last_poll_failed = False
+        # Whether that last reading of the rows' names failed, so that nobody knows which row is which.
         self._are_rows_unknown = False
         self._jumps = Jumps()
         self._reopened_at = -math.inf
@@ -168,7 +170,15 @@ class SnmpPoller:
 
     async def _answers(self, poll_class: PollClass, part: ClassPlan) -> dict[str, RawValue]:
         """The answers to the objects of one class. Raises DeviceError if the device is silent or has none of them any more."""
-        raw = await self._client.get(part.oids)
+        had_failed, self._last_poll_failed = self._last_poll_failed, True
+        # A device that restarts within fewer polls than make it down may have other rows afterwards.
+        is_uptime_added = had_failed and SYS_UPTIME not in part.oids
+        raw = await self._client.get((*part.oids, SYS_UPTIME) if is_uptime_added else part.oids)
+        self._last_poll_failed = False
+        if had_failed and not self._uptime.update_after_silence(raw.get(SYS_UPTIME), self._clock()):
+            self._rows_may_have_moved = True
+        if is_uptime_added:
+            raw.pop(SYS_UPTIME, None)
         if not raw:
             self._must_plan = True
             raise DeviceProtocolError(
@@ -404,6 +414,7 @@ class SnmpPoller:
         self._plan = _with_extra_objects(plan, (*([SYS_UPTIME] if SYS_UPTIME in answers else []), *identity))
         self._cells.begin(self._plan)
         self._answered, self._rows_may_have_moved, self._are_rows_unknown = {}, False, False
+        self._last_poll_failed = False
         self._jumps.begin(self._plan, answers)
         self._series_count.begin(self._plan)
         self._checks.begin(self._plan, answers)
