@@ -17,6 +17,7 @@ from agent.poll.derive import PlannedInputs
 from agent.poll.fingerprint import Fingerprint, comparable, fingerprint_from, fingerprint_oids
 from agent.poll.identity import coolant_of, identified
 from agent.poll.jumps import Jumps
+from agent.poll.own_rows import OwnRows
 from agent.poll.per_plan import PerPlan
 from agent.poll.planned_cells import PlannedCells
 from agent.poll.plans import SharedPlans
@@ -62,7 +63,7 @@ BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 class SnmpPoller:
     """A `DevicePoller` over an `SnmpClient`. `clock` gives monotonic seconds, so that changing the system time does not age the plan.
 
-    `plans` are those of all devices of the agent.
+    `plans` are those of all devices of the agent, `beside` the other units behind the device's SNMP agent.
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class SnmpPoller:
         client: SnmpClient,
         clock: Callable[[], float] = time.monotonic,
         plans: SharedPlans | None = None,
+        beside: frozenset[int] = frozenset(),
     ) -> None:
         self._clock = clock
         self._device = device
         self._profiles = profiles
         # Only where the configuration says so: an agent with one unit may number it in any way.
         self._unit = device.given_unit
+        self._own_rows = OwnRows(self._unit, beside)
         self._client = RelocatedScalars(client, self._unit)
         self._plans = plans or SharedPlans()
         self._family: Family | None = None
@@ -121,6 +124,7 @@ class SnmpPoller:
         if family is None or fingerprint is None or not await self._is_unchanged(family.profile, fingerprint):
             if self._uptime.has_restarted:
                 self._checks.forget()
+                self._own_rows.forget()
             self._must_plan = True
             family, fingerprint = await self._find_plan()
             self._must_plan = False
@@ -311,6 +315,7 @@ class SnmpPoller:
         if before is not None and not fingerprint.is_of_same_device(before):
             self._cells.forget()
             self._checks.forget()
+            self._own_rows.forget()
         self._family, self._fingerprint = family, fingerprint
         self._coolant = coolant_of(self._device, family.profile)
         await self._make_plan(family, fingerprint)
@@ -390,7 +395,7 @@ class SnmpPoller:
         # Rows of tables with the same name are joined: a profile and its base may both list the table.
         for table in family.profile.tables:
             indexes = await tables.row_indexes(table)
-            rows.setdefault(table.name, []).extend(indexes[:MAX_ROWS])
+            rows.setdefault(table.name, []).extend(self._own_rows.of(table.name, indexes[:MAX_ROWS]))
             if len(indexes) > MAX_ROWS:
                 cut.add(table.name)
         return rows, cells, cut
