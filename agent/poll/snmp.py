@@ -179,8 +179,9 @@ class SnmpPoller:
         is_uptime_added = had_failed and SYS_UPTIME not in part.oids
         raw = await self._client.get((*part.oids, SYS_UPTIME) if is_uptime_added else part.oids)
         self._last_poll_failed = False
-        if had_failed and not self._uptime.update_after_silence(raw.get(SYS_UPTIME), self._clock()):
-            self._rows_may_have_moved = True
+        self._rows_may_have_moved |= had_failed and not self._uptime.update_after_silence(
+            raw.get(SYS_UPTIME), self._clock()
+        )
         if is_uptime_added:
             raw.pop(SYS_UPTIME, None)
         if not raw:
