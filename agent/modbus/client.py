@@ -6,6 +6,8 @@ of the wrong register or unit. Every branch that handles a missing answer exists
 
 import asyncio
 import contextlib
+import logging
+import math
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -27,6 +29,8 @@ from rackflow.plural import count_of
 from rackflow.process.resolve import Resolver
 from rackflow.process.stopping import obey_cancellation
 from rackflow.recording import RegisterTable
+
+log = logging.getLogger(__name__)
 
 # After this many unanswered requests in a row, of any unit, a TCP connection counts as broken and is made anew: a peer that lost power
 # does not close it. One or two may come from units that are switched off, which must not cost the other units their connection.
@@ -69,6 +73,8 @@ class ModbusLink:
         self._unanswered = 0
         # Loop time before which nothing may be sent.
         self._free_at = 0.0
+        # The address of the connection, and the loop time when the name is looked up again although its device answers.
+        self._address, self._look_again_s = "", math.inf
 
     def also_for(self, target: ModbusTarget) -> None:
         """Serve one more user. The pause is the longest of all: the gateway needs it, whoever is asked."""
@@ -132,6 +138,8 @@ class ModbusLink:
         if (wait_s := self._free_at - loop.time()) > 0:
             with waiting_for_turn():
                 await asyncio.sleep(wait_s)
+        if self._is_connected and loop.time() >= self._look_again_s:
+            await self._look_again()
         address = "" if self._is_connected else await self._resolve(request)
         wire: Wire | None = None
         try:
@@ -168,9 +176,19 @@ class ModbusLink:
         if self._target.transport == "serial":
             return ""
         try:
-            return await self._resolver.address(self._target.host)
+            self._address = await self._resolver.address(self._target.host)
         except ResolveError as error:
             raise self._error(DeviceUnreachable, str(error), request) from error
+        self._look_again_s = self._resolver.look_again_at(self._target.host)
+        return self._address
+
+    async def _look_again(self) -> None:
+        """End the connection if the name has another address by now."""
+        host = self._target.host
+        self._look_again_s = self._resolver.look_again_at(host)
+        if await self._resolver.has_moved(host, self._address):
+            log.info("%s has another address than %s now", self._name, self._address)
+            self._disconnect()
 
     async def _connected(self, request: "_Request", address: str) -> Wire:
         if self._wire is not None and self._wire.connected:

@@ -91,6 +91,8 @@ class GufoClient(PortionedClient):
         super().__init__(target)
         self._resolver = resolver or Resolver()
         self._address = ""
+        # When the name is looked up again although the device answers.
+        self._look_again_s = 0.0
         credential = target.credential
         self._v3 = (
             VerifiedSessions(target, credential, keys or UsmKeys(), refused or RefusedDatagrams(), clocks)
@@ -226,8 +228,8 @@ class GufoClient(PortionedClient):
         clock = asyncio.get_running_loop().time
         patience_s = [*self._quick_try(), *[self._target.timeout_s] * (self._target.retries + 1)]
         for left, timeout_s in zip(range(len(patience_s) - 1, -1, -1), patience_s, strict=True):
-            if self._session is None:
-                self._address = await self._resolve()
+            if self._session is None or (call is _get_many and clock() >= self._look_again_s):
+                await self._find_address()
             began_s = clock()
             try:
                 with Deadline(timeout_s):
@@ -341,6 +343,15 @@ class GufoClient(PortionedClient):
     def _unreachable(self, error: OSError) -> DeviceError:
         # gufo_snmp 0.13.0 turns an ICMP error into a TimeoutError; the cause holds the real one ("connection refused").
         return self._error(DeviceUnreachable, f"{self._target.host}:{self._target.port}: {error.__cause__ or error}")
+
+    async def _find_address(self) -> None:
+        host = self._target.host
+        if self._session is not None and await self._resolver.has_moved(host, self._address):
+            log.info("device=%s %s has another address than %s now", self._target.device, host, self._address)
+            self._drop_session()
+        if self._session is None:
+            self._address = await self._resolve()
+        self._look_again_s = self._resolver.look_again_at(host)
 
     async def _resolve(self) -> str:
         # Outside the deadline of a try, so that a name that cannot be resolved is reported as such and not as a silent device.
