@@ -198,7 +198,8 @@ class Device(StrictModel):
     # One, because UDP loses a datagram now and then. A second retry would seldom help and doubles the time that a dead device takes.
     retries: Annotated[int, Field(ge=0, le=5)] = 1
     """How often a request is repeated that is not answered, or that a Modbus unit answers with "busy". A Modbus unit that is
-    silent is asked again only where this is set, because waiting for it holds up all others on its link.
+    silent is asked again only where this is set, because waiting for it holds up all others on its link. With 1 or more, an SNMP device
+    that usually answers fast is asked once more after half a second, in case a datagram was lost.
     """
     credential: str | None = None
     """Name of an entry of `credentials`; required for SNMP."""

@@ -53,6 +53,9 @@ REPORT_HUNG_S = 60.0
 # Least time between two polls that traps ask for. A UPS sends several at once when mains fail, and each of them needs no poll of its own.
 # Chosen: the interval of the shortest poll class.
 TRAP_POLLS_S = 1.0
+# The same in times of what the device's polls take, so that a slow card that sends traps without end has a third of its time for them.
+# Chosen value.
+TRAP_POLLS_TIMES = 3.0
 
 T = TypeVar("T")
 
@@ -220,6 +223,8 @@ class DeviceLoop:
         # Total seconds spent polling this device; and by poll class, that total when its last poll began.
         self._polled_s = 0.0
         self._polled_s_at: dict[PollClass, float] = {}
+        # By poll class: how long its last poll took.
+        self._took_s: dict[PollClass, float] = {}
 
     async def run(self, start_delay_s: float = 0.0) -> None:
         """Open and poll until cancelled. A device that is down is opened again, because another device may have its address by then."""
@@ -253,8 +258,13 @@ class DeviceLoop:
         now = loop.time()
         if self._hurried_at > now:
             return  # a poll is about to begin that will see what this trap is about, too
-        self._hurried_at = max(now, self._hurried_at + TRAP_POLLS_S)
+        self._hurried_at = max(now, self._hurried_at + self._trap_pause_s())
         loop.call_at(self._hurried_at, self._hurry)
+
+    def _trap_pause_s(self) -> float:
+        """Least seconds between two polls that traps ask for."""
+        takes_s = sum(seconds for poll_class, seconds in self._took_s.items() if poll_class != "inventory")
+        return max(TRAP_POLLS_S, TRAP_POLLS_TIMES * takes_s)
 
     def _hurry(self) -> None:
         if self._schedule is not None:
@@ -327,7 +337,7 @@ class DeviceLoop:
         If the device's polls take longer than the interval, its `interval_s` is the real time between two of them. With 40 units on one
         slow line, polls of a 1 s class can be 30 s apart, and for receivers their readings would otherwise expire in between.
         """
-        duration_s = self._context.clock() - started
+        duration_s = self._took_s[due.poll_class] = self._context.clock() - started
         began_s = self._polled_s
         self._polled_s += duration_s
         since_last_s = began_s - self._polled_s_at.get(due.poll_class, began_s)

@@ -132,6 +132,7 @@ class Agent:
         self.running: dict[str, Running] = {}
         self._hung: dict[str, asyncio.Task[None]] = {}
         """By device, the task that a reload could not end. The device's next one does not begin before it has."""
+        self._ending: dict[str, Running] = {}  # devices that a reload removes or replaces just now
         # Signal handlers only set flags; the work is done by `_run`, so that a reload and a stop cannot overlap.
         self._woken = asyncio.Event()
         self._stopping = False
@@ -205,12 +206,12 @@ class Agent:
         async with asyncio.TaskGroup() as group:
             publishing = group.create_task(self.publisher.run(), name="publish")
             reporting = group.create_task(self._report(), name="self-metrics")
-            self._receive_traps(self._config)
             # The broker may still retain the document of a device that was disabled while the agent was not running.
             for device in self._config.devices:
                 if not device.enabled:
                     self.publisher.remove_device(device.id)
             await self._start(group, enabled_devices(self._config, self._families), pollers)
+            self._receive_traps(self._config)  # not before there is somebody to tell of them
             log.info("agent=%s epoch=%s devices=%d started", self._config.agent, self.epoch, len(self.running))
             self._manager.ready()
             await self._reload_until_stopped(group)
@@ -271,11 +272,11 @@ class Agent:
         self.counters.reload_ok = True
         self.counters.start_at_zero(device.protocol for device in config.devices)
         self.publisher.set_status(self._status())
-        self._receive_traps(config)
         await self._start(group, changed, pollers)
-        log.info(
-            "agent=%s reloaded removed=%d started=%d devices=%d", config.agent, len(gone), len(changed), len(wanted)
-        )
+        self._ending = {}
+        self._receive_traps(config)
+        counts = len(gone), len(changed), len(wanted)
+        log.info("agent=%s reloaded removed=%d started=%d devices=%d", config.agent, *counts)
 
     def _receive_traps(self, config: AgentConfig) -> None:
         """Start receiving traps once a configuration asks for them; after that, tell the receiver about each new configuration."""
@@ -289,7 +290,7 @@ class Agent:
             self.traps.set_config(config)
 
     def _trapped(self, device: str, text: str, becomes_event: bool) -> None:  # noqa: FBT001
-        if (running := self.running.get(device)) is not None:
+        if (running := self.running.get(device) or self._ending.get(device)) is not None:
             running.loop.trapped(text, becomes_event=becomes_event)
 
     def _is_running(self, wanted: DeviceSettings) -> bool:
@@ -322,7 +323,7 @@ class Agent:
 
     async def _stop_devices(self, names: Sequence[str], *others: asyncio.Task[None]) -> None:
         """End the tasks of these devices, and close their pollers. A task that does not end is kept in `_hung`."""
-        stopped = {name: self.running.pop(name) for name in names}
+        stopped = self._ending = {name: self.running.pop(name) for name in names}
         hung = await stop_tasks(*(each.task for each in stopped.values()), *others, within_s=STOP_TASKS_S)
         for name, each in stopped.items():
             if each.task in hung:

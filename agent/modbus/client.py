@@ -6,7 +6,10 @@ of the wrong register or unit. Every branch that handles a missing answer is the
 
 import asyncio
 import contextlib
+import logging
+import math
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -26,6 +29,8 @@ from rackflow.plural import count_of
 from rackflow.process.resolve import Resolver
 from rackflow.process.stopping import obey_cancellation
 from rackflow.recording import RegisterTable
+
+log = logging.getLogger(__name__)
 
 # After this many unanswered requests in a row, to any unit, a TCP connection counts as broken and is opened again: a peer that lost power
 # does not close it. One or two may be to units that are switched off, which must not cost the other units their connection.
@@ -62,10 +67,14 @@ class ModbusLink:
         self._requests = 0
         self._wire: Wire | None = None
         self._name = target.serial or f"{target.host}:{target.port}"
+        # Units that pollers read here.
+        self._polled: set[int] = set()
         # Requests without an answer since the last answer.
         self._unanswered = 0
         # Loop time before which nothing may be sent.
         self._free_at = 0.0
+        # The address of the connection, and the loop time when the name is looked up again although its device answers.
+        self._address, self._look_again_s = "", math.inf
 
     def also_for(self, target: ModbusTarget) -> None:
         """Serve one more user. The pause becomes the longest of all users', because the gateway needs it whichever unit is asked."""
@@ -77,6 +86,8 @@ class ModbusLink:
         """See `ModbusClient.read`. Timeout and accepted odd answers are those of `user`, or of the link's target if it is None."""
         function = _FUNCTIONS[table]
         request = _Request(unit, function, address, count, user or self._target)
+        if user is not None:
+            self._polled.add(unit)
         answer = await self._ask(request)
         values = answer.values[:count] if function in BIT_FUNCTIONS else answer.values
         if len(values) != count:
@@ -127,6 +138,8 @@ class ModbusLink:
         if (wait_s := self._free_at - loop.time()) > 0:
             with waiting_for_turn():
                 await asyncio.sleep(wait_s)
+        if self._is_connected and loop.time() >= self._look_again_s:
+            await self._look_again()
         address = "" if self._is_connected else await self._resolve(request)
         wire: Wire | None = None
         try:
@@ -163,15 +176,25 @@ class ModbusLink:
         if self._target.transport == "serial":
             return ""
         try:
-            return await self._resolver.address(self._target.host)
+            self._address = await self._resolver.address(self._target.host)
         except ResolveError as error:
             raise self._error(DeviceUnreachable, str(error), request) from error
+        self._look_again_s = self._resolver.look_again_at(self._target.host)
+        return self._address
+
+    async def _look_again(self) -> None:
+        """End the connection if the name has another address by now."""
+        host = self._target.host
+        self._look_again_s = self._resolver.look_again_at(host)
+        if await self._resolver.has_moved(host, self._address):
+            log.info("%s has another address than %s now", self._name, self._address)
+            self._disconnect()
 
     async def _connected(self, request: "_Request", address: str) -> Wire:
         if self._wire is not None and self._wire.connected:
             return self._wire
         self._disconnect()
-        wire = _wire_of(self._target)
+        wire = _wire_of(self._target, self._polled)
         try:
             await obey_cancellation(wire.connect(address))
         except OSError as error:
@@ -246,9 +269,9 @@ class _Request:
         return f"read unit {self.unit} {table} {self.address}+{self.count}"
 
 
-def _wire_of(target: ModbusTarget) -> Wire:
+def _wire_of(target: ModbusTarget, polled: AbstractSet[int]) -> Wire:
     if target.transport == "tcp":
-        return TcpWire(target.port)
+        return TcpWire(target.port, polled)
     # Imported here, because most agents have no RTU device, and pymodbus takes 0.03 s of CPU and 2 MB.
     from agent.modbus.pymodbus_wire import PymodbusWire  # noqa: PLC0415
 

@@ -5,6 +5,7 @@ and a PDU (function and data; Modbus Application Protocol V1.1b3).
 """
 
 import struct
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,11 +47,13 @@ class Reader:
     """Finds the answer to one request after the other in a stream of octets.
 
     A late answer to an earlier request must not be taken for the one that is waited for: that would be a valid-looking reading of the
-    wrong register or unit. The transaction number distinguishes them. The unit is not compared while the number matches, because some
-    devices always answer as unit 0, 1 or 255. That is safe: one request is outstanding, and a number is used again only after 65,535
-    requests.
+    wrong register or unit. The transaction number distinguishes them: one request is outstanding, and a number is used again only after
+    65,535 requests. Some devices always answer as unit 0, 1 or 255, so another unit's number is accepted while the transaction number
+    matches, unless it is that of one of `polled`, the units that are read over this link: a gateway numbers what comes from its serial line
+    after the request that waits, also where that is a late answer to the one before.
     """
 
+    polled: AbstractSet[int] = frozenset()
     number: int = 0
     unit: int = 0
     accepts: frozenset[OddAnswer] = frozenset()
@@ -106,7 +109,10 @@ class Reader:
         number: int = int.from_bytes(buffer[at : at + 2])
         unit = buffer[at + HEADER_OCTETS - 1]
         if number == self.number:
-            return number
+            if unit == self.unit or unit not in self.polled or "other_unit" in self.accepts:
+                return number
+            self.came = f"an answer of unit {unit}, not {self.unit}{hint('other_unit')}"
+            return None
         if number:
             if "other_transaction" in self.accepts:
                 return self.number

@@ -5,6 +5,7 @@ for parts of a frame, no tasks and no timers are created.
 """
 
 import asyncio
+from collections.abc import Set as AbstractSet
 from typing import Final, cast
 
 from agent.modbus.frames import Reader, request
@@ -18,10 +19,11 @@ MAX_NUMBER: Final = 0xFFFF
 class TcpWire(asyncio.Protocol):
     """A `Wire` over one TCP connection. It cannot be opened again once closed, so a late answer cannot reach a later request."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, polled: AbstractSet[int] = frozenset()) -> None:
+        """`polled` are the units that are read over this link, as `Reader` says."""
         self._port = port
         self._transport: asyncio.Transport | None = None
-        self._reader = Reader()
+        self._reader = Reader(polled)
         self._answer: asyncio.Future[Answer] | None = None
         self._number = 0
 

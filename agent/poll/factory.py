@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from agent.config import AgentConfig, Credential, Device
 from agent.modbus import ModbusClient, ModbusLinks, ModbusTarget
 from agent.poll.modbus import ModbusPoller
+from agent.poll.own_rows import units_beside
 from agent.poll.plans import SharedPlans
 from agent.poll.seam import DevicePoller
 from agent.poll.snmp import SnmpPoller
@@ -57,7 +58,8 @@ class PollerFactory:
             return ModbusPoller(device, self.profiles[device.profile].loaded(), wrap_modbus(link), plans=self.plans)
         target = snmp_target(config, device)
         client = self.snmp_clients(target, device.engine or config.engine)
-        return SnmpPoller(device, self.profiles, wrap_snmp(client), plans=self.plans)
+        beside = units_beside(config, device)
+        return SnmpPoller(device, self.profiles, wrap_snmp(client), plans=self.plans, beside=beside)
 
 
 def unknown_profile(name: str, profiles: Iterable[str]) -> str:

@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 # One alone is no evidence: firmware with a wrong scale for one quantity is common, and costs its own series only. Chosen.
 MIN_IMPOSSIBLE: Final = 2
 MIN_SHARE: Final = 1 / 6
+# Two probes with a broken wire are two impossible quantities, and of a unit with few quantities a large share. But both give the same
+# number, that of the end of the scale (8500, 9990, 32,000), which registers of other quantities hardly ever do. Smaller numbers than this
+# may be the same by chance. Chosen.
+LEAST_SAME: Final = 256
 # Least number of registers, or of temperatures, that must be 0: a single one may really be 0.
 MIN_ZEROS: Final = 2
 # Settings, which may be 0 because nobody has set them yet.
@@ -47,6 +51,8 @@ class _Polled:
     """How many were not."""
     impossible: frozenset[str]
     """Quantities."""
+    numbers: frozenset[RawValue]
+    """What is in their registers; None for what no broken probe gives."""
     values: Mapping[str, float]
     states: tuple[str, ...]
 
@@ -110,9 +116,9 @@ class RegisterFit:
         degrees = [raw.get(ref) for ref in self._temperatures.get(poll, ())]
         bad = [key for key, why in readings.bad.items() if why in ("range", "state")] if readings.bad else ()
         # A 0 that is impossible as a setting was never set, and as a code stands for what is not fitted.
-        impossible = frozenset(
-            metric_of(key) for key in bad if key in self._measured or any(map(raw.get, self._refs.get(key, ())))
-        )
+        bad = [key for key in bad if key in self._measured or any(map(raw.get, self._refs.get(key, ())))]
+        impossible = frozenset(map(metric_of, bad))
+        numbers = frozenset(_end_of_scale(readings.bad[key], raw, self._refs.get(key, ())) for key in bad)
         # Copies: what is possible is worked out only beside something impossible, and readings are rejected after this.
         values, states = dict(readings.values), tuple(readings.states)
         self._polled[poll] = _Polled(
@@ -120,14 +126,16 @@ class RegisterFit:
             cold=degrees.count(0),
             warm=sum(map(bool, degrees)),
             impossible=impossible,
+            numbers=numbers,
             values=values,
             states=states,
         )
 
     def _judge(self) -> None:
         impossible: frozenset[str] = frozenset().union(*(each.impossible for each in self._polled.values()))
+        numbers: frozenset[RawValue] = frozenset().union(*(each.numbers for each in self._polled.values()))
         before, self._is_foreign = self._is_foreign, False
-        if len(impossible) >= MIN_IMPOSSIBLE:
+        if len(impossible) >= MIN_IMPOSSIBLE and (len(numbers) > 1 or None in numbers):
             values = {metric_of(key) for each in self._polled.values() for key, value in each.values.items() if value}
             all_of_them = (
                 impossible | values | {metric_of(key) for each in self._polled.values() for key in each.states}
@@ -160,6 +168,12 @@ class RegisterFit:
         if sum(each.cold for each in polled) >= MIN_ZEROS and not any(each.warm for each in polled):
             found |= cold
         return found
+
+
+def _end_of_scale(why: str, raw: Mapping[str, RawValue], refs: tuple[str, ...]) -> RawValue:
+    """The number in the register of something impossible; None if it cannot be the end of a broken probe's scale."""
+    number = raw.get(refs[0]) if why == "range" and len(refs) == 1 else None
+    return number if isinstance(number, int | float) and abs(number) >= LEAST_SAME else None
 
 
 def _reject(keys: set[str], readings: Readings, reason: str) -> None:

@@ -17,6 +17,7 @@ from agent.poll.derive import PlannedInputs
 from agent.poll.fingerprint import Fingerprint, comparable, fingerprint_from, fingerprint_oids
 from agent.poll.identity import coolant_of, identified
 from agent.poll.jumps import Jumps
+from agent.poll.own_rows import OwnRows
 from agent.poll.per_plan import PerPlan
 from agent.poll.planned_cells import PlannedCells
 from agent.poll.plans import SharedPlans
@@ -62,7 +63,7 @@ BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 class SnmpPoller:
     """A `DevicePoller` over an `SnmpClient`. `clock` gives monotonic seconds, so that changing the system time does not age the plan.
 
-    `plans` are those of all devices of the agent.
+    `plans` are those of all devices of the agent, `beside` the other units behind the device's SNMP agent.
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class SnmpPoller:
         client: SnmpClient,
         clock: Callable[[], float] = time.monotonic,
         plans: SharedPlans | None = None,
+        beside: frozenset[int] = frozenset(),
     ) -> None:
         self._clock = clock
         self._device = device
         self._profiles = profiles
         # Only where the configuration says so: an agent with one unit may number it in any way.
         self._unit = device.given_unit
+        self._own_rows = OwnRows(self._unit, beside)
         self._client = RelocatedScalars(client, self._unit)
         self._plans = plans or SharedPlans()
         self._family: Family | None = None
@@ -102,7 +105,9 @@ class SnmpPoller:
         # Whether more or fewer objects answered than before, so that the names of rows must be read again; and when they last were.
         self._rows_may_have_moved = False
         self._rows_read_at = -math.inf
-        # Whether that last reading of them failed, so that nobody knows which row is which.
+        # Whether the last poll has failed, so that the device may have restarted since.
+        self._last_poll_failed = False
+        # Whether that last reading of the rows' names failed, so that nobody knows which row is which.
         self._are_rows_unknown = False
         self._jumps = Jumps()
         self._reopened_at = -math.inf
@@ -119,6 +124,7 @@ class SnmpPoller:
         if family is None or fingerprint is None or not await self._is_unchanged(family.profile, fingerprint):
             if self._uptime.has_restarted:
                 self._checks.forget()
+                self._own_rows.forget()
             self._must_plan = True
             family, fingerprint = await self._find_plan()
             self._must_plan = False
@@ -168,7 +174,16 @@ class SnmpPoller:
 
     async def _answers(self, poll_class: PollClass, part: ClassPlan) -> dict[str, RawValue]:
         """The answers to the objects of one class. Raises DeviceError if the device is silent or has none of them any more."""
-        raw = await self._client.get(part.oids)
+        had_failed, self._last_poll_failed = self._last_poll_failed, True
+        # A device that restarts within fewer polls than make it down may have other rows afterwards.
+        is_uptime_added = had_failed and SYS_UPTIME not in part.oids
+        raw = await self._client.get((*part.oids, SYS_UPTIME) if is_uptime_added else part.oids)
+        self._last_poll_failed = False
+        self._rows_may_have_moved |= had_failed and not self._uptime.update_after_silence(
+            raw.get(SYS_UPTIME), self._clock()
+        )
+        if is_uptime_added:
+            raw.pop(SYS_UPTIME, None)
         if not raw:
             self._must_plan = True
             raise DeviceProtocolError(
@@ -301,6 +316,7 @@ class SnmpPoller:
         if before is not None and not fingerprint.is_of_same_device(before):
             self._cells.forget()
             self._checks.forget()
+            self._own_rows.forget()
         self._family, self._fingerprint = family, fingerprint
         self._coolant = coolant_of(self._device, family.profile)
         await self._make_plan(family, fingerprint)
@@ -381,7 +397,7 @@ class SnmpPoller:
         # Rows of tables with the same name are joined: a profile and its base may both list the table.
         for table in family.profile.tables:
             indexes = await tables.row_indexes(table)
-            rows.setdefault(table.name, []).extend(indexes[:MAX_ROWS])
+            rows.setdefault(table.name, []).extend(self._own_rows.of(table.name, indexes[:MAX_ROWS]))
             if len(indexes) > MAX_ROWS:
                 cut.add(table.name)
         return rows, cells, cut
@@ -405,6 +421,7 @@ class SnmpPoller:
         self._plan = _with_extra_objects(plan, (*([SYS_UPTIME] if SYS_UPTIME in answers else []), *identity))
         self._cells.begin(self._plan)
         self._answered, self._rows_may_have_moved, self._are_rows_unknown = {}, False, False
+        self._last_poll_failed = False
         self._jumps.begin(self._plan, answers)
         self._series_count.begin(self._plan)
         self._checks.begin(self._plan, answers)

@@ -147,6 +147,8 @@ class PysnmpClient(PortionedClient):
         super().__init__(target)
         self._resolver = resolver or Resolver()
         self._address = ""
+        # When the name is looked up again although the device answers.
+        self._look_again_s = 0.0
         check_credential(target)
         context = target.credential.context if isinstance(target.credential, SnmpUser) else ""
         self._context = hlapi.ContextData(contextName=context.encode())
@@ -313,12 +315,19 @@ class PysnmpClient(PortionedClient):
 
     async def _resolve(self) -> None:
         # Outside the deadline, so that a name that cannot be resolved is reported as such and not as a silent device.
+        host = self._target.host
         if self._peer is not None:
-            return
+            if asyncio.get_running_loop().time() < self._look_again_s:
+                return
+            self._look_again_s = self._resolver.look_again_at(host)
+            if not await self._resolver.has_moved(host, self._address):
+                return
+            self._peer = None
         try:
-            self._address = await self._resolver.address(self._target.host)
+            self._address = await self._resolver.address(host)
         except ResolveError as error:
             raise self._error(DeviceUnreachable, str(error)) from error
+        self._look_again_s = self._resolver.look_again_at(host)
 
     async def _find_peer(self) -> Peer:
         # Longer than the deadline of `_request` can become, and in whole seconds, as pysnmp 7.1.30 documents it. `_request` handles

@@ -9,6 +9,7 @@ libraries are given addresses. `/etc/hosts`, mDNS and whatever else the system i
 import asyncio
 import contextlib
 import ipaddress
+import math
 import socket
 from collections import OrderedDict
 from collections.abc import Callable
@@ -30,6 +31,9 @@ class ResolverLimits:
     resolve_s: float = 5.0
     # A name is asked for again when a device does not answer, as it may have a new address; once a second for each would be a burden.
     fresh_s: float = 10.0
+    # A name is also asked for again while its device answers, since the name may have been given to another device, as to the one that has
+    # taken its place, while this one is still on. Chosen: a thousand names are some three look-ups a second.
+    held_s: float = 300.0
     # While DNS does not answer, an address that once was right is better than none. RFC 8767 suggests one to three days. Waiting longer
     # for a new one would use up the device's own timeout.
     stale_s: float = 86_400.0
@@ -120,6 +124,17 @@ class Resolver:
         """One address: IPv4 if there is one (a choice; the other addresses are not tried). Raises ResolveError."""
         found = await self.addresses(host)
         return min(found, key=lambda each: ":" in each)
+
+    def look_again_at(self, host: str) -> float:
+        """When `has_moved` should be asked about a host that was found now, by the loop's clock; never for a literal address."""
+        return math.inf if is_address(host) else asyncio.get_running_loop().time() + self._limits.held_s
+
+    async def has_moved(self, host: str, address: str) -> bool:
+        """Whether a host has other addresses than this one now. False if they cannot be found: what answers is better than nothing."""
+        try:
+            return address not in await self.addresses(host)
+        except ResolveError:
+            return False
 
     def _known_or_raise(self, host: str, name: _Name, now_s: float) -> list[str]:
         if name.addresses and now_s - name.resolved_at < self._limits.stale_s:

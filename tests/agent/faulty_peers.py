@@ -151,11 +151,11 @@ class FaultyAgent(asyncio.DatagramProtocol):
         return [(oid, self.objects[oid]) for oid in rows] or [(start, END_OF_MIB)]
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator["FaultyAgent"]:
-        """On a port of its own, for the time of the block."""
+    async def serving(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator["FaultyAgent"]:
+        """On this port, or one of its own, for the time of the block."""
         loop = asyncio.get_running_loop()
         self.own_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.own_socket.bind(("127.0.0.1", 0))
+        self.own_socket.bind((host, port))
         self.port = self.own_socket.getsockname()[1]
         transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=self.own_socket)
         try:

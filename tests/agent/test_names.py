@@ -20,7 +20,7 @@ from agent.snmp.seam import SnmpClient, SnmpCommunity, SnmpTarget
 from rackflow.errors import DeviceError, DeviceUnreachable
 from rackflow.process.resolve import Resolver, ResolverLimits
 from tests.agent.conftest import BASE, Snmpd
-from tests.agent.faulty_peers import FaultyModbus
+from tests.agent.faulty_peers import FaultyAgent, FaultyModbus, integer
 from tests.agent.running import listening
 from tests.agent.test_faulty_devices import good
 from tests.servers.mosquitto import Mosquitto
@@ -64,6 +64,36 @@ async def test_an_snmp_device_that_has_moved_is_found_after_one_failure(shared_s
     names.addresses["ups.example"] = "127.0.0.1"
     assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 42}
     await client.close()
+
+
+async def test_an_snmp_device_whose_name_is_given_to_another_one_is_left_while_it_still_answers(engine: str) -> None:
+    old, new = (FaultyAgent({f"{BASE}.1.0": integer(number)}) for number in (1, 2))
+    names = Names(**{"ups.example": "127.0.0.1"})
+    limits = ResolverLimits(fresh_s=0, held_s=0)
+    async with old.serving(), new.serving("127.0.0.2", old.port):
+        client = snmp_client(engine, old.port, Resolver(names, limits))
+        assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 1}
+        del names.addresses["ups.example"]
+        assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 1}, "DNS is away"
+        names.addresses["ups.example"] = "127.0.0.2"
+        assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 2}
+        await client.close()
+
+
+async def test_a_modbus_device_whose_name_is_given_to_another_one_is_left_while_it_still_answers() -> None:
+    async with FaultyModbus(good).serving() as old:
+        names = Names(**{"meter.example": "127.0.0.1"})
+        client = ModbusLink(
+            ModbusTarget("tcp", "meter.example", old.port), Resolver(names, ResolverLimits(fresh_s=0, held_s=0))
+        )
+        assert await client.read(1, "holding", 0, 2) == [1, 2]
+        names.addresses.clear()
+        assert await client.read(1, "holding", 1, 1) == [2], "DNS is away"
+        assert old.connections == 1
+        names.addresses["meter.example"] = NOBODY
+        with pytest.raises(DeviceUnreachable, match="cannot connect"):
+            await client.read(1, "holding", 1, 1)
+        await client.close()
 
 
 async def test_a_modbus_device_without_an_address_is_unreachable() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -10,16 +11,17 @@ import pytest
 
 from agent.config import AgentConfig
 from agent.doctor import examine
-from agent.loop import TRAP_POLLS_S
-from agent.readings import Identified
+from agent.loop import TRAP_POLLS_S, TRAP_POLLS_TIMES
+from agent.readings import Identified, Readings
 from agent.run import Agent
 from agent.schedule import DeviceSchedule
 from agent.snmp.traps.listener import MAX_PER_SECOND, TrapListener
 from agent.traps import MAX_EVENTS, TrapReceiver
 from rackflow import Status, encode
+from rackflow.catalogue import PollClass
 from rackflow.errors import ConfigError, DeviceTimeout
 from tests.agent.device_life import IDENTIFIED, NORMAL, ScriptedDevice, living
-from tests.agent.running import Devices, Listener, config_for, listening, running
+from tests.agent.running import Devices, Listener, MemoryDevice, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
 from tests.servers.snmptrap import of_user, send_trap
@@ -31,6 +33,7 @@ COLD_START = bytes.fromhex(
     "304202010104087365637265742d31a7330201010201000201003028300d"
     "06082b060102010103004301073017060a2b06010603010104010006092b0601060301010501"
 )
+SOLE = {"id": "ups-1", "host": "127.0.0.1", "credential": "c"}
 SELDOM: dict[str, object] = {"intervals": {"safety": 60, "normal": 0.5}}
 
 
@@ -132,6 +135,41 @@ async def test_a_reload_begins_moves_and_ends_receiving(mosquitto: Mosquitto, tm
         configs.append(without)
         agent.reload()
         await eventually(lambda: agent.traps is not None and agent.traps.port is None, "closed")
+
+
+async def test_a_trap_of_a_device_that_a_reload_is_just_replacing_is_an_event(mosquitto: Mosquitto) -> None:
+    @dataclass
+    class SlowToClose(MemoryDevice):
+        closing: asyncio.Event = field(default_factory=asyncio.Event)
+        may_close: asyncio.Event = field(default_factory=asyncio.Event)
+
+        async def close(self) -> None:
+            self.closing.set()
+            await self.may_close.wait()
+
+    before = devices_at(mosquitto, ups_1="127.0.0.1")
+    after = config_for(
+        mosquitto,
+        **{**before.model_dump(include={"traps", "intervals"}), "devices": [{**SOLE, "labels": {"rack": "r9"}}]},
+    )
+    ups = SlowToClose()
+    async with listening(mosquitto) as heard, running(before, Devices(ups_1=ups), lambda: after) as agent:
+        port = await port_of(agent)
+        await eventually(lambda: heard.batches("ups-1"), "the first poll")
+        agent.reload()
+        await eventually(ups.closing.is_set, "its task ends")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+            device.bind(("127.0.0.1", 0))
+            device.sendto(COLD_START, ("127.0.0.1", port))
+        await eventually(
+            lambda: agent.traps and agent.traps.values()["dcim_agent_traps_total"] == 1, "the trap is read"
+        )
+        ups.may_close.set()
+        await eventually(lambda: heard.events("ups-1"), "its event")
+        assert [each.kind for each in heard.events("ups-1")] == ["trap"]
+        await eventually(
+            lambda: heard.batches("ups-1")[-1].labels.get("rack") == "r9", "it is polled as the new configuration says"
+        )
 
 
 async def test_a_port_that_cannot_be_opened_costs_the_traps_and_nothing_else(
@@ -340,6 +378,24 @@ async def test_a_burst_of_traps_is_one_poll_at_once_and_one_after_it() -> None:
             async with asyncio.timeout(1.5 * TRAP_POLLS_S):
                 await life.hear(4)
         assert life.course() == ["up", *["trap"] * 5, "up", "up"]
+
+
+async def test_a_slow_card_that_sends_without_end_has_pauses_between_its_polls() -> None:
+    begun: list[float] = []
+
+    class SlowCard(ScriptedDevice):
+        async def poll(self, poll_class: PollClass, now: float) -> Readings:
+            begun.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(TRAP_POLLS_S)
+            return await super().poll(poll_class, now)
+
+    clock = asyncio.get_running_loop().time
+    async with living(SlowCard([NORMAL]), {"safety": 60.0}, clock=clock) as life:
+        await life.hear(1)
+        for polls in (2, 3):
+            life.loop.trapped("again", becomes_event=False)
+            await life.hear(polls)
+    assert begun[2] - begun[1] > 0.9 * TRAP_POLLS_TIMES * TRAP_POLLS_S
 
 
 async def test_a_trap_of_a_device_that_is_down_is_an_attempt_at_once() -> None:

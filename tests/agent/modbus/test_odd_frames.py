@@ -89,6 +89,23 @@ async def test_an_answer_under_another_units_number_is_taken_while_its_transacti
             assert await client.read(12, "holding", 0, 2) == [7, 8]
 
 
+async def test_what_a_gateway_sends_of_another_polled_unit_is_not_taken() -> None:
+    """Unit 3 was late on its serial line, and the gateway answers the request to unit 4 with it."""
+    links = ModbusLinks()
+    async with FaultyModbus(lambda frame: [answer(frame, frame[6])]).serving() as server:
+        third, fourth = (links.acquire(target_of(server.port)) for _ in range(2))
+        assert (await third.read(3, "holding", 0, 1), await fourth.read(4, "holding", 0, 1)) == ([3], [4])
+        server.reply = lambda frame: [answer(frame, 3, unit=3), answer(frame, 4, unit=4)]
+        assert await fourth.read(4, "holding", 0, 1) == [4]
+        server.reply = lambda frame: [answer(frame, 3, unit=3)]
+        async with fails(DeviceTimeout, r"an answer of unit 3, not 4 .*`accept_answers: \[other_unit\]`"):
+            await fourth.read(4, "holding", 0, 1)
+        odd = links.acquire(target_of(server.port, accepts="other_unit"))
+        assert await odd.read(4, "holding", 0, 1) == [3]
+        for each in (third, fourth, odd):
+            await each.close()
+
+
 async def test_an_answer_to_an_earlier_request_is_not_accepted_and_is_reported() -> None:
     async with (
         FaultyModbus(lambda frame: [answer(frame, 7, 8, tid=999)]).serving() as server,

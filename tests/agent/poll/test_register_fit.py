@@ -214,6 +214,19 @@ async def test_set_points_that_nobody_has_set_and_codes_of_what_is_not_fitted_ma
     assert (await poller.poll("normal", 1e9)).values == {}
 
 
+@pytest.mark.parametrize(("second", "kept"), [(9990, True), (9890, False), (-9990 & 0xFFFF, False)])
+async def test_broken_probes_with_the_same_number_at_the_end_of_the_scale_cost_only_themselves(
+    second: int, *, kept: bool
+) -> None:
+    points = WARMTH.replace("sensor: a}", "sensor: b}").replace("0, unit", "2, unit")
+    poller, _ = small_unit(HEAD + WARMTH + DAMPNESS + points, 9990, second, 250)
+    await poller.open()
+    found = await poller.poll("normal", 1e9)
+    warm = TEMPERATURE.replace("sensor=a", "sensor=b")
+    assert (found.values.get(warm), found.bad.get(warm)) == ((25.0, None) if kept else (None, "decode"))
+    assert (found.bad[TEMPERATURE], found.bad[HUMIDITY]) == ("range", "range")
+
+
 async def test_two_impossible_quantities_of_many_cost_only_themselves() -> None:
     usual = await read(HUAWEI)
     assert len({key.partition("{")[0] for key in told(usual)}) > 13

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from agent.config import Device
 from agent.poll import SnmpPoller
 from agent.profile import SYS_UPTIME, parse_profile
@@ -145,3 +147,39 @@ async def test_rows_that_come_and_go_at_every_poll_are_named_every_ten_seconds()
         bench.clock_s += 1.0
         await bench.poller.poll("fast", 5000.0)
     assert len(bench.client.asked) == 20 + 2
+
+
+async def test_rows_that_a_short_restart_has_renumbered_give_no_reading_under_another_name() -> None:
+    """One poll fails meanwhile, which is too few for the device to be down and opened anew."""
+    bench = Bench()
+    bench.fit(**MODULES)
+    await bench.poller.open()
+    assert (await bench.polled()).values == amperes(**MODULES)
+    bench.client.failure = DeviceTimeout("no answer", device="d", operation="snmp")
+    with pytest.raises(DeviceTimeout):
+        await bench.polled()
+    bench.client.failure = None
+    bench.fit(B=5, A=3, C=7)
+    bench.client.values[SYS_UPTIME] = 300
+    found = await bench.polled()
+    assert (found.values, sorted(found.bad.values())) == (amperes(C=7), ["replanning", "replanning"])
+    assert found.reopen == "has rebooted"
+    await bench.poller.open()
+    assert (await bench.polled()).values == amperes(**MODULES)
+
+
+async def test_a_poll_that_was_lost_costs_one_more_object_in_the_next_and_no_request() -> None:
+    bench = Bench()
+    bench.fit(**MODULES)
+    await bench.poller.open()
+    await bench.polled()
+    bench.client.failure = DeviceTimeout("no answer", device="d", operation="snmp")
+    with pytest.raises(DeviceTimeout):
+        await bench.polled()
+    bench.client.failure = None
+    for asks_for_uptime in (True, False):
+        bench.client.values[SYS_UPTIME] = 100_000 + round((bench.clock_s + 11.0 - 1000.0) * 100)
+        bench.client.asked.clear()
+        found = await bench.polled()
+        assert (found.values, found.reopen) == (amperes(**MODULES), "")
+        assert [SYS_UPTIME in each for each in bench.client.asked] == [asks_for_uptime]

@@ -1,0 +1,69 @@
+"""A network that loses datagrams: each loss costs a repetition, and neither the walk nor the poll."""
+
+import asyncio
+
+import pytest
+
+from agent.snmp.gufo import GufoClient
+from rackflow.errors import DeviceTimeout
+from tests.agent.faulty_peers import FaultyAgent, Request, tlv
+from tests.agent.snmp.snmp_clients import SYS_NAME, TREE, table, target_of
+
+UNREADABLE = tlv(6, b"")
+"""An OBJECT IDENTIFIER without octets, which gufo_snmp refuses together with all else in the answer."""
+PATIENCE_S = 60.0
+"""A timeout that no test waits for."""
+IN_TIME_S = 45.0
+
+
+async def test_a_walk_of_a_device_whose_answers_are_repaired_survives_losses() -> None:
+    async with FaultyAgent(table(50) | {f"{TREE}.3.1": UNREADABLE}).serving() as agent:
+        client = GufoClient(target_of(agent.port, retries=1, timeout_s=2.0, max_repetitions=5))
+        repaired = {f"{TREE}.3.1": b"", f"{TREE}.1.1": 1}
+        assert await client.get(list(repaired)) == repaired
+        agent.behaviour = lambda request: [] if len(agent.requests) % 5 == 0 else agent.good(request)
+        assert await client.walk(f"{TREE}.1") == {f"{TREE}.1.{row}": row for row in range(1, 51)}
+        await client.close()
+
+
+async def test_a_device_that_answers_fast_is_asked_again_long_before_its_timeout() -> None:
+    async with FaultyAgent(table(3)).serving() as agent:
+        client = GufoClient(target_of(agent.port, retries=1, timeout_s=PATIENCE_S))
+        assert await client.get([f"{TREE}.1.1"]) == {f"{TREE}.1.1": 1}
+        agent.behaviour = lambda request: [] if len(agent.requests) == 2 else agent.good(request)
+        async with asyncio.timeout(IN_TIME_S):
+            assert await client.get([f"{TREE}.1.2"]) == {f"{TREE}.1.2": 2}
+        assert len(agent.requests) == 3
+        await client.close()
+
+
+async def test_a_late_answer_to_the_request_before_is_not_taken() -> None:
+    late: list[bytes] = []
+    async with FaultyAgent({SYS_NAME: tlv(4, b"old")}).serving() as agent:
+
+        def keep_the_second(request: Request) -> list[bytes]:
+            answers = agent.good(request)
+            if len(agent.requests) == 2:
+                late.extend(answers)
+                agent.objects = {SYS_NAME: tlv(4, b"new")}
+                return []
+            return [*late, *answers]
+
+        client = GufoClient(target_of(agent.port, retries=1, timeout_s=PATIENCE_S))
+        agent.behaviour = keep_the_second
+        assert await client.get([SYS_NAME]) == {SYS_NAME: b"old"}
+        async with asyncio.timeout(IN_TIME_S):
+            assert await client.get([SYS_NAME]) == {SYS_NAME: b"new"}
+        assert len(late) == 1
+        await client.close()
+
+
+async def test_a_device_that_must_not_be_asked_again_is_not() -> None:
+    async with FaultyAgent(table(3)).serving() as agent:
+        client = GufoClient(target_of(agent.port, retries=0, timeout_s=2.0))
+        assert await client.get([f"{TREE}.1.1"]) == {f"{TREE}.1.1": 1}
+        agent.behaviour = lambda _: []
+        with pytest.raises(DeviceTimeout):
+            await client.get([f"{TREE}.1.2"])
+        assert len(agent.requests) == 2
+        await client.close()
