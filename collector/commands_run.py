@@ -8,6 +8,7 @@ from pathlib import Path
 
 from collector.config import CollectorConfig, load_collector_config
 from collector.doctor import examine
+from collector.known_names import strange_accounts
 from collector.problems import load_limits, load_table, maintenance_notes, rules_yaml
 from collector.process import run
 from collector.web import load_access
@@ -110,7 +111,8 @@ def _verdict(path: Path) -> Verdict:
     if faults := unwritable(path, there, folders={"store.path"}, kept_in=folder_of):
         return Verdict(faults)
     notes = maintenance_notes(config.problems.maintenance, site, with_past=True)
-    return Verdict(summary=f"{path}: ok", notes=tuple(f"problems.maintenance: {note}" for note in notes))
+    named = (*strange_accounts(config, site), *(f"problems.maintenance: {note}" for note in notes))
+    return Verdict(summary=f"{path}: ok", notes=named)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

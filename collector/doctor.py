@@ -10,6 +10,7 @@ from collector.already_running import where_connected
 from collector.assemble import open_store
 from collector.certificates import Peers
 from collector.config import CollectorConfig, load_collector_config
+from collector.known_names import strange_accounts
 from collector.problems import maintenance_notes
 from collector.receive import SESSION_EXPIRY_S
 from collector.store import read_back
@@ -61,6 +62,10 @@ def examine(path: Path) -> list[Finding]:
     findings += [
         Finding("maintenance", "warning", note, "correct problems.maintenance, or who works there wakes people")
         for note in maintenance_notes(config.problems.maintenance, site)
+    ]
+    findings += [
+        Finding("accounts", "warning", line, "correct it, or it counts for nobody")
+        for line in strange_accounts(config, site)
     ]
     findings.append(who_reads(config, access))
     findings += present(check_secrets(path), check_certificates(_certificates(config, access)), check_clock())

@@ -98,6 +98,14 @@ class Parts:
             self._recount_at_s = now_s + RECOUNT_S
         return self._unheard
 
+    def restore_clones(self) -> None:
+        """Take over from the problems of before a restart which agents run twice."""
+        now = time.monotonic()
+        for tracked in self.problems.tracker.active():
+            if tracked.problem.name == "DcimAgentCloned":
+                labels = dict(tracked.labels)
+                self.clones.restore(labels.get("site", ""), labels.get("agent", ""), now)
+
     def other_site_files(self) -> Mapping[tuple[str, str], bool]:
         """By site and agent, whether an agent of the site file's site has read another file; agents without one are left out."""
         site = self.site

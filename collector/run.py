@@ -165,6 +165,7 @@ class Collector:
             polled = sorted(keeper.polls.enrolled.items(), key=lambda item: item[1].since_s)
             parts.owners.seed([who for who, _ in polled], round(time.time() * 1000))
         await parts.problems.files.load()
+        parts.restore_clones()
         parts.loop_meter.start()
         stack.callback(parts.loop_meter.stop)
         optional = Supervisor(parts.failures)

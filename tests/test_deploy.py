@@ -18,6 +18,8 @@ from agent.config import AgentConfig, load_agent_config
 from agent.poll.factory import check_profile
 from collector.config import load_collector_config
 from collector.problems import load_table
+from collector.problems.table import metrics_of
+from rackflow.catalogue import catalogue
 from rackflow.process.stopping import STOP_WITHIN_S
 from rackflow.process.yaml import load_yaml_file
 from tests.agent.shipped import shipped_profiles
@@ -160,6 +162,15 @@ def test_a_new_place_is_its_own_group_and_no_group_is_checked_more_often_than_en
     assert critical["group_wait"] == "0s"
     for place in ("device", "feed", "agent", "rack"):
         assert place in critical["group_by"]
+    # Whatever says where a critical problem is: two rooms that lose their water, or two groups of generators, are no single place.
+    table = load_table()
+    critical_ones = [each for each in table.problems.values() if each.severity == "critical"]
+    places = {label for each in critical_ones if each.share is not None for label in each.share.by}
+    for name in {
+        metric for each in critical_ones for condition in each.when for metric in metrics_of(condition, table.records)
+    }:
+        places |= {"panel", "loop", "group"} & set(catalogue()[name].labels)
+    assert places <= set(critical["group_by"]), "a second place would wait for the interval of the first"
 
 
 def test_inhibitions_are_about_alerts_that_exist_and_labels_that_they_have() -> None:

@@ -181,8 +181,8 @@ class TotalDocument(Document, frozen=True):
     """/api/v1/totals/{total}: a total of /api/v1/site at this moment, with all digits, and what it is computed from.
 
     Facility power is the sum of the facility's meters and of what PV and generators behind them give; IT power that of its meters, or of
-    the racks (`it_from`), less the CDUs that their PDUs feed. With a site file both are figures: `dcim_site_facility_watts` and
-    `dcim_site_it_watts`. PUE is the mean of one over the mean of the other, both over `window_seconds`; carbon is facility power times
+    the racks (`it_from`), less the CDUs and air units that their PDUs feed. With a site file both are figures: `dcim_site_facility_watts`
+    and `dcim_site_it_watts`. PUE is the mean of one over the mean of the other, both over `window_seconds`; carbon is facility power times
     the carbon intensity of the grid. Inputs that are missing come first.
     """
 

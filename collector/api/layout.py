@@ -24,6 +24,7 @@ READ = frozenset(
         "dcim_cdu_return_temperature_celsius",
         "dcim_cdu_heat_removed_watts",
         "dcim_cdu_power_watts",
+        "dcim_crah_power_watts",
         "dcim_ups_output_source",
         "dcim_ups_output_load_ratio",
         "dcim_ups_output_total_power_watts",

@@ -12,7 +12,7 @@ from collector.api.documents import Pue, PueUnknown
 from collector.api.floor import pdu_power
 from collector.api.numbers import rounded
 from collector.api.scene import Scene, total
-from collector.derive import Figure, cdus_fed_by, facility_meters, it_ways, without_overlap
+from collector.derive import Figure, air_units_fed_by, cdus_fed_by, facility_meters, it_ways, without_overlap
 from rackflow.site import Meter, Site
 
 # The PUE estimate is a mean, because facility and IT meters are polled at different moments and a load step would show as a spike.
@@ -39,8 +39,9 @@ class SitePowers:
     it_from: Literal["meters", "racks", "pdus"]
     """Meters of IT; racks where there are none, or while the power of one is not known; without a site file all rack PDUs."""
     it_meters: Sequence[Meter]
-    it_without: Sequence[str] = ()
-    """CDUs that PDUs of the racks feed. Their power is taken off that of the racks."""
+    cdus_without: Sequence[str] = ()
+    air_units_without: Sequence[str] = ()
+    """CDUs and air units that PDUs of the racks feed. Their power is taken off that of the racks; most air units do not measure theirs."""
 
 
 def site_powers(scene: Scene) -> SitePowers:
@@ -58,7 +59,8 @@ def site_powers(scene: Scene) -> SitePowers:
         it_w=scene.figures.value(IT, ""),
         it_from=it_from,
         it_meters=it,
-        it_without=() if it_from == "meters" else cdus_fed_by(file, file.racks),
+        cdus_without=() if it_from == "meters" else cdus_fed_by(file, file.racks),
+        air_units_without=() if it_from == "meters" else air_units_fed_by(file, file.racks),
     )
 
 

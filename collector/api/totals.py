@@ -24,7 +24,7 @@ from rackflow import series_key
 TotalName = Literal["facility", "it", "pue", "carbon"]
 TOTALS: tuple[TotalName, ...] = ("facility", "it", "pue", "carbon")
 _PDUS = ("dcim_pdu_input_power_watts", "dcim_pdu_phase_power_watts")
-_CDU = ("dcim_cdu_power_watts",)
+_CDU, _AIR_UNIT = ("dcim_cdu_power_watts",), ("dcim_crah_power_watts",)
 # Inputs that are listed, as of a figure: IT power may come from thousands of racks.
 _MAX_INPUTS = 200
 
@@ -91,14 +91,22 @@ def _of_it(scene: Scene, powers: SitePowers, distrusted: Distrusted) -> Iterator
             for rack in scene.layout.racks:
                 for figure in scene.figures.of("dcim_rack_power_watts", rack):
                     yield _figure(figure)
-            for cdu in powers.it_without:
-                yield from _readings(scene, cdu, _CDU, distrusted)
+            yield from _cooling_of_racks(scene, powers, distrusted)
         case "pdus":
             for place in scene.layout.racks.values():
                 for pdu in place.every_pdu:
                     yield from _readings(scene, pdu, _PDUS, {})
         case never:
             assert_never(never)
+
+
+def _cooling_of_racks(scene: Scene, powers: SitePowers, distrusted: Distrusted) -> Iterator[FigureInput]:
+    """What is taken off the racks' power. An air unit that does not measure what it takes is left in."""
+    for cdu in powers.cdus_without:
+        yield from _readings(scene, cdu, _CDU, distrusted)
+    for unit in powers.air_units_without:
+        if any(metric in scene.layout.series.get(unit, {}) for metric in _AIR_UNIT):
+            yield from _readings(scene, unit, _AIR_UNIT, distrusted)
 
 
 def _figure(figure: Figure) -> FigureInput:

@@ -32,6 +32,8 @@ MAX_LATE_POLLS = 20_000
 # MAX_LATE_OF_AGENT keeps one agent from displacing the polls of others. MAX_LATE_COUNTERS bounds one poll: a meter has one or two.
 MAX_LATE_OF_AGENT = 2_000
 MAX_LATE_COUNTERS = 64
+# Late polls applied in one slice, each some tens of microseconds.
+_LATE_SLICE = 100
 # How long a late poll waits for a current reading of its device, which closes the gap that the poll belongs to. After a backlog this
 # takes seconds. The gap of a meter that is silent for five minutes is still open, so there is nothing to divide.
 LATE_WAIT_S = 300.0
@@ -91,14 +93,14 @@ class Deriver:
                 await self._plan(site)
                 await self._derive(site, store, agent)
                 await asyncio.sleep(0)  # let messages be received between two sites
-            self._apply_late_polls()
+            await in_turns(self._apply_late_polls_steps())
 
     def finish(self) -> None:
         """Derive once more from what came since the last cycle. Call it when no more messages come, before the records are saved."""
         for site in self.sites():
             # Only a site that was never derived is planned here: planning takes seconds, and a stop must be quick.
             self.cycle(site, _drop, "", may_plan=site not in self._figures_by_site)
-        self._apply_late_polls()
+        run_through(self._apply_late_polls_steps())
 
     async def _plan(self, name: str) -> None:
         """Make a new plan of a site if it is due. Its figures wait for it, and nothing else does."""
@@ -146,8 +148,11 @@ class Deriver:
             until = time.monotonic() + LATE_WAIT_S
             self._late.append(_LatePoll(site, batch.agent, batch.device, counters, batch.time / 1000, until))
 
-    def _apply_late_polls(self) -> None:
-        for _ in range(len(self._late)):  # each is tried once: polls that must wait go to the end again
+    def _apply_late_polls_steps(self) -> Generator[None, None, None]:
+        """Refine hours by polls that came late. Yields after each slice: a backlog of hours has thousands for one cycle."""
+        for count in range(len(self._late)):  # each is tried once: polls that must wait go to the end again
+            if count % _LATE_SLICE == 0:
+                yield
             poll = self._late.popleft()
             site_figures = self._figures_by_site.get(poll.site)
             refine = partial(site_figures.refine, poll.device, poll.counters, poll.time_s) if site_figures else _not_yet

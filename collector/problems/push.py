@@ -96,7 +96,7 @@ class Alertmanager:
 
     def is_stale(self, each: TrackedProblem, wall_s: float, /) -> bool:
         """Alertmanager ends by itself what nobody repeats."""
-        return not each.is_active and wall_s > each.ended_s + LIFE_S
+        return not each.is_active and wall_s > each.ended_s + life_s(each.problem)
 
     def body(self, reports: Sequence[tuple[TrackedProblem, ProblemReport]], wall_s: float) -> bytes | None:
         """Alerts. One that is active ends by itself unless it is repeated."""
@@ -109,7 +109,7 @@ class Alertmanager:
                     "runbook_url": report.runbook,
                 },
                 "startsAt": _rfc3339(each.since_s),
-                "endsAt": _rfc3339(wall_s + LIFE_S if each.is_active else each.ended_s or wall_s),
+                "endsAt": _rfc3339(wall_s + life_s(each.problem) if each.is_active else each.ended_s or wall_s),
             }
             for each, report in reports
         ]
@@ -295,6 +295,15 @@ def targets(config: ProblemsConfig, notified: Callable[[str], set[Key]]) -> list
     """The targets in the configuration. `notified` gives the problems that a webhook was notified of before."""
     found: list[Target] = [Alertmanager(f"{url.rstrip('/')}/api/v2/alerts") for url in config.alertmanagers]
     return [*found, *(Webhook(each, notified(each.url)) for each in config.webhooks)]
+
+
+def life_s(problem: Problem) -> float:
+    """How long Alertmanager keeps an alert that is not repeated.
+
+    Repetitions stop when the problem ends, and Alertmanager is notified of that `end_after_s` later. Until then it must have the alert: a
+    cause that is gone earlier inhibits nothing, and each of its consequences would notify somebody.
+    """
+    return max(LIFE_S, REPEAT_S + problem.linger_s + PULL_LAG_S + PAUSES_S[-1])
 
 
 def retry_after_s(text: str, wall_s: float) -> float:

@@ -257,7 +257,8 @@ class Tracker:
                 self._forget(tracked)
         for key in [key for key, (_, until) in self._lingering.items() if now >= until]:
             del self._lingering[key]
-        for tracked in (*self._update_causes(now), *self._update_windows(wall_s)):
+        # Windows first: causes depend on them.
+        for tracked in (*self._update_windows(wall_s), *self._update_causes(now)):
             changed[tracked.key] = tracked
         return list(changed.values())
 
@@ -414,6 +415,9 @@ def _causes(
         place = place_of(tracked.labels, labels)
         found = by_labels.get((name, place)) if place is not None else None
         if found is None or found is tracked or not tracked.problem.admits(name, own):
+            continue
+        # Nobody is notified of a problem in a window, so it must not stand for one outside of the window. What has just begun has none yet.
+        if found.window is not None and tracked.window is None and tracked.is_active:
             continue
         # After pumps run again, they are reported as stopped for a while longer. That must not hide that they move no coolant.
         if (

@@ -49,6 +49,14 @@ class Clones:
             self._seen[key] = now
         recent.append((status.epoch, host_and_start(status.hostname, status.started)))
 
+    def restore(self, site: str, agent: str, now: float) -> None:
+        """Take an agent that was a clone before a restart of the collector.
+
+        Which epochs it had is not known any more, and two agents that back off may take minutes until an epoch comes back: the alert must
+        not end until then.
+        """
+        self._seen[site, agent] = now
+
     def forget(self, site: str, agent: str) -> None:
         """Forget an agent that is gone for good."""
         self._recent_epochs.pop((site, agent), None)

@@ -1,11 +1,17 @@
-"""How many devices of the site file were never heard of: when it is counted, and when nobody can tell."""
+"""How many devices of the site file were never heard of: when it is counted, and when nobody can tell; clones over a restart."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from collector.parts import RECOUNT_S, Parts
+from collector.problems.conditions import labels_of
+from collector.problems.table import load_table
+from collector.problems.tracker import TrackedProblem
+from collector.receive.clones import REMEMBERED_S
 from rackflow.site import parse_site
 from tests.collector.documents import document
+from tests.collector.polls import hello
 from tests.collector.problems.test_notified import SITE_FILE
 from tests.collector.running import config_for
 
@@ -45,3 +51,16 @@ def test_without_a_site_file_no_device_is_missed(tmp_path: Path) -> None:
     parts = connected(tmp_path)
     parts.site = None
     assert unheard(parts, 0.0) == {}
+
+
+def test_a_clone_is_still_one_after_a_restart_of_the_collector(tmp_path: Path) -> None:
+    """Its alert would end, and begin anew once both of them had taken their turns again."""
+    parts = connected(tmp_path)
+    labels = labels_of({"site": "cas1", "agent": "gw-3"})
+    problem = load_table().problems["DcimAgentCloned"]
+    parts.problems.tracker.restore(TrackedProblem(problem, labels, ("collector",), 1.0, 1.0), time.monotonic())
+    parts.restore_clones()
+    parts.clones.update(hello("gw-3", epoch="A"), time.monotonic())
+    parts.clones.update(hello("gw-4", epoch="A"), time.monotonic())
+    assert parts.clones.states(time.monotonic()) == {("cas1", "gw-3"): True, ("cas1", "gw-4"): False}
+    assert not parts.clones.current(time.monotonic() + REMEMBERED_S)

@@ -1,8 +1,8 @@
 """Energy accounting of a site: PUE, carbon, water and reuse over windows of complete hours.
 
-No energy may be counted twice or as the wrong kind. `plan_accounts` handles meters below meters, CDU pumps on rack PDUs, and meters of
-the whole site beside meters of its feeds; after that, everything is a sum, and `balance.py` says what of it was generated on site.
-`statement.py` makes the figures of it.
+No energy may be counted twice or as the wrong kind. `plan_accounts` handles meters below meters, CDUs and air units on rack PDUs, and
+meters of the whole site beside meters of its feeds; after that, everything is a sum, and `balance.py` says what of it was generated on
+site. `statement.py` makes the figures of it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from collector.derive.power import RackPower, metered_w
 from rackflow.process.bulkhead import Failures
 from rackflow.site import Meter, Site
 
-CDU_POWER = "dcim_cdu_power_watts"
+CDU_POWER, AIR_UNIT_POWER = "dcim_cdu_power_watts", "dcim_crah_power_watts"
 _COUNTER, _POWER = "dcim_meter_energy_joules_total", "dcim_meter_power_watts"
 _PHASE_POWER = "dcim_meter_phase_power_watts"
 _WATER, _HEAT = "dcim_meter_water_cubic_meters_total", "dcim_meter_thermal_energy_joules_total"
@@ -189,17 +189,32 @@ def it_power(planner: Planner, site: Site, racks: Mapping[str, RackPower]) -> in
 
 
 def _it_of_racks(planner: Planner, site: Site, racks: Mapping[str, RackPower], of: Iterable[str]) -> int:
-    """Slot of the power of these racks, W, without the CDUs that their PDUs feed: pumps are cooling, not IT."""
+    """Slot of the power of these racks, W, without the CDUs and air units that their PDUs feed: pumps and fans are cooling, not IT.
+
+    Most air units do not measure what they take. Such a unit stays in: the fans of a rear door are a percent of its rack, and without it
+    the IT power of the site would be unknown for ever.
+    """
     names = [*of]
     pumps = [planner.reading(cdu, CDU_POWER) for cdu in cdus_fed_by(site, names)]
+    fans = [
+        planner.sum_of(unit, AIR_UNIT_POWER)
+        for unit in air_units_fed_by(site, names)
+        if planner.each(unit, AIR_UNIT_POWER)
+    ]
     power = planner.total(racks[rack].total for rack in names)
-    return planner.step((power, *pumps), lambda whole, *cooling: whole - sum(cooling))
+    return planner.step((power, *pumps, *fans), lambda whole, *cooling: whole - sum(cooling))
 
 
 def cdus_fed_by(site: Site, racks: Iterable[str]) -> list[str]:
     """The CDUs that PDUs of these racks feed."""
     pdus = {pdu.id for rack in racks for pdu in site.pdus_of(rack)}
     return [cdu.id for cdu in site.cdus.values() if not pdus.isdisjoint(cdu.fed_by)]
+
+
+def air_units_fed_by(site: Site, racks: Iterable[str]) -> list[str]:
+    """The air units that PDUs of these racks feed: rear doors and units in the row."""
+    pdus = {pdu.id for rack in racks for pdu in site.pdus_of(rack)}
+    return [unit.id for unit in site.air_units.values() if not pdus.isdisjoint(unit.fed_by)]
 
 
 def without_overlap(site: Site, meters: Sequence[Meter]) -> tuple[Meter, ...]:

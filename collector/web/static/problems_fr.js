@@ -1,6 +1,8 @@
 // Descriptions of problems in French, with the places of collector/problems/problems.yaml. English ones come from the collector.
 export const descriptions = {
   DcimFeedLost: "Voie {feed} : {value:%} de ses équipements sont éteints, sur batterie ou sans tension. Ses baies sont sur l'autre voie, ou sont arrêtées. Vérifiez le secteur, le groupe électrogène et le disjoncteur général de cette voie ; délestez si l'autre voie approche de ses limites.",
+  DcimRoomFeedLost: "Salle {room}, voie {feed} : {value:%} des équipements que l'agent {agent} y interroge ne répondent pas. Leurs baies sont sur l'autre voie, ou sont arrêtées. Vérifiez le tableau de cette salle et le disjoncteur en amont ; si les baies sont alimentées, vérifiez le réseau de la salle.",
+  DcimRowFeedLost: "Rangée {row} en {room}, voie {feed} : {value:%} des équipements que l'agent {agent} y interroge ne répondent pas. Leurs baies sont sur l'autre voie, ou sont arrêtées. Vérifiez la canalisation ou le tableau de cette rangée et le disjoncteur en amont ; si les baies sont alimentées, vérifiez le réseau de la rangée.",
   DcimMainsLost: "Voie {feed} : {value:%} de ses onduleurs sont sur batterie. Vérifiez que le groupe électrogène a démarré et pris la charge ; les batteries durent quelques minutes.",
   DcimUpsOnBattery: "L'onduleur {device}, {room}, voie {feed}, est sur batterie. Vérifiez que le groupe électrogène a démarré et pris la charge.",
   DcimUpsOnBatteryProlonged: "L'onduleur {device}, {room}, voie {feed}, est sur batterie depuis {value:.0} s, et le groupe électrogène n'a pas pris la charge. Démarrez-le à la main, ou commencez l'arrêt dans l'ordre prévu.",

@@ -59,6 +59,22 @@ def test_cdus_that_rack_pdus_feed_are_no_it() -> None:
     assert [(each["metric"], each["value"]) for each in inputs][-1] == ("dcim_cdu_power_watts", 600.0)
 
 
+def test_air_units_that_rack_pdus_feed_are_no_it_if_they_measure_what_they_take() -> None:
+    """A rear door with a meter of its own is taken off; one without is a part of its rack, and does not make the total unknown."""
+    door = "{{id: {}, rated_cooling_w: 9000, from: [pdu-a1-a], row: a}}, "
+    doors = f"air_units: [{door.format('door-1')}{door.format('door-2')}{{id: crah-1"
+    shown = Shown(hall((IT_LINE, ""), ("air_units: [{id: crah-1", doors)))
+    powered(shown)
+    before = shown.get("site", 102.0)["totals"]["it_power_watts"]
+    assert before is not None
+    shown.readings.take("door-1", {"crah_power_watts": 400.0}, 105.0, device_class="crah")
+    shown.readings.take("door-2", {"crah_fan_speed_ratio": 0.5}, 105.0, device_class="crah")
+    shown.derive(105.0)
+    assert shown.get("site", 105.0)["totals"]["it_power_watts"] == before - 400.0
+    inputs = shown.get("totals/{total}", 105.0, total="it")["inputs"]
+    assert [(each["device"], each["value"]) for each in inputs if "crah" in each["metric"]] == [("door-1", 400.0)]
+
+
 def test_a_meter_that_is_not_trusted_leaves_the_total_unknown_as_its_figure_and_says_why() -> None:
     """For more than a minute it shows 90 kW at 400 V and 10 A, which cannot be."""
     shown = Shown()

@@ -36,6 +36,18 @@ INCIDENTS: dict[str, Example] = {
         ("DcimAgentSeesNothing", "DcimFeedLost", "DcimFeedLost", *("DcimDeviceUnreachable",) * 10),
     ),
     "DcimFeedLost": Example(feeds(3, 2), ("DcimFeedLost", *("DcimDeviceUnreachable",) * 3)),
+    "DcimRoomFeedLost": Example(
+        [*feeds(4, 0, room="hall-1"), *feeds(0, 5, room="hall-2")],
+        ("DcimRoomFeedLost", *("DcimDeviceUnreachable",) * 4),
+    ),
+    # A quarter of the hall is dark: by its feeds and by its room that is little.
+    "DcimRowFeedLost": Example(
+        [
+            *(each for feed in "AB" for each in feeds(4, 0, feed=feed, room="hall-1", row="a")),
+            *(each for feed in "AB" for each in feeds(0, 12, feed=feed, room="hall-1", row="b")),
+        ],
+        ("DcimRowFeedLost", "DcimRowFeedLost", *("DcimDeviceUnreachable",) * 8),
+    ),
     "DcimMainsLost": Example(
         [device(ups_output_source="battery"), device(ups_output_source="battery"), device(ups_output_source="normal")],
         ("DcimMainsLost", "DcimUpsOnBattery", "DcimUpsOnBattery"),

@@ -412,3 +412,28 @@ async def test_a_wrong_file_is_logged_once_and_a_deleted_one_withdraws_its_windo
             assert f"former ones stay in force: {file}:{number}" in logged(caplog)[-1]
         file.unlink()
         await until(lambda: not maintenance.windows, "withdrawn")
+
+
+def test_a_problem_in_a_window_stands_for_none_outside_of_it() -> None:
+    """In a drill feed A is taken off. Nobody is to be notified of that, but of the meter that is dark, which the window does not name."""
+    window = parse_windows(
+        "version: 1\nwindows: [{id: w, from: 1970-01-01T00:00:00Z, until: 1970-01-02T00:00:00Z, match: {feed: A}, why: drill}]\n",
+        "maintenance.yaml",
+    )[0]
+    lost = "DcimFeedLost", labels_of({"site": "s", "feed": "A"})
+    dark = "DcimDeviceUnreachable", labels_of({"site": "s", "feed": "A", "device": "pdu-1"})
+    meter = "DcimMeterDark", labels_of({"site": "s", "device": "meter-1"})
+    for drilled, wanted in (
+        (False, {lost: None, dark: lost, meter: lost}),
+        (True, {lost: None, dark: lost, meter: None}),
+    ):
+        tracker = Tracker(load_table())
+        if drilled:
+            tracker.window_of = lambda name, labels, wall_s: (
+                window if window.covers(name, dict(labels), wall_s) else None
+            )
+        for now in (0.0, 200.0, 201.0):
+            for number, key in enumerate((lost, dark, meter)):
+                tracker.update(("test", str(number)), {key: 1.0}, now)
+            tracker.tick(now, 1000.0 + now)
+        assert {each.key: each.cause for each in tracker.active()} == wanted

@@ -89,9 +89,13 @@ def phase(current: Value, rated: float = 32.0) -> Thing:
     return of("pdu", {f"pdu_phase_current_amperes{PHASE}": current, f"pdu_phase_rated_current_amperes{PHASE}": rated})
 
 
-def feeds(dark: int, lit: int) -> list[Thing]:
-    """PDUs of one feed that are dark, and those that answer."""
-    return [device("pdu", up=False) for _ in range(dark)] + [device("pdu") for _ in range(lit)]
+def feeds(dark: int, lit: int, feed: str = "A", **place: str) -> list[Thing]:
+    """PDUs of one feed that are dark, and those that answer. `place` are labels of all of them: `room`, `row`."""
+    return [
+        Thing({}, device_class="pdu", is_up=is_up, labels={"feed": feed, **place})
+        for is_up, count in ((False, dark), (True, lit))
+        for _ in range(count)
+    ]
 
 
 NOMINAL = "device_nominal_voltage_volts"

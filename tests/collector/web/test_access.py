@@ -22,6 +22,7 @@ from collector.web.web_config import load_access
 from rackflow import ConfigError, RackflowError
 from tests.collector.running import until
 from tests.collector.web.serving import Content, ask, certificate, serving
+from tests.servers.ports import free_port
 
 
 @pytest.mark.parametrize(
@@ -415,8 +416,10 @@ def test_a_host_that_asks_all_the_time_waits_and_another_does_not() -> None:
 async def test_another_collectors_ledger_is_read_with_name_and_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An error names the address, and not the password."""
+    """An error names the address, and not the password. A proxy of the environment is not asked."""
     monkeypatch.setenv("LEDGER_PASSWORD", "s3cret")
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.delenv("no_proxy", raising=False)
     content = Content(ledger_page=encode_snapshot(LedgerSnapshot("a", 1, [])))
     path = written(tmp_path, f"basic_auth_users: {{other: '{hashed('s3cret')}'}}")
     async with serving(content, web_config=str(path)) as served:
