@@ -14,6 +14,7 @@ from tests.conformance.published_liebert import LIEBERTS
 from tests.conformance.published_meters import METERS
 from tests.conformance.published_monitors import MONITORS
 from tests.conformance.published_nut import NUT
+from tests.conformance.published_oem import OEM
 from tests.conformance.published_pdus import PDUS
 from tests.conformance.published_readers import READERS
 from tests.conformance.published_sensors import SENSORS
@@ -35,6 +36,7 @@ MIBS = (
     | NUT
     | UPS
     | READERS
+    | OEM
 )
 
 

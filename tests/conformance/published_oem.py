@@ -1,0 +1,131 @@
+"""Families of one maker under the names of others: answers written down from published maps; see published_mibs."""
+
+from agent.snmp.seam import SnmpValue
+from tests.conformance.published_mibs import ALARM, DRY, Published
+
+
+def _controller(root: str, status: int) -> Published:
+    """A one-phase PDU with the controller of Panduit G5: rows of phases, groups, outlets and probes that it lacks are there all the same."""
+    phase = {
+        2: (1, 0, 0),
+        3: (2_418, 0, 0),
+        4: (4, 0, 0),
+        9: (1, 0, 0),
+        10: (2_400, 2_400, 2_400),
+        11: (612, 0, 0),
+        12: (1, 0, 0),
+        15: (2_100, 0, 0),
+        17: (25, 0, 0),
+        19: (1_480, 0, 0),
+        20: (1_421, 0, 0),
+        21: (30_500, 0, 0),
+        23: (96, 0, 0),
+        24: (413, 0, 0),
+    }
+    answers: dict[str, SnmpValue] = {
+        "1.2.1.7.1": b"EMSV0001",
+        "1.2.1.9.1": status,
+        **{f"2.1.1.{column}.1": cell for column, cell in ((2, 499), (4, 1_480), (5, 1_421), (6, 30), (8, 30_500))},
+        **{f"2.1.1.{column}.1": cell for column, cell in ((9, 96), (10, 413), (11, 612))},
+        **{f"2.2.1.{column}.1.{row}": cell for column, cells in phase.items() for row, cell in enumerate(cells, 1)},
+        **{f"3.1.1.{column}.1.1": cell for column, cell in ((3, 2), (5, 2_418), (11, 2_000), (12, 612), (13, 4))},
+        **{f"3.1.1.{column}.1.1": cell for column, cell in ((16, 600), (20, 1_421), (21, 30_500), (26, 2))},
+        **{f"3.1.1.{column}.1.2": 0 for column in (3, 5, 11, 12, 13, 16, 20, 21, 26)},
+        **{f"5.1.1.{column}.1.1": cell for column, cell in ((3, 1), (4, 1_000), (5, 125), (12, 302), (13, 290))},
+        **{f"5.1.1.{column}.1.1": cell for column, cell in ((14, 4_200), (16, 96))},
+        "5.2.1.1.1.1": 2,
+        "5.2.1.1.1.2": 1,
+        "4.1.1.1.1": 1,
+        **{f"4.2.1.{column}.1.1": cell for column, cell in ((3, 2), (4, 312), (5, 4))},
+        **{f"4.3.1.{column}.1.1": cell for column, cell in ((3, 2), (4, 41), (5, 1))},
+        **{f"4.{table}.1.{column}.1.2": cell for table in (2, 3) for column, cell in ((3, 1), (4, 0), (5, 0))},
+        **{f"4.{table}.1.3.1.1": 2 for table in (4, 5, 6, 7)},
+        **{f"4.{table}.1.4.1.1": code for table, code in ((4, 1), (5, 1), (6, 2), (7, 1))},
+    }
+    values = {
+        "dcim_pdu_input_frequency_hertz{inlet=1}": 49.9,
+        "dcim_pdu_input_apparent_power_voltamperes{inlet=1}": 1_480.0,
+        "dcim_pdu_input_power_watts{inlet=1}": 1_421.0,
+        "dcim_pdu_input_energy_joules_total{inlet=1}": 30 * 3_600_000.0,
+        "dcim_pdu_input_power_factor_ratio{inlet=1}": 0.96,
+        "dcim_pdu_input_reactive_power_vars{inlet=1}": 413.0,
+        "dcim_pdu_input_current_amperes{inlet=1}": 6.12,
+        "dcim_pdu_phase_voltage_volts{inlet=1,phase=L1}": 241.8,
+        "dcim_pdu_phase_rated_current_amperes{inlet=1,phase=L1}": 24.0,
+        "dcim_pdu_phase_warning_current_amperes{inlet=1,phase=L1}": 21.0,
+        "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 6.12,
+        "dcim_pdu_phase_load_ratio{inlet=1,phase=L1}": 0.25,
+        "dcim_pdu_phase_apparent_power_voltamperes{inlet=1,phase=L1}": 1_480.0,
+        "dcim_pdu_phase_power_watts{inlet=1,phase=L1}": 1_421.0,
+        "dcim_pdu_phase_energy_joules_total{inlet=1,phase=L1}": 30_500 * 3_600.0,
+        "dcim_pdu_phase_power_factor_ratio{inlet=1,phase=L1}": 0.96,
+        "dcim_pdu_phase_reactive_power_vars{inlet=1,phase=L1}": 413.0,
+        f"{ALARM}{{alarm=phase_voltage.1.1,severity=warning}}": 1.0,
+        "dcim_pdu_bank_voltage_volts{bank=1.1}": 241.8,
+        "dcim_pdu_bank_rated_current_amperes{bank=1.1}": 20.0,
+        "dcim_pdu_bank_current_amperes{bank=1.1}": 6.12,
+        "dcim_pdu_bank_warning_current_amperes{bank=1.1}": 6.0,
+        "dcim_pdu_bank_power_watts{bank=1.1}": 1_421.0,
+        "dcim_pdu_bank_energy_joules_total{bank=1.1}": 30_500 * 3_600.0,
+        "dcim_pdu_breaker_tripped{bank=1.1}": 0.0,
+        "dcim_pdu_outlet_rated_current_amperes{outlet=1.1}": 10.0,
+        "dcim_pdu_outlet_current_amperes{outlet=1.1}": 1.25,
+        "dcim_pdu_outlet_apparent_power_voltamperes{outlet=1.1}": 302.0,
+        "dcim_pdu_outlet_power_watts{outlet=1.1}": 290.0,
+        "dcim_pdu_outlet_energy_joules_total{outlet=1.1}": 4_200 * 3_600.0,
+        "dcim_pdu_outlet_power_factor_ratio{outlet=1.1}": 0.96,
+        "dcim_pdu_outlet_on{outlet=1.1}": 1.0,
+        "dcim_pdu_outlet_on{outlet=1.2}": 0.0,
+        "dcim_env_temperature_celsius{sensor=1.1}": 31.2,
+        "dcim_env_relative_humidity_ratio{sensor=1.1}": 0.41,
+        "dcim_env_dew_point_celsius{sensor=1.1}": 16.383577,  # Magnus, of the two above
+        f"{ALARM}{{alarm=sensor-temperature.1.1,severity=warning}}": 1.0,
+        f"{ALARM}{{alarm=sensor-humidity.1.1,severity=warning}}": 0.0,
+        "dcim_env_contact_active{kind=door,sensor=1.1}": 1.0,
+        f"{DRY},sensor=1.1}}": 0.0,
+        "dcim_leak_detected{sensor=spot.1.1}": 1.0,
+        "dcim_leak_detected{sensor=rope.1.1}": 0.0,
+    }
+    states = {
+        "dcim_device_state": {2: "ok", 4: "failed"}[status],
+        "dcim_pdu_load_state{inlet=1,phase=L1,scope=phase}": "normal",
+        "dcim_pdu_load_state{bank=1.1,scope=bank}": "near_overload",
+    }
+    return Published(root, answers, values, states)
+
+
+OEM = {
+    "eaton-nlogic": _controller("1.3.6.1.4.1.534.7.1", 4),
+    "enlogic-edge": _controller("1.3.6.1.4.1.38446.4.1", 2),
+    # A probe with humidity and a contact in use, one of temperature alone that is too cold, and a place without a probe.
+    "eaton-rackmonitor": Published(
+        "1.3.6.1.4.1.534.6.7.1.1",
+        {
+            "1.3.0": b"Rack Monitor v2.01 (SN 1)",
+            "3.1.0": 3,
+            **{
+                f"3.2.1.{column}.{row}": cell
+                for row, cells in {
+                    1: (3, 264, 6, 260, 5, 2, 3),
+                    2: (4, 51, 4, -1, 1, 4, 1),
+                    3: (2, -1, 1, -1, 1, 1, 1),
+                }.items()
+                for column, cell in enumerate(cells, 2)
+            },
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=1}": 26.4,
+            "dcim_env_temperature_celsius{sensor=2}": 5.1,
+            "dcim_env_relative_humidity_ratio{sensor=1}": 0.26,
+            "dcim_env_dew_point_celsius{sensor=1}": 5.342062,  # Magnus, of the two above
+            f"{ALARM}{{alarm=temperature.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=temperature.1,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=temperature.2,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=temperature.2,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=humidity.1,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=humidity.1,severity=warning}}": 0.0,
+            f"{DRY},sensor=1.2}}": 1.0,
+            f"{DRY},sensor=2.1}}": 0.0,
+        },
+    ),
+}
