@@ -1,11 +1,15 @@
 """Families of one maker under the names of others: answers written down from published maps; see published_mibs."""
 
-from agent.snmp.seam import SnmpValue
+from typing import TYPE_CHECKING
+
 from tests.conformance.published_mibs import ALARM, DRY, Published
+
+if TYPE_CHECKING:
+    from agent.snmp.seam import SnmpValue
 
 
 def _controller(root: str, status: int) -> Published:
-    """A one-phase PDU with the controller of Panduit G5: rows of phases, groups, outlets and probes that it lacks are there all the same."""
+    """A one-phase PDU with the controller of Panduit G5, which has rows of phases, groups and probes that are not there."""
     phase = {
         2: (1, 0, 0),
         3: (2_418, 0, 0),
