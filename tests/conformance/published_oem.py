@@ -98,7 +98,104 @@ def _controller(root: str, status: int) -> Published:
     return Published(root, answers, values, states)
 
 
+def _voltronic(root: str, lines: int) -> Published:
+    """A card of Voltronic Power: lines count from 0, and powers are tenths of watts where there is one line."""
+    beside = f"{root.removeprefix('1.3.6.1.')}."
+    phases = tuple(range(lines))
+    tables: dict[str, tuple[int, ...]] = {
+        "4.5.1.2": (500, 500, 500),
+        "4.5.1.3": (2_312, 2_305, 2_298),
+        "4.5.1.4": (0, 0, 0),
+        "4.5.1.6": (0, 0, 0),
+        "5.7.1.2": (2_300, 2_301, 2_299),
+        "5.7.1.3": (19, 24, 31),
+        "5.7.1.4": (4_370, 4, 4),
+        "5.7.1.5": (4_020, 3, 3),
+        "5.7.1.7": (43, 40, 39),
+        "6.3.1.2": (2_311, 2_304, 2_297),
+        "6.3.1.3": (0, 0, 0),
+        "6.3.1.4": (0, 0, 0),
+    }
+    scalars: dict[str, SnmpValue] = {
+        "1.1": b"",
+        "1.3": b"VFI 1000",
+        "2.1": 2_300,
+        "2.2": 2_300,
+        "2.5": 10_000,
+        "2.6": 9_000,
+        "3.1": 7,
+        "3.2": -1,
+        "3.3": 52,
+        "3.4": 97,
+        "3.5": 409,
+        "3.6": 0,
+        "3.13": 284,
+        "4.1": 3,
+        "5.1": 10,
+        "5.2": 500,
+        "5.6": lines,
+        "6.1": 499,
+        "7.2": 6,
+    }
+    answers: dict[str, SnmpValue] = {
+        **{f"{beside}{scalar}.0": cell for scalar, cell in scalars.items()},
+        **{f"{beside}{column}.{row}": cells[row] for column, cells in tables.items() for row in phases},
+        "2.1.33.1.2.2.0": 0,
+        "2.1.33.1.3.2.0": lines,
+        "2.1.33.1.4.3.0": lines,
+        **{f"2.1.33.1.4.4.1.2.{row + 1}": 230 for row in phases},
+        **{f"2.1.33.1.4.4.1.4.{row + 1}": 400 + row for row in phases},
+    }
+    single = {
+        "dcim_ups_rated_apparent_power_voltamperes": 1_000.0,
+        "dcim_ups_rated_power_watts": 900.0,
+        "dcim_ups_output_apparent_power_voltamperes{phase=L1}": 437.0,
+        "dcim_ups_output_power_watts{phase=L1}": 402.0,
+        "dcim_ups_bypass_power_watts{phase=L1}": 0.0,
+    }
+    several = {
+        **{f"dcim_ups_output_power_watts{{phase=L{row + 1}}}": 400.0 + row for row in phases},
+        "dcim_ups_output_current_unbalance_ratio": 0.256757,  # the farthest from the mean of the three, by the mean
+    }
+    values = {
+        "dcim_ups_on_battery_seconds": 0.0,
+        "dcim_ups_battery_runtime_seconds": 52 * 60.0,
+        "dcim_ups_battery_charge_ratio": 0.97,
+        "dcim_ups_battery_voltage_volts": 40.9,
+        "dcim_ups_battery_temperature_celsius": 28.4,
+        "dcim_ups_battery_replace_required": 1.0,
+        "dcim_ups_input_faults_total": 3.0,
+        "dcim_ups_output_frequency_hertz": 50.0,
+        "dcim_ups_bypass_frequency_hertz{phase=L1}": 49.9,
+        "dcim_ups_rated_input_voltage_volts": 230.0,
+        "dcim_ups_rated_output_voltage_volts": 230.0,
+        f"{ALARM}{{alarm=ups_fault,severity=critical}}": 0.0,
+        **{
+            f"dcim_ups_{metric}{{phase=L{row + 1}}}": tables[column][row] / divisor
+            for metric, column, divisor in (
+                ("input_frequency_hertz", "4.5.1.2", 10),
+                ("input_voltage_volts", "4.5.1.3", 10),
+                ("output_voltage_volts", "5.7.1.2", 10),
+                ("output_current_amperes", "5.7.1.3", 10),
+                ("output_load_ratio", "5.7.1.7", 100),
+                ("bypass_voltage_volts", "6.3.1.2", 10),
+                ("bypass_current_amperes", "6.3.1.3", 10),
+            )
+            for row in phases
+        },
+        **(single if lines == 1 else several),
+    }
+    states = {
+        "dcim_ups_output_source": "eco",
+        "dcim_ups_battery_state": "fault",
+        "dcim_ups_test_result": "never",
+    }
+    return Published("1.3.6.1", answers, values, states)
+
+
 OEM = {
+    "voltronic-ups": _voltronic("1.3.6.1.4.1.43943.1.1", 1),
+    "voltronic-company": _voltronic("1.3.6.1.4.1.21111.1.1", 3),
     "eaton-nlogic": _controller("1.3.6.1.4.1.534.7.1", 4),
     "enlogic-edge": _controller("1.3.6.1.4.1.38446.4.1", 2),
     # A probe with humidity and a contact in use, one of temperature alone that is too cold, and a place without a probe.

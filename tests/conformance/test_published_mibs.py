@@ -16,6 +16,7 @@ from tests.conformance.published_monitors import MONITORS
 from tests.conformance.published_nut import NUT
 from tests.conformance.published_oem import OEM
 from tests.conformance.published_pdus import PDUS
+from tests.conformance.published_plugins import PLUGINS
 from tests.conformance.published_readers import READERS
 from tests.conformance.published_sensors import SENSORS
 from tests.conformance.published_supplies import SUPPLIES
@@ -37,6 +38,7 @@ MIBS = (
     | UPS
     | READERS
     | OEM
+    | PLUGINS
 )
 
 
