@@ -460,8 +460,9 @@ CASES = {
         {
             **{f"2.2.1.3.1.{row}": volts for row, volts in ((1, 2_418), (2, 0), (3, 0))},
             **{f"2.2.1.4.1.{row}": status for row, status in ((1, 5), (2, 0), (3, 0))},
-            **{f"2.2.1.{column}.1.{row}": int(row == 1) for column in (9, 12) for row in (1, 2, 3)},
+            **{f"2.2.1.{column}.1.{row}": int(row == 1) for column in (2, 9, 12) for row in (1, 2, 3)},
             **{f"2.2.1.11.1.{row}": amperes for row, amperes in ((1, 612), (2, 0), (3, 0))},
+            "4.1.1.1.1": 1,
             **{f"4.2.1.{column}.1.1": cell for column, cell in ((3, 2), (4, 312), (5, 4))},
             **{f"4.2.1.{column}.1.2": cell for column, cell in ((3, 1), (4, 0), (5, 0))},
         },
