@@ -136,6 +136,8 @@ def _voltronic(root: str, lines: int) -> Published:
         "5.6": lines,
         "6.1": 499,
         "7.2": 6,
+        **{f"13.{place}": cell for place, cell in ((1, 241), (2, 40), (4, 0), (5, 1), (6, 0), (7, 0)) if lines == 1},
+        **{f"13.{place}": 0 for place in (1, 2, 4, 5, 6, 7) if lines > 1},
     }
     answers: dict[str, SnmpValue] = {
         **{f"{beside}{scalar}.0": cell for scalar, cell in scalars.items()},
@@ -152,6 +154,10 @@ def _voltronic(root: str, lines: int) -> Published:
         "dcim_ups_output_apparent_power_voltamperes{phase=L1}": 437.0,
         "dcim_ups_output_power_watts{phase=L1}": 402.0,
         "dcim_ups_bypass_power_watts{phase=L1}": 0.0,
+        "dcim_env_temperature_celsius{sensor=emd}": 24.1,
+        "dcim_env_relative_humidity_ratio{sensor=emd}": 0.4,
+        "dcim_env_dew_point_celsius{sensor=emd}": 9.652098,  # Magnus, of the two above
+        **{f"{DRY},sensor=emd.{contact}}}": float(contact == 2) for contact in (1, 2, 3, 4)},
     }
     several = {
         **{f"dcim_ups_output_power_watts{{phase=L{row + 1}}}": 400.0 + row for row in phases},
