@@ -1,7 +1,35 @@
 """Families without a MIB at hand: answers written down from plugins of monitoring systems; see published_mibs."""
 
+from agent.snmp.seam import SnmpValue
 from tests.conformance.published_mibs import ALARM, Published
 
+# A UPS on battery
+_WISEWAY: dict[int, SnmpValue] = {
+    11: b"5000",
+    16: 2,
+    17: b"15",
+    18: b"91",
+    19: b"217.9",
+    21: b"28,5",
+    24: b"-99998",
+    27: b"0.0",
+    39: 3,
+    40: b"50.0",
+    42: b"231,9",
+    45: b"1.40",
+    48: b"310.00",
+    51: b"6.2",
+    57: b"50.0",
+    59: b"232.9",
+    **dict.fromkeys((71, 72, 74, 76, 78, 79, 85, 89, 93), 0),
+    **dict.fromkeys((77, 81), 1),
+}
+_KENTIX: dict[int, tuple[SnmpValue, ...]] = {
+    7: (b"Room", 159, 474, 48, 0, 0, 1, 0, 0, 0),
+    8: (b"", 0, 0, 0, 0, 0, 0, 0, 0, 0),
+    9: (b"Rack", 231, 0, 0, 0, 0, 0, 0, 0, 0),
+}
+_RMS: dict[int, tuple[SnmpValue, ...]] = {1: (1, b"Rack 1", 2_243), 2: (2, b"Hall", -27_300)}
 PLUGINS = {
     # On battery, on which the fan has failed; numbers with a point and with a comma, and an input that is not measured.
     "wiseway-ups": Published(
@@ -13,29 +41,7 @@ PLUGINS = {
             "4.1.935.1.1.1.4.1.1.0": 3,
             "4.1.935.1.1.1.2.1.1.0": 2,
             "4.1.935.1.1.1.2.2.1.0": 91,
-            **{
-                f"4.1.44782.1.4.4.1.{scalar}.0": cell
-                for scalar, cell in {
-                    11: b"5000",
-                    16: 2,
-                    17: b"15",
-                    18: b"91",
-                    19: b"217.9",
-                    21: b"28,5",
-                    24: b"-99998",
-                    27: b"0.0",
-                    39: 3,
-                    40: b"50.0",
-                    42: b"231,9",
-                    45: b"1.40",
-                    48: b"310.00",
-                    51: b"6.2",
-                    57: b"50.0",
-                    59: b"232.9",
-                    **dict.fromkeys((71, 72, 74, 76, 78, 79, 85, 89, 93), 0),
-                    **dict.fromkeys((77, 81), 1),
-                }.items()
-            },
+            **{f"4.1.44782.1.4.4.1.{scalar}.0": cell for scalar, cell in _WISEWAY.items()},
             "4.1.44782.1.2.1.1.1.0": 243,
             "4.1.44782.1.2.1.1.2.0": 0,
         },
@@ -125,15 +131,7 @@ PLUGINS = {
     # A sensor with humidity, a place without a sensor, and one of temperature alone.
     "kentix-alarmmanager": Published(
         "1.3.6.1.4.1.37954.1.2",
-        {
-            f"{sensor}.{place}.0": cell
-            for sensor, cells in {
-                7: (b"Room", 159, 474, 48, 0, 0, 1, 0, 0, 0),
-                8: (b"", 0, 0, 0, 0, 0, 0, 0, 0, 0),
-                9: (b"Rack", 231, 0, 0, 0, 0, 0, 0, 0, 0),
-            }.items()
-            for place, cell in enumerate(cells, 1)
-        },
+        {f"{sensor}.{place}.0": cell for sensor, cells in _KENTIX.items() for place, cell in enumerate(cells, 1)},
         {
             "dcim_env_temperature_celsius{sensor=7}": 15.9,
             "dcim_env_temperature_celsius{sensor=9}": 23.1,
@@ -143,11 +141,7 @@ PLUGINS = {
     ),
     "infratec-rms200": Published(
         "1.3.6.1.4.1.1909.13.1.1.1",
-        {
-            f"{column}.{row}": cell
-            for row, cells in {1: (1, b"Rack 1", 2_243), 2: (2, b"Hall", -27_300)}.items()
-            for column, cell in zip((1, 2, 5), cells, strict=True)
-        },
+        {f"{column}.{row}": cell for row, cells in _RMS.items() for column, cell in zip((1, 2, 5), cells, strict=True)},
         {"dcim_env_temperature_celsius{sensor=1.Rack_1}": 22.43},
     ),
 }
