@@ -251,4 +251,66 @@ UPS = {
             "dcim_ups_output_current_unbalance_ratio": 0.0,
         },
     ),
+    # On bypass with a low battery, after the bus between parallel units failed; the input's currents and powers are not measured.
+    "ge-ups": Published(
+        "1.3.6.1.4.1.818.1.1.10",
+        {
+            "1.1.0": b"GE",
+            "1.2.0": b"SitePro 60",
+            "1.7.0": b"E1",
+            **{f"2.{scalar}.0": value for scalar, value in enumerate((3, 0, 4, 31, 4_012, -84, 26, 3), 1)},
+            "3.1.0": 12,
+            **{
+                f"3.3.1.{column}.{line}": value + line if value else 0
+                for column, value in ((2, 498), (3, 230), (4, 0), (5, 0))
+                for line in (1, 2, 3)
+            },
+            "4.1.0": 4,
+            "4.2.0": 500,
+            **{
+                f"4.4.1.{column}.{line}": value + line
+                for column, value in ((2, 228), (3, 702), (4, 15_400), (5, 37), (6, 90))
+                for line in (1, 2, 3)
+            },
+            "5.1.0": 501,
+            **{
+                f"5.3.1.{column}.{line}": value
+                for column, value in ((2, 232), (3, 704), (4, 15_300))
+                for line in (1, 2, 3)
+            },
+            "6.1.0": 2,
+            **{f"6.2.1.2.{row}": f"1.3.6.1.4.1.818.1.1.10.6.3.{alarm}" for row, alarm in ((4, 9), (5, 26))},
+            "7.3.0": 6,
+            **{f"9.{scalar}.0": value for scalar, value in ((3, 230), (5, 60_000), (6, 54_000), (7, 3))},
+        },
+        {
+            "dcim_ups_on_battery_seconds": 0.0,
+            "dcim_ups_battery_runtime_seconds": 240.0,
+            "dcim_ups_battery_charge_ratio": 0.31,
+            "dcim_ups_battery_voltage_volts": 401.2,
+            "dcim_ups_battery_temperature_celsius": 26.0,
+            "dcim_ups_input_faults_total": 12.0,
+            **{f"dcim_ups_input_frequency_hertz{{phase=L{line}}}": (498 + line) / 10 for line in (1, 2, 3)},
+            **{f"dcim_ups_input_voltage_volts{{phase=L{line}}}": 230.0 + line for line in (1, 2, 3)},
+            "dcim_ups_output_frequency_hertz": 50.0,
+            **{f"dcim_ups_output_voltage_volts{{phase=L{line}}}": 228.0 + line for line in (1, 2, 3)},
+            **{f"dcim_ups_output_current_amperes{{phase=L{line}}}": (702 + line) / 10 for line in (1, 2, 3)},
+            "dcim_ups_output_current_unbalance_ratio": 0.1 / 70.4,
+            **{f"dcim_ups_output_power_watts{{phase=L{line}}}": 15_400.0 + line for line in (1, 2, 3)},
+            **{f"dcim_ups_output_load_ratio{{phase=L{line}}}": (37 + line) / 100 for line in (1, 2, 3)},
+            **{f"dcim_ups_output_power_factor_ratio{{phase=L{line}}}": (90 + line) / 100 for line in (1, 2, 3)},
+            "dcim_ups_bypass_frequency_hertz{phase=L1}": 50.1,
+            **{f"dcim_ups_bypass_voltage_volts{{phase=L{line}}}": 232.0 for line in (1, 2, 3)},
+            **{f"dcim_ups_bypass_current_amperes{{phase=L{line}}}": 70.4 for line in (1, 2, 3)},
+            **{f"dcim_ups_bypass_power_watts{{phase=L{line}}}": 15_300.0 for line in (1, 2, 3)},
+            "dcim_ups_rated_output_voltage_volts": 230.0,
+            "dcim_ups_rated_apparent_power_voltamperes": 60_000.0,
+            "dcim_ups_rated_power_watts": 54_000.0,
+            "dcim_ups_low_battery_threshold_seconds": 180.0,
+            "dcim_device_alarms": 2.0,
+            "dcim_device_alarm_active{alarm=on_bypass,severity=warning}": 1.0,
+            "dcim_device_alarm_active{alarm=high_speed_bus_failure,severity=critical}": 1.0,
+        },
+        {"dcim_ups_output_source": "bypass", "dcim_ups_battery_state": "low", "dcim_ups_test_result": "never"},
+    ),
 }

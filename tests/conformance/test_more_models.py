@@ -454,6 +454,27 @@ CASES = {
             "dcim_crah_supply_air_temperature_celsius{unit=1}": 18.2,
         },
     ),
+    "a one-phase PDU of Panduit, which has rows of phases and probes that are not there": Told(
+        "panduit-pdu",
+        "1.3.6.1.4.1.19536.10.1",
+        {
+            **{f"2.2.1.3.1.{row}": volts for row, volts in ((1, 2_418), (2, 0), (3, 0))},
+            **{f"2.2.1.4.1.{row}": status for row, status in ((1, 5), (2, 0), (3, 0))},
+            **{f"2.2.1.{column}.1.{row}": int(row == 1) for column in (2, 9, 12) for row in (1, 2, 3)},
+            **{f"2.2.1.11.1.{row}": amperes for row, amperes in ((1, 612), (2, 0), (3, 0))},
+            "4.1.1.1.1": 1,
+            **{f"4.2.1.{column}.1.1": cell for column, cell in ((3, 2), (4, 312), (5, 4))},
+            **{f"4.2.1.{column}.1.2": cell for column, cell in ((3, 1), (4, 0), (5, 0))},
+        },
+        {
+            "dcim_pdu_phase_voltage_volts{inlet=1,phase=L1}": 241.8,
+            "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 6.12,
+            f"{ALARM}{{alarm=phase_voltage.1.1,severity=warning}}": 1.0,
+            "dcim_env_temperature_celsius{sensor=1.1}": 31.2,
+            f"{ALARM}{{alarm=sensor-temperature.1.1,severity=warning}}": 1.0,
+        },
+        {"dcim_pdu_load_state{inlet=1,phase=L1,scope=phase}": "normal"},
+    ),
 }
 
 

@@ -14,7 +14,9 @@ from tests.conformance.published_liebert import LIEBERTS
 from tests.conformance.published_meters import METERS
 from tests.conformance.published_monitors import MONITORS
 from tests.conformance.published_nut import NUT
+from tests.conformance.published_oem import OEM
 from tests.conformance.published_pdus import PDUS
+from tests.conformance.published_plugins import PLUGINS
 from tests.conformance.published_readers import READERS
 from tests.conformance.published_sensors import SENSORS
 from tests.conformance.published_supplies import SUPPLIES
@@ -35,6 +37,8 @@ MIBS = (
     | NUT
     | UPS
     | READERS
+    | OEM
+    | PLUGINS
 )
 
 
