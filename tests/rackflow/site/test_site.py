@@ -51,6 +51,7 @@ def test_what_hangs_where(hall: Site) -> None:
     assert [sensor.id for sensor in hall.sensors_at(room="hall", position="inlet")] == ["a1-front"]
     assert [sensor.id for sensor in hall.sensors_at(room="hall", position="ambient")] == ["rope-1"]
     assert hall.sensors_at(rack="a2", position="inlet") == ()
+    assert hall.sensors_at(rack="none") == ()
     assert [sensor.id for sensor in hall.sensors_at(room="hall")] == ["a1-front", "a2-rear", "rope-1"]
     assert [sensor.id for sensor in hall.sensors_of_device("box-1")] == ["a2-rear"]
 
@@ -105,6 +106,44 @@ def test_a_site_file_has_another_digest_once_it_says_something_else(hall: Site) 
 def test_labels(hall: Site, device: str, labels: dict[str, str]) -> None:
     assert hall.labels(device) == labels
     assert (device in hall.devices) == bool(labels)
+
+
+def test_agents_are_named_by_every_kind_of_device_that_is_polled() -> None:
+    """A collector refuses what another agent says about a device with a named agent, so none may be left out."""
+    text = HALL.read_text(encoding="utf-8")
+    for entry in ("{id: pdu-a1-a, ", "{id: ups-b, ", "{id: cdu-2, ", "{id: meter-pv, ", "{id: box-1, "):
+        assert entry in text
+        text = text.replace(entry, f"{entry}agent: gw-{entry[5]}, ")
+    assert parse_site(text, "hall").agents == {
+        "pdu-a1-a": "gw-p",
+        "ups-b": "gw-u",
+        "cdu-2": "gw-c",
+        "meter-pv": "gw-m",
+        "box-1": "gw-b",
+    }
+
+
+def test_a_sensor_that_is_read_from_another_device_is_no_device(hall: Site) -> None:
+    """Else it would be waited for, and reported as a device that nobody polls."""
+    assert ("a1-front" in hall.devices, "a2-rear" in hall.devices) == (False, False)
+    assert "rope-1" in hall.devices
+
+
+def test_a_feed_has_the_start_of_its_own_generators_alone() -> None:
+    text = HALL.read_text(encoding="utf-8").replace("{id: A, backup_start_s: 30}", "{id: A}")
+    generators = """generators:
+  - {id: g-1, feeds: [A], rated_power_w: 100000, start_s: 12}
+  - {id: g-2, feeds: [A], rated_power_w: 100000, start_s: 15}
+  - {id: g-3, feeds: [B], rated_power_w: 100000}
+ups:
+"""
+    feeds = parse_site(text.replace("ups:\n", generators, 1), "hall").feeds
+    assert {name: each.backup_start_s for name, each in feeds.items()} == {"A": 15, "B": None}
+
+
+def test_upss_in_parallel_are_named_in_the_order_of_the_file() -> None:
+    text = HALL.read_text(encoding="utf-8").replace("ups-a2", "ups-a0")
+    assert parse_site(text, "hall").path("a1", "A").ups == ("ups-a1", "ups-a0")
 
 
 def test_a_breakers_own_curve_comes_before_that_of_the_site() -> None:
