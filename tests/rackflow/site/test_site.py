@@ -78,6 +78,30 @@ pdus:
     assert not site.switches_of("a2")
 
 
+def test_a_rack_may_hang_from_several_transfer_switches() -> None:
+    text = HALL.read_text(encoding="utf-8")
+    switches = """transfer_switches:
+  - {id: ats-1, rack: a1, a: {from: row-a, breaker_a: 16}, b: {from: B, breaker_a: 20}}
+  - {id: ats-2, rack: a1, a: {from: B, breaker_a: 16}, b: {from: A, breaker_a: 20}}
+pdus:
+  - {id: pdu-a1-s, rack: a1, from: ats-1, breaker_a: 16}
+  - {id: pdu-a1-t, rack: a1, from: ats-2, breaker_a: 16}
+  - {id: pdu-a1-u, rack: a1, from: ats-2, breaker_a: 16}
+"""
+    site = parse_site(text.replace("pdus:\n", switches), "hall")
+    assert [each.id for each in site.switches_of("a1")] == ["ats-1", "ats-2"]
+
+
+def test_the_usual_one_of_a_cdus_two_primary_loops_is_the_first_that_is_named() -> None:
+    text = HALL.read_text(encoding="utf-8")
+    text = text.replace("loops:\n", "loops:\n  - {id: aws, kind: primary, coolant: water, volume_m3: 4}\n")
+    text = text.replace("{id: cdu-1, primary: fws,", "{id: cdu-1, primary: [fws, aws],").replace(
+        "cdu-2, primary: fws,", "cdu-2,"
+    )
+    site = parse_site(text, "hall")
+    assert [site.cdus[each].primaries for each in ("cdu-1", "cdu-2")] == [("fws", "aws"), ()]
+
+
 def test_a_site_file_has_another_digest_once_it_says_something_else(hall: Site) -> None:
     """Comments, layout and the order of keys say nothing: two copies that are kept by hand differ in them."""
     text = HALL.read_text(encoding="utf-8")
