@@ -220,6 +220,33 @@ def test_a_number_of_pdus_that_cannot_be_is_one_line(number: str, said: str) -> 
     assert said in line
 
 
+@pytest.mark.parametrize(
+    ("key", "sound", "slips"),
+    [
+        ("continuous_load_factor", "0.8", ("0", "80")),
+        ("design_power_w", "8000", ("0", "-8000")),
+        ("liquid_share", "0.8", ("1.2", "80", "-0.1")),
+        ("backup_start_s", "30", ("0", "3601")),
+        ("breaker_a", "630", ("0", "63000")),
+        ("runtimes", "{100000: 840, 200000: 300}", ("{}", "{0: 840}", "{100000: 0}")),
+        ("volume_m3", "0.4", ("0", "1001")),
+        ("cdus_required", "1", ("0",)),
+        ("max_supply_celsius", "45", ("-1", "151")),
+        ("rated_cooling_w", "60000", ("0",)),
+        ("carbon_grams_per_kwh", "619.71", ("-1", "1501")),
+        ("carbon_free_ratio", "0.216", ("21.6", "-0.1")),
+    ],
+)
+def test_a_number_that_no_site_has_is_refused(key: str, sound: str, slips: tuple[str, ...]) -> None:
+    """Most are slips of a unit: percent for a share, or milliamperes for amperes."""
+    text = HALL.read_text(encoding="utf-8")
+    assert text.count(f"{key}: {sound}") >= 1
+    for slip in slips:
+        with pytest.raises(ConfigError) as raised:
+            parse_site(text.replace(f"{key}: {sound}", f"{key}: {slip}", 1), "hall")
+        assert all(key in line for line in str(raised.value).splitlines()), slip
+
+
 def test_every_rule_has_a_bad_site() -> None:
     assert len(BAD) >= 30
 
