@@ -456,6 +456,18 @@ async def test_a_forgotten_device_is_gone_from_disk_too(tmp_path: Path) -> None:
     await file.close()
 
 
+async def test_a_restart_does_not_begin_the_month_of_silence_anew(tmp_path: Path) -> None:
+    """Else a collector that is restarted once a month would keep every name for ever, until there is no room for another agent."""
+    owners, file = opened(tmp_path)
+    admitted(owners, BATCH)
+    await file.close()
+    later_ms = NOW_MS + SILENT_MS + 1
+    owners, file = opened(tmp_path, at_ms=later_ms)
+    owners.sweep(later_ms)
+    assert (owners.knows("cas1", "gw-3"), owners.devices_of("cas1", "gw-3")) == (False, [])
+    await file.close()
+
+
 async def test_while_the_disk_refuses_nothing_stops_and_all_is_written_later(tmp_path: Path) -> None:
     owners, file = opened(tmp_path)
     with sqlite3.connect(file.path, isolation_level=None) as other:
