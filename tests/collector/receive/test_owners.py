@@ -359,6 +359,15 @@ def test_an_agent_that_is_cleared_again_and_again_makes_no_room_for_others_withi
     assert admitted(owners, hello("gw-4")) == "known"
 
 
+def test_all_devices_of_an_agent_that_is_retired_may_be_claimed_by_others() -> None:
+    owners = Owners(BUDGETS)
+    devices = ("cdu-07", "pdu-1", "ups-1")
+    for device in devices:
+        admitted(owners, of("gw-3", BATCH, device=device))
+    owners.release_agent("cas1", "gw-3", NOW_MS)
+    assert [admitted(owners, of("gw-4", BATCH, device=device)) for device in devices] == ["claimed"] * 3
+
+
 def opened(
     folder: Path, assigned: dict[tuple[str, str], str] | None = None, at_ms: int = NOW_MS
 ) -> tuple[Owners, OwnersFile]:
