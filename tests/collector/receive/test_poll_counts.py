@@ -59,7 +59,8 @@ def test_a_device_that_is_forgotten_while_the_others_are_counted_is_not_expected
     poll_counts.forget("s", "gw", "pdu-2")
     assert list(steps) == []
     counts = poll_counts.take()
-    assert (sums(counts), sums(counts, other)) == (pytest.approx([600 * 360, 0, 0]), [0, 0, 0])
+    assert sums(counts) == pytest.approx([600 * 360, 0, 0])
+    assert sums(counts, other) == [0, 0, 0]
 
 
 def test_a_backlog_from_before_the_first_poll_was_expected_too() -> None:
