@@ -141,7 +141,6 @@ def test_a_leak_of_before_a_restart_is_uncertain_while_its_device_is_silent() ->
     course.tracker.restore(TrackedProblem(load_table().problems[LEAK[0]], LEAK[1], CDU, 1.0, 1.0), 10_000.0)
     assert course.at(10_000.0 + RESTORED_S + 1, silent=True) == {"DcimLeakDetected"}
     assert course.one(LEAK).is_uncertain
-    # For as long as one that was seen by this process, and not only for as long as a leak that is dry is reported.
     assert course.at(10_000.0 + 3599.0, silent=True) == {"DcimLeakDetected"}
     assert course.at(10_000.0 + 3600.0, silent=True) == set()
 
@@ -171,15 +170,6 @@ def test_a_leak_whose_device_is_back_and_dry_ends() -> None:
     course.at(0.0, LEAK)
     course.at(10.0, silent=True)
     assert course.at(700.0) == set()
-
-
-def test_a_leak_whose_device_is_back_and_still_wet_is_certain_again() -> None:
-    course = Course()
-    course.at(0.0, LEAK)
-    course.at(10.0, silent=True)
-    assert course.one(LEAK).is_uncertain
-    assert course.at(11.0, LEAK) == {"DcimLeakDetected"}
-    assert not course.one(LEAK).is_uncertain
 
 
 def test_pumps_that_stood_when_their_device_fell_silent_are_not_reported_as_running_again() -> None:

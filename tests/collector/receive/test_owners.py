@@ -359,15 +359,6 @@ def test_an_agent_that_is_cleared_again_and_again_makes_no_room_for_others_withi
     assert admitted(owners, hello("gw-4")) == "known"
 
 
-def test_all_devices_of_an_agent_that_is_retired_may_be_claimed_by_others() -> None:
-    owners = Owners(BUDGETS)
-    devices = ("cdu-07", "pdu-1", "ups-1")
-    for device in devices:
-        admitted(owners, of("gw-3", BATCH, device=device))
-    owners.release_agent("cas1", "gw-3", NOW_MS)
-    assert [admitted(owners, of("gw-4", BATCH, device=device)) for device in devices] == ["claimed"] * 3
-
-
 def opened(
     folder: Path, assigned: dict[tuple[str, str], str] | None = None, at_ms: int = NOW_MS
 ) -> tuple[Owners, OwnersFile]:
@@ -462,18 +453,6 @@ async def test_a_forgotten_device_is_gone_from_disk_too(tmp_path: Path) -> None:
     owners, file = opened(tmp_path)
     assert not owners.knows("cas1", "gw-3")
     assert admitted(owners, of("gw-4", BATCH)) == "claimed"
-    await file.close()
-
-
-async def test_a_restart_does_not_begin_the_month_of_silence_anew(tmp_path: Path) -> None:
-    """Else a collector that is restarted once a month would keep every name for ever, until there is no room for another agent."""
-    owners, file = opened(tmp_path)
-    admitted(owners, BATCH)
-    await file.close()
-    later_ms = NOW_MS + SILENT_MS + 1
-    owners, file = opened(tmp_path, at_ms=later_ms)
-    owners.sweep(later_ms)
-    assert (owners.knows("cas1", "gw-3"), owners.devices_of("cas1", "gw-3")) == (False, [])
     await file.close()
 
 
