@@ -294,16 +294,9 @@ class Site:
         self, *, rack: str | None = None, room: str | None = None, position: Position | None = None
     ) -> tuple[Sensor, ...]:
         """The sensors at a rack, or anywhere in a room, by position if one is given."""
-        found: Iterable[Sensor] = self.sensors.values()
-        if rack is not None:
-            found = self._sensors_at.get(("rack", rack), ())
-        elif room is not None:
-            found = self._sensors_at.get(("room", room), ())
+        place = ("rack", rack) if rack is not None else ("room", room or "")
         return tuple(
-            sensor
-            for sensor in found
-            if (rack is None or room is None or self.place(sensor.id).get("room") == room)
-            and (position is None or sensor.position == position)
+            sensor for sensor in self._sensors_at.get(place, ()) if position is None or sensor.position == position
         )
 
     def _place(self, room: str | None, row: str | None, rack: str | None) -> dict[str, str]:

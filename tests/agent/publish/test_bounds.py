@@ -2,12 +2,13 @@
 
 import logging
 import time
+from dataclasses import replace
 
 import pytest
 
 from agent.publish.connection import Sent
 from agent.publish.publisher import NAMED_IN_STATUS, NAMED_PER_MINUTE, Publisher
-from agent.publish.refusals import NO_SUBSCRIBERS
+from agent.publish.refusals import NO_SUBSCRIBERS, PACKET_TOO_LARGE
 from agent.self_metrics import Counters
 from rackflow.documents import Account, Status, Stored, decode
 from rackflow.outbox.memory import MemoryOutbox
@@ -49,10 +50,24 @@ async def test_of_many_refused_topics_all_are_counted_and_some_are_named(caplog:
     publisher.set_account(Account(kind="memory"))
     _, payload = await publisher._retained.take()  # noqa: SLF001 - as a connection
     assert decode(payload, Status).refused == {topic(at): "not_authorized" for at in range(NAMED_IN_STATUS)}
+    # The will is part of CONNECT, which a broker that limits packets takes only while it is short.
+    publisher.set_status(publisher._status)  # noqa: SLF001 - as a new connection
+    will = decode(publisher._offline, Status)  # noqa: SLF001 - as above
+    assert (will.status, will.refused) == ("offline", {})
     # Another broker may allow what this one refuses.
     publisher.set_broker(Broker(host="another"))
     assert counters.topics_refused == {"unheard": 0, "not_authorized": 0, "quota": 0, "refused": 0}
     assert outbox.stats().held == 0
+
+
+async def test_a_size_that_the_broker_has_taken_is_not_split_after_a_larger_one_was_refused() -> None:
+    outbox = MemoryOutbox("E1", 1 << 20)
+    publisher, counters = publisher_of(outbox)
+    taken, refused = await sent(outbox, 0), await sent(outbox, 1)
+    publisher._on_confirmed(replace(taken, payload=bytes(40_000)))  # noqa: SLF001 - as a broker's answer
+    publisher._on_refused(replace(refused, payload=bytes(50_000)), PACKET_TOO_LARGE, "Packet too large")  # noqa: SLF001 - as above
+    assert publisher.largest_bytes() == 40_000
+    assert (outbox.stats().dropped["too_large"], counters.publish_failures["size"]) == (1, 1)
 
 
 async def test_ten_topics_are_named_again_a_minute_later(

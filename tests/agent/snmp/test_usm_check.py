@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from agent.snmp.keys import master_key
 from agent.snmp.seam import SnmpUser
-from agent.snmp.usm import MalformedMessage, Refusal, RefusedDatagrams, UsmCheck, UsmKeys, discovery_request
+from agent.snmp.usm import (
+    MalformedMessage,
+    Refusal,
+    RefusedDatagrams,
+    UsmCheck,
+    UsmKeys,
+    discovery_request,
+)
 from agent.snmp.usm.clock import BELIEVE_SETBACK_AFTER_S, WINDOW_S, EngineClock
 from agent.snmp.usm.message import read_message, read_request
 from tests.agent.faulty_peers import GET, RESPONSE, tlv

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.problems.conditions import MAX_SEEN, Evaluator, Finding, Subject, labels_of
+from collector.problems.conditions import MAX_SEEN, ConditionMemory, Evaluator, Finding, Subject, labels_of
 from collector.problems.table import load_table
 
 PHASE = {"inlet": "1", "phase": "L1"}
@@ -124,6 +124,20 @@ def test_invented_devices_take_a_bounded_memory_and_it_is_given_back() -> None:
     assert len(evaluator.memory.seen) == MAX_SEEN
     evaluator.memory.forget(100.1)
     assert evaluator.memory.seen == {}
+
+
+def test_the_highest_values_of_invented_devices_are_bounded_too_and_the_latest_one_decides_when_they_are_forgotten() -> (
+    None
+):
+    memory = ConditionMemory()
+    less = next(each for each in load_table().problems["DcimDeviceGivesLess"].when if each.fell is not None)
+    for number in range(MAX_SEEN + 10):
+        assert not memory.has_fallen("p", (("device", f"x{number}"),), 40.0, less, 100.0)
+    assert len(memory.highest) == MAX_SEEN
+    known = (("device", "x0"),)
+    memory.has_fallen("p", known, 39.0, less, 200.0)
+    memory.forget(200.0)
+    assert memory.highest == {("p", known): [(40.0, 100.0), (39.0, 200.0)]}
 
 
 def test_a_device_that_gave_more_within_a_day_gives_less_and_then_it_is_what_it_gives() -> None:

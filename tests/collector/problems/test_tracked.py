@@ -2,7 +2,7 @@
 
 from collector.problems.table import load_table
 from collector.problems.tracker import Tracker
-from tests.collector.problems.test_tracker import CDU, PUMPS, Course, key
+from tests.collector.problems.test_tracker import CDU, LEAK, PUMPS, Course, key
 
 OVERLOAD = key("DcimUpsOverload")
 
@@ -34,3 +34,12 @@ def test_two_sensors_without_a_rack_are_not_in_the_same_rack() -> None:
             course.at(step, each, unit=("device", "s", dict(each[1])["device"]))
     assert course.told() == {"DcimRackInletHot", "DcimRackInletWarm"}
     assert (course.one(warm).cause, course.one(beside[1]).cause) == (None, beside[0])
+
+
+def test_a_leak_whose_device_is_back_and_still_wet_is_certain_again() -> None:
+    course = Course()
+    course.at(0.0, LEAK)
+    course.at(10.0, silent=True)
+    assert course.one(LEAK).is_uncertain
+    assert course.at(11.0, LEAK) == {"DcimLeakDetected"}
+    assert not course.one(LEAK).is_uncertain

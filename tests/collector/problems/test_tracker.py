@@ -141,6 +141,8 @@ def test_a_leak_of_before_a_restart_is_uncertain_while_its_device_is_silent() ->
     course.tracker.restore(TrackedProblem(load_table().problems[LEAK[0]], LEAK[1], CDU, 1.0, 1.0), 10_000.0)
     assert course.at(10_000.0 + RESTORED_S + 1, silent=True) == {"DcimLeakDetected"}
     assert course.one(LEAK).is_uncertain
+    assert course.at(10_000.0 + 3599.0, silent=True) == {"DcimLeakDetected"}
+    assert course.at(10_000.0 + 3600.0, silent=True) == set()
 
 
 def test_a_restored_problem_stays_while_its_device_is_silent_even_with_readings() -> None:

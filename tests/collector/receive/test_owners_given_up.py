@@ -1,8 +1,10 @@
-"""What a former owner had read of a device that it gave up."""
+"""What a former owner had read of a device that it gave up; who may claim the devices of an agent that is retired or gone."""
 
-from collector.receive.owners import RELEASED_MS, Owners
+from pathlib import Path
+
+from collector.receive.owners import RELEASED_MS, SILENT_MS, Owners
 from tests.collector.inlet import BATCH, BUDGETS
-from tests.collector.receive.test_owners import NOW_MS, admitted, of
+from tests.collector.receive.test_owners import NOW_MS, admitted, of, opened
 
 
 def test_what_a_long_silent_owner_had_read_of_a_device_is_history_for_a_day_after_it_gave_it_up() -> None:
@@ -12,3 +14,24 @@ def test_what_a_long_silent_owner_had_read_of_a_device_is_history_for_a_day_afte
     for after_ms, verdict in ((60_000, "history"), (RELEASED_MS, "history"), (RELEASED_MS + 1, "claimed")):
         owners.sweep(given_up_ms + after_ms)
         assert admitted(owners, of("gw-3", BATCH, time=NOW_MS + 1), given_up_ms + after_ms) == verdict
+
+
+def test_all_devices_of_an_agent_that_is_retired_may_be_claimed_by_others() -> None:
+    owners = Owners(BUDGETS)
+    devices = ("cdu-07", "pdu-1", "ups-1")
+    for device in devices:
+        admitted(owners, of("gw-3", BATCH, device=device))
+    owners.release_agent("cas1", "gw-3", NOW_MS)
+    assert [admitted(owners, of("gw-4", BATCH, device=device)) for device in devices] == ["claimed"] * 3
+
+
+async def test_a_restart_does_not_begin_the_month_of_silence_anew(tmp_path: Path) -> None:
+    """Else a collector that is restarted once a month would keep every name for ever, until there is no room for another agent."""
+    owners, file = opened(tmp_path)
+    admitted(owners, BATCH)
+    await file.close()
+    later_ms = NOW_MS + SILENT_MS + 1
+    owners, file = opened(tmp_path, at_ms=later_ms)
+    owners.sweep(later_ms)
+    assert (owners.knows("cas1", "gw-3"), owners.devices_of("cas1", "gw-3")) == (False, [])
+    await file.close()

@@ -48,6 +48,21 @@ def test_an_outage_is_expected_and_not_there_until_its_backlog_comes() -> None:
     assert [counts[500_000 + at][PDU][1] for at in (0, 1)] == [240, 360]
 
 
+def test_a_device_that_is_forgotten_while_the_others_are_counted_is_not_expected() -> None:
+    """Counting the hours of a long pause takes many slices, and between two of them an agent may say that a device is gone."""
+    poll_counts, other = PollCounts(), PDU._replace(device="pdu-2")
+    poll_counts.count([poll(0), poll(0, who=other)])
+    poll_counts.take()
+    steps = poll_counts.expect_steps(START_S + 600 * HOUR_S, {})
+    next(steps)
+    next(steps)
+    poll_counts.forget("s", "gw", "pdu-2")
+    assert list(steps) == []
+    counts = poll_counts.take()
+    assert sums(counts) == pytest.approx([600 * 360, 0, 0])
+    assert sums(counts, other) == [0, 0, 0]
+
+
 def test_a_backlog_from_before_the_first_poll_was_expected_too() -> None:
     poll_counts = PollCounts()
     poll_counts.count([poll(3600)])

@@ -51,6 +51,7 @@ def test_what_hangs_where(hall: Site) -> None:
     assert [sensor.id for sensor in hall.sensors_at(room="hall", position="inlet")] == ["a1-front"]
     assert [sensor.id for sensor in hall.sensors_at(room="hall", position="ambient")] == ["rope-1"]
     assert hall.sensors_at(rack="a2", position="inlet") == ()
+    assert hall.sensors_at(rack="none") == ()
     assert [sensor.id for sensor in hall.sensors_at(room="hall")] == ["a1-front", "a2-rear", "rope-1"]
     assert [sensor.id for sensor in hall.sensors_of_device("box-1")] == ["a2-rear"]
 
@@ -75,6 +76,30 @@ pdus:
     assert "ats-1" in site.devices
     assert site.downstream("B") >= {"ats-1", "pdu-a1-s"}
     assert not site.switches_of("a2")
+
+
+def test_a_rack_may_hang_from_several_transfer_switches() -> None:
+    text = HALL.read_text(encoding="utf-8")
+    switches = """transfer_switches:
+  - {id: ats-1, rack: a1, a: {from: row-a, breaker_a: 16}, b: {from: B, breaker_a: 20}}
+  - {id: ats-2, rack: a1, a: {from: B, breaker_a: 16}, b: {from: A, breaker_a: 20}}
+pdus:
+  - {id: pdu-a1-s, rack: a1, from: ats-1, breaker_a: 16}
+  - {id: pdu-a1-t, rack: a1, from: ats-2, breaker_a: 16}
+  - {id: pdu-a1-u, rack: a1, from: ats-2, breaker_a: 16}
+"""
+    site = parse_site(text.replace("pdus:\n", switches), "hall")
+    assert [each.id for each in site.switches_of("a1")] == ["ats-1", "ats-2"]
+
+
+def test_the_usual_one_of_a_cdus_two_primary_loops_is_the_first_that_is_named() -> None:
+    text = HALL.read_text(encoding="utf-8")
+    text = text.replace("loops:\n", "loops:\n  - {id: aws, kind: primary, coolant: water, volume_m3: 4}\n")
+    text = text.replace("{id: cdu-1, primary: fws,", "{id: cdu-1, primary: [fws, aws],").replace(
+        "cdu-2, primary: fws,", "cdu-2,"
+    )
+    site = parse_site(text, "hall")
+    assert [site.cdus[each].primaries for each in ("cdu-1", "cdu-2")] == [("fws", "aws"), ()]
 
 
 def test_a_site_file_has_another_digest_once_it_says_something_else(hall: Site) -> None:
@@ -105,6 +130,44 @@ def test_a_site_file_has_another_digest_once_it_says_something_else(hall: Site) 
 def test_a_device_has_the_labels_of_its_place(hall: Site, device: str, labels: dict[str, str]) -> None:
     assert hall.labels(device) == labels
     assert (device in hall.devices) == bool(labels)
+
+
+def test_agents_are_named_by_every_kind_of_device_that_is_polled() -> None:
+    """A collector refuses what another agent says about a device with a named agent, so none may be left out."""
+    text = HALL.read_text(encoding="utf-8")
+    for entry in ("{id: pdu-a1-a, ", "{id: ups-b, ", "{id: cdu-2, ", "{id: meter-pv, ", "{id: box-1, "):
+        assert entry in text
+        text = text.replace(entry, f"{entry}agent: gw-{entry[5]}, ")
+    assert parse_site(text, "hall").agents == {
+        "pdu-a1-a": "gw-p",
+        "ups-b": "gw-u",
+        "cdu-2": "gw-c",
+        "meter-pv": "gw-m",
+        "box-1": "gw-b",
+    }
+
+
+def test_a_sensor_that_is_read_from_another_device_is_no_device(hall: Site) -> None:
+    """Else it would be waited for, and reported as a device that nobody polls."""
+    assert ("a1-front" in hall.devices, "a2-rear" in hall.devices) == (False, False)
+    assert "rope-1" in hall.devices
+
+
+def test_a_feed_has_the_start_of_its_own_generators_alone() -> None:
+    text = HALL.read_text(encoding="utf-8").replace("{id: A, backup_start_s: 30}", "{id: A}")
+    generators = """generators:
+  - {id: g-1, feeds: [A], rated_power_w: 100000, start_s: 12}
+  - {id: g-2, feeds: [A], rated_power_w: 100000, start_s: 15}
+  - {id: g-3, feeds: [B], rated_power_w: 100000}
+ups:
+"""
+    feeds = parse_site(text.replace("ups:\n", generators, 1), "hall").feeds
+    assert {name: each.backup_start_s for name, each in feeds.items()} == {"A": 15, "B": None}
+
+
+def test_upss_in_parallel_are_named_in_the_order_of_the_file() -> None:
+    text = HALL.read_text(encoding="utf-8").replace("ups-a2", "ups-a0")
+    assert parse_site(text, "hall").path("a1", "A").ups == ("ups-a1", "ups-a0")
 
 
 def test_a_breakers_own_curve_comes_before_that_of_the_site() -> None:
@@ -155,6 +218,33 @@ def test_a_number_of_pdus_that_cannot_be_is_one_line(number: str, said: str) -> 
         parse_site(uneven.replace("pdus_per_feed: 2", f"pdus_per_feed: {number}"), "site.yaml")
     (line,) = str(raised.value).splitlines()
     assert said in line
+
+
+@pytest.mark.parametrize(
+    ("key", "sound", "slips"),
+    [
+        ("continuous_load_factor", "0.8", ("0", "80")),
+        ("design_power_w", "8000", ("0", "-8000")),
+        ("liquid_share", "0.8", ("1.2", "80", "-0.1")),
+        ("backup_start_s", "30", ("0", "3601")),
+        ("breaker_a", "630", ("0", "63000")),
+        ("runtimes", "{100000: 840, 200000: 300}", ("{}", "{0: 840}", "{100000: 0}")),
+        ("volume_m3", "0.4", ("0", "1001")),
+        ("cdus_required", "1", ("0",)),
+        ("max_supply_celsius", "45", ("-1", "151")),
+        ("rated_cooling_w", "60000", ("0",)),
+        ("carbon_grams_per_kwh", "619.71", ("-1", "1501")),
+        ("carbon_free_ratio", "0.216", ("21.6", "-0.1")),
+    ],
+)
+def test_a_number_that_no_site_has_is_refused(key: str, sound: str, slips: tuple[str, ...]) -> None:
+    """Most are slips of a unit: percent for a share, or milliamperes for amperes."""
+    text = HALL.read_text(encoding="utf-8")
+    assert text.count(f"{key}: {sound}") >= 1
+    for slip in slips:
+        with pytest.raises(ConfigError) as raised:
+            parse_site(text.replace(f"{key}: {sound}", f"{key}: {slip}", 1), "hall")
+        assert all(key in line for line in str(raised.value).splitlines()), slip
 
 
 def test_every_rule_has_a_bad_site() -> None:
