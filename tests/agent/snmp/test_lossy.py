@@ -6,7 +6,7 @@ import pytest
 
 from agent.snmp.gufo import GufoClient
 from rackflow.errors import DeviceTimeout
-from tests.agent.faulty_peers import FaultyAgent, Request, tlv
+from tests.agent.faulty_peers import GETBULK, FaultyAgent, Request, tlv
 from tests.agent.snmp.snmp_clients import SYS_NAME, TREE, table, target_of
 
 UNREADABLE = tlv(6, b"")
@@ -66,4 +66,51 @@ async def test_a_device_that_must_not_be_asked_again_is_not() -> None:
         with pytest.raises(DeviceTimeout):
             await client.get([f"{TREE}.1.2"])
         assert len(agent.requests) == 2
+        await client.close()
+
+
+class SlowCard(FaultyAgent):
+    """Answers one request after the other, and takes `slow_s` for each one that `is_slow` names."""
+
+    slow_s = 0.0
+    free_at_s = 0.0
+
+    def is_slow(self, request: Request) -> bool:
+        return request.kind == GETBULK or f"{TREE}.1.9" in request.oids
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Queue one request."""
+        assert self.own_socket is not None
+        loop, request = asyncio.get_running_loop(), Request.parse(data)
+        self.requests.append(request)
+        self.free_at_s = max(self.free_at_s, loop.time()) + self.slow_s * self.is_slow(request)
+        for answer in self.good(request):
+            loop.call_at(self.free_at_s, self.own_socket.sendto, answer, addr)
+
+
+async def test_a_card_that_is_slow_for_some_requests_only_is_waited_for_and_then_asked_once() -> None:
+    """It answers the first try within the timeout, and the second one, which waits behind it, only after that."""
+    agent = SlowCard(table(9))
+    agent.slow_s = 1.7
+    async with agent.serving():
+        client = GufoClient(target_of(agent.port, retries=1, timeout_s=2.0))
+        assert await client.get([f"{TREE}.1.1"]) == {f"{TREE}.1.1": 1}
+        assert await client.get([f"{TREE}.1.9"]) == {f"{TREE}.1.9": 9}
+        assert len(agent.requests) == 3
+        for _ in range(100):
+            await client.get([f"{TREE}.1.1"])
+        agent.requests.clear()
+        assert await client.get([f"{TREE}.1.9"]) == {f"{TREE}.1.9": 9}
+        assert len(agent.requests) == 1
+        await client.close()
+
+
+async def test_a_walk_of_a_card_that_is_fast_for_single_objects_only_asks_once_for_each_part() -> None:
+    agent = SlowCard(table(9))
+    agent.slow_s = 0.7
+    async with agent.serving():
+        client = GufoClient(target_of(agent.port, retries=1, timeout_s=PATIENCE_S, max_repetitions=5))
+        assert await client.get([f"{TREE}.1.1"]) == {f"{TREE}.1.1": 1}
+        assert await client.walk(f"{TREE}.1") == {f"{TREE}.1.{row}": row for row in range(1, 10)}
+        assert [each.kind for each in agent.requests].count(GETBULK) == 2
         await client.close()
