@@ -1,12 +1,17 @@
 """A network that loses datagrams: each loss costs a repetition, and neither the walk nor the poll."""
 
 import asyncio
+import socket
+from dataclasses import dataclass, field
 
 import pytest
 
 from agent.snmp.gufo import GufoClient
+from agent.snmp.seam import SnmpUser
 from rackflow.errors import DeviceTimeout
+from tests.agent.conftest import BASE, Snmpd
 from tests.agent.faulty_peers import GETBULK, FaultyAgent, Request, tlv
+from tests.agent.snmp.forger import Forger
 from tests.agent.snmp.snmp_clients import SYS_NAME, TREE, table, target_of
 
 UNREADABLE = tlv(6, b"")
@@ -91,9 +96,9 @@ class SlowCard(FaultyAgent):
 async def test_a_card_that_is_slow_for_some_requests_only_is_waited_for_and_then_asked_once() -> None:
     """It answers the first try within the timeout, and the second one, which waits behind it, only after that."""
     agent = SlowCard(table(9))
-    agent.slow_s = 1.7
+    agent.slow_s = 1.0
     async with agent.serving():
-        client = GufoClient(target_of(agent.port, retries=1, timeout_s=2.0))
+        client = GufoClient(target_of(agent.port, retries=1, timeout_s=1.2))
         assert await client.get([f"{TREE}.1.1"]) == {f"{TREE}.1.1": 1}
         assert await client.get([f"{TREE}.1.9"]) == {f"{TREE}.1.9": 9}
         assert len(agent.requests) == 3
@@ -113,4 +118,37 @@ async def test_a_walk_of_a_card_that_is_fast_for_single_objects_only_asks_once_f
         assert await client.get([f"{TREE}.1.1"]) == {f"{TREE}.1.1": 1}
         assert await client.walk(f"{TREE}.1") == {f"{TREE}.1.{row}": row for row in range(1, 10)}
         assert [each.kind for each in agent.requests].count(GETBULK) == 2
+        await client.close()
+
+
+@dataclass
+class SlowForger(Forger):
+    """Passes one request on after the other, and takes `slow_s` for each."""
+
+    slow_s: float = 0.0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def _answer(self, front: socket.socket, request: bytes, agent: tuple[str, int]) -> None:
+        async with self.turn:
+            await asyncio.sleep(self.slow_s)
+            await super()._answer(front, request, agent)
+
+
+async def test_a_card_of_snmpv3_that_has_become_slow_is_asked_once_after_the_first_silence(shared_snmpd: Snmpd) -> None:
+    """Its new sessions cannot tell an answer to a former one from silence."""
+    user = SnmpUser("sha256aes", "sha256", "authauth1", "aes128", "privpriv1")
+    async with SlowForger(shared_snmpd.port).serving() as forger:
+        assert isinstance(forger, SlowForger)
+        client = GufoClient(target_of(forger.own_port, user, retries=1, timeout_s=1.0))
+        assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 42}
+        forger.slow_s = 0.8
+        with pytest.raises(DeviceTimeout):
+            await client.get([f"{BASE}.1.0"])
+        forger.slow_s = 0.0
+        async with forger.turn:
+            pass  # the queue of requests has been served
+        assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 42}
+        before, forger.slow_s = len(forger.requests), 0.8
+        assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 42}
+        assert len(forger.requests) == before + 1
         await client.close()
