@@ -17,6 +17,7 @@ from collector.ledger.tables import LATEST_MS, LedgerSnapshot, decode_snapshot, 
 from rackflow import ConfigError, RackflowError
 from rackflow.escape import escape_unprintable, redact_urls
 from rackflow.plural import count_of
+from rackflow.process.http_client import REDIRECTS, NoRedirect, redirected
 from rackflow.process.secret import read_secret
 
 # Longest time for fetching a ledger over HTTP, seconds. One of 50,000 epochs has some tens of megabytes. Chosen.
@@ -50,17 +51,17 @@ def read_any(where: str) -> LedgerSnapshot:
         with _direct().open(asked, timeout=FETCH_S) as answer:
             return decode_snapshot(answer.read())
     except (OSError, HTTPException) as error:
-        if isinstance(error, urllib.error.HTTPError):  # it holds the connection
-            error.close()
-        remedy = _REMEDIES.get(
-            getattr(error, "code", 0), "see whether a collector listens there, and that its address is right"
-        )
+        remedy = "see whether a collector listens there, and that its address is right"
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
+            moved = {code: redirected(error.headers.get("Location")) for code in REDIRECTS}
+            remedy = (_REMEDIES | moved).get(error.code, remedy)
         raise RackflowError(redact_urls(f"{url}: {error}; {remedy}")) from error
 
 
 def _direct() -> urllib.request.OpenerDirector:
     """Without the proxy of `http_proxy`: it need not reach a collector inside, and the request has a password."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect)
 
 
 def since_ms(text: str, now_ms: int) -> int:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from rackflow.drafting.netbox import COOLING_ENDPOINTS, ENDPOINTS
 from rackflow.errors import ConfigError
+from rackflow.process.http_client import REDIRECTS, NoRedirect, redirected
 from rackflow.process.progress import progress
 from rackflow.process.yaml import read_text_file
 
@@ -100,14 +101,7 @@ def _pages(base: str, name: str, query: Mapping[str, str], token: str, *, option
     raise ConfigError(f"{base}/api/dcim/{name}/: has more than {MAX_PAGES} pages; name one site with --netbox-site")
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: the token would be sent along, and to wherever the answer says."""
-
-    def redirect_request(self, *_: object, **__: object) -> None:
-        return None
-
-
-_OPENER = urllib.request.build_opener(_NoRedirect)
+_OPENER = urllib.request.build_opener(NoRedirect)
 
 
 def _get(url: str, token: str, *, optional: bool) -> dict[str, Any] | None:
@@ -139,10 +133,9 @@ def _get(url: str, token: str, *, optional: bool) -> dict[str, Any] | None:
 
 
 def _refuse(where: str, error: urllib.error.HTTPError) -> NoReturn:
+    moved = redirected(error.headers.get("Location"))
     remedies = {
-        301: f"it is redirected to {error.headers.get('Location', 'elsewhere')}; give that address",
-        302: f"it is redirected to {error.headers.get('Location', 'elsewhere')}; give that address",
-        308: f"it is redirected to {error.headers.get('Location', 'elsewhere')}; give that address",
+        **dict.fromkeys(REDIRECTS, moved),
         401: "the token is not accepted; give one with --token env:NAME",
         403: "the token is missing, not accepted, or has no right to read this; give one with --token env:NAME",
         404: "there is no NetBox 4 at this address; give it as in https://netbox.example.org",

@@ -431,6 +431,22 @@ async def test_another_collectors_ledger_is_read_with_name_and_password(
     assert str(found.value).startswith(f"{where}: HTTP Error 401: Unauthorized; give an account")
 
 
+async def test_the_password_for_another_collectors_ledger_is_not_sent_to_where_an_answer_redirects() -> None:
+    asked: list[str] = []
+
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(f"HTTP/1.1 307 Moved\r\nLocation: {moved}\r\nContent-Length: 0\r\n\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(redirect, "127.0.0.1") as server:
+        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        moved = f"http://{address}/elsewhere"
+        with pytest.raises(RackflowError, match=f"it is redirected to {moved}; give that address"):
+            await asyncio.to_thread(read_any, f"http://other:s3cret@{address}/ledger")
+    assert [each.splitlines()[0] for each in asked] == ["GET /ledger HTTP/1.1"]
+
+
 async def test_without_a_password_every_address_but_the_health_check_is_closed(tmp_path: Path) -> None:
     path = written(tmp_path, f"basic_auth_users: {{other: '{hashed('s3cret')}'}}")
     async with serving(web_config=str(path)) as served:
