@@ -215,9 +215,9 @@ class Device(StrictModel):
     is read for unit 1 alone.
     """
     accept_answers: list[Literal["other_transaction", "other_unit"]] = []
-    """Take a Modbus answer although its transaction number (TCP) or its unit (RTU, and TCP without a number) is another one. Only
-    for a device that always answers so, once to each request, and is alone on its connection or line: a late or foreign answer
-    would be taken for a reading. A connection on which an answer is missing is then closed.
+    """Take a Modbus answer although its transaction number (TCP) or its unit (RTU, and TCP without a number or with that of another
+    polled unit) is another one. Only for a device that always answers so, once to each request, and is alone on its connection or
+    line: a late or foreign answer would be taken for a reading. A connection on which an answer is missing is then closed.
     """
     serial: str | None = None
     """Path of the serial port, with `transport: serial`."""

@@ -64,6 +64,10 @@ class Deadline:
         if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
+    def restart(self) -> None:
+        """Give the seconds anew from now on: the device is not silent. However often, it ends after MAX_STRETCH times its seconds."""
+        self._left_s = self.seconds + self.loop.time() - self._checked_s
+
     def _arm(self) -> None:
         self._planned_s = min(self._left_s, CHECK_S)
         self._timer: asyncio.Handle = self.loop.call_later(self._planned_s, self._check)

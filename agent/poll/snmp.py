@@ -175,7 +175,7 @@ class SnmpPoller:
         """The answers to the objects of one class. Raises DeviceError if the device is silent or has none of them any more."""
         had_failed, self._last_poll_failed = self._last_poll_failed, True
         # A device that restarts within fewer polls than make it down may have other rows afterwards.
-        is_uptime_added = had_failed and SYS_UPTIME not in part.oids
+        is_uptime_added = had_failed and self._uptime.is_known and SYS_UPTIME not in part.oids
         raw = await self._client.get((*part.oids, SYS_UPTIME) if is_uptime_added else part.oids)
         self._last_poll_failed = False
         self._rows_may_have_moved |= had_failed and not self._uptime.update_after_silence(

@@ -29,6 +29,11 @@ class Uptime:
         self._read_at = 0.0
         self._wraps = 0
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the device has ever told it."""
+        return self._uptime_s is not None
+
     def update(self, ticks_cell: RawValue, now: float) -> float | None:
         """Seconds since the device started, from a value of sysUpTime (TimeTicks) just read; None if the value is not valid TimeTicks."""
         ticks = plain_number(ticks_cell)

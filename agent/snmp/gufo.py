@@ -11,6 +11,8 @@ smaller requests before they count as absent; an object wrongly counted as absen
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextvars import Context, copy_context
+from functools import partial
 from typing import Final, TypeVar
 
 from gufo.snmp import NoSuchInstance, SnmpAuthError, SnmpDecodeError, SnmpEncodeError, SnmpVersion
@@ -55,10 +57,12 @@ MAX_SINGLE_GETS: Final = 4
 # whose opening takes 75 requests was never opened there, and each loss cost a poll of a 1 s class. So a device that answers fast is asked
 # again sooner, once, before the tries of the configuration. Not sooner than QUICK_S, nor than TIMES_SLOWEST its slowest answer lately: a
 # card that answers one request after the other must not get a queue of them. FADE per answer forgets a slow moment within some 20 GETs.
+# A slow answer to the first try shows a card that takes long for some requests only: it is not asked again so soon for PATIENT_S.
 # Chosen values.
 QUICK_S: Final = 0.5
 TIMES_SLOWEST: Final = 4.0
 FADE: Final = 0.9
+PATIENT_S: Final = 3600.0
 # iso.org, above everything a device may have.
 WHOLE_TREE: Final = "1.3"
 
@@ -101,8 +105,11 @@ class GufoClient(PortionedClient):
         )
         self._session: Session | None = None
         self._refusals = 0
-        # The longest time that an answer to a GET took lately, in seconds; 0 before the first one.
-        self._slowest_s = 0.0
+        # The longest time that an answer took, in seconds, by what was asked: a GET, lately; or a step of a walk, at any time, as most rows
+        # come with the one before them and would make a slow one forgotten.
+        self._slowest_s: dict[Callable[..., object], float] = {}
+        # Until when the device is not asked again before its timeout, by the loop's clock.
+        self._patient_until_s = 0.0
         # v1 and v2c only. `_lenient`: whether the next session repairs answers and notices answers from other addresses. `_relay`: the
         # relay of the present session, if it is such a one.
         self._lenient = False
@@ -224,19 +231,21 @@ class GufoClient(PortionedClient):
             await self._v3.derive_keys()
         complaint = ""
         # A walk of gufo_snmp goes on in the session in which it began, and cannot without that session's relay.
-        is_walk = self._v3 is None and call in (_next_row, _one_getnext)
+        is_walk = self._v3 is None and call in _STEPS
         clock = asyncio.get_running_loop().time
-        patience_s = [*self._quick_try(), *[self._target.timeout_s] * (self._target.retries + 1)]
+        quick_s = self._quick_try(call)
+        patience_s = [*quick_s, *[self._target.timeout_s] * (self._target.retries + 1)]
         for left, timeout_s in zip(range(len(patience_s) - 1, -1, -1), patience_s, strict=True):
             if self._session is None or (call is _get_many and clock() >= self._look_again_s):
                 await self._find_address()
             began_s = clock()
             try:
-                with Deadline(timeout_s):
+                with Deadline(timeout_s) as deadline:
+                    if quick_s and timeout_s > quick_s[0]:
+                        self._hear_late_answers(deadline)
                     answer = await self._try(call, argument)
                     note_answer()
-                    if call is _get_many:  # of a walk's rows, most come with the one before them
-                        self._slowest_s = max(clock() - began_s, self._slowest_s * FADE)
+                    self._note_seconds(call, clock() - began_s)
                     return answer
             except TimeoutError as error:
                 if left and self._v3 is None and (is_walk or timeout_s < self._target.timeout_s):
@@ -249,6 +258,7 @@ class GufoClient(PortionedClient):
                 self._drop_session()
                 self._lenient = self._v3 is None
                 if not left:
+                    self._note_silence(quick_s)
                     raise self._no_answer(unreachable, complaint, other_sender) from error
             except (SnmpEncodeError, _SessionReplaced):
                 raise
@@ -259,11 +269,31 @@ class GufoClient(PortionedClient):
                 raise
         raise AssertionError(self._target.retries)  # pragma: no cover - the loop returns or raises
 
-    def _quick_try(self) -> list[float]:
+    def _quick_try(self, call: Callable[..., object]) -> list[float]:
         """The timeout of a first try where the device usually answers much faster than `timeout_s`; otherwise none."""
-        quick_s = max(QUICK_S, self._slowest_s * TIMES_SLOWEST)
-        is_known_fast = self._session is not None and self._slowest_s > 0 and quick_s <= self._target.timeout_s / 2
-        return [quick_s] if is_known_fast and self._target.retries else []
+        slowest_s = self._slowest_s.get(_kind_of(call), 0.0)
+        quick_s = max(QUICK_S, slowest_s * TIMES_SLOWEST)
+        is_known_fast = self._session is not None and slowest_s > 0 and quick_s <= self._target.timeout_s / 2
+        is_impatient = self._target.retries and asyncio.get_running_loop().time() >= self._patient_until_s
+        return [quick_s] if is_known_fast and is_impatient else []
+
+    def _note_seconds(self, call: Callable[..., object], took_s: float) -> None:
+        if call in (_get_many, *_STEPS):
+            self._slowest_s[call] = max(took_s, self._slowest_s.get(call, 0.0) * (FADE if call is _get_many else 1.0))
+
+    def _note_silence(self, quick_s: Sequence[float]) -> None:
+        if quick_s and self._v3 is not None:  # its new session cannot hear that the first try was answered late
+            self._patient_until_s = asyncio.get_running_loop().time() + PATIENT_S
+
+    def _hear_late_answers(self, deadline: Deadline) -> None:
+        if isinstance(self._session, PlainSession):
+            self._session.on_late = partial(self._bear_with, deadline, copy_context())
+
+    def _bear_with(self, deadline: Deadline, poll: Context) -> None:
+        """The first try was answered late: a slow card takes as long for the second one, which stands behind it in its queue."""
+        poll.run(note_answer)
+        deadline.restart()
+        self._patient_until_s = asyncio.get_running_loop().time() + PATIENT_S
 
     async def _try(self, call: Callable[[Session, Argument], Awaitable[Answer]], argument: Argument) -> Answer:
         """One try within its caller's deadline. Raises SnmpEncodeError, and DeviceError but not DeviceTimeout."""
@@ -320,7 +350,7 @@ class GufoClient(PortionedClient):
             self._v3.repairs = True
         else:
             self._lenient = True
-        if call in (_next_row, _one_getnext):
+        if call in _STEPS:
             raise _SessionReplaced from error
         return True
 
@@ -346,6 +376,8 @@ class GufoClient(PortionedClient):
 
     async def _find_address(self) -> None:
         host = self._target.host
+        # First, because a poll may end while the name is looked up, and the next one must not wait for it again.
+        self._look_again_s = self._resolver.look_again_at(host)
         if self._session is not None and await self._resolver.has_moved(host, self._address):
             log.info("device=%s %s has another address than %s now", self._target.device, host, self._address)
             self._drop_session()
@@ -452,3 +484,12 @@ def _is_panic(error: BaseException) -> bool:
     and offers no class to import, hence the comparison by name.
     """
     return (type(error).__module__, type(error).__name__) == ("pyo3_runtime", "PanicException")
+
+
+_STEPS: Final = (_next_row, _one_getnext)
+"""What walks consist of."""
+
+
+def _kind_of(call: Callable[..., object]) -> Callable[..., object]:
+    """Of which call the seconds tell how long this one may take."""
+    return call if call in _STEPS else _get_many

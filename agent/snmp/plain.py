@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import os
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from gufo.snmp.aio import SnmpSession
@@ -34,6 +34,8 @@ class PlainSession:
         self._loop = asyncio.get_running_loop()
         self._is_attached = False
         self._answer: asyncio.Future[dict[str, SnmpValue]] | None = None
+        self.on_late: Callable[[], None] | None = None
+        """Called once, for an answer to an earlier request that comes while one is waited for."""
 
     def __del__(self) -> None:
         # The library closes the socket with its session. A reader left in the loop would then watch whatever file gets this descriptor.
@@ -85,10 +87,14 @@ class PlainSession:
         try:
             found = self._sock.recv_get_many()
         except BlockingIOError:
-            return  # an answer to an earlier request, which the library has passed over
+            # An answer to an earlier request, which the library has passed over.
+            on_late, self.on_late = self.on_late, None
+            if on_late is not None:
+                on_late()
         except BaseException as error:  # noqa: BLE001 - for whoever waits, panics too
             answer.set_exception(error)
         else:
+            self.on_late = None
             answer.set_result(found)
 
 

@@ -183,3 +183,19 @@ async def test_a_poll_that_was_lost_costs_one_more_object_in_the_next_and_no_req
         found = await bench.polled()
         assert (found.values, found.reopen) == (amperes(**MODULES), "")
         assert [SYS_UPTIME in each for each in bench.client.asked] == [asks_for_uptime]
+
+
+async def test_a_device_that_tells_no_uptime_is_not_asked_for_it_after_a_failed_poll() -> None:
+    """Over SNMPv1 the whole request would be refused, and be halved until the object is found."""
+    bench = Bench()
+    bench.fit(**MODULES)
+    del bench.client.values[SYS_UPTIME]
+    await bench.poller.open()
+    await bench.polled()
+    bench.client.failure = DeviceTimeout("no answer", device="d", operation="snmp")
+    with pytest.raises(DeviceTimeout):
+        await bench.polled()
+    bench.client.failure = None
+    bench.client.asked.clear()
+    assert (await bench.polled()).values == amperes(**MODULES)
+    assert not any(SYS_UPTIME in each for each in bench.client.asked)

@@ -1,12 +1,17 @@
 """A network that loses datagrams: each loss costs a repetition, and neither the walk nor the poll."""
 
 import asyncio
+import socket
+from dataclasses import dataclass, field
 
 import pytest
 
 from agent.snmp.gufo import GufoClient
+from agent.snmp.seam import SnmpUser
 from rackflow.errors import DeviceTimeout
-from tests.agent.faulty_peers import FaultyAgent, Request, tlv
+from tests.agent.conftest import BASE, Snmpd
+from tests.agent.faulty_peers import GETBULK, FaultyAgent, Request, tlv
+from tests.agent.snmp.forger import Forger
 from tests.agent.snmp.snmp_clients import SYS_NAME, TREE, table, target_of
 
 UNREADABLE = tlv(6, b"")
@@ -66,4 +71,84 @@ async def test_a_device_that_must_not_be_asked_again_is_not() -> None:
         with pytest.raises(DeviceTimeout):
             await client.get([f"{TREE}.1.2"])
         assert len(agent.requests) == 2
+        await client.close()
+
+
+class SlowCard(FaultyAgent):
+    """Answers one request after the other, and takes `slow_s` for each one that `is_slow` names."""
+
+    slow_s = 0.0
+    free_at_s = 0.0
+
+    def is_slow(self, request: Request) -> bool:
+        return request.kind == GETBULK or f"{TREE}.1.9" in request.oids
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Queue one request."""
+        assert self.own_socket is not None
+        loop, request = asyncio.get_running_loop(), Request.parse(data)
+        self.requests.append(request)
+        self.free_at_s = max(self.free_at_s, loop.time()) + self.slow_s * self.is_slow(request)
+        for answer in self.good(request):
+            loop.call_at(self.free_at_s, self.own_socket.sendto, answer, addr)
+
+
+async def test_a_card_that_is_slow_for_some_requests_only_is_waited_for_and_then_asked_once() -> None:
+    """It answers the first try within the timeout, and the second one, which waits behind it, only after that."""
+    agent = SlowCard(table(9))
+    agent.slow_s = 1.0
+    async with agent.serving():
+        client = GufoClient(target_of(agent.port, retries=1, timeout_s=1.2))
+        assert await client.get([f"{TREE}.1.1"]) == {f"{TREE}.1.1": 1}
+        assert await client.get([f"{TREE}.1.9"]) == {f"{TREE}.1.9": 9}
+        assert len(agent.requests) == 3
+        for _ in range(100):
+            await client.get([f"{TREE}.1.1"])
+        agent.requests.clear()
+        assert await client.get([f"{TREE}.1.9"]) == {f"{TREE}.1.9": 9}
+        assert len(agent.requests) == 1
+        await client.close()
+
+
+async def test_a_walk_of_a_card_that_is_fast_for_single_objects_only_asks_once_for_each_part() -> None:
+    agent = SlowCard(table(9))
+    agent.slow_s = 0.7
+    async with agent.serving():
+        client = GufoClient(target_of(agent.port, retries=1, timeout_s=PATIENCE_S, max_repetitions=5))
+        assert await client.get([f"{TREE}.1.1"]) == {f"{TREE}.1.1": 1}
+        assert await client.walk(f"{TREE}.1") == {f"{TREE}.1.{row}": row for row in range(1, 10)}
+        assert [each.kind for each in agent.requests].count(GETBULK) == 2
+        await client.close()
+
+
+@dataclass
+class SlowForger(Forger):
+    """Passes one request on after the other, and takes `slow_s` for each."""
+
+    slow_s: float = 0.0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def _answer(self, front: socket.socket, request: bytes, agent: tuple[str, int]) -> None:
+        async with self.turn:
+            await asyncio.sleep(self.slow_s)
+            await super()._answer(front, request, agent)
+
+
+async def test_a_card_of_snmpv3_that_has_become_slow_is_asked_once_after_the_first_silence(shared_snmpd: Snmpd) -> None:
+    """Its new sessions cannot tell an answer to a former one from silence."""
+    user = SnmpUser("sha256aes", "sha256", "authauth1", "aes128", "privpriv1")
+    async with SlowForger(shared_snmpd.port).serving() as forger:
+        assert isinstance(forger, SlowForger)
+        client = GufoClient(target_of(forger.own_port, user, retries=1, timeout_s=1.0))
+        assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 42}
+        forger.slow_s = 0.8
+        with pytest.raises(DeviceTimeout):
+            await client.get([f"{BASE}.1.0"])
+        forger.slow_s = 0.0
+        async with forger.turn:
+            pass  # the queue of requests has been served
+        assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 42}
+        before, forger.slow_s = len(forger.requests), 0.8
+        assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 42}
+        assert len(forger.requests) == before + 1
         await client.close()

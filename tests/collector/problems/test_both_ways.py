@@ -23,7 +23,7 @@ from tests.collector.problems.played import (
     promtool_series,
     steps_of,
 )
-from tests.collector.problems.things import Example, agent
+from tests.collector.problems.things import Example, agent, feeds
 from tests.servers.captures import REPOSITORY
 from tests.servers.process import find_program
 from tests.servers.promtool import PROMTOOL_ENV
@@ -47,6 +47,13 @@ def test_what_the_other_process_of_an_agents_name_still_keeps_is_its_consequence
         example = Example([missing, *other], ())
         (told,) = [each for each in play(example, steps=STEPS) if each.problem.name == "DcimMessagesMissing"]
         assert (told.cause[0] if told.cause else "") == expected
+
+
+def test_a_row_explains_no_device_of_a_row_of_the_same_name_in_another_room() -> None:
+    example = Example([*feeds(4, 0, room="hall-1", row="a"), *feeds(1, 8, room="hall-2", row="a")], ())
+    told = [each for each in play(example, steps=STEPS) if each.problem.name == "DcimDeviceUnreachable"]
+    causes = Counter((dict(each.labels)["room"], each.cause[0] if each.cause else "") for each in told)
+    assert causes == {("hall-1", "DcimRowFeedLost"): 4, ("hall-2", ""): 1}
 
 
 def test_no_problem_of_the_plant_takes_longer_than_minutes() -> None:
