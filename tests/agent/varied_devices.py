@@ -27,7 +27,8 @@ class Varied:
         """The device with its scalars under other instances than `.0`, each with another number: `1`, or empty for the object's own OID."""
         scalars: dict[str, SnmpValue] = {}
         for place, value in self.scalars.items():
-            if not place.endswith(".0") or place == SYS_OBJECT_ID:
+            # A cell of a table whose rows count from 0 is no scalar.
+            if not place.endswith(".0") or place == SYS_OBJECT_ID or place[:-2] in self.columns:
                 scalars[place] = value
                 continue
             for number, instance in enumerate(instances):
