@@ -7,7 +7,6 @@ of the wrong register or unit. Every branch that handles a missing answer is the
 import asyncio
 import contextlib
 import logging
-import math
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -26,7 +25,7 @@ from rackflow.errors import (
     ResolveError,
 )
 from rackflow.plural import count_of
-from rackflow.process.resolve import Resolver
+from rackflow.process.resolve import HeldAddress, Resolver
 from rackflow.process.stopping import obey_cancellation
 from rackflow.recording import RegisterTable
 
@@ -61,7 +60,6 @@ class ModbusLink:
     def __init__(self, target: ModbusTarget, resolver: Resolver | None = None) -> None:
         self._target = target
         self._pause_s = target.pause_s
-        self._resolver = resolver or Resolver()
         self._lock = asyncio.Lock()
         # Requests that are being made or wait for their turn.
         self._requests = 0
@@ -73,8 +71,8 @@ class ModbusLink:
         self._unanswered = 0
         # Loop time before which nothing may be sent.
         self._free_at = 0.0
-        # The address of the connection, and the loop time when the name is looked up again although its device answers.
-        self._address, self._look_again_s = "", math.inf
+        # That of the connection, if it is no serial line.
+        self._address = HeldAddress(resolver or Resolver(), target.host)
 
     def also_for(self, target: ModbusTarget) -> None:
         """Serve one more user. The pause becomes the longest of all users', because the gateway needs it whichever unit is asked."""
@@ -138,7 +136,7 @@ class ModbusLink:
         if (wait_s := self._free_at - loop.time()) > 0:
             with waiting_for_turn():
                 await asyncio.sleep(wait_s)
-        if self._is_connected and loop.time() >= self._look_again_s:
+        if self._is_connected and self._address.is_due():
             await self._look_again()
         address = "" if self._is_connected else await self._resolve(request)
         wire: Wire | None = None
@@ -176,18 +174,14 @@ class ModbusLink:
         if self._target.transport == "serial":
             return ""
         try:
-            self._address = await self._resolver.address(self._target.host)
+            return await self._address.find()
         except ResolveError as error:
             raise self._error(DeviceUnreachable, str(error), request) from error
-        self._look_again_s = self._resolver.look_again_at(self._target.host)
-        return self._address
 
     async def _look_again(self) -> None:
         """End the connection if the name has another address by now."""
-        host = self._target.host
-        self._look_again_s = self._resolver.look_again_at(host)
-        if await self._resolver.has_moved(host, self._address):
-            log.info("%s has another address than %s now", self._name, self._address)
+        if await self._address.has_moved():
+            log.info("%s has another address than %s now", self._name, self._address.text)
             self._disconnect()
 
     async def _connected(self, request: "_Request", address: str) -> Wire:

@@ -42,7 +42,7 @@ from rackflow.errors import (
     DeviceUnreachable,
     ResolveError,
 )
-from rackflow.process.resolve import Resolver
+from rackflow.process.resolve import HeldAddress, Resolver
 
 log = logging.getLogger(__name__)
 
@@ -93,10 +93,7 @@ class GufoClient(PortionedClient):
         clocks: PolledClocks | None = None,
     ) -> None:
         super().__init__(target)
-        self._resolver = resolver or Resolver()
-        self._address = ""
-        # When the name is looked up again although the device answers.
-        self._look_again_s = 0.0
+        self._address = HeldAddress(resolver or Resolver(), target.host)
         credential = target.credential
         self._v3 = (
             VerifiedSessions(target, credential, keys or UsmKeys(), refused or RefusedDatagrams(), clocks)
@@ -236,7 +233,7 @@ class GufoClient(PortionedClient):
         quick_s = self._quick_try(call)
         patience_s = [*quick_s, *[self._target.timeout_s] * (self._target.retries + 1)]
         for left, timeout_s in zip(range(len(patience_s) - 1, -1, -1), patience_s, strict=True):
-            if self._session is None or (call is _get_many and clock() >= self._look_again_s):
+            if self._session is None or (call is _get_many and self._address.is_due()):
                 await self._find_address()
             began_s = clock()
             try:
@@ -375,30 +372,29 @@ class GufoClient(PortionedClient):
         return self._error(DeviceUnreachable, f"{self._target.host}:{self._target.port}: {error.__cause__ or error}")
 
     async def _find_address(self) -> None:
-        host = self._target.host
-        # First, because a poll may end while the name is looked up, and the next one must not wait for it again.
-        self._look_again_s = self._resolver.look_again_at(host)
-        if self._session is not None and await self._resolver.has_moved(host, self._address):
-            log.info("device=%s %s has another address than %s now", self._target.device, host, self._address)
+        if self._session is not None:
+            if not await self._address.has_moved():
+                return
+            log.info(
+                "device=%s %s has another address than %s now",
+                self._target.device,
+                self._target.host,
+                self._address.text,
+            )
             self._drop_session()
-        if self._session is None:
-            self._address = await self._resolve()
-        self._look_again_s = self._resolver.look_again_at(host)
-
-    async def _resolve(self) -> str:
         # Outside the deadline of a try, so that a name that cannot be resolved is reported as such and not as a silent device.
         try:
-            return await self._resolver.address(self._target.host)
+            await self._address.find()
         except ResolveError as error:
             raise self._error(DeviceUnreachable, str(error)) from error
 
     async def _open(self) -> Session:
         if self._v3 is not None:
-            self._session = await self._v3.open(self._address)
+            self._session = await self._v3.open(self._address.text)
             return self._session
         credential = self._target.credential
         session = SnmpSession(
-            self._address,
+            self._address.text,
             self._target.port,
             community="" if isinstance(credential, SnmpUser) else credential.community,
             version=self._version,
@@ -407,7 +403,7 @@ class GufoClient(PortionedClient):
             timeout=None,  # type: ignore[arg-type]
         )
         if self._lenient:
-            self._relay = LenientRelay(self._address, self._target.port, session._sock.get_fd())  # noqa: SLF001 - see `_one_getnext`
+            self._relay = LenientRelay(self._address.text, self._target.port, session._sock.get_fd())  # noqa: SLF001 - see `_one_getnext`
             self._session = session
         else:
             self._session = PlainSession(session, session._sock)  # noqa: SLF001 - as above

@@ -44,7 +44,7 @@ from rackflow.errors import (
     DeviceUnreachable,
     ResolveError,
 )
-from rackflow.process.resolve import Resolver
+from rackflow.process.resolve import HeldAddress, Resolver
 
 log = logging.getLogger(__name__)
 
@@ -145,10 +145,7 @@ class PysnmpClient(PortionedClient):
         clocks: PolledClocks | None = None,
     ) -> None:
         super().__init__(target)
-        self._resolver = resolver or Resolver()
-        self._address = ""
-        # When the name is looked up again although the device answers.
-        self._look_again_s = 0.0
+        self._address = HeldAddress(resolver or Resolver(), target.host)
         check_credential(target)
         context = target.credential.context if isinstance(target.credential, SnmpUser) else ""
         self._context = hlapi.ContextData(contextName=context.encode())
@@ -315,31 +312,26 @@ class PysnmpClient(PortionedClient):
 
     async def _resolve(self) -> None:
         # Outside the deadline, so that a name that cannot be resolved is reported as such and not as a silent device.
-        host = self._target.host
         if self._peer is not None:
-            if asyncio.get_running_loop().time() < self._look_again_s:
-                return
-            self._look_again_s = self._resolver.look_again_at(host)
-            if not await self._resolver.has_moved(host, self._address):
+            if not self._address.is_due() or not await self._address.has_moved():
                 return
             self._peer = None
         try:
-            self._address = await self._resolver.address(host)
+            await self._address.find()
         except ResolveError as error:
             raise self._error(DeviceUnreachable, str(error)) from error
-        self._look_again_s = self._resolver.look_again_at(host)
 
     async def _find_peer(self) -> Peer:
         # Longer than the deadline of `_request` can become, and in whole seconds, as pysnmp 7.1.30 documents it. `_request` handles
         # deadline and retries, because pysnmp counts its own in ticks of its timer (https://github.com/etingof/pysnmp/issues/250).
         patience = {"timeout": int(self._target.timeout_s * MAX_STRETCH) + 2, "retries": 0}
-        v6 = ":" in self._address
+        v6 = ":" in self._address.text
         if isinstance(self._target.credential, SnmpUser):
             kind = CheckedUdp6Target if v6 else CheckedUdpTarget
         else:
             kind = RepairingUdp6Target if v6 else RepairingUdpTarget
         try:
-            return await kind.create((self._address, self._target.port), **patience)
+            return await kind.create((self._address.text, self._target.port), **patience)
         except PySnmpError as error:
             raise self._error(DeviceUnreachable, f"{self._target.host}: {error}") from error
 

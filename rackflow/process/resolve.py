@@ -126,15 +126,8 @@ class Resolver:
         return min(found, key=lambda each: ":" in each)
 
     def look_again_at(self, host: str) -> float:
-        """When `has_moved` should be asked about a host that was found now, by the loop's clock; never for a literal address."""
+        """When to look for a host again that was found now and answers, by the loop's clock; never for a literal address."""
         return math.inf if is_address(host) else asyncio.get_running_loop().time() + self._limits.held_s
-
-    async def has_moved(self, host: str, address: str) -> bool:
-        """Whether a host has other addresses than this one now. False if they cannot be found: what answers is better than nothing."""
-        try:
-            return address not in await self.addresses(host)
-        except ResolveError:
-            return False
 
     def _known_or_raise(self, host: str, name: _Name, now_s: float) -> list[str]:
         if name.addresses and now_s - name.resolved_at < self._limits.stale_s:
@@ -217,3 +210,33 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+class HeldAddress:
+    """The address at which a client asks its host. It is looked up again while a device answers there (`ResolverLimits.held_s`)."""
+
+    def __init__(self, resolver: Resolver, host: str) -> None:
+        self.text = ""
+        """The address; empty until it is found."""
+        self._resolver = resolver
+        self._host = host
+        self._due_s = math.inf
+
+    async def find(self) -> str:
+        """Look the host up, and return its address. Raises ResolveError."""
+        self.text = await self._resolver.address(self._host)
+        self._due_s = self._resolver.look_again_at(self._host)
+        return self.text
+
+    def is_due(self) -> bool:
+        """Whether it is time to ask `has_moved`."""
+        return asyncio.get_running_loop().time() >= self._due_s
+
+    async def has_moved(self) -> bool:
+        """Whether the host has other addresses now. False if they cannot be found: what answers is better than nothing."""
+        # First, because a poll may end while the name is looked up, and the next one must not wait for it again.
+        self._due_s = self._resolver.look_again_at(self._host)
+        try:
+            return self.text not in await self._resolver.addresses(self._host)
+        except ResolveError:
+            return False
