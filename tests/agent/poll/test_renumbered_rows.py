@@ -58,6 +58,13 @@ class Bench:
         self.clock_s += after_s
         return await self.poller.poll("fast", 5000.0)
 
+    async def lose_a_poll(self) -> None:
+        """One poll without an answer, which is too few for the device to be down and opened anew."""
+        self.client.failure = DeviceTimeout("no answer", device="d", operation="snmp")
+        with pytest.raises(DeviceTimeout):
+            await self.polled()
+        self.client.failure = None
+
 
 async def test_a_module_that_is_pulled_gives_no_other_one_its_name() -> None:
     bench = Bench()
@@ -155,10 +162,7 @@ async def test_rows_that_a_short_restart_has_renumbered_give_no_reading_under_an
     bench.fit(**MODULES)
     await bench.poller.open()
     assert (await bench.polled()).values == amperes(**MODULES)
-    bench.client.failure = DeviceTimeout("no answer", device="d", operation="snmp")
-    with pytest.raises(DeviceTimeout):
-        await bench.polled()
-    bench.client.failure = None
+    await bench.lose_a_poll()
     bench.fit(B=5, A=3, C=7)
     bench.client.values[SYS_UPTIME] = 300
     found = await bench.polled()
@@ -173,10 +177,7 @@ async def test_a_poll_that_was_lost_costs_one_more_object_in_the_next_and_no_req
     bench.fit(**MODULES)
     await bench.poller.open()
     await bench.polled()
-    bench.client.failure = DeviceTimeout("no answer", device="d", operation="snmp")
-    with pytest.raises(DeviceTimeout):
-        await bench.polled()
-    bench.client.failure = None
+    await bench.lose_a_poll()
     for asks_for_uptime in (True, False):
         bench.client.values[SYS_UPTIME] = 100_000 + round((bench.clock_s + 11.0 - 1000.0) * 100)
         bench.client.asked.clear()
@@ -192,10 +193,7 @@ async def test_a_device_that_tells_no_uptime_is_not_asked_for_it_after_a_failed_
     del bench.client.values[SYS_UPTIME]
     await bench.poller.open()
     await bench.polled()
-    bench.client.failure = DeviceTimeout("no answer", device="d", operation="snmp")
-    with pytest.raises(DeviceTimeout):
-        await bench.polled()
-    bench.client.failure = None
+    await bench.lose_a_poll()
     bench.client.asked.clear()
     assert (await bench.polled()).values == amperes(**MODULES)
     assert not any(SYS_UPTIME in each for each in bench.client.asked)
