@@ -1,9 +1,9 @@
 """Names in a collector's configuration that its site file does not have: mostly slips, by which a budget or an owner counts for nobody."""
 
-import difflib
 from collections.abc import Collection, Iterator
 
 from collector.config import CollectorConfig
+from rackflow.nearest import did_you_mean
 from rackflow.site import Site
 
 
@@ -26,5 +26,4 @@ def strange_accounts(config: CollectorConfig, site: Site | None) -> Iterator[str
 
 
 def _meant(name: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else "; correct it, unless it is meant"
+    return did_you_mean(name, sorted(known)) or "; correct it, unless it is meant"

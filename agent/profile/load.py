@@ -12,11 +12,11 @@ from typing import Any
 
 from agent.profile.expand import changed, repeat_faults, repetitions, with_defaults
 from agent.profile.heads import Heads
-from agent.profile.nearest import did_you_mean
 from agent.profile.places import Place
 from agent.profile.proof import Fault, PointInFile, YamlPath, faults
 from agent.profile.schema import Part, Point, Profile
 from rackflow.errors import ConfigError, ProfileError
+from rackflow.nearest import did_you_mean
 from rackflow.process.config import check_config
 from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 

@@ -21,8 +21,8 @@ from pydantic import (
 
 from agent.modbus import NumberType, WordOrder
 from agent.profile.cells import code_of
-from agent.profile.nearest import did_you_mean
 from agent.profile.quantity import QUANTITY_UNITS
+from rackflow.nearest import did_you_mean
 from rackflow.process.config import StrictModel
 from rackflow.recording import RegisterTable
 from rackflow.units import WIRE_UNITS

@@ -10,7 +10,6 @@ from typing import Final, TypeAlias
 from agent.modbus import NumberType, words_of
 from agent.profile.cells import ANY_TEXT
 from agent.profile.expand import BIT_TABLES, MAX_POINTS, REGISTER_BITS, bits_of, places_in
-from agent.profile.nearest import did_you_mean
 from agent.profile.places import (
     Case,
     Cell,
@@ -29,6 +28,7 @@ from agent.profile.registers import watched_places
 from agent.profile.schema import IdentitySource, Part, Point, Profile, Source, Table
 from rackflow.catalogue import Metric, catalogue
 from rackflow.fluids import fluid_hint, fluid_of
+from rackflow.nearest import did_you_mean
 from rackflow.units import WIRE_UNITS
 
 YamlPath: TypeAlias = tuple[str | int, ...]

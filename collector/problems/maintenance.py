@@ -21,6 +21,7 @@ from collector.problems.table import load_table
 from rackflow import catalogue
 from rackflow.catalogue import BASE_LABELS
 from rackflow.errors import ConfigError
+from rackflow.nearest import did_you_mean
 from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.process.config import Name, StrictModel, check_config
 from rackflow.process.files import unreadable
@@ -209,8 +210,7 @@ def strange_names(windows: Iterable[Window], site: Site | None) -> Iterator[str]
         for label, names in known.items():
             for value in values_of(window.match.get(label, ())):
                 if value not in names:
-                    close = difflib.get_close_matches(value, sorted(names), n=1)
-                    meant = f"; did you mean {close[0]!r}?" if close else "; correct it, unless it is meant"
+                    meant = did_you_mean(value, sorted(names)) or "; correct it, unless it is meant"
                     yield f"window {window.id!r}: {label} {value!r} is not in the site file{meant}"
 
 
