@@ -7,7 +7,7 @@ from agent.modbus import client as modbus_link
 from agent.modbus import refusals as refused_registers
 from agent.pair import handover, keeper, lease
 from agent.poll import factory, modbus, pace, planned_cells, snmp, tables, uptime
-from agent.publish import connection, limit, pauses, publisher, stored_reports
+from agent.publish import answers, connection, limit, pauses, publisher, status, stored_reports
 from agent.snmp.usm import authentic, clock, refused
 from rackflow.process.stopping import STOP_WITHIN_S
 
@@ -60,9 +60,9 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("a limit that the broker did not tell is believed for", limit.LEARNT_FOR_S, 3600.0),
         ("refused topics are looked through every", publisher.PROBE_STEP_S, 0.25),
         ("refused topics tried at a time", publisher.PROBES_PER_STEP, 5),
-        ("refused topics in the log, a minute", publisher.NAMED_PER_MINUTE, 10),
-        ("refused topics in the status", publisher.NAMED_IN_STATUS, 20),
-        ("the first number in the outbox is told every", publisher.ACCOUNT_S, 60.0),
+        ("refused topics in the log, a minute", answers.NAMED_PER_MINUTE, 10),
+        ("refused topics in the status", status.NAMED_IN_STATUS, 20),
+        ("the first number in the outbox is told every", status.ACCOUNT_S, 60.0),
         ("reports of collectors are waited for at the start", stored_reports.FIRST_REPORTS_S, 3.0),
         ("connections that may break before reports are given up", stored_reports.MAX_BREAKS, 2),
         ("and after which time they are asked for again", stored_reports.TRY_AGAIN_S, (60.0, 3600.0)),
