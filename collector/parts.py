@@ -21,7 +21,7 @@ from collector.problems import PROBLEM_PARTS, Maintenance, Monitor, load_limits,
 from collector.receive import Clones, Owners, Subscriber, Uses
 from collector.records import PART as RECORDS_PART
 from collector.store import Persistence
-from collector.stored import PART as STORED_PART
+from collector.stored_publisher import PART as STORED_PART
 from collector.web import WEB_PARTS, WebServer
 from rackflow.process.bulkhead import Failures
 from rackflow.process.loop_lag import LoopMeter
