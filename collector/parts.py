@@ -21,7 +21,7 @@ from collector.problems import PROBLEM_PARTS, Maintenance, Monitor, load_limits,
 from collector.receive import Clones, Owners, Subscriber, Uses
 from collector.records import PART as RECORDS_PART
 from collector.store import Persistence
-from collector.stored import PART as STORED_PART
+from collector.stored_publisher import PART as STORED_PART
 from collector.web import WEB_PARTS, WebServer
 from rackflow.process.bulkhead import Failures
 from rackflow.process.loop_lag import LoopMeter
@@ -135,14 +135,14 @@ class Parts:
             yield "dcim_device_contested", {"site": site, "device": device, "agent": agent}, 1.0
         missing = {key: float(account.missing) for key, account in self.whole_accounts().items()}
         clones, beyond = self.clones.states(now), self.uses.beyond(now)
-        for what, by_agent in (
-            ("agent_clones", clones),
-            ("agent_over_budget", beyond),
-            ("agent_site_file_differs", self.other_site_files()),
-            ("ledger_missing_messages", missing),
+        for name, by_agent in (
+            ("dcim_collector_agent_clones", clones),
+            ("dcim_collector_agent_over_budget", beyond),
+            ("dcim_collector_agent_site_file_differs", self.other_site_files()),
+            ("dcim_collector_ledger_missing_messages", missing),
         ):
             for (site, agent), value in by_agent.items():
-                yield f"dcim_collector_{what}", {"site": site, "agent": agent}, float(value)
+                yield name, {"site": site, "agent": agent}, float(value)
         for (site, agent), count in self.unheard(now).items():
             # The site file need not name the agent of a device. A label that is empty is none, to Prometheus and Alertmanager.
             yield "dcim_collector_devices_never_heard", {"site": site, **({"agent": agent} if agent else {})}, count

@@ -44,8 +44,8 @@ from collector.records import PART as RECORDS_PART
 from collector.records import RecordKeeper
 from collector.standstill import Standstill
 from collector.store import Persistence, Store
-from collector.stored import PART as STORED_PART
-from collector.stored import StoredPublisher
+from collector.stored_publisher import PART as STORED_PART
+from collector.stored_publisher import StoredPublisher
 from collector.view import CollectorView
 from collector.web import WebServer, load_access
 from rackflow.process.bulkhead import Supervisor

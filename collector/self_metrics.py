@@ -1,6 +1,7 @@
 """The collector's own metrics as Prometheus text.
 
 There are a few dozen series, so prometheus-client renders them; the many series of devices are written directly (collector.web).
+Names are written in full: whoever searches for a metric finds where it is made.
 """
 
 import time
@@ -18,6 +19,10 @@ from rackflow import catalogue
 from rackflow.escape import escape_label
 from rackflow.outbox import OutboxStats
 from rackflow.process.loop_lag import LoopLag
+
+_AGENT = "site", "agent"
+_Samples = float | Mapping[str, float] | Mapping[tuple[str, str], float] | Mapping[tuple[str, str, str], float]
+"""One value of a metric without labels, or values by that of its label, or by those of its labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,98 +84,110 @@ class _OwnMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Called by prometheus-client at each scrape."""
-        counters, latest = self._counters, self._latest
-        yield _gauge("mqtt_connected", {(self.broker,): float(counters.mqtt_connected)}, "broker")
-        yield _counter("mqtt_takeovers_total", {(): counters.mqtt_takeovers})
-        yield _counter("own_reconnects_total", {(why,): n for why, n in counters.own_reconnects.items()}, "reason")
-        yield _gauge("behind", {(): float(self.is_behind)})
-        yield _counter("messages_received_total", {(): counters.messages_received})
-        yield _counter(
-            "message_failures_total", {(reason,): count for reason, count in counters.failures.items()}, "reason"
-        )
-        yield _counter("stored_documents_published_total", {(): counters.stored_published})
-        yield _counter("stored_documents_refused_total", {(): counters.stored_refused})
-        latency = HistogramMetricFamily("dcim_collector_message_latency_seconds", _help("message_latency_seconds"))
+        yield from self._message_metrics()
+        yield from self._delivery_metrics()
+        yield from self._agent_metrics()
+        yield from self._account_metrics()
+        yield from self._store_and_page_metrics()
+
+    def _message_metrics(self) -> Iterator[Metric]:
+        counters = self._counters
+        yield _gauge("dcim_collector_mqtt_connected", {self.broker: counters.mqtt_connected}, "broker")
+        yield _counter("dcim_collector_mqtt_takeovers_total", counters.mqtt_takeovers)
+        yield _counter("dcim_collector_own_reconnects_total", counters.own_reconnects, "reason")
+        yield _gauge("dcim_collector_behind", self.is_behind)
+        yield _counter("dcim_collector_messages_received_total", counters.messages_received)
+        yield _counter("dcim_collector_message_failures_total", counters.failures, "reason")
+        yield _counter("dcim_collector_stored_documents_published_total", counters.stored_published)
+        yield _counter("dcim_collector_stored_documents_refused_total", counters.stored_refused)
+        name = "dcim_collector_message_latency_seconds"
+        latency = HistogramMetricFamily(name, _help(name))
         # The histogram of collector.counters: prometheus-client's histogram would take a lock for every message.
         latency.add_metric([], counters.latency.buckets(), counters.latency.total)
         yield latency
-        last: dict[tuple[str, ...], float] = {
-            (agent.site, agent.agent): agent.last_message_s for agent in latest.agents() if agent.last_message_s
+        last = {
+            (agent.site, agent.agent): agent.last_message_s for agent in self._latest.agents() if agent.last_message_s
         }
-        yield _gauge("last_message_timestamp_seconds", last, "site", "agent")
-        yield _gauge("influx_queue_points", {(): counters.points_waiting})
-        yield from self._delivery_metrics()
-        yield _counter("points_written_total", {(self._store,): counters.points_stored}, "store")
-        yield _counter(
-            "influx_write_failures_total", {(why,): n for why, n in counters.write_failures.items()}, "reason"
-        )
-        yield _gauge("series", {(): self.series_exposed})
-        yield _gauge("loop_lag_seconds", {(): self.delivery.loop.lag_s})
-        yield _gauge("loop_hold_seconds", {(): self.delivery.loop.hold_s})
-        yield _gauge("series_limit", {(): latest.limit})
-        yield _counter("series_refused_total", {(): latest.refused})
-        of_agents: dict[tuple[str, ...], float] = {key: float(count) for key, count in self.delivery.refused.items()}
-        yield _counter("agent_series_refused_total", of_agents, "site", "agent")
-        yield _gauge(
-            "agent_over_budget", {key: float(is_so) for key, is_so in self.delivery.beyond.items()}, "site", "agent"
-        )
-        parts = self.delivery
-        yield _counter("http_refused_total", {(why,): n for why, n in parts.http_refused.items()}, "reason")
-        yield _counter("part_failures_total", {(*key,): n for key, n in parts.part_failures.items()}, "part", "error")
-        yield _gauge("part_failing", {(part,): float(failing) for part, failing in parts.failing_parts.items()}, "part")
+        yield _gauge("dcim_collector_last_message_timestamp_seconds", last, *_AGENT)
+        yield _gauge("dcim_collector_influx_queue_points", counters.points_waiting)
 
     def _delivery_metrics(self) -> Iterator[Metric]:
-        delivery, who = self.delivery, ("site", "agent")
+        """The collector's outbox, store and ledger."""
+        delivery = self.delivery
         if (spool := delivery.spool) is not None:
-            yield _gauge("spool_messages", {(): spool.messages})
-            yield _gauge("spool_bytes", {(): spool.size_bytes})
-            yield _gauge("spool_limit_bytes", {(): spool.limit_bytes})
-            yield _gauge("spool_durable", {(): float(spool.durable)})
-            yield _gauge("spool_oldest_timestamp_seconds", {(): spool.oldest_ms / 1000})
+            yield _gauge("dcim_collector_spool_messages", spool.messages)
+            yield _gauge("dcim_collector_spool_bytes", spool.size_bytes)
+            yield _gauge("dcim_collector_spool_limit_bytes", spool.limit_bytes)
+            yield _gauge("dcim_collector_spool_durable", spool.durable)
+            yield _gauge("dcim_collector_spool_oldest_timestamp_seconds", spool.oldest_ms / 1000)
         if delivery.is_store_available is not None:
-            yield _gauge("store_available", {(self._store,): float(delivery.is_store_available)}, "store")
+            yield _gauge("dcim_collector_store_available", {self._store: delivery.is_store_available}, "store")
         if delivery.is_ledger_durable is not None:
-            yield _gauge("ledger_durable", {(): float(delivery.is_ledger_durable)})
-        yield _counter("ledger_failures_total", {(why,): count for why, count in delivery.failures.items()}, "reason")
-        yield _gauge("agent_clones", {key: float(twice) for key, twice in delivery.clones.items()}, *who)
-        unheard: dict[tuple[str, ...], float] = {(*key,): count for key, count in delivery.unheard.items()}
-        yield _gauge("devices_never_heard", unheard, *who)
-        yield _gauge("agent_site_file_differs", {key: float(so) for key, so in delivery.other_site_files.items()}, *who)
-        contested = GaugeMetricFamily(
-            "dcim_device_contested", catalogue()["dcim_device_contested"].help, labels=("site", "device", "agent")
-        )
-        for (site, device), agent in delivery.contested.items():
-            contested.add_metric((site, device, agent), 1.0)
-        yield contested
-        # These are gauges although they mostly grow: they fall when the ledger forgets old runs of agents.
-        accounts = delivery.accounts
-        yield _gauge("ledger_produced_messages", {key: each.produced for key, each in accounts.items()}, *who)
-        yield _gauge("ledger_stored_messages", {key: each.stored for key, each in accounts.items()}, *who)
-        yield _gauge("ledger_duplicate_messages", {key: each.duplicates for key, each in accounts.items()}, *who)
-        yield _gauge("ledger_in_flight_messages", {key: each.in_flight for key, each in accounts.items()}, *who)
-        if delivery.is_whole:
-            yield _gauge("ledger_missing_messages", {key: each.missing for key, each in accounts.items()}, *who)
-        dropped: dict[tuple[str, ...], float] = {}
-        for key, each in accounts.items():
-            dropped |= {(*key, why): float(count) for why, count in each.dropped.items()}
-        yield _gauge("ledger_dropped_messages", dropped, *who, "reason")
+            yield _gauge("dcim_collector_ledger_durable", delivery.is_ledger_durable)
+        yield _counter("dcim_collector_ledger_failures_total", delivery.failures, "reason")
+
+    def _agent_metrics(self) -> Iterator[Metric]:
+        """What is wrong with agents and with the devices that are theirs."""
+        delivery = self.delivery
+        yield _gauge("dcim_collector_agent_clones", delivery.clones, *_AGENT)
+        yield _gauge("dcim_collector_devices_never_heard", delivery.unheard, *_AGENT)
+        yield _gauge("dcim_collector_agent_site_file_differs", delivery.other_site_files, *_AGENT)
+        contested = {(site, device, agent): 1.0 for (site, device), agent in delivery.contested.items()}
+        yield _gauge("dcim_device_contested", contested, "site", "device", "agent")
+
+    def _account_metrics(self) -> Iterator[Metric]:
+        """The ledger's account of each agent. These are gauges although they mostly grow: they fall when it forgets old runs of agents."""
+        accounts = self.delivery.accounts
+        produced = {key: each.produced for key, each in accounts.items()}
+        yield _gauge("dcim_collector_ledger_produced_messages", produced, *_AGENT)
+        stored = {key: each.stored for key, each in accounts.items()}
+        yield _gauge("dcim_collector_ledger_stored_messages", stored, *_AGENT)
+        duplicates = {key: each.duplicates for key, each in accounts.items()}
+        yield _gauge("dcim_collector_ledger_duplicate_messages", duplicates, *_AGENT)
+        in_flight = {key: each.in_flight for key, each in accounts.items()}
+        yield _gauge("dcim_collector_ledger_in_flight_messages", in_flight, *_AGENT)
+        if self.delivery.is_whole:
+            missing = {key: each.missing for key, each in accounts.items()}
+            yield _gauge("dcim_collector_ledger_missing_messages", missing, *_AGENT)
+        dropped = {(*key, why): count for key, each in accounts.items() for why, count in each.dropped.items()}
+        yield _gauge("dcim_collector_ledger_dropped_messages", dropped, *_AGENT, "reason")
+
+    def _store_and_page_metrics(self) -> Iterator[Metric]:
+        """What was stored, what the page has, and how the process and its optional parts are doing."""
+        counters, latest, delivery = self._counters, self._latest, self.delivery
+        yield _counter("dcim_collector_points_written_total", {self._store: counters.points_stored}, "store")
+        yield _counter("dcim_collector_influx_write_failures_total", counters.write_failures, "reason")
+        yield _gauge("dcim_collector_series", self.series_exposed)
+        yield _gauge("dcim_collector_loop_lag_seconds", delivery.loop.lag_s)
+        yield _gauge("dcim_collector_loop_hold_seconds", delivery.loop.hold_s)
+        yield _gauge("dcim_collector_series_limit", latest.limit)
+        yield _counter("dcim_collector_series_refused_total", latest.refused)
+        yield _counter("dcim_collector_agent_series_refused_total", delivery.refused, *_AGENT)
+        yield _gauge("dcim_collector_agent_over_budget", delivery.beyond, *_AGENT)
+        yield _counter("dcim_collector_http_refused_total", delivery.http_refused, "reason")
+        yield _counter("dcim_collector_part_failures_total", delivery.part_failures, "part", "error")
+        yield _gauge("dcim_collector_part_failing", delivery.failing_parts, "part")
 
 
-def _help(quantity: str) -> str:
-    return catalogue()[f"dcim_collector_{quantity}"].help
+def _help(name: str) -> str:
+    return catalogue()[name].help
 
 
-def _gauge(quantity: str, samples: Mapping[tuple[str, ...], float], *labels: str) -> Metric:
-    family = GaugeMetricFamily(f"dcim_collector_{quantity}", _help(quantity), labels=labels)
-    for values, value in samples.items():
-        family.add_metric(values, value)
-    return family
+def _gauge(name: str, samples: _Samples, *labels: str) -> Metric:
+    return _filled(GaugeMetricFamily(name, _help(name), labels=labels), samples)
 
 
-def _counter(quantity: str, samples: Mapping[tuple[str, ...], float], *labels: str) -> Metric:
-    family = CounterMetricFamily(f"dcim_collector_{quantity}", _help(quantity), labels=labels)
-    for values, value in samples.items():
-        family.add_metric(values, value)
+def _counter(name: str, samples: _Samples, *labels: str) -> Metric:
+    return _filled(CounterMetricFamily(name, _help(name), labels=labels), samples)
+
+
+def _filled(family: GaugeMetricFamily | CounterMetricFamily, samples: _Samples) -> Metric:
+    """The family with its samples."""
+    if isinstance(samples, float | int):
+        family.add_metric((), float(samples))
+        return family
+    for label_values, value in samples.items():
+        family.add_metric((label_values,) if isinstance(label_values, str) else label_values, float(value))
     return family
 
 
@@ -191,8 +208,8 @@ class SelfMetrics:
         name, behind = "dcim_collector_mqtt_connected", "dcim_collector_behind"
         line = f'{name}{{broker="{escape_label(self._own.broker)}"}} {float(self._own.is_connected)}'
         return (
-            f"# HELP {name} {_help('mqtt_connected')}\n# TYPE {name} gauge\n{line}\n"
-            f"# HELP {behind} {_help('behind')}\n# TYPE {behind} gauge\n{behind} {float(self._own.is_behind)}\n"
+            f"# HELP {name} {_help(name)}\n# TYPE {name} gauge\n{line}\n"
+            f"# HELP {behind} {_help(behind)}\n# TYPE {behind} gauge\n{behind} {float(self._own.is_behind)}\n"
         )
 
     def render(self, series: int, delivery: DeliveryFigures) -> str:

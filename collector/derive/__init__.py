@@ -32,7 +32,8 @@ from collector.derive.latest_figures import LatestFigures
 from collector.derive.limits import SiteLimit, site_limits
 from collector.derive.liquid import Thermal
 from collector.derive.power import group_name, ups_groups
-from collector.derive.site_figures import Settings, SiteFigures
+from collector.derive.site_figures import SiteFigures
+from collector.derive.site_plan import Settings
 
 __all__ = [
     "CARBON_PART",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from collector.derive.liquid import Thermal
-from collector.derive.site_figures import Settings
+from collector.derive.site_plan import Settings
 from rackflow.process.config import Name, Secret, StrictModel, Url
 from rackflow.process.paths import FilePath, OwnFile
 from rackflow.site import Battery

@@ -38,6 +38,9 @@ from rackflow.process.bulkhead import Failures
 from rackflow.site import Site
 
 _FLOW = "dcim_cdu_flow_cubic_meters_per_second"
+# The total of a side of a UPS, and the powers of its lines, of which one is enough.
+_UPS_INPUT_POWER = "dcim_ups_input_total_power_watts", "dcim_ups_input_power_watts"
+_UPS_OUTPUT_POWER = "dcim_ups_output_total_power_watts", "dcim_ups_output_power_watts"
 # m3/s below which a filter's resistance is not judged: 6 L/min, where the square of the flow is mostly the meter's error.
 _MIN_FLOW_M3_PER_S = 1e-4
 # Pa below which it is not judged, a chosen value: half a percent of a transmitter for one bar. A filter that is valved off, as one of a
@@ -149,8 +152,7 @@ def _losses(planner: Planner, ups: str) -> UpsLosses | None:
     later than its input, and the mean loss of a load that steps would be too low.
     """
     sides = []
-    for side in ("input", "output"):
-        metrics = (f"dcim_ups_{side}_total_power_watts", f"dcim_ups_{side}_power_watts")
+    for metrics in _UPS_INPUT_POWER, _UPS_OUTPUT_POWER:
         with planner.as_read():
             ways = [planner.sum_of(ups, metric) for metric in metrics if planner.has(ups, metric)]
         if not ways:

@@ -17,7 +17,8 @@ from collector.derive.energy import COUNTER_METRICS, EnergyRecords, Factor, Site
 from collector.derive.engine import PART, Inputs
 from collector.derive.explain import Explanation
 from collector.derive.latest_figures import LatestFigures
-from collector.derive.site_figures import Settings, SiteFigures
+from collector.derive.site_figures import SiteFigures
+from collector.derive.site_plan import Settings
 from collector.latest import Latest
 from rackflow import Batch
 from rackflow.process.bulkhead import Failures, in_own_thread

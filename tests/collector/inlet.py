@@ -19,7 +19,7 @@ from rackflow import Batch, DeviceDocument, Event, Status, encode
 from tests.collector.documents import PUMP, batch, document, event, status
 from tests.collector.polls import WALL_S, wall_ms
 from tests.collector.running import topic_of
-from tests.collector.stored import DeadLetter, dead_letters
+from tests.collector.store_contents import DeadLetter, dead_letters
 
 BATCH = batch(time_ms=wall_ms(0.0), seq=7)
 EVENT = msgspec.structs.replace(event(PUMP, "running", "failed"), time=wall_ms(0.0), seq=8)

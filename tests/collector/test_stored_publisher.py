@@ -1,4 +1,4 @@
-"""When a collector publishes what is durable, by connection and answer: without a broker, whose part is in test_stored.py."""
+"""When a collector publishes what is durable, by connection and answer: without a broker, whose part is in test_stored_reports.py."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -10,7 +10,7 @@ import pytest
 
 from collector.counters import Counters
 from collector.ledger import Entry, EpochKey, LedgerFile, Retirement
-from collector.stored import AGENTS_PER_STEP, INTERVAL_BYTES, OTHER_BYTES, PAUSE_S, StoredPublisher, select
+from collector.stored_publisher import AGENTS_PER_STEP, INTERVAL_BYTES, OTHER_BYTES, PAUSE_S, StoredPublisher, select
 from rackflow import Stored, decode
 from rackflow.documents import MAX_STORED_INTERVALS
 from tests.thread_clock import turn_clock

@@ -20,7 +20,7 @@ from collector.receive.poll_counts import Polled, PolledDevice
 from collector.store import Store
 from collector.store.file import FileStore
 from collector.store.persistence import Persistence
-from tests.collector.stored import points
+from tests.collector.store_contents import points
 
 KEY = EpochKey("cas1", "gw-3", "01JD5Z")
 WALL_MS = 1_795_468_800_000

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from collector.counters import Counters
 from collector.ledger import Entry, EpochKey, LedgerFile, Statement
-from collector.stored import StoredPublisher
+from collector.stored_publisher import StoredPublisher
 from rackflow import Stored, decode
 from rackflow.outbox import DiskOutbox, Limits, Message
 
@@ -44,7 +44,7 @@ class Retaining:
         self.said: list[Stored] = []
 
     def publish_retained(self, topic: str, payload: bytes, confirmed: Callable[[int], None]) -> None:
-        """See `collector.stored.Link`."""
+        """See `collector.stored_publisher.Link`."""
         assert topic == f"rackflow/v1/{SITE}/{AGENT}/stored/c"
         self.said.append(decode(payload, Stored))
         confirmed(0)

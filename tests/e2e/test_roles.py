@@ -13,7 +13,7 @@ from rackflow.outbox.memory import MemoryOutbox
 from tests.agent.publish.test_publish import batch
 from tests.collector.documents import now_ms
 from tests.collector.running import config_for, running
-from tests.collector.stored import points
+from tests.collector.store_contents import points
 from tests.e2e.test_several_collectors import TOPIC, agent
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import Listening

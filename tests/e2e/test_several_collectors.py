@@ -13,7 +13,7 @@ from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
 from tests.agent.publish.test_publish import batch
 from tests.collector.running import config_for, running
-from tests.collector.stored import points
+from tests.collector.store_contents import points
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import Listening
 from tests.servers.waiting import eventually

@@ -18,7 +18,7 @@ from collector.ledger import EpochAccount, accounts, read_snapshot
 from rackflow.errors import RackflowError
 from simulator.modbus import ModbusServer
 from simulator.models import METER_UNIT, MeterModel, meter_registers
-from tests.collector.stored import points
+from tests.collector.store_contents import points
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
 from tests.servers.waiting import eventually

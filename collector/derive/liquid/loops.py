@@ -40,7 +40,7 @@ def plan_loops(planner: Planner, site: Site, racks: Mapping[str, RackPower], the
         planner.publish("dcim_loop_cdus_spare", spare, label)
         if loop.racks:
             power = planner.total(racks[rack].total for rack in loop.racks)
-            outputs = [(f"dcim_loop_{each}", (label,)) for each in ("heat_capture_ratio", "air_heat_watts")]
+            outputs = [("dcim_loop_heat_capture_ratio", (label,)), ("dcim_loop_air_heat_watts", (label,))]
             memory = partial(HeatCapture, loop.coolant, loop.volume_m3, thermal.supply_volume_ratio)
             temperatures = [_mean(planner, cdus, metric) for metric in (SUPPLY, RETURN)]
             planner.remember("capture", (heat, power), memory, outputs, optional=temperatures)

@@ -55,6 +55,7 @@ def _reservoirs(planner: Planner, site: Site | None, cdu: str) -> None:
         )
         labels = (*planner.place_of(cdu), ("reservoir", reservoir))
         outputs = [
-            (f"dcim_cdu_{each}", labels) for each in ("reservoir_empty_seconds", "coolant_loss_cubic_meters_per_second")
+            ("dcim_cdu_reservoir_empty_seconds", labels),
+            ("dcim_cdu_coolant_loss_cubic_meters_per_second", labels),
         ]
         planner.remember("reservoir", (level,), memory, outputs, optional=(mean,))

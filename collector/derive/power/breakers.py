@@ -4,7 +4,7 @@ The rating of a rack PDU's phase is the lower of the breaker in the site file an
 trips. A PDU that is not in the site file is judged by its own rating.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from collector.derive.engine import Label, Planner
@@ -17,7 +17,22 @@ from rackflow.site import BreakerCurve, Pdu, Site
 
 _CURRENT = "dcim_pdu_phase_current_amperes"
 _RATED = "dcim_pdu_phase_rated_current_amperes"
-_FIGURES = ("thermal_load_ratio", "demand_load_ratio", "level_load_ratio")
+# The figures of one breaker, in the order of `BreakerLoad.update`.
+_PDU_PHASE = (
+    "dcim_pdu_phase_thermal_load_ratio",
+    "dcim_pdu_phase_demand_load_ratio",
+    "dcim_pdu_phase_level_load_ratio",
+)
+_PANEL_PHASE = (
+    "dcim_panel_phase_thermal_load_ratio",
+    "dcim_panel_phase_demand_load_ratio",
+    "dcim_panel_phase_level_load_ratio",
+)
+_ATS_SOURCE = (
+    "dcim_ats_source_thermal_load_ratio",
+    "dcim_ats_source_demand_load_ratio",
+    "dcim_ats_source_level_load_ratio",
+)
 
 
 def plan_breakers(planner: Planner, site: Site | None, pdus: Iterable[str], racks: Mapping[str, RackPower]) -> None:
@@ -43,7 +58,7 @@ def _described(planner: Planner, pdu: Pdu, curve: BreakerCurve) -> None:
         current = phase_current(planner, pdu, own)
         # Without the label `inlet`: it is known only with the first reading, and labels of a figure must not change then.
         labels = (*planner.place_of(pdu.id), ("phase", phase))
-        _remember(planner, "pdu_phase", current, labels, breaker_a=pdu.breaker_a, curve=curve, stated=stated)
+        _remember(planner, _PDU_PHASE, current, labels, breaker_a=pdu.breaker_a, curve=curve, stated=stated)
 
 
 def _undescribed(planner: Planner, device: str) -> None:
@@ -54,7 +69,7 @@ def _undescribed(planner: Planner, device: str) -> None:
             continue
         current = planner.reading(device, _CURRENT, **mine)
         labels = (*planner.place_of(device), *mine.items())
-        outputs = [(f"dcim_pdu_phase_{each}", labels) for each in _FIGURES]
+        outputs = [(metric, labels) for metric in _PDU_PHASE]
         planner.remember("breaker", (current, rated[0]), partial(BreakerLoad, BreakerCurve.usual()), outputs)
 
 
@@ -66,7 +81,7 @@ def _panels(planner: Planner, site: Site, racks: Mapping[str, RackPower]) -> Non
             feed = site.feed_of(name)
             labels = (*((("feed", feed),) if feed else ()), ("panel", name), ("phase", phase))
             curve = site.curve_of(panel.breaker_curve)
-            _remember(planner, "panel_phase", planner.total(currents), labels, breaker_a=panel.breaker_a, curve=curve)
+            _remember(planner, _PANEL_PHASE, planner.total(currents), labels, breaker_a=panel.breaker_a, curve=curve)
 
 
 def _carried(planner: Planner, site: Site, racks: Mapping[str, RackPower]) -> dict[tuple[str, str], list[int]]:
@@ -91,12 +106,12 @@ def _inputs(planner: Planner, site: Site, load: SwitchedLoad) -> None:
             labels = (*planner.place_of(load.switch.id), ("source", source), ("phase", phase))
             carried = load.taken(planner, current, source)
             curve = site.curve_of(each.breaker_curve)
-            _remember(planner, "ats_source", carried, labels, breaker_a=each.breaker_a, curve=curve)
+            _remember(planner, _ATS_SOURCE, carried, labels, breaker_a=each.breaker_a, curve=curve)
 
 
 def _remember(
     planner: Planner,
-    kind: str,
+    metrics: Sequence[str],
     current: int,
     labels: tuple[Label, ...],
     *,
@@ -106,5 +121,5 @@ def _remember(
 ) -> None:
     """Publish the load figures of one breaker. `current` is a slot; `stated` are slots of the rating that the device states, if any."""
     rating = planner.step((), lambda: breaker_a)
-    outputs = [(f"dcim_{kind}_{each}", labels) for each in _FIGURES]
+    outputs = [(metric, labels) for metric in metrics]
     planner.remember("breaker", (current, rating), partial(BreakerLoad, curve), outputs, optional=stated)

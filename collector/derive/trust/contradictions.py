@@ -39,7 +39,11 @@ _MAX_INLET_DEVIATION_K: Final = 20.0
 _MAX_DEW_POINT_DEVIATION_K: Final = 10.0
 # If two sensors disagree, neither can be called right; with three, the median decides.
 _MIN_SENSORS: Final = 3
-_AIR_QUANTITIES: Final = ("temperature_celsius", "relative_humidity_ratio", "dew_point_celsius")
+_AIR_METRICS: Final = (
+    "dcim_env_temperature_celsius",
+    "dcim_env_relative_humidity_ratio",
+    "dcim_env_dew_point_celsius",
+)
 _PHASE_SUFFIXES: Final = ("_L1", "_L2", "_L3")
 
 Numbers = Callable[[str, str], float | None]
@@ -131,7 +135,7 @@ def plan_air(planner: Planner, site: Site) -> dict[str, tuple["AirSensor", ...]]
         if sensor.measures != "air" or room is None:
             continue
         device, own = sensor.device or sensor.id, {"sensor": sensor.sensor} if sensor.sensor else {}
-        keys = (_single(planner.series(device, f"dcim_env_{what}", **own)) for what in _AIR_QUANTITIES)
+        keys = (_single(planner.series(device, metric, **own)) for metric in _AIR_METRICS)
         found = AirSensor(device, sensor.sensor or "1", sensor.position == "outlet", *keys)
         if found.temperature or found.dew_point:
             rooms.setdefault(room, []).append(found)

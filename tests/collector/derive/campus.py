@@ -7,7 +7,7 @@ Two agents poll it: `gw-north`, and `gw-south`, whose clock is an hour behind, w
 from collections.abc import Mapping
 from pathlib import Path
 
-from collector.derive.site_figures import Settings
+from collector.derive.site_plan import Settings
 from collector.latest import Latest
 from rackflow.site import Site, parse_site
 from tests.collector.derive.hall import Agent, Readings, hall, site_text

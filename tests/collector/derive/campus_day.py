@@ -1,7 +1,7 @@
 """A day of the campus by the hour: readings of its meters, counted from midnight."""
 
 from collector.derive.energy.hourly import HOUR_S
-from collector.derive.site_figures import Settings
+from collector.derive.site_plan import Settings
 from rackflow.site import Site
 from tests.collector.derive.campus import FACILITY_W, PV_W, campus
 from tests.collector.derive.hall import WALL_S, Readings

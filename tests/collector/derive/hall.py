@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.derive.engine.graph import Figure
-from collector.derive.site_figures import Settings, SiteFigures
+from collector.derive.site_figures import SiteFigures
+from collector.derive.site_plan import Settings
 from collector.latest.latest import BatchOutcome, Latest
 from collector.readings import SeriesKeys, resolve
 from rackflow import Batch

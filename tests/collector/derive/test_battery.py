@@ -8,7 +8,7 @@ import pytest
 
 from collector.derive.engine.graph import Figure
 from collector.derive.power.battery import LONGEST_S, Battery
-from collector.derive.site_figures import Settings
+from collector.derive.site_plan import Settings
 from rackflow.site import Battery as SiteBattery
 from tests.collector.derive.campus import campus, campus_readings, ups_values
 from tests.collector.derive.hall import Readings

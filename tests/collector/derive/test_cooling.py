@@ -5,7 +5,8 @@ import math
 import pytest
 
 from collector.derive.liquid.ride_through import Thermal
-from collector.derive.site_figures import Settings, SiteFigures
+from collector.derive.site_figures import SiteFigures
+from collector.derive.site_plan import Settings
 from rackflow.physics import dew_point_celsius
 from rackflow.site import Site
 from tests.collector.derive.hall import Readings, hall

@@ -12,7 +12,7 @@ from collector.derive.energy.accounting import without_overlap
 from collector.derive.energy.carbon import Factor, Factors, read_answer, read_csv
 from collector.derive.energy.hourly import HOUR_S, HourlyTotals
 from collector.derive.energy.records import SiteRecords
-from collector.derive.site_figures import Settings
+from collector.derive.site_plan import Settings
 from collector.records.file import Snapshot
 from rackflow import ConfigError
 from rackflow.process.slices import run_through

@@ -3,7 +3,7 @@
 import pytest
 
 from collector.derive.energy.carbon import Factor
-from collector.derive.site_figures import Settings
+from collector.derive.site_plan import Settings
 from tests.collector.derive.campus import CAMPUS, PV_W, campus
 from tests.collector.derive.campus_day import FIRST_HOUR, IT_METER, SITE_KW, WIND_KW, Day
 

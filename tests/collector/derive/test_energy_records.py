@@ -10,7 +10,7 @@ from collector.derive.energy.carbon import Factor, Factors
 from collector.derive.energy.counters import Bound
 from collector.derive.energy.hourly import Hour, HourlyTotals
 from collector.derive.energy.records import EnergyRecords, Head, SiteRecords
-from collector.derive.site_figures import Settings
+from collector.derive.site_plan import Settings
 from rackflow.process.slices import EACH_STEP, in_slices
 from rackflow.site import Site
 from tests.collector.derive.books import accounts_of

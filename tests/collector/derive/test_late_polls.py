@@ -7,7 +7,7 @@ import pytest
 from collector.derive.deriver import MAX_LATE_OF_AGENT, Deriver
 from collector.derive.energy.hourly import HOUR_S
 from collector.derive.latest_figures import LatestFigures
-from collector.derive.site_figures import Settings
+from collector.derive.site_plan import Settings
 from collector.latest.latest import Latest
 from collector.readings import SeriesKeys, resolve
 from rackflow import Batch

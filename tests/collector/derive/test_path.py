@@ -7,7 +7,7 @@ from pathlib import Path
 from rackflow import Batch
 from tests.collector.derive.hall import HALL
 from tests.collector.running import config_for, publish_to, publisher, running
-from tests.collector.stored import points
+from tests.collector.store_contents import points
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
 

@@ -3,7 +3,7 @@
 import pytest
 
 from collector.derive.power.battery import Battery
-from collector.derive.site_figures import Settings
+from collector.derive.site_plan import Settings
 from rackflow.site import Battery as SiteBattery
 from rackflow.site import Site
 from tests.collector.derive.hall import Readings, hall

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from collector.derive.liquid.ride_through import Thermal
-from collector.derive.site_figures import Settings
+from collector.derive.site_plan import Settings
 from rackflow.fluids import volumetric_heat_capacity
 from rackflow.site import Site
 from tests.collector.derive.ai_hall import TAPS, ai_hall, metered

@@ -8,7 +8,7 @@ from collector.derive.energy.records import Head, SiteRecords
 from collector.derive.engine import output_of
 from collector.derive.engine.graph import Figure
 from collector.derive.latest_figures import LatestFigures
-from collector.derive.site_figures import Settings
+from collector.derive.site_plan import Settings
 from collector.latest import Latest
 from tests.collector.derive.hall import Readings, hall
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.collector.documents import batch, now_ms
 from tests.collector.running import config_for, publish, publisher, running, until
-from tests.collector.stored import dead_letters, influx_store, points
+from tests.collector.store_contents import dead_letters, influx_store, points
 from tests.servers.captures import REPOSITORY
 from tests.servers.influxdb import InfluxDB, Row
 from tests.servers.mosquitto import Mosquitto

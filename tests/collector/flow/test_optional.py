@@ -8,7 +8,7 @@ import yaml
 
 from tests.collector.documents import batch, document, status
 from tests.collector.running import Running, config_for, ledger_locked, publish, publisher, running, until
-from tests.collector.stored import points
+from tests.collector.store_contents import points
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
 

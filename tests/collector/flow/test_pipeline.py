@@ -10,7 +10,7 @@ import pytest
 from rackflow import encode
 from tests.collector.documents import FLOW, PUMP, SUPPLY, agent_batch, batch, document, event, status
 from tests.collector.running import config_for, publish, publisher, running, until
-from tests.collector.stored import dead_letters, influx_store, points
+from tests.collector.store_contents import dead_letters, influx_store, points
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.prometheus import FIRST_SCRAPE_S, Prometheus

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.collector.documents import batch, now_ms
 from tests.collector.running import config_for, publish, publisher, running
-from tests.collector.stored import dead_letters, influx_store
+from tests.collector.store_contents import dead_letters, influx_store
 from tests.servers.influxdb import InfluxDB, InfluxFront
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually

@@ -28,7 +28,7 @@ from rackflow import encode
 from tests.collector.documents import batch, now_ms
 from tests.collector.inlet import BUDGETS
 from tests.collector.running import topic_of, until
-from tests.collector.stored import points
+from tests.collector.store_contents import points
 from tests.servers.ports import free_port
 
 

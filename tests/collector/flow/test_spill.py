@@ -16,7 +16,7 @@ from collector.config import CollectorConfig
 from tests.collector.documents import SUPPLY as SUPPLY_KEY
 from tests.collector.documents import batch, now_ms
 from tests.collector.running import config_for, publish, publisher, running
-from tests.collector.stored import influx_store
+from tests.collector.store_contents import influx_store
 from tests.servers.captures import REPOSITORY
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mosquitto import Mosquitto

@@ -14,7 +14,7 @@ from rackflow import Batch, Status, encode
 from rackflow.process.mqtt import paho_client
 from tests.collector.documents import batch, document, status
 from tests.collector.running import Running, config_for, publish, publisher, running, topic_of, until
-from tests.collector.stored import points
+from tests.collector.store_contents import points
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
 from tests.servers.web import request

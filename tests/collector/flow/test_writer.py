@@ -19,7 +19,7 @@ from collector.store.influx import InfluxStore
 from rackflow import StoreError
 from rackflow.documents import Account, Numbers
 from tests.collector.running import ledger_locked, until
-from tests.collector.stored import points
+from tests.collector.store_contents import points
 from tests.collector.writing import KEY, SHORT_S, WALL_MS, delivery, line, prepared, rig
 from tests.servers.influxdb import InfluxDB
 from tests.servers.ports import free_port

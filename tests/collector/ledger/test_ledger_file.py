@@ -23,7 +23,7 @@ from rackflow.documents import Account, Numbers, Status
 from rackflow.process.steady import STEADY_S
 from tests.collector.documents import batch, now_ms, status
 from tests.collector.running import config_for, ledger_locked, publish, publisher, running, until
-from tests.collector.stored import points
+from tests.collector.store_contents import points
 from tests.rackflow.outbox.test_outbox_disk import files_no_larger_than
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually

@@ -15,7 +15,7 @@ from tests.collector.documents import batch, now_ms, status
 from tests.collector.inlet import Inlet
 from tests.collector.polls import wall_ms
 from tests.collector.running import config_for, killable, ledger_locked, publish, publisher, running
-from tests.collector.stored import influx_store, points
+from tests.collector.store_contents import influx_store, points
 from tests.servers.influxdb import InfluxDB, Row
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually

@@ -17,7 +17,7 @@ from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker
 from tests.collector.documents import batch, now_ms
 from tests.collector.running import config_for, publish, publisher, running, until
-from tests.collector.stored import points
+from tests.collector.store_contents import points
 from tests.servers.mosquitto import Mosquitto, refusing_subscriptions
 
 WET = 'dcim_leak_detected{site="cas1",room="dh1",row="b",rack="b07",device="leak-1"}'

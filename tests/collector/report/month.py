@@ -11,7 +11,8 @@ import yaml
 
 from collector.derive.energy.carbon import Factor
 from collector.derive.energy.records import SiteRecords
-from collector.derive.site_figures import Settings, SiteFigures
+from collector.derive.site_figures import SiteFigures
+from collector.derive.site_plan import Settings
 from collector.latest.latest import Latest
 from collector.readings import SeriesKeys, resolve
 from collector.receive.poll_counts import PollCounts, Polled, PolledDevice

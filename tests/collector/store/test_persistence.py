@@ -22,7 +22,7 @@ from collector.store.persistence import Persistence
 from rackflow import StoreError
 from rackflow.documents import Account
 from tests.collector.running import until
-from tests.collector.stored import dead_letters
+from tests.collector.store_contents import dead_letters
 
 LATER = StoreError("busy", retryable=True, retry_after_s=0.01)
 SOON = StoreError("away", retryable=True)

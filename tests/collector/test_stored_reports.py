@@ -1,4 +1,4 @@
-"""What a collector tells agents about their messages: the retained `stored` documents, over a real broker."""
+"""The retained `stored` documents, by which a collector reports to agents which messages are durable: over a real broker."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ from collector.ledger import (
     read_durable,
 )
 from collector.ledger.epochs import CHUNK, Chunk
-from collector.stored import StoredPublisher, select
+from collector.stored_publisher import StoredPublisher, select
 from rackflow import Stored, decode
 from rackflow.documents import Account, Numbers
 from rackflow.process.broker import Broker
