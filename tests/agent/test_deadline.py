@@ -190,22 +190,28 @@ async def test_an_error_while_the_block_ends_after_its_deadline_is_passed_on() -
 
 @pytest.mark.parametrize(("restarted_s", "ends_s"), [(0.1, 1.0), (0.3, 1.2), (0.85, 1.75)])
 def test_a_device_that_is_not_silent_has_all_its_seconds_from_then_on(restarted_s: float, ends_s: float) -> None:
+    async def restarted(deadline: Deadline) -> None:
+        await asyncio.sleep(restarted_s)
+        deadline.restart()
+        await asyncio.Event().wait()
+
     async def work() -> float:
         with pytest.raises(TimeoutError), Deadline(0.9) as deadline:
-            await asyncio.sleep(restarted_s)
-            deadline.restart()
-            await asyncio.Event().wait()
+            await restarted(deadline)
         return asyncio.get_running_loop().time()
 
     assert run_leaping(work()) == pytest.approx(ends_s, abs=0.002)
 
 
 def test_a_device_that_is_never_silent_and_never_done_ends_after_three_times_its_seconds() -> None:
+    async def never_done(deadline: Deadline) -> None:
+        for _ in range(1000):
+            await asyncio.sleep(0.1)
+            deadline.restart()
+
     async def work() -> float:
         with pytest.raises(TimeoutError), Deadline(1.0) as deadline:
-            for _ in range(1000):
-                await asyncio.sleep(0.1)
-                deadline.restart()
+            await never_done(deadline)
         return asyncio.get_running_loop().time()
 
     assert run_leaping(work()) == pytest.approx(3.0, abs=0.26)
