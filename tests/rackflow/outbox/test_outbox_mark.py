@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rackflow.documents import Numbers
 from rackflow.outbox.mark import MAX_KEY, Mark, MarkFile
-from rackflow.outbox.numbers import EpochBase, gaps, numbers_of_keys, ranges
+from rackflow.outbox.numbers import EpochBase
 
 
 def test_a_mark_that_was_written_over_and_not_yet_cut_off_counts(tmp_path: Path) -> None:
@@ -91,30 +90,3 @@ def test_a_mark_that_lost_power_while_it_grew_is_read_without_the_zeros(tmp_path
     mark.close()
     path.write_bytes(path.read_bytes().rstrip(b"\n") + bytes(20))
     assert MarkFile(path).read() == written
-
-
-def test_keys_as_ranges() -> None:
-    assert list(ranges([])) == []
-    assert list(ranges([4])) == [(4, 4)]
-    assert list(ranges([0, 1, 2, 4, 6, 7])) == [(0, 2), (4, 4), (6, 7)]
-
-
-def test_gaps_between_keys_ends_included() -> None:
-    assert gaps(1, 5, {1, 2, 3, 4, 5}) == []
-    assert gaps(1, 5, {2, 4}) == [(1, 1), (3, 3), (5, 5)]
-    assert gaps(2, 4, {1, 5}) == [(2, 4)]
-    assert gaps(2, 4, {2, 4}) == [(3, 3)]
-    assert gaps(3, 2, set()) == []
-
-
-def test_keys_are_converted_to_numbers_of_their_epochs() -> None:
-    """Bases are the last key before a life; they may come in any order."""
-    lives = [EpochBase(10, "E2"), EpochBase(0, "E1"), EpochBase(10, "E3"), EpochBase(15, "E4")]
-    expected = [
-        Numbers(epoch="E1", first=9, last=10, reason="full"),
-        Numbers(epoch="E3", first=1, last=5, reason="full"),
-        Numbers(epoch="E4", first=1, last=1, reason="full"),
-    ]
-    assert numbers_of_keys(lives, 9, 16, "full") == expected
-    assert numbers_of_keys(lives, 10, 10) == [Numbers(epoch="E1", first=10, last=10)]
-    assert numbers_of_keys(lives, 11, 11) == [Numbers(epoch="E3", first=1, last=1)]
