@@ -14,12 +14,17 @@ def units_beside(config: AgentConfig, device: Device) -> frozenset[int]:
     unit = device.given_unit
     if unit is None or device.protocol != "snmp":
         return frozenset()
-    place = device.host, device.used_port
+    place = _place(device)
     return frozenset(
         each.given_unit
         for each in config.devices
-        if each.given_unit not in {None, unit} and each.protocol == "snmp" and (each.host, each.used_port) == place
+        if each.given_unit not in {None, unit} and each.protocol == "snmp" and _place(each) == place
     )
+
+
+def _place(device: Device) -> tuple[str, int]:
+    # Names of hosts are the same in small and capital letters, as in `agent/same_address.py`.
+    return (device.host or "").casefold(), device.used_port
 
 
 class OwnRows:

@@ -138,6 +138,94 @@ async def test_an_error_of_the_block_is_passed_on() -> None:
         raise ValueError("odd")
 
 
+async def wait_for(happened: asyncio.Event) -> None:
+    async with asyncio.timeout(5.0):
+        await happened.wait()
+
+
+def test_what_is_done_in_time_is_not_ended_later() -> None:
+    """Far beyond the deadline, on a loop whose clock leaps."""
+
+    async def work() -> None:
+        with Deadline(1.0):
+            await asyncio.sleep(0.5)
+        with PollDeadline(1.0, at_most_s=30.0):
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(100.0)
+
+    run_leaping(work())
+
+
+async def test_a_stop_while_the_block_is_tidied_up_after_its_deadline_stays_a_stop() -> None:
+    tidying = asyncio.Event()
+
+    async def poll() -> None:
+        with Deadline(0.05):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                tidying.set()
+                await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(poll())
+    await wait_for(tidying)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_an_error_while_the_block_ends_after_its_deadline_is_passed_on() -> None:
+    """As of a library that makes an error of its own out of a cancellation."""
+
+    async def library() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            raise ValueError("odd") from error
+
+    with pytest.raises(ValueError, match="odd"), Deadline(0.05):
+        await library()
+    await asyncio.sleep(0)  # the task is not being cancelled any more
+
+
+@pytest.mark.parametrize(("restarted_s", "ends_s"), [(0.1, 1.0), (0.3, 1.2), (0.85, 1.75)])
+def test_a_device_that_is_not_silent_has_all_its_seconds_from_then_on(restarted_s: float, ends_s: float) -> None:
+    async def restarted(deadline: Deadline) -> None:
+        await asyncio.sleep(restarted_s)
+        deadline.restart()
+        await asyncio.Event().wait()
+
+    async def work() -> float:
+        with pytest.raises(TimeoutError), Deadline(0.9) as deadline:
+            await restarted(deadline)
+        return asyncio.get_running_loop().time()
+
+    assert run_leaping(work()) == pytest.approx(ends_s, abs=0.002)
+
+
+def test_a_device_that_is_never_silent_and_never_done_ends_after_three_times_its_seconds() -> None:
+    async def never_done(deadline: Deadline) -> None:
+        for _ in range(1000):
+            await asyncio.sleep(0.1)
+            deadline.restart()
+
+    async def work() -> float:
+        with pytest.raises(TimeoutError), Deadline(1.0) as deadline:
+            await never_done(deadline)
+        return asyncio.get_running_loop().time()
+
+    assert run_leaping(work()) == pytest.approx(3.0, abs=0.26)
+
+
+def test_after_a_poll_within_a_poll_answers_are_those_of_the_outer_one() -> None:
+    async def poll() -> None:
+        with PollDeadline(0.5, at_most_s=30.0):
+            await answers(0.3)
+        await answers(0.6, 0.6, 0.6)
+
+    assert math.isnan(ends_after(poll()))
+
+
 def test_a_deadline_needs_a_task() -> None:
     with pytest.raises(RuntimeError), Deadline(1.0):
         pass

@@ -1,5 +1,6 @@
 """`doctor` says who uses this agent's name at the broker. Two agents that take turns: `tests/e2e/test_one_name_twice.py`."""
 
+import asyncio
 import socket
 import time
 from pathlib import Path
@@ -26,7 +27,9 @@ async def looked_at(mosquitto: Mosquitto, here: str, *, is_pair: bool = False) -
     broker = config_for(mosquitto).broker
     usage = NameInUse("t1", "gw-1", is_pair=is_pair, here=here)
     assert [each.status for each in await check_broker(broker, listener=usage.listener())] == ["ok"]
-    return await usage.examine(broker, has_run=False)
+    # Nobody waits for a second agent where there is no reason to.
+    async with asyncio.timeout(5):
+        return await usage.examine(broker, has_run=False)
 
 
 async def test_an_agent_that_runs_on_another_host_is_named_with_host_and_start(mosquitto: Mosquitto) -> None:
@@ -59,7 +62,8 @@ async def test_both_of_two_agents_that_take_turns_are_named_with_host_and_start(
         await agents.publish(usage.topic, encode(taken_over), qos=1, retain=True)
         await check_broker(broker, listener=usage.listener())
         await agents.publish(usage.topic, encode(other), qos=1, retain=True)  # its turn
-        found = await usage.examine(broker, has_run=True)
+        async with asyncio.timeout(20):  # less than it would watch for one that does not come
+            found = await usage.examine(broker, has_run=True)
     assert found.status == "failed"
     assert found.found == (
         f"gw-1@t1 runs twice: on host {HERE} (started 2026-11-23T18:53:20Z), and on host lab (started 2026-11-23T19:53:20Z)"
@@ -87,6 +91,35 @@ def test_a_status_that_an_account_may_not_read_is_missed_only_where_the_agent_ha
     assert heard().finding(has_run=False).status == "ok"
     found = heard().finding(has_run=True)
     assert (found.status, "let the account read rackflow/v1/t1/gw-1/status" in found.remedy) == ("warning", True)
+
+
+def test_only_a_status_of_a_running_agent_is_enough_to_stop_listening() -> None:
+    usage = heard()
+    assert not usage.received(encode(msgspec.structs.replace(STATUS, status="offline")))
+    assert usage.received(encode(STATUS))
+
+
+@pytest.mark.parametrize(
+    ("status", "hostname", "has_come_back", "runs_here", "found"),
+    [
+        ("online", HERE, False, True, "runs on host gw-host"),
+        ("online", "lab", False, None, "runs on host lab"),
+        ("offline", HERE, False, False, "is not connected; it last ran on host gw-host"),
+        ("offline", "lab", False, False, "is not connected; it last ran on host lab"),
+        # Its will, and then it ended this connection.
+        ("offline", HERE, True, True, "runs on host gw-host"),
+        ("offline", "lab", True, None, "runs on host lab"),
+    ],
+)
+def test_whether_it_runs_on_this_host(
+    status: str, hostname: str, *, has_come_back: bool, runs_here: bool | None, found: str
+) -> None:
+    usage = heard(msgspec.convert(msgspec.to_builtins(STATUS) | {"status": status, "hostname": hostname}, Status))
+    if has_come_back:
+        usage.listener().hung_up()
+    assert usage.runs_here() is runs_here
+    assert found in usage.finding(has_run=True).found
+    assert heard().runs_here() is None
 
 
 def test_a_status_that_is_none_is_as_if_nothing_came() -> None:

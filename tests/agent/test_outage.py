@@ -8,6 +8,7 @@ import pytest
 from agent.config import AgentConfig
 from agent.outage import ENVELOPE_BYTES, MESSAGE_BYTES, OWN_BYTES, OutageEstimate, estimate_outage, sizes_of
 from agent.profile import load_profiles
+from rackflow.documents import Batch, encode
 from rackflow.outbox import DISK_LIMIT_BYTES
 from rackflow.process.config import check_config
 
@@ -98,3 +99,27 @@ def test_long_polls_count_as_long_outlets_only_where_they_are_read_and_alternati
     assert every["slow"] > 4 * without["slow"] > 4 * ENVELOPE_BYTES
     # Sources of the UPS-MIB beside its own: each series is there once. Its tables of battery packs and power modules are long, too.
     assert sizes_of(profiles["apc-ups"], outlets=False)["fast"] < 3 * MESSAGE_BYTES
+
+
+def test_an_agent_without_devices_sends_its_own_report_of_some_kilobytes() -> None:
+    found = estimate_outage(config_with({"mode": "memory", "limit_bytes": 10_000_000}), {})
+    assert found.messages_per_s == pytest.approx(0.1)
+    assert found.message_bytes == pytest.approx(3500, rel=0.2)
+    assert found.hours == pytest.approx(10_000_000 / 350 / 3600, rel=0.2)
+
+
+def test_a_batch_has_names_and_labels_beside_its_series() -> None:
+    batch = Batch(
+        agent="gw-1",
+        epoch="20261130T111500-1a2b3c4d",
+        seq=123_456,
+        time=1_795_460_000_000,
+        device="ups-a-17",
+        device_class="ups",
+        poll="fast",
+        interval_s=5,
+        duration_s=0.1234,
+        up=True,
+        labels={"site": "t1", "room": "hall-1", "row": "b", "rack": "b-07"},
+    )
+    assert len("rackflow/v1/t1/gw-1/batch/ups-a-17") + len(encode(batch)) == pytest.approx(ENVELOPE_BYTES, rel=0.2)

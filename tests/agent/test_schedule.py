@@ -273,3 +273,70 @@ def test_an_interval_shorter_than_the_time_between_moments_keeps_its_phase() -> 
 def test_a_poll_moves_to_the_moment_before_its_phase_and_stays_in_its_cycle(share: float, expected: float) -> None:
     """Moments are 50 ms apart, the interval is a second."""
     assert on_grid(share, 1.0, 0.05) == pytest.approx(expected)
+
+
+def test_a_trap_polls_every_class_but_inventory_and_moves_no_later_poll() -> None:
+    schedule = DeviceSchedule("d", {"safety": 10.0, "normal": 60.0, "inventory": 3600.0}, 0.0)
+    while schedule.next_at() <= 0.0:
+        schedule.take(0.0)
+    regular = schedule.next_at()
+    schedule.hurry(1.0)
+    taken = [due.poll_class for _ in range(3) if (due := schedule.take(1.0)) is not None]
+    assert taken == ["safety", "normal"]
+    assert schedule.next_at() in {regular, regular + 10.0}, "on its grid"
+
+
+def test_a_hurried_poll_takes_the_place_of_no_regular_one() -> None:
+    """Also not late in an interval: whoever sends a trap must not leave a device unread for one and a half of them."""
+    schedule = DeviceSchedule("d", {"normal": 60.0}, 0.0)
+    schedule.take(0.0)
+    regular = schedule.next_at()
+    for seconds_before in (59.0, 29.0, 1.5):
+        now = regular - seconds_before
+        schedule.hurry(now)
+        due = schedule.take(now)
+        assert due is not None
+        assert due.skipped == 0
+        assert schedule.next_at() == regular, f"{seconds_before} s before"
+    schedule.hurry(regular - 0.9)
+    schedule.take(regular - 0.9)
+    assert schedule.next_at() == regular + 60.0, "it would only repeat it"
+
+
+def test_cycles_that_went_by_before_a_hurried_poll_are_counted() -> None:
+    schedule = DeviceSchedule("d", {"normal": 10.0}, 0.0)
+    schedule.take(0.0)
+    regular = schedule.next_at()
+    schedule.hurry(regular - 5)
+    # Another class held the device until three of its polls were due.
+    due = schedule.take(regular + 25)
+    assert due is not None
+    assert due.skipped == 2
+    assert schedule.next_at() == regular + 30
+
+
+def test_a_class_that_is_due_already_is_not_hurried_and_counts_its_cycles() -> None:
+    schedule = DeviceSchedule("d", {"normal": 10.0}, 0.0)
+    schedule.take(0.0)
+    regular = schedule.next_at()
+    schedule.hurry(regular + 20.5)
+    due = schedule.take(regular + 20.5)
+    assert due is not None
+    assert due.skipped == 2
+    assert schedule.next_at() == regular + 30.0
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "before_s", "is_left_out"), [(1.0, 0.4, True), (1.0, 0.6, False), (60.0, 2.0, False)]
+)
+def test_a_regular_poll_is_left_out_only_where_a_hurried_one_came_right_before(
+    interval_s: float,
+    before_s: float,
+    is_left_out: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    schedule = DeviceSchedule("d", {"normal": interval_s}, 0.0)
+    schedule.take(0.0)
+    regular = schedule.next_at()
+    schedule.hurry(regular - before_s)
+    schedule.take(regular - before_s)
+    assert schedule.next_at() == pytest.approx(regular + is_left_out * interval_s)

@@ -14,7 +14,6 @@ from agent.doctor import examine
 from agent.loop import TRAP_POLLS_S, TRAP_POLLS_TIMES
 from agent.readings import Identified, Readings
 from agent.run import Agent
-from agent.schedule import DeviceSchedule
 from agent.snmp.traps.listener import MAX_PER_SECOND, TrapListener
 from agent.traps import MAX_EVENTS, TrapReceiver
 from rackflow import Status, encode
@@ -273,46 +272,6 @@ async def test_a_flood_is_read_at_a_bounded_rate_and_to_its_end(monkeypatch: pyt
             await eventually(lambda: read[-1][1] == b"after it", "the next one")
     finally:
         listener.close()
-
-
-async def test_a_trap_polls_every_class_but_inventory_and_moves_no_later_poll() -> None:
-    schedule = DeviceSchedule("d", {"safety": 10.0, "normal": 60.0, "inventory": 3600.0}, 0.0)
-    while schedule.next_at() <= 0.0:
-        schedule.take(0.0)
-    regular = schedule.next_at()
-    schedule.hurry(1.0)
-    taken = [due.poll_class for _ in range(3) if (due := schedule.take(1.0)) is not None]
-    assert taken == ["safety", "normal"]
-    assert schedule.next_at() in {regular, regular + 10.0}, "on its grid"
-
-
-async def test_a_hurried_poll_takes_the_place_of_no_regular_one() -> None:
-    """Also not late in an interval: whoever sends a trap must not leave a device unread for one and a half of them."""
-    schedule = DeviceSchedule("d", {"normal": 60.0}, 0.0)
-    schedule.take(0.0)
-    regular = schedule.next_at()
-    for seconds_before in (59.0, 29.0, 1.5):
-        now = regular - seconds_before
-        schedule.hurry(now)
-        due = schedule.take(now)
-        assert due is not None
-        assert due.skipped == 0
-        assert schedule.next_at() == regular, f"{seconds_before} s before"
-    schedule.hurry(regular - 0.9)
-    schedule.take(regular - 0.9)
-    assert schedule.next_at() == regular + 60.0, "it would only repeat it"
-
-
-async def test_cycles_that_went_by_before_a_hurried_poll_are_counted() -> None:
-    schedule = DeviceSchedule("d", {"normal": 10.0}, 0.0)
-    schedule.take(0.0)
-    regular = schedule.next_at()
-    schedule.hurry(regular - 5)
-    # Another class held the device until three of its polls were due.
-    due = schedule.take(regular + 25)
-    assert due is not None
-    assert due.skipped == 2
-    assert schedule.next_at() == regular + 30
 
 
 async def test_a_trap_during_an_attempt_that_fails_is_another_attempt_at_once() -> None:

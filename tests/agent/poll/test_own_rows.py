@@ -109,3 +109,27 @@ async def test_a_unit_that_was_read_until_its_rows_went_does_not_take_those_of_a
 def test_units_beside_a_device_are_those_of_the_same_address(units: tuple[int | None, ...], beside: set[int]) -> None:
     config = config_of(*units)
     assert units_beside(config, config.devices[0]) == beside
+
+
+def test_a_unit_at_another_address_port_or_protocol_is_not_beside_it() -> None:
+    entries: list[dict[str, object]] = [
+        {"host": "192.0.2.1", "credential": "c", "profile": "twofold", "unit": 1},
+        {"host": "192.0.2.1", "credential": "c", "profile": "twofold", "unit": 2, "port": 1161},
+        {"host": "192.0.2.2", "credential": "c", "profile": "twofold", "unit": 3},
+        {"host": "192.0.2.1", "protocol": "modbus", "profile": "aalc-rpu", "unit": 4, "port": 161},
+        {"host": "192.0.2.1", "credential": "c", "profile": "twofold", "unit": 5, "port": 161},
+        {"host": "PDU-1", "credential": "c", "profile": "twofold", "unit": 6},
+        {"host": "pdu-1", "credential": "c", "profile": "twofold", "unit": 7},
+    ]
+    config = check_config(
+        {
+            "agent": "a",
+            "labels": {"site": "s"},
+            "credentials": {"c": {"community": "x"}},
+            "devices": [{"id": f"d-{at}", **entry} for at, entry in enumerate(entries, 1)],
+        },
+        AgentConfig,
+        "test",
+    )
+    beside = [units_beside(config, each) for each in config.devices]
+    assert beside == [{5}, set(), set(), set(), {1}, {7}, {6}]

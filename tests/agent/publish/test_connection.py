@@ -61,6 +61,38 @@ async def test_documents_are_sent_over_a_window_of_one_as_well() -> None:
     await waiting
 
 
+async def is_free(window: Window, spare: int = 0) -> bool:
+    """Whether a message may be sent at once."""
+    waiting = asyncio.create_task(window.place(spare), name="place")
+    await asyncio.sleep(0)
+    found = waiting.done()
+    waiting.cancel()
+    return found
+
+
+async def test_thirty_two_messages_wait_for_their_confirmations_at_most_and_half_as_many_documents() -> None:
+    window = Window(WINDOW)
+    window.used = 15
+    assert await is_free(window, spare=WINDOW // 2)
+    window.used = 16
+    assert not await is_free(window, spare=WINDOW // 2)
+    window.used = 31
+    assert await is_free(window)
+    window.used = 32
+    assert not await is_free(window)
+
+
+async def test_nothing_is_sent_to_a_broker_that_does_not_read_until_it_reads_again() -> None:
+    window = Window(WINDOW)
+    window.set_writable(False)
+    assert not await is_free(window)
+    waiting = asyncio.create_task(window.place(), name="place")
+    await asyncio.sleep(0)
+    window.set_writable(True)
+    async with asyncio.timeout(10):
+        await waiting
+
+
 async def test_the_first_reason_is_the_one_for_which_a_connection_ended() -> None:
     found = connection()
     found.end("the configuration has changed")

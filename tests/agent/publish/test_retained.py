@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from agent.publish.retained import Retained
 
 
@@ -80,3 +82,29 @@ async def test_the_answer_to_a_document_does_not_count_for_its_removal() -> None
     documents.confirmed("device/a", b"1")
     documents.resend_all()
     assert await taken(documents) == [("device/a", b"")]
+
+
+@pytest.mark.parametrize("is_refused", [False, True], ids=["new connection", "after a refusal"])
+async def test_whoever_waits_for_a_document_gets_one_that_is_sent_again(*, is_refused: bool) -> None:
+    documents = Retained()
+    documents.set("status", b"1")
+    documents.set("device/a", b"2")
+    await taken(documents)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        waiting = group.create_task(documents.take(), name="take")
+        await asyncio.sleep(0)
+        if is_refused:
+            documents.resend("device/a")
+        else:
+            documents.resend_all()
+    assert waiting.result() == (("device/a", b"2") if is_refused else ("status", b"1"))
+    assert len(documents) == (0 if is_refused else 1)
+
+
+async def test_a_confirmed_document_is_kept_for_the_next_connection() -> None:
+    documents = Retained()
+    documents.set("status", b"1")
+    await taken(documents)
+    documents.confirmed("status", b"1")
+    documents.resend_all()
+    assert await taken(documents) == [("status", b"1")]

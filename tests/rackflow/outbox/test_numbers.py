@@ -1,7 +1,7 @@
 """Ranges of message numbers: how they join, and what is joined first once there are too many of them."""
 
 from rackflow.documents import Numbers
-from rackflow.outbox.numbers import MAX_RANGES, EpochBase, add_range, added, bounded, numbers_of_keys
+from rackflow.outbox.numbers import MAX_RANGES, EpochBase, add_range, added, bounded, gaps, numbers_of_keys, ranges
 
 
 def full(first: int, last: int, epoch: str = "E1", reason: str = "full") -> Numbers:
@@ -59,3 +59,30 @@ def test_keys_are_numbers_of_the_epoch_that_they_belong_to_in_whatever_order_epo
 
 def test_counts_of_the_file_and_of_the_process_are_added_reason_by_reason() -> None:
     assert added({"full": 3, "torn": 1}, {"full": 2, "disk": 7}) == {"full": 5, "torn": 1, "disk": 7}
+
+
+def test_keys_as_ranges() -> None:
+    assert list(ranges([])) == []
+    assert list(ranges([4])) == [(4, 4)]
+    assert list(ranges([0, 1, 2, 4, 6, 7])) == [(0, 2), (4, 4), (6, 7)]
+
+
+def test_gaps_between_keys_ends_included() -> None:
+    assert gaps(1, 5, {1, 2, 3, 4, 5}) == []
+    assert gaps(1, 5, {2, 4}) == [(1, 1), (3, 3), (5, 5)]
+    assert gaps(2, 4, {1, 5}) == [(2, 4)]
+    assert gaps(2, 4, {2, 4}) == [(3, 3)]
+    assert gaps(3, 2, set()) == []
+
+
+def test_keys_are_converted_to_numbers_of_their_epochs() -> None:
+    """Bases are the last key before a life; they may come in any order."""
+    lives = [EpochBase(10, "E2"), EpochBase(0, "E1"), EpochBase(10, "E3"), EpochBase(15, "E4")]
+    expected = [
+        Numbers(epoch="E1", first=9, last=10, reason="full"),
+        Numbers(epoch="E3", first=1, last=5, reason="full"),
+        Numbers(epoch="E4", first=1, last=1, reason="full"),
+    ]
+    assert numbers_of_keys(lives, 9, 16, "full") == expected
+    assert numbers_of_keys(lives, 10, 10) == [Numbers(epoch="E1", first=10, last=10)]
+    assert numbers_of_keys(lives, 11, 11) == [Numbers(epoch="E3", first=1, last=1)]

@@ -1,10 +1,12 @@
 """Marks beside an outbox's file: what a process that died in between has left of them."""
 
+import os
 from pathlib import Path
 
-from rackflow.documents import Numbers
-from rackflow.outbox.mark import Mark, MarkFile
-from rackflow.outbox.numbers import EpochBase, gaps, numbers_of_keys, ranges
+import pytest
+
+from rackflow.outbox.mark import MAX_KEY, Mark, MarkFile
+from rackflow.outbox.numbers import EpochBase
 
 
 def test_a_mark_that_was_written_over_and_not_yet_cut_off_counts(tmp_path: Path) -> None:
@@ -20,28 +22,71 @@ def test_a_mark_that_was_written_over_and_not_yet_cut_off_counts(tmp_path: Path)
     assert MarkFile(path).read() == short
 
 
-def test_keys_as_ranges() -> None:
-    assert list(ranges([])) == []
-    assert list(ranges([4])) == [(4, 4)]
-    assert list(ranges([0, 1, 2, 4, 6, 7])) == [(0, 2), (4, 4), (6, 7)]
+def test_a_mark_takes_the_place_of_the_one_before_and_can_be_written_on_after_a_close(tmp_path: Path) -> None:
+    path = tmp_path / "mark"
+    marks = [Mark(1, 10, tuple(EpochBase(at, f"E{at}") for at in range(count))) for count in (5, 1, 3)]
+    mark = MarkFile(path)
+    for each in marks:
+        mark.write(each)
+        assert MarkFile(path).read() == each
+        assert path.read_bytes().count(b"\n") == 1
+        assert path.read_bytes().endswith(b"\n")
+        mark.close()
+    # A close after a close ends nobody else's file.
+    with path.open("rb") as other:
+        mark.close()
+        assert other.read()
 
 
-def test_gaps_between_keys_ends_included() -> None:
-    assert gaps(1, 5, {1, 2, 3, 4, 5}) == []
-    assert gaps(1, 5, {2, 4}) == [(1, 1), (3, 3), (5, 5)]
-    assert gaps(2, 4, {1, 5}) == [(2, 4)]
-    assert gaps(2, 4, {2, 4}) == [(3, 3)]
-    assert gaps(3, 2, set()) == []
+def test_an_outbox_that_holds_nothing_has_a_mark_too(tmp_path: Path) -> None:
+    for empty in (Mark(1, 0, ()), Mark(8, 7, (EpochBase(0, "E1"),)), Mark(MAX_KEY, MAX_KEY - 1, ())):
+        mark = MarkFile(tmp_path / "mark")
+        mark.write(empty)
+        mark.close()
+        assert MarkFile(tmp_path / "mark").read() == empty
 
 
-def test_keys_are_converted_to_numbers_of_their_epochs() -> None:
-    """Bases are the last key before a life; they may come in any order."""
-    lives = [EpochBase(10, "E2"), EpochBase(0, "E1"), EpochBase(10, "E3"), EpochBase(15, "E4")]
-    expected = [
-        Numbers(epoch="E1", first=9, last=10, reason="full"),
-        Numbers(epoch="E3", first=1, last=5, reason="full"),
-        Numbers(epoch="E4", first=1, last=1, reason="full"),
-    ]
-    assert numbers_of_keys(lives, 9, 16, "full") == expected
-    assert numbers_of_keys(lives, 10, 10) == [Numbers(epoch="E1", first=10, last=10)]
-    assert numbers_of_keys(lives, 11, 11) == [Numbers(epoch="E3", first=1, last=1)]
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\0" * 80,
+        "{",
+        "7",
+        "[]",
+        "[" * 100_000,
+        '{"first": 1, "last": 9}',
+        '{"first": 1, "runs": []}',
+        '{"first": "x", "last": 9, "runs": []}',
+        '{"first": null, "last": 9, "runs": []}',
+        '{"first": 1e999, "last": 9, "runs": []}',
+        '{"first": 1, "last": 9, "runs": [7]}',
+        '{"first": 1, "last": 9, "runs": [[0]]}',
+        # A mark ahead of the log would report messages as lost that never existed.
+        '{"first": 11, "last": 9, "runs": []}',
+        '{"first": -1, "last": 9, "runs": []}',
+        f'{{"first": 1, "last": {MAX_KEY}, "runs": []}}',
+    ],
+)
+def test_what_is_no_mark_counts_as_none(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mark"
+    path.write_text(text + "\n")
+    assert MarkFile(path).read() is None
+
+
+def test_a_mark_that_is_missing_or_no_file_counts_as_none(tmp_path: Path) -> None:
+    assert MarkFile(tmp_path / "mark").read() is None
+    (tmp_path / "folder").mkdir()
+    assert MarkFile(tmp_path / "folder").read() is None
+    # Opening it would wait for a writer for ever.
+    os.mkfifo(tmp_path / "pipe")
+    assert MarkFile(tmp_path / "pipe").read() is None
+
+
+def test_a_mark_that_lost_power_while_it_grew_is_read_without_the_zeros(tmp_path: Path) -> None:
+    path, written = tmp_path / "mark", Mark(1, 2, (EpochBase(0, "E1"),))
+    mark = MarkFile(path)
+    mark.write(written)
+    mark.close()
+    path.write_bytes(path.read_bytes().rstrip(b"\n") + bytes(20))
+    assert MarkFile(path).read() == written

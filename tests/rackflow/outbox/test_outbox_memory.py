@@ -199,3 +199,102 @@ async def test_whoever_waits_for_a_message_gets_the_one_that_did_not_reach_the_c
     async with asyncio.timeout(3):
         assert (await waiting).key == 1
     assert outbox.stats().republished == 1
+
+
+def report_of(*stored: tuple[int, int]) -> Stored:
+    return Stored(agent="gw-1", collector="c", ledger="l", time=1, durable={"E1": list(stored)})
+
+
+async def confirm(outbox: MemoryOutbox, count: int) -> None:
+    for key in await take(outbox, count):
+        outbox.confirmed(key)
+
+
+async def test_where_a_collector_is_named_nothing_goes_before_it_has_reported() -> None:
+    now_s = [0.0]
+    outbox = MemoryOutbox("E1", 100, backlog_per_s=500.0, confirmed_s=10.0, require=("c",), clock=lambda: now_s[0])
+    assert outbox.stats().reports_required
+    assert outbox.backlog_per_s == 20.0
+    fill(outbox, 4)
+    await confirm(outbox, 4)
+    now_s[0] = 3600.0
+    # More than half of the limit, which costs only what no collector is awaited for.
+    fill(outbox, 3)
+    await confirm(outbox, 3)
+    assert (outbox.stats().messages, outbox.stats().awaiting, outbox.stats().size_bytes) == (7, 7, 70)
+    outbox.stored(report_of((1, 6)))
+    assert (outbox.stats().messages, outbox.stats().awaiting) == (1, 1)
+
+
+async def test_once_a_collector_has_reported_time_deletes_nothing_until_it_is_withdrawn() -> None:
+    now_s = [0.0]
+    outbox = MemoryOutbox("E1", 1000, confirmed_s=8.0, clock=lambda: now_s[0])
+    fill(outbox, 2)
+    await confirm(outbox, 1)
+    assert (outbox.stats().messages, outbox.stats().awaiting, outbox.stats().size_bytes) == (1, 0, 20)
+    outbox.stored(report_of())
+    now_s[0] = 100.0
+    await confirm(outbox, 1)
+    assert (outbox.stats().messages, outbox.stats().awaiting, outbox.stats().reports_required) == (2, 2, True)
+    outbox.withdrawn("c")
+    assert (outbox.stats().messages, outbox.stats().awaiting, outbox.stats().reports_required) == (0, 0, False)
+    now_s[0] += 10.0
+    fill(outbox, 1)
+    await confirm(outbox, 1)
+    assert outbox.stats().size_bytes == 10, "only the one that was confirmed just now"
+
+
+async def test_a_message_given_up_is_counted_with_its_reason_and_one_that_is_gone_is_not() -> None:
+    outbox = MemoryOutbox("E1", 1000)
+    fill(outbox, 3)
+    for key in await take(outbox, 3):
+        outbox.done(key, "" if key == 2 else "too_large")
+    outbox.done(2, "too_large")
+    outbox.done(99, "refused")
+    stats = outbox.stats()
+    assert stats.dropped == {"full": 0, "too_large": 2}
+    assert [(each.first, each.last, each.reason) for each in stats.account.dropped] == [
+        (1, 1, "too_large"),
+        (3, 3, "too_large"),
+    ]
+
+
+async def test_the_rate_of_a_backlog_follows_reports_and_begins_low_on_each_connection() -> None:
+    now_s = [0.0]
+    outbox = MemoryOutbox("E1", 10_000, backlog_per_s=500.0, clock=lambda: now_s[0])
+    outbox.rewind()
+    assert outbox.backlog_per_s == 500.0, "no collector has ever reported"
+    fill(outbox, 3)
+    await confirm(outbox, 2)
+    outbox.stored(report_of((1, 2)))
+    outbox.rewind()
+    assert outbox.backlog_per_s == 20.0
+    now_s[0] = 10.0
+    outbox.stored(report_of((1, 2)))
+    assert outbox.backlog_per_s == 28.0
+    # What is confirmed now is not stored 5 s later: there is a queue.
+    await confirm(outbox, 1)
+    now_s[0] = 15.0
+    outbox.stored(report_of((1, 2)))
+    assert outbox.backlog_per_s == 14.0
+    outbox.withdrawn("c")
+    assert outbox.backlog_per_s == 500.0
+
+
+async def test_held_messages_go_first_are_counted_as_refused_and_can_be_sent_again() -> None:
+    outbox = MemoryOutbox("E1", 50)
+    fill(outbox, 5)
+    for key in await take(outbox, 4):
+        if key > 2:
+            outbox.hold(key)
+        else:
+            outbox.done(key)
+    assert (outbox.stats().held, outbox.stats().messages) == (2, 3)
+    assert undelivered(outbox) == [(3, 4)]
+    fill(outbox, 3)  # 60 bytes
+    stats = outbox.stats()
+    assert (stats.held, stats.size_bytes, stats.dropped) == (1, 50, {"full": 0, "refused": 1})
+    assert stats.account.dropped == [Numbers(epoch="E1", first=3, last=3, reason="refused")]
+    outbox.resume("t", "all")
+    assert outbox.stats().held == 0
+    assert await take(outbox, 5) == [5, 6, 7, 8, 4]

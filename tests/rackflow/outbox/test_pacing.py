@@ -130,3 +130,14 @@ def test_a_rate_that_was_halved_grows_again_only_when_the_queue_can_have_shrunk(
     for at_s, per_s in ((11.0, 10.0), (12.9, 10.0), (13.0, 14.0)):
         pace.stored(1, at_s)
         assert pace.per_s(at_s) == per_s
+
+
+def test_a_report_that_came_just_now_is_no_silence() -> None:
+    """A message that the collector does not know yet is a moment old, whatever was before it."""
+    pace = BacklogPace(500.0)
+    pace.begin(0.0, has_reports=True)
+    pace.confirmed(1, 100.0)
+    pace.stored(0, 101.0)
+    assert pace.per_s(101.0) == 28.0
+    assert pace.per_s(101.0 + SILENT_S) == 28.0
+    assert pace.per_s(101.1 + SILENT_S) == 14.0

@@ -45,3 +45,31 @@ def test_intersection_and_difference_are_those_of_sets(
     assert keys(first.intersection(second)) == keys(one) & keys(other)
     assert keys(first.difference(second)) == keys(one) - keys(other)
     assert keys(first) == keys(one)
+
+
+def test_keys_that_follow_one_another_are_one_range_and_all_are_counted() -> None:
+    found = RangeSet()
+    for key in range(1, 6):
+        found.add(key, key)
+    found.add(6, 20)
+    assert (len(found), list(found)) == (20, [(1, 20)])
+    # The one that joins two ranges, and one that is there already.
+    found.add(22, 25)
+    found.add(21, 21)
+    found.add(3, 30)
+    assert (len(found), list(found)) == (30, [(1, 30)])
+    assert found.take(10, 12) == [(10, 12)]
+    assert (len(found), list(found)) == (27, [(1, 9), (13, 30)])
+
+
+def test_the_lowest_key_from_another_one_on() -> None:
+    found = RangeSet([(3, 5), (9, 9), (12, 20)])
+    expected = {0: 3, 3: 3, 4: 4, 5: 5, 6: 9, 9: 9, 10: 12, 15: 15, 20: 20, 21: None}
+    assert {key: found.first_from(key) for key in expected} == expected
+    assert RangeSet().first_from(1) is None
+
+
+def test_the_lowest_keys_of_a_set() -> None:
+    found = RangeSet([(3, 5), (9, 9), (12, 20)])
+    expected = {0: [], 1: [(3, 3)], 3: [(3, 5)], 4: [(3, 5), (9, 9)], 6: [(3, 5), (9, 9), (12, 13)], 99: list(found)}
+    assert {most: found.head(most) for most in expected} == expected
