@@ -189,3 +189,12 @@ def test_what_went_on_after_a_restart_and_ended_begins_anew_the_next_time() -> N
     course = Course()
     course.tracker.restore_holding(CDU, FLOW, held, 0.0, 0.0)
     assert course.at(1.0, FLOW) == course.at(2.0) == course.at(3.0, FLOW) == course.at(8.5, FLOW) == set()
+
+
+def test_what_is_reported_is_not_kept_as_about_to_be_as_well() -> None:
+    """After a restart it would be both: reported, and beginning anew."""
+    course, hold_s = Course(), load_table().problems[FLOW[0]].hold_s
+    assert course.at(0.0, FLOW) == set()
+    assert [each.key for each in course.tracker.holding()] == [FLOW]
+    assert course.at(hold_s, FLOW) == {FLOW[0]}
+    assert course.tracker.holding() == []
