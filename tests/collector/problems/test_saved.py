@@ -8,7 +8,9 @@ import pytest
 
 from collector.latest import Latest
 from collector.problems import Monitor, load_table, remembered_file
-from collector.problems.history import history_files
+from collector.problems.conditions import ConditionMemory
+from collector.problems.files import ProblemFiles
+from collector.problems.history import History, history_files
 from collector.problems.saved import (
     BYTES_PER_S,
     REMEMBERED_REFRESH_S,
@@ -18,7 +20,7 @@ from collector.problems.saved import (
     encode_remembered_steps,
     read_remembered,
 )
-from collector.problems.tracker import RESTORED_S
+from collector.problems.tracker import RESTORED_S, Tracker
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
 from tests.collector.problems.test_tracker import CDU, FLOW, Course, never
@@ -129,6 +131,30 @@ async def test_a_restart_remembers_what_was_there_also_from_the_one_file_of_an_e
     one = monitor(path)
     await one.files.load()
     assert one.remembered() == {("DcimPhaseDead", LABELS): SEEN_S + (0 if is_upgrade else 9)}
+
+
+async def test_after_a_restart_it_is_known_how_much_a_device_once_gave(tmp_path: Path) -> None:
+    """Otherwise a battery that gives less since the morning would be as good as new after an upgrade at noon."""
+    path, key = tmp_path / "problems.json", ("DcimDeviceGivesLess", LABELS)
+    peaks = [(40.0, SEEN_S), (30.0, SEEN_S + 60.0)]
+    remembered_file(path).write_bytes(run_through(encode_remembered_steps({}, {key: peaks})))
+    table, memory = load_table(), ConditionMemory()
+    files = ProblemFiles(
+        path,
+        table,
+        tracker=Tracker(table),
+        memory=memory,
+        history=History(),
+        failures=Failures("problems_file"),
+        clock=lambda: 100.0,
+        wall=lambda: SEEN_S + 120.0,
+    )
+    await files.load()
+    (row,) = (each for each in table.problems["DcimDeviceGivesLess"].when if each.fell is not None)
+    assert row.fell is not None
+    below = row.fell.below_share * 40.0
+    assert memory.has_fallen(*key, below - 0.1, row, SEEN_S + 120.0)
+    assert not memory.has_fallen(*key, below + 0.1, row, SEEN_S + 120.0)
 
 
 @pytest.mark.parametrize("damaged", ["remembered", "history", "present"])
