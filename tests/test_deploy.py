@@ -17,11 +17,11 @@ import yaml
 from agent.config import AgentConfig, load_agent_config
 from agent.poll.factory import check_profile
 from collector.config import load_collector_config
-from collector.problems import load_table
+from collector.problems import inhibit_rules, load_table
 from collector.problems.table import metrics_of
 from rackflow.catalogue import catalogue
 from rackflow.process.stopping import STOP_WITHIN_S
-from rackflow.process.yaml import load_yaml_file
+from rackflow.process.yaml import load_yaml_file, load_yaml_text
 from tests.agent.shipped import shipped_profiles
 from tests.collector.problems.examples import INCIDENTS
 from tests.collector.problems.plant_examples import PLANT_INCIDENTS
@@ -171,6 +171,44 @@ def test_a_new_place_is_its_own_group_and_no_group_is_checked_more_often_than_en
     }:
         places |= {"panel", "loop", "group"} & set(catalogue()[name].labels)
     assert places <= set(critical["group_by"]), "a second place would wait for the interval of the first"
+
+
+def test_who_is_notified_how_soon_and_again_when_is_what_is_promised() -> None:
+    """Critical ones at once and hourly; warnings together after half a minute, and twice a day; the heartbeat every minute."""
+    root = load_yaml_file(DEPLOY / "alertmanager/alertmanager.yml")["route"]
+    times = {
+        route["receiver"]: [route.get(name, root[name]) for name in ("group_wait", "group_interval", "repeat_interval")]
+        for route in [root, *root["routes"]]
+    }
+    assert times == {
+        "operators": ["30s", "5m", "12h"],
+        "heartbeat": ["0s", "1m", "30s"],
+        "on-call": ["0s", "2m", "1h"],
+        "journal": ["30s", "5m", "12h"],
+    }
+
+
+def test_alertmanager_has_no_inhibition_but_those_of_the_table() -> None:
+    """One more could keep every alert of a site from its people."""
+    text = (DEPLOY / "alertmanager/alertmanager.yml").read_text(encoding="utf-8")
+    shipped, table = (load_yaml_text(each, "rules") for each in (text, inhibit_rules(load_table())))
+    assert shipped["inhibit_rules"] == table["inhibit_rules"]
+    assert set(shipped) == {"route", "receivers", "inhibit_rules"}
+    assert not [route for route in shipped["route"]["routes"] if route.keys() & {"mute_time_intervals", "continue"}]
+
+
+def test_prometheus_loads_the_rules_and_sends_what_fires() -> None:
+    """Half of what is told of a lost feed is in its rules; they hold as long as they were tested with, at 5 s."""
+    prometheus = load_yaml_file(DEPLOY / "prometheus/prometheus.yml")
+    assert prometheus["global"] == {"scrape_interval": "5s", "scrape_timeout": "4s", "evaluation_interval": "5s"}
+    (file,) = prometheus["rule_files"]
+    assert (DEPLOY / "prometheus" / file).is_file()
+    managers = [each for entry in prometheus["alerting"]["alertmanagers"] for each in entry["file_sd_configs"]]
+    scraped = [each for job in prometheus["scrape_configs"] for each in job["file_sd_configs"]]
+    assert [each["files"] for each in managers] == [["targets/alertmanager.yml"]]
+    assert [each["files"] for each in scraped] == [["targets/collector.yml"]] * 2
+    for name in ("alertmanager", "collector"):
+        assert load_yaml_file(DEPLOY / f"prometheus/targets/{name}.yml")[0]["targets"]
 
 
 def test_inhibitions_are_about_alerts_that_exist_and_labels_that_they_have() -> None:

@@ -246,7 +246,6 @@ class Tracker:
                 tracked.began_to_hold_s = wall_s - max(0.0, now - tracked.holds_since)
             if not tracked.is_active and tracked.holds and self._is_due(tracked, now):
                 tracked.is_active, tracked.since_s, tracked.ended_s = True, tracked.backdated_s or wall_s, 0.0
-                self._lingering.pop(tracked.key, None)
                 changed[tracked.key] = tracked
             elif tracked.is_active and self._is_over(tracked, now):
                 tracked.is_active, tracked.ended_s, tracked.cause = False, wall_s, None

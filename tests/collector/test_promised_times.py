@@ -1,7 +1,9 @@
-"""Times that somebody waits for, in figures. Other tests take them from the code, and would follow a slip of the code."""
+"""Times that somebody waits for, and how much there is room for: other tests take these from the code, and would follow a slip of it."""
 
 import pytest
 
+from collector import budgets, certificates, standstill, stored
+from collector import run as running
 from collector.api import live as streams
 from collector.api import powers, sparks
 from collector.derive.energy import hourly
@@ -9,10 +11,36 @@ from collector.derive.liquid import coolant, ride_through
 from collector.derive.power import battery
 from collector.flow import writer
 from collector.latest import state
-from collector.ledger import watch
-from collector.problems import history, maintenance, push, table, tracker
-from collector.receive import clones, live, owners, poll_counts, uses
-from collector.store import influx
+from collector.ledger import file as ledger_file
+from collector.ledger import ledger, watch
+from collector.problems import (
+    acknowledged,
+    files,
+    history,
+    late_queue,
+    maintenance,
+    monitor,
+    push,
+    saved,
+    silences,
+    table,
+    tracker,
+)
+from collector.receive import (
+    clocks,
+    clones,
+    dead_letters,
+    inbox,
+    live,
+    owners,
+    owners_file,
+    poll_counts,
+    subscribe,
+    uses,
+)
+from collector.records import file as records_file
+from collector.records import keeper
+from collector.store import influx, persistence
 from rackflow.process import bulkhead
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
@@ -57,6 +85,42 @@ HOUR_S, DAY_S = 3600.0, 86_400.0
         ("messages of a former owner claim nothing", owners.LAST_WORDS_MS / 1000, 30.0),
         ("a device that sends costs one disk write in so long", owners.HEARD_MS / 1000, 6 * HOUR_S),
         ("a store with a wrong account is tried again", influx.SLOW_RETRY_S, 30.0),
+        ("a store that asks for a longer pause does not get it", influx.LONGEST_RETRY_AFTER_S, 300.0),
+        ("a store that was away is tried again in the beginning", persistence.BACKOFF_S[0], 0.5),
+        ("a store that was away is tried again", persistence.BACKOFF_S[1], 30.0),
+        ("a store that was away is tried by the writer", writer.PROBE_S, 10.0),
+        ("a ledger that its disk refused is written again", ledger_file.PAUSE_S[1], 5.0),
+        ("a broker that was away is connected to again", subscribe.BACKOFF_S[1], 5.0),
+        ("a broker keeps the session of a collector that is away", subscribe.SESSION_EXPIRY_S, DAY_S),
+        ("a socket is not read while there is no room", inbox.LONGEST_PAUSE_S, 3.0),
+        ("an agent hears of what is stored", stored.CYCLE_S, 1.5),
+        ("a report of what is stored, which the broker refused, is sent again", stored.PAUSE_S[1], 300.0),
+        ("a message is ahead of the clock", clocks.AHEAD_MS / 1000, 600.0),
+        ("two processes of one name both run", ledger.TURN_MS / 1000, 15 * 60.0),
+        ("a kill loses so much of the records", keeper.SAVE_S, 30.0),
+        ("a disk of the records that hangs holds up a stop", keeper.CLOSE_S, 3.0),
+        ("messages are stored in a stop", running.LAST_FLUSH_S, 4.0),
+        ("hours of records are kept", records_file.KEPT_H * HOUR_S, 400 * DAY_S),
+        ("a kill loses so much of who owns what", owners_file.WRITE_S, 1.0),
+        ("a collector that handles nothing is ended", standstill.STANDSTILL_S, 60.0),
+        ("an urgent device waits for its evaluation", monitor.TICK_S, 0.2),
+        ("any other device with a message waits for its evaluation", monitor.FULL_S, 1.0),
+        ("a device without a message waits for its evaluation", monitor.SWEEP_S, 5.0),
+        ("a kill loses so much of who was notified", files.SAVE_EVERY_S, 2.0),
+        ("a problem holds before a restart cannot delay it", files.KEPT_HOLD_S, 15.0),
+        ("a disk of the problems that hangs holds up a start", files.LOAD_S, 5.0),
+        ("a problem's highest value is as old as this after a kill", saved.PRESENT_REFRESH_S, 60.0),
+        ("what conditions remember is as old as this after a kill", saved.REMEMBERED_REFRESH_S, 600.0),
+        ("a problem that begins to hold is shown, if it holds as long", tracker.SHOWN_HOLD_S, 120.0),
+        ("a limit that a device states is current", table.LIMIT_LIFE_S, 3 * HOUR_S),
+        ("a problem of a silent device goes on", table.SILENT_S, HOUR_S),
+        ("a problem that does not hold any more is kept", table.KEEP_S, 60.0),
+        ("late readings wait for others of their time", late_queue.QUIET_S, 10.0),
+        ("an Alertmanager that lost its silences has them again", silences.AGAIN_S, 60.0),
+        ("a silence that an Alertmanager did not take is sent again", silences.RETRY_S, 5.0),
+        ("an acknowledgement is seen", acknowledged.READ_S, 15.0),
+        ("a renewed certificate of another side is seen", certificates.LOOK_S, 600.0),
+        ("a side that showed no certificate is asked again", certificates.RETRY_S, 60.0),
         ("a part that failed is shown as failing", bulkhead.FAILING_S, 300.0),
         ("a part's failures are logged once in so long", bulkhead.LOG_EVERY_S, 60.0),
     ],
@@ -67,3 +131,29 @@ def test_what_somebody_waits_for_takes_as_long_as_it_is_said_to(what: str, is_no
 
 def test_a_notification_that_fails_is_tried_again_after_a_fifth_of_a_second_and_every_half_minute_in_the_end() -> None:
     assert push.PAUSES_S == (0.2, 1.0, 5.0, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("what", "is_now", "amount"),
+    [
+        ("bytes that wait in memory before the broker must wait", inbox.MAX_WAITING_BYTES, 8 * 1024**2),
+        ("refused bytes of a sender in one burst", uses.WASTE_BYTES, 32 * 1024**2),
+        ("refused bytes of a sender in a second", uses.WASTE_BYTES_PER_S, 1024**2),
+        ("bytes of dead letters of a sender in one burst", dead_letters.BURST_BYTES, 1024**2),
+        ("bytes of dead letters of a sender in a second", dead_letters.BYTES_PER_S, 256),
+        ("bytes of a message in a dead letter", dead_letters.PAYLOAD_LIMIT_BYTES, 64 * 1024),
+        ("series that a device has besides its readings", budgets.DEVICE_SERIES, 10),
+        ("epochs in the ledger", ledger.MAX_EPOCHS, 50_000),
+        ("epochs of one agent in the ledger", ledger.MAX_EPOCHS_PER_AGENT, 2_000),
+        ("contested devices that are shown", owners.MAX_CONTESTS, 1_000),
+        ("contested devices of one agent that are shown", owners.MAX_CONTESTS_OF_AGENT, 100),
+        ("times in a row that a sound point must be accepted before another is given up", persistence.NEIGHBOURS, 3),
+        ("problems that are followed", tracker.MAX_TRACKED, 20_000),
+        ("problems in one request", push.MAX_SENT, 500),
+        ("maintenance windows", maintenance.MAX_WINDOWS, 1_000),
+        ("bytes of ended problems in one of two files", history.MAX_FILE_BYTES, 2_000_000),
+        ("bytes a second that a file of problems is written with", saved.BYTES_PER_S, 100_000),
+    ],
+)
+def test_there_is_room_for_as_much_as_it_is_said(what: str, is_now: float, amount: float) -> None:
+    assert is_now == amount, what

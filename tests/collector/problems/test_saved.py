@@ -8,7 +8,9 @@ import pytest
 
 from collector.latest import Latest
 from collector.problems import Monitor, load_table, remembered_file
-from collector.problems.history import history_files
+from collector.problems.conditions import ConditionMemory
+from collector.problems.files import ProblemFiles
+from collector.problems.history import History, history_files
 from collector.problems.saved import (
     BYTES_PER_S,
     REMEMBERED_REFRESH_S,
@@ -18,7 +20,7 @@ from collector.problems.saved import (
     encode_remembered_steps,
     read_remembered,
 )
-from collector.problems.tracker import RESTORED_S
+from collector.problems.tracker import RESTORED_S, Tracker
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
 from tests.collector.problems.test_tracker import CDU, FLOW, Course, never
@@ -131,6 +133,30 @@ async def test_a_restart_remembers_what_was_there_also_from_the_one_file_of_an_e
     assert one.remembered() == {("DcimPhaseDead", LABELS): SEEN_S + (0 if is_upgrade else 9)}
 
 
+async def test_after_a_restart_it_is_known_how_much_a_device_once_gave(tmp_path: Path) -> None:
+    """Otherwise a battery that gives less since the morning would be as good as new after an upgrade at noon."""
+    path, key = tmp_path / "problems.json", ("DcimDeviceGivesLess", LABELS)
+    peaks = [(40.0, SEEN_S), (30.0, SEEN_S + 60.0)]
+    remembered_file(path).write_bytes(run_through(encode_remembered_steps({}, {key: peaks})))
+    table, memory = load_table(), ConditionMemory()
+    files = ProblemFiles(
+        path,
+        table,
+        tracker=Tracker(table),
+        memory=memory,
+        history=History(),
+        failures=Failures("problems_file"),
+        clock=lambda: 100.0,
+        wall=lambda: SEEN_S + 120.0,
+    )
+    await files.load()
+    (row,) = (each for each in table.problems["DcimDeviceGivesLess"].when if each.fell is not None)
+    assert row.fell is not None
+    below = row.fell.below_share * 40.0
+    assert memory.has_fallen(*key, below - 0.1, row, SEEN_S + 120.0)
+    assert not memory.has_fallen(*key, below + 0.1, row, SEEN_S + 120.0)
+
+
 @pytest.mark.parametrize("damaged", ["remembered", "history", "present"])
 async def test_one_damaged_file_costs_what_is_in_it_and_nothing_else(
     damaged: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -189,3 +215,12 @@ def test_what_went_on_after_a_restart_and_ended_begins_anew_the_next_time() -> N
     course = Course()
     course.tracker.restore_holding(CDU, FLOW, held, 0.0, 0.0)
     assert course.at(1.0, FLOW) == course.at(2.0) == course.at(3.0, FLOW) == course.at(8.5, FLOW) == set()
+
+
+def test_what_is_reported_is_not_kept_as_about_to_be_as_well() -> None:
+    """After a restart it would be both: reported, and beginning anew."""
+    course, hold_s = Course(), load_table().problems[FLOW[0]].hold_s
+    assert course.at(0.0, FLOW) == set()
+    assert [each.key for each in course.tracker.holding()] == [FLOW]
+    assert course.at(hold_s, FLOW) == {FLOW[0]}
+    assert course.tracker.holding() == []

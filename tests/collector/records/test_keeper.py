@@ -14,6 +14,7 @@ import pytest
 from collector.derive import Deriver, LatestFigures, Settings, SiteRecords
 from collector.derive.energy.records import Head
 from collector.receive.poll_counts import ExpectedDevice, Polled, PolledDevice
+from collector.records import keeper
 from collector.records.file import RecordsFile
 from collector.records.keeper import RecordKeeper
 from rackflow.process.bulkhead import Failures
@@ -246,3 +247,49 @@ async def test_a_save_after_a_week_without_a_collector_does_not_hold_the_loop(
     async with Turns().counted() as turns:
         assert await kept.keeper.save()
     assert max(turns.calls) < CALLS_OF_50_MS / 5, sorted(turns.calls)[-5:]
+
+
+async def test_a_stop_does_not_wait_for_a_disk_that_hangs(
+    tmp_path: Path, open_records: OpenRecords, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The collector has ten seconds for all of its parts."""
+    monkeypatch.setattr(keeper, "CLOSE_S", 0.2)
+    path = tmp_path / "records.db"
+    kept = Kept(open_records(path))
+    kept.change()
+    with refusing(path, kept.file, after_ms=20_000):
+        began_s = time.monotonic()
+        await kept.keeper.close()
+        assert time.monotonic() - began_s < 10.0
+        assert f"path={path} error=not done within" in caplog.text
+    await eventually(lambda: not save_threads(), "the disk has taken it after all")
+    assert ended(path) == [0]
+
+
+async def test_what_comes_and_goes_while_a_save_waits_for_its_disk_is_saved_with_the_next_one(
+    tmp_path: Path, open_records: OpenRecords
+) -> None:
+    path = tmp_path / "records.db"
+    kept = Kept(open_records(path))
+    kept.change()
+    enrolled = kept.keeper.polls.enrolled
+    with refusing(path, kept.file, after_ms=20_000):
+        saving = asyncio.create_task(kept.keeper.save())
+        await eventually(save_threads, "the save has begun")
+        enrolled[PolledDevice(SITE, "gw", "pdu-new")] = enrolled.pop(PDU)
+    assert await saving
+    assert open_records(path).enrolled.keys() == {PDU}
+
+
+async def test_records_are_saved_again_and_again(
+    tmp_path: Path, open_records: OpenRecords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "SAVE_S", 0.01)
+    path = tmp_path / "records.db"
+    kept = Kept(open_records(path))
+    saving = asyncio.create_task(kept.keeper.run())
+    for polls in (1, 2):
+        kept.change()
+        await eventually(lambda expected=polls: answered_in(path) == expected, f"{polls} polls")  # type: ignore[misc]
+    saving.cancel()
+    await asyncio.wait([saving])
