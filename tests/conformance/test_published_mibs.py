@@ -17,6 +17,7 @@ from tests.conformance.published_nut import NUT
 from tests.conformance.published_oem import OEM
 from tests.conformance.published_pdus import PDUS
 from tests.conformance.published_plugins import PLUGINS
+from tests.conformance.published_rarer import RARER
 from tests.conformance.published_readers import READERS
 from tests.conformance.published_sensors import SENSORS
 from tests.conformance.published_supplies import SUPPLIES
@@ -39,6 +40,7 @@ MIBS = (
     | READERS
     | OEM
     | PLUGINS
+    | RARER
 )
 
 
