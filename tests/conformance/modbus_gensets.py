@@ -139,6 +139,156 @@ def _named_alarms(one: Served, at: int, names: Sequence[tuple[str, str, int]]) -
             one.values[key] = float(code in (2, 3, 4, 5, 10))
 
 
+def _basler() -> Served:
+    """A DGC-2020HD, low word first, switched off by hand."""
+    one = Served(checked=4755)
+    role, phase = "role=generator", "{phase=%,role=generator}"
+    for at, raw in ((3507, 1), (3509, 0), (3511, 0), (3557, 1)):  # off, run, automatic; wye
+        one.put(at, "~I", raw)
+    one.gauge(4753, "~i", 481, f"meter_line_voltage_volts{{line=L3-L1,{role}}}", 481)
+    one.phases(4755, "~i", (277, 278, 276), f"meter_voltage_volts{phase}")
+    one.put(4761, "~i", 480)  # of the bus
+    one.phases(4763, "~i", (301, 296, 299), f"meter_current_amperes{phase}")
+    one.phases(4769, "~i", (83, 82, 84), f"meter_phase_apparent_power_voltamperes{phase}", 1000)
+    one.gauge(4775, "~i", 249, f"meter_apparent_power_voltamperes{{{role}}}", 249_000)
+    one.phases(4777, "~i", (79, -1, 78), f"meter_phase_power_watts{phase}", 1000)
+    one.gauge(4783, "~i", 156, f"meter_power_watts{{{role}}}", 156_000)
+    one.gauge(4785, "~f", -0.9375, f"meter_power_factor_ratio{{{role}}}", 0.9375)
+    one.put(4787, "~i", 1)  # lagging
+    one.gauge(4789, "~f", 59.96875, f"meter_frequency_hertz{{{role}}}", 59.96875)
+    one.gauge(4847, "~I", 1_234_567, ENERGY, 1_234_567 * 3.6e6)
+    _alarm(one, "genset_blocked", "critical", 1)
+    _alarm(one, "genset_manual", "warning", 0)
+    return one
+
+
+_APM603: Mapping[int, tuple[str, str]] = {
+    200: ("fail_to_start", "critical"),
+    201: ("under_frequency_warning", "warning"),
+    202: ("under_frequency", "critical"),
+    203: ("over_frequency_warning", "warning"),
+    204: ("over_frequency", "critical"),
+    205: ("overload_warning", "warning"),
+    206: ("overload", "critical"),
+    207: ("low_oil_pressure_warning", "warning"),
+    208: ("low_oil_pressure", "critical"),
+    209: ("low_coolant_temperature", "warning"),
+    210: ("high_coolant_temperature_warning", "warning"),
+    211: ("high_coolant_temperature", "critical"),
+    212: ("local_emergency_stop", "critical"),
+    213: ("remote_emergency_stop", "critical"),
+    214: ("over_speed", "critical"),
+    215: ("engine_control_link_lost", "critical"),
+    216: ("engine_control_mismatch", "critical"),
+    220: ("starter_battery_low", "warning"),
+    221: ("starter_battery_high", "warning"),
+    222: ("battery_charger", "warning"),
+    227: ("high_oil_temperature_warning", "warning"),
+    228: ("high_oil_temperature", "critical"),
+    233: ("not_in_automatic", "warning"),
+    235: ("fuel_leak", "critical"),
+    240: ("starter_battery_weak", "warning"),
+    256: ("earth_fault", "warning"),
+    287: ("low_coolant_level_signal_lost", "warning"),
+    288: ("excitation_over_voltage", "critical"),
+    297: ("high_fuel_level", "warning"),
+    298: ("low_fuel_level", "warning"),
+    299: ("critically_low_fuel_level", "critical"),
+    300: ("low_fuel_level_shutdown", "critical"),
+    301: ("low_coolant_level", "critical"),
+    312: ("battery_charger_1", "warning"),
+    313: ("battery_charger_2", "warning"),
+}
+"""Event coils of an APM603."""
+
+_HGM4000: Mapping[int, tuple[str, str]] = {
+    43: ("genset_blocked", "critical"),
+    42: ("genset_manual", "warning"),
+    0: ("common_alarm", "warning"),
+    2: ("shutdown", "critical"),
+    8: ("emergency_stop", "critical"),
+    9: ("over_speed", "critical"),
+    10: ("under_speed", "critical"),
+    11: ("speed_signal_lost", "critical"),
+    12: ("over_frequency", "critical"),
+    13: ("under_frequency", "critical"),
+    14: ("over_voltage", "critical"),
+    15: ("under_voltage", "critical"),
+    16: ("over_current", "critical"),
+    17: ("fail_to_start", "critical"),
+    18: ("high_coolant_temperature", "critical"),
+    19: ("low_oil_pressure", "critical"),
+    20: ("frequency_lost", "critical"),
+    22: ("low_fuel_level_shutdown", "critical"),
+    23: ("low_coolant_level_shutdown", "critical"),
+    24: ("high_coolant_temperature_warning", "warning"),
+    25: ("low_oil_pressure_warning", "warning"),
+    26: ("over_current_warning", "warning"),
+    27: ("fail_to_stop", "warning"),
+    28: ("low_fuel_level", "warning"),
+    29: ("charge_alternator", "warning"),
+    30: ("starter_battery_low", "warning"),
+    31: ("starter_battery_high", "warning"),
+    33: ("speed_signal", "warning"),
+    34: ("low_coolant_level", "warning"),
+    35: ("temperature_sender", "warning"),
+    36: ("oil_pressure_sender", "warning"),
+    37: ("fuel_level_sender", "warning"),
+    63: ("maintenance_due", "warning"),
+    70: ("battery_charger", "warning"),
+    71: ("overload_warning", "warning"),
+    79: ("engine_control_warning", "warning"),
+    82: ("overload", "critical"),
+    83: ("engine_control_shutdown", "critical"),
+    84: ("engine_control_link_lost", "critical"),
+}
+"""Coils of an HGM4000N."""
+
+
+def _coils(one: Served, alarms: Mapping[int, tuple[str, str]]) -> None:
+    """Every third of the alarms is active."""
+    for index, (at, (name, severity)) in enumerate(alarms.items()):
+        one.coils[at] = int(index % 3 == 1)
+        _alarm(one, name, severity, one.coils[at])
+
+
+def _apm603() -> Served:
+    one = Served(checked=20)
+    role, phase = "role=generator", "{phase=%,role=generator}"
+    one.put(9998, "H", 74)
+    for index, name in enumerate(("L1-L2", "L2-L3", "L3-L1")):
+        one.gauge(2 * index, "f", 480.5 + index, f"meter_line_voltage_volts{{line={name},{role}}}", 480.5 + index)
+    one.phases(6, "f", (277.25, 278.5, 276.75), f"meter_voltage_volts{phase}")
+    one.phases(12, "f", (301.5, 296.25, 0.5), f"meter_current_amperes{phase}")
+    one.gauge(20, "f", 59.96875, f"meter_frequency_hertz{{{role}}}", 59.96875)
+    one.phases(642, "f", (79_000.5, 78_500.25, -100.5), f"meter_phase_power_watts{phase}")
+    one.phases(648, "f", (26_000.5, -25_500.25, 100.5), f"meter_phase_reactive_power_vars{phase}")
+    one.gauge(654, "f", 157_400.25, f"meter_power_watts{{{role}}}", 157_400.25)
+    one.gauge(656, "f", 600.75, f"meter_reactive_power_vars{{{role}}}", 600.75)
+    _coils(one, _APM603)
+    return one
+
+
+def _hgm4000() -> Served:
+    one = Served(checked=13)
+    role, phase = "role=generator", "{phase=%,role=generator}"
+    for at in range(7):
+        one.put(at, "H", 0)  # no mains
+    one.phases(7, "H", (231, 230, 229), f"meter_voltage_volts{phase}")
+    for index, name in enumerate(("L1-L2", "L2-L3", "L3-L1")):
+        one.gauge(10 + index, "H", 400 + index, f"meter_line_voltage_volts{{line={name},{role}}}", 400 + index)
+    one.gauge(13, "H", 501, f"meter_frequency_hertz{{{role}}}", 50.1)
+    one.phases(14, "H", (1205, 1198, 13), f"meter_current_amperes{phase}", 0.1)
+    one.gauge(26, "h", 512, f"meter_power_watts{{{role}}}", 51_200)
+    one.gauge(27, "h", -87, f"meter_reactive_power_vars{{{role}}}", -8700)
+    one.gauge(28, "h", 555, f"meter_apparent_power_voltamperes{{{role}}}", 55_500)
+    one.gauge(29, "h", -93, f"meter_power_factor_ratio{{{role}}}", 0.93)
+    one.gauge(48, "I", 1_234_567, ENERGY, 1_234_567 * 3.6e6)
+    one.phases(52, "h", (257, 258, -3), f"meter_phase_power_watts{phase}", 100)
+    _coils(one, _HGM4000)
+    return one
+
+
 def genset_maps() -> dict[str, Served]:
     """By profile."""
     return {
@@ -149,6 +299,9 @@ def genset_maps() -> dict[str, Served]:
         "cre-compact": _compact(),
         "datakom-genset": _datakom(),
         "kohler-decision-maker": _kohler(),
+        "kohler-apm603": _apm603(),
+        "basler-dgc2020hd": _basler(),
+        "smartgen-hgm4000": _hgm4000(),
     }
 
 

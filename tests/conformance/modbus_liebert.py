@@ -1,5 +1,7 @@
 """Modbus maps of Liebert's cooling units and UPSs, served to the agent; see modbus_maps."""
 
+from collections.abc import Mapping
+
 from tests.conformance.modbus_maps import Served
 
 LINES = ("L1-L2", "L2-L3", "L3-L1")
@@ -248,6 +250,126 @@ def _icom() -> Served:
     return one
 
 
+def _sts(alarms: tuple[tuple[int, str, Mapping[int, str]], ...]) -> Served:
+    """A static transfer switch whose load is on source 2."""
+    one = Served(checked=0)
+    one.gauge(0, "H", 17, "ats_transfers_total", 17)
+    one.put(1, "H", 1)
+    one.put(2, "H", 2)
+    one.states |= {"dcim_ats_preferred_source": "a", "dcim_ats_selected_source": "b"}
+    for source, at, volts, amperes in (("a", 3, 12, 0), ("b", 10, 480, 301)):
+        for index, line in enumerate(LINES):
+            key = f"ats_source_line_voltage_volts{{line={line},source={source}}}"
+            one.gauge(at + index, "H", volts + index, key, volts + index)
+        key = f"ats_source_current_amperes{{phase=%,source={source}}}"
+        one.phases(at + 3, "H", (amperes, amperes, amperes), key)
+        one.gauge(at + 6, "H", 600, f"ats_source_frequency_hertz{{source={source}}}", 60.0)
+    one.put(17, "H", 237)  # kW
+    one.put(18, "H", 249)  # kVA
+    for at, severity, names in alarms:
+        one.alarms(at, names, severity)
+    return one
+
+
+def _sts1() -> Served:
+    return _sts(
+        (
+            (
+                288,
+                "critical",
+                {
+                    0: "communication_lost",
+                    1: "logic",
+                    2: "over_temperature",
+                    3: "power_supply_1",
+                    5: "source_1_under_voltage",
+                    7: "source_2_under_voltage",
+                    8: "source_1_overload",
+                    9: "switch_1_shorted",
+                    10: "switch_2_shorted",
+                },
+            ),
+            (288, "warning", {4: "source_1_over_voltage", 6: "source_2_over_voltage"}),
+            (
+                289,
+                "critical",
+                {
+                    0: "switch_1_open",
+                    1: "switch_2_open",
+                    3: "source_2_overload",
+                    4: "power_supply_2",
+                    6: "transfer_inhibited",
+                    9: "source_1_failure",
+                    10: "source_2_failure",
+                },
+            ),
+            (289, "warning", {2: "fan", 5: "frequency_deviation", 8: "out_of_synchronisation"}),
+            (
+                290,
+                "critical",
+                {
+                    0: "retransfer_failed",
+                    1: "output_overload",
+                    2: "control_fuse_1",
+                    3: "control_fuse_2",
+                    4: "source_1_breaker_open",
+                    5: "source_2_breaker_open",
+                    6: "output_breaker_open",
+                },
+            ),
+            (290, "warning", {7: "custom_1", 8: "custom_2", 9: "bypass_1_closed", 10: "bypass_2_closed"}),
+            (291, "warning", {bit: f"custom_{bit + 3}" for bit in range(6)}),
+        )
+    )
+
+
+def _sts2() -> Served:
+    neutrals = {
+        0: "neutral_switch_1_shorted",
+        1: "neutral_switch_2_shorted",
+        2: "neutral_switch_1_open",
+        3: "neutral_switch_2_open",
+    }
+    limits = {13: "neutral_1_over_limit", 14: "neutral_2_over_limit", 15: "neutral_snubber"}
+    return _sts(
+        (
+            (291, "critical", {13: "output_over_current", 14: "ground_over_current", 15: "neutral_over_current"}),
+            (292, "warning", {bit: f"custom_{bit + 1}" for bit in range(8)}),
+            (293, "warning", limits),
+            (294, "critical", neutrals),
+        )
+    )
+
+
+def _pmp() -> Served:
+    one = Served(checked=16)
+    for at in range(6):
+        one.put(at, "H", 480)  # between lines
+    one.phases(6, "H", (120, 121, 119), "circuit_voltage_volts{circuit=main,panel=1,phase=%}")
+    one.phases(9, "H", (301, 296, 299), "circuit_current_amperes{circuit=main,panel=1,phase=%}")
+    one.put(12, "H", 7)  # tenths of an ampere to ground
+    one.gauge(15, "H", 105, "circuit_power_watts{circuit=main,panel=1}", 105_000)
+    one.gauge(16, "H", 599, "circuit_frequency_hertz{circuit=main,panel=1}", 59.9)
+    critical = {
+        0: "communication_lost",
+        1: "output_under_voltage",
+        2: "output_over_voltage",
+        3: "output_over_current",
+        5: "ground_over_current",
+        6: "transformer_over_temperature",
+        7: "ground_fault",
+        8: "ground_failure",
+    }
+    one.alarms(288, critical, "critical")
+    one.alarms(288, {4: "frequency_deviation", 10: "security"}, "warning")
+    one.registers[288] |= 1 << 9
+    one.values["dcim_leak_detected{sensor=floor}"] = 1.0
+    losses = {0: "phase_rotation_or_loss", 1: "datawave_over_temperature", 2: "emergency_power_off"}
+    one.alarms(289, losses, "critical")
+    one.alarms(289, {3: "on_bypass", 4: "local", 5: "custom_1", 6: "custom_2"}, "warning")
+    return one
+
+
 def liebert_maps() -> dict[str, Served]:
     """By profile."""
     return {
@@ -258,4 +380,7 @@ def liebert_maps() -> dict[str, Served]:
         "liebert-apm-modbus": _apm(),
         "liebert-gxt-modbus": _gxt(),
         "liebert-icom-modbus": _icom(),
+        "liebert-sts-modbus": _sts1(),
+        "liebert-sts2-modbus": _sts2(),
+        "liebert-pmp-modbus": _pmp(),
     }

@@ -377,9 +377,12 @@ def _shark() -> Served:
     ):
         one.gauge(at, "f", raw, f"meter_{name}{{{METER}}}", value)
     one.put(30_005, "H", 3 << 12 | 2 << 8 | 3 << 4 | 1)  # tenths of a kWh
-    for at, direction, tenths in ((1099, "import", 1_234_567), (1101, "export", -70_001)):
+    for at, direction, tenths in ((1499, "import", 1_234_567), (1501, "export", -70_001)):
         key = f"meter_energy_joules_total{{direction={direction},{METER}}}"
         one.gauge(at, "i", tenths, key, abs(tenths) * 360_000.0)
+    one.put(1505, "i", 1_304_568)  # their sum
+    for at in range(1099, 1107):  # where a Shark 100 has them; what is not in its map a Shark 200 reads as 0
+        one.put(at, "H", 0)
     return one
 
 

@@ -1,4 +1,4 @@
-"""Maps of meters of five more makers, served to the agent: register contents written down from published maps, and their meaning."""
+"""Maps of meters of more makers, served to the agent: register contents written down from published maps, and their meaning."""
 
 from tests.conformance.modbus_gear import METER
 from tests.conformance.modbus_maps import PHASES, Served
@@ -130,6 +130,66 @@ def _veris() -> Served:
     return one
 
 
+def _wb_energy(one: Served, at: int, kilowatt_hours: float, key: str) -> None:
+    """Steps of 0.01 Wh, low word first."""
+    one.gauge(at, "~Q", round(kilowatt_hours * 100_000), key, kilowatt_hours * 3.6e6)
+
+
+def _wb_voltages(one: Served, metric: str) -> None:
+    """Steps of 0.01 V / 65536."""
+    for index, (name, volts) in enumerate(zip(PHASES, (230.5071, 231.2593, 229.7537), strict=True)):
+        one.gauge(0x1410 + 2 * index, "I", round(volts * 6_553_600), metric.replace("%", name), volts)
+
+
+def _map3e() -> Served:
+    """A WB-MAP3E whose third current transformer sits on the second phase."""
+    one = Served(table="input", checked=0x10F8)
+    one.settings |= {0x14A0: 1, 0x14A1: 2, 0x14A2: 2}
+    _wb_voltages(one, f"meter_voltage_volts{PHASE}")
+    _lines(one, 0x141C, "H", 400, 0.01)
+    for index, (name, amperes) in enumerate(zip(PHASES[:2], (101.5037, 0.4353), strict=True)):
+        at = 0x1416 + 2 * index
+        one.gauge(at, "I", round(amperes * 4_096_000), f"meter_current_amperes{PHASE.replace('%', name)}", amperes)
+    for total, metric, values in (
+        (0x1300, "power_watts", (23_400.0, 23_500.8, -100.80256)),
+        (0x1308, "reactive_power_vars", (600.32, 500.16256, 100.15744)),
+        (0x1310, "apparent_power_voltamperes", (23_603.2, 23_501.44, 101.76)),
+    ):
+        one.gauge(total, "i", round(values[0] / 0.00512), f"meter_{metric}{{{METER}}}", values[0])
+        for index, name in enumerate(PHASES[:2]):
+            key = f"meter_phase_{metric}{PHASE.replace('%', name)}"
+            one.gauge(total + 2 + 2 * index, "i", round(values[index + 1] / 0.00512), key, values[index + 1])
+    one.gauge(0x10BC, "h", -970, f"meter_power_factor_ratio{{{METER}}}", 0.97)
+    for index, name in enumerate(PHASES[:2]):
+        key = f"meter_phase_power_factor_ratio{PHASE.replace('%', name)}"
+        one.gauge(0x10BD + index, "h", 980 - index, key, (980 - index) / 1000)
+    one.gauge(0x10F8, "H", 4998, f"meter_frequency_hertz{{{METER}}}", 49.98)
+    for at, direction, hours in ((0x1200, "import", 123.45679), (0x1210, "export", 17.50001)):
+        _wb_energy(one, at, hours, f"meter_energy_joules_total{{direction={direction},{METER}}}")
+        for index, name in enumerate(PHASES[:2]):
+            key = f"meter_phase_energy_joules_total{{direction={direction},phase={name},{METER}}}"
+            _wb_energy(one, at + 4 + 4 * index, round(hours / (2 + index), 5), key)
+    return one
+
+
+def _map12e() -> Served:
+    one = Served(table="input", checked=0x10F8)
+    _wb_voltages(one, "circuit_voltage_volts{circuit=main,panel=1,phase=%}")
+    one.gauge(0x10F8, "H", 4998, "circuit_frequency_hertz{circuit=main,panel=1}", 49.98)
+    for index, circuit in enumerate(("1", "2", "3", "4")):
+        at, labels = 0x1000 * index, f"circuit={circuit},panel=1"
+        one.settings |= {0x14A0 + at: 1, 0x14A1 + at: 2, 0x14A2 + at: 3}
+        for phase, amperes in zip(PHASES, (101.5037 + index, 99.2513, 0.0625), strict=True):
+            register = 0x1416 + at + 2 * PHASES.index(phase)
+            key = f"circuit_current_amperes{{{labels},phase={phase}}}"
+            one.gauge(register, "I", round(amperes * 4_096_000), key, amperes)
+        watts = 23_500.8 + 512 * index
+        one.gauge(0x1300 + at, "i", round(watts / 0.00512), f"circuit_power_watts{{{labels}}}", watts)
+        one.gauge(0x10BC + at, "h", -970, f"circuit_power_factor_ratio{{{labels}}}", 0.97)
+        _wb_energy(one, 0x1200 + at, 120.5 + index, f"circuit_energy_joules_total{{{labels}}}")
+    return one
+
+
 def more_meter_maps() -> dict[str, Served]:
     """By profile."""
     return {
@@ -138,4 +198,6 @@ def more_meter_maps() -> dict[str, Served]:
         "camillebauer-aplus": _aplus(),
         "onicon-btu": _onicon(),
         "veris-e51": _veris(),
+        "wirenboard-map3e": _map3e(),
+        "wirenboard-map12e": _map12e(),
     }

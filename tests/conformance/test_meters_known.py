@@ -13,8 +13,9 @@ from agent.readings import Identity
 from rackflow.recording import RegisterTable
 from tests.agent.modbus.modbus_peers import target_of
 from tests.agent.shipped import shipped_profiles
+from tests.conformance.modbus_gear import METER
 from tests.conformance.modbus_maps import Served
-from tests.conformance.test_modbus_families import MAPS, serving
+from tests.conformance.test_modbus_families import MAPS, poll, serving
 
 TABLES: tuple[RegisterTable, ...] = ("holding", "input")
 
@@ -87,3 +88,19 @@ async def test_a_meter_tells_its_serial_number_as_it_is_printed(name: str, seria
     """Those of Carlo Gavazzi send numbers with their low word first, texts from left to right."""
     match, found = await _found(MAPS[name])
     assert (match, found.serial) == (name, serial)
+
+
+@pytest.mark.parametrize(("model", "moved"), [("Shark 200", 0), ("Shark 100", -400)])
+async def test_energies_of_a_shark_stand_where_its_series_has_them(model: str, moved: int) -> None:
+    """From 01500 of a Shark 200, from 01100 of a Shark 100; what a meter has no register for it reads as 0."""
+    one = MAPS["eig-shark"]
+    energies = {at: one.registers[at] for at in (*range(1499, 1503), 1505, 1506)}
+    others = {at: word for at, word in one.registers.items() if at not in energies} | dict.fromkeys(energies, 0)
+    registers = others | {at + moved: word for at, word in energies.items()}
+    async with serving(one, registers | dict(enumerate(_words(model, 8)))) as port:
+        readings = await poll(port, "eig-shark", one.unit)
+    energy = "dcim_meter_energy_joules_total"
+    assert {key: value for key, value in readings.values.items() if key.startswith(energy)} == {
+        f"{energy}{{direction=import,{METER}}}": pytest.approx(1_234_567 * 360_000.0),
+        f"{energy}{{direction=export,{METER}}}": pytest.approx(70_001 * 360_000.0),
+    }
