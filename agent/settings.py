@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from agent.config import AgentConfig, Credential, Device
+from agent.poll import units_beside, units_by_place
 from agent.profile import Families
 from rackflow.catalogue import PollClass
 from rackflow.errors import ConfigError
@@ -22,11 +23,14 @@ class DeviceSettings:
     engine: str | None
     profile: str
     """Hash of the profile's content; for a device that is recognised when it is polled, of all profiles."""
+    beside: frozenset[int] = frozenset()
+    """The other units behind the same SNMP agent: their rows are not this one's, also while its own are gone."""
 
 
 def enabled_devices(config: AgentConfig, families: Families | None = None) -> dict[str, DeviceSettings]:
     """The enabled devices by id."""
     contents = {name: families.content(name) for name in {each.profile for each in config.devices}} if families else {}
+    units = units_by_place(config)
     return {
         device.id: DeviceSettings(
             device=device,
@@ -35,6 +39,7 @@ def enabled_devices(config: AgentConfig, families: Families | None = None) -> di
             credential=config.credentials.get(device.credential or ""),
             engine=config.engine,
             profile=contents.get(device.profile, ""),
+            beside=units_beside(config, device, units),
         )
         for device in config.devices
         if device.enabled

@@ -175,7 +175,7 @@ class TrapReceiver:
         if traps is None or self._listener is not None:
             return
         try:
-            self._listener = TrapListener(*traps.address, self._on_datagram)
+            self._listener = TrapListener(*traps.address, self._on_datagram, self._on_excess)
         except OSError as error:
             fault = f"traps.listen: {wanted}: {error.strerror or error}"
             if fault != self._fault:
@@ -190,15 +190,18 @@ class TrapReceiver:
             self._listener.close()
         self._listener, self._listens_on = None, ""
 
-    def _on_datagram(self, datagram: bytes, address: str) -> bytes:
-        """Handle one datagram. Returns the datagram that confirms it, empty for none."""
+    def _on_excess(self, address: str) -> None:
+        self._refuse(TrapRefusal.LIMIT, address)
+
+    def _on_datagram(self, datagram: bytes, address: str) -> bytes | None:
+        """Handle one datagram. Returns the datagram that confirms it, empty for none; None if the sender is a stranger."""
         otherwise: Accepted | TrapRefusal = TrapRefusal.INTERNAL
         found = self._failures.attempt(
             PART, lambda: self._senders.judge(datagram, address, self._clock()), otherwise=otherwise
         )
         if isinstance(found, TrapRefusal):
             self._refuse(found, address)
-            return b""
+            return None if found is TrapRefusal.SENDER else b""
         if found.is_repeat:
             self._refuse(TrapRefusal.REPEATED, address)
         else:

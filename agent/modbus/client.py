@@ -58,7 +58,9 @@ class ModbusLink:
     """Sends the requests of all units on one link, one at a time. Connects at the first request, and again after a lost connection."""
 
     def __init__(self, target: ModbusTarget, resolver: Resolver | None = None) -> None:
+        # That of the first user who is still there: a line can only be opened in one way.
         self._target = target
+        self._users: list[ModbusTarget] = []
         self._pause_s = target.pause_s
         self._lock = asyncio.Lock()
         # Requests that are being made or wait for their turn.
@@ -74,9 +76,28 @@ class ModbusLink:
         # That of the connection, if it is no serial line.
         self._address = HeldAddress(resolver or Resolver(), target.host)
 
-    def also_for(self, target: ModbusTarget) -> None:
+    def enter(self, user: ModbusTarget) -> None:
         """Serve one more user. The pause becomes the longest of all users', because the gateway needs it whichever unit is asked."""
-        self._pause_s = max(self._pause_s, target.pause_s)
+        self._users.append(user)
+        self._settle()
+
+    def leave(self, user: ModbusTarget) -> bool:
+        """Serve one user less. Returns whether it was the last one.
+
+        A reload has its new users enter before the former ones leave. With the last one of these, the line is opened as the new ones say.
+        """
+        self._users.remove(user)
+        # Those who are left enter themselves again with their next request.
+        self._polled.clear()
+        if self._users:
+            self._settle()
+        return not self._users
+
+    def _settle(self) -> None:
+        before, self._target = self._target, self._users[0]
+        self._pause_s = max(each.pause_s for each in self._users)
+        if _line(before) != _line(self._target):
+            self._disconnect()
 
     async def read(
         self, unit: int, table: RegisterTable, address: int, count: int, user: ModbusTarget | None = None
@@ -263,6 +284,11 @@ class _Request:
         return f"read unit {self.unit} {table} {self.address}+{self.count}"
 
 
+def _line(target: ModbusTarget) -> tuple[object, ...]:
+    """How the line is opened."""
+    return target.transport, target.baudrate, target.parity, target.stopbits
+
+
 def _wire_of(target: ModbusTarget, polled: AbstractSet[int]) -> Wire:
     if target.transport == "tcp":
         return TcpWire(target.port, polled)
@@ -298,25 +324,22 @@ class ModbusLinks:
 
     def __init__(self, resolver: Resolver | None = None) -> None:
         self._resolver = resolver or Resolver()
-        self._links: dict[tuple[str, int], tuple[ModbusLink, int]] = {}
+        self._links: dict[tuple[str, int], ModbusLink] = {}
 
     def acquire(self, target: ModbusTarget) -> SharedClient:
         """A share of the link to that host or port.
 
         Each user keeps its own timeout and accepted answers, and the longest pause applies to all. Transport and line settings are those
-        of the first user; `agent/same_address.py` reports other ones.
+        of the first user who is still there; `agent/same_address.py` reports other ones.
         """
         place = (target.serial, 0) if target.transport == "serial" else (target.host, target.port)
-        link, users = self._links.get(place) or (ModbusLink(target, self._resolver), 0)
-        link.also_for(target)
-        self._links[place] = (link, users + 1)
+        link = self._links.setdefault(place, ModbusLink(target, self._resolver))
+        link.enter(target)
 
         def release() -> bool:
-            held, left = self._links[place]
-            if left > 1:
-                self._links[place] = (held, left - 1)
-                return False
-            del self._links[place]
-            return True
+            is_last = link.leave(target)
+            if is_last:
+                del self._links[place]
+            return is_last
 
         return SharedClient(link, release, target)

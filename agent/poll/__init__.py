@@ -10,6 +10,7 @@ from agent.poll.barrier import DeviceBarrier
 from agent.poll.factory import PollerFactory, check_profile, credential_of, snmp_target, unknown_profile
 from agent.poll.identity import identify_modbus, identify_snmp, printable
 from agent.poll.modbus import ModbusPoller
+from agent.poll.own_rows import units_beside, units_by_place
 from agent.poll.pace import OpeningPace
 from agent.poll.plans import SharedPlans
 from agent.poll.probe_modbus import recognise_unit
@@ -34,5 +35,7 @@ __all__ = [
     "recognise_device",
     "recognise_unit",
     "snmp_target",
+    "units_beside",
+    "units_by_place",
     "unknown_profile",
 ]

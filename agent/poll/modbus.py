@@ -171,6 +171,7 @@ class ModbusPoller:
             return await self.open()  # another unit answers, and the plan was made from what the former one had in use
         if self._identity != before:  # the unit or only its firmware has changed
             self._checks.forget()
+            self._register_fit.forget()
         self._begin(found.raw)
         self._unfinished = self._last_poll_failed = False
         self._identify_due_at = self._clock() + IDENTIFY_EVERY_S

@@ -4,25 +4,34 @@ An agent with one unit may number it in any way, so `unit: 1` takes rows that be
 `rows_of_unit`). When the first of several units is switched off and its rows go, those of its neighbour would look just like that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agent.config import AgentConfig, Device
 
+Place = tuple[str, int]
 
-def units_beside(config: AgentConfig, device: Device) -> frozenset[int]:
-    """The numbers of the other units that are configured behind the SNMP agent of this device."""
+
+def units_by_place(config: AgentConfig) -> dict[Place, frozenset[int]]:
+    """The numbers of the units that are configured behind each SNMP agent, by its host and port."""
+    found: dict[Place, set[int]] = {}
+    for each in config.devices:
+        if each.protocol == "snmp" and each.given_unit is not None:
+            found.setdefault(_place(each), set()).add(each.given_unit)
+    return {place: frozenset(units) for place, units in found.items()}
+
+
+def units_beside(
+    config: AgentConfig, device: Device, units: Mapping[Place, frozenset[int]] | None = None
+) -> frozenset[int]:
+    """The numbers of the other units that are configured behind the SNMP agent of this device. `units` saves looking at all devices."""
     unit = device.given_unit
     if unit is None or device.protocol != "snmp":
         return frozenset()
-    place = _place(device)
-    return frozenset(
-        each.given_unit
-        for each in config.devices
-        if each.given_unit not in {None, unit} and each.protocol == "snmp" and _place(each) == place
-    )
+    units = units_by_place(config) if units is None else units
+    return units.get(_place(device), frozenset()) - {unit}
 
 
-def _place(device: Device) -> tuple[str, int]:
+def _place(device: Device) -> Place:
     # Names of hosts are the same in small and capital letters, as in `agent/same_address.py`.
     return (device.host or "").casefold(), device.used_port
 

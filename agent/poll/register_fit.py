@@ -13,6 +13,7 @@ a dead line's 0 V are normal readings, but several temperatures of exactly 0 are
 """
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -33,6 +34,11 @@ MIN_SHARE: Final = 1 / 6
 # number, that of the end of the scale (8500, 9990, 32,000), which registers of other quantities hardly ever do. Smaller numbers than this
 # may be the same by chance. Chosen.
 LEAST_SAME: Final = 256
+# Probes that break one after another have different numbers (850.0 for a broken wire, -200.0 for a short). So a quantity that is alone in
+# being impossible, with the same number at the end of a scale for ROUNDS polls of each class, counts as broken, and is no evidence beside
+# a second one. Registers of another unit are all there at once. Not of class `inventory`, which is polled each hour. Chosen: three minutes.
+ROUNDS: Final = 3
+NOT_AWAITED: Final[PollClass] = "inventory"
 # Least number of registers, or of temperatures, that must be 0: a single one may really be 0.
 MIN_ZEROS: Final = 2
 # Settings, which may be 0 because nobody has set them yet.
@@ -49,10 +55,8 @@ class _Polled:
     """How many temperatures were 0."""
     warm: int
     """How many were not."""
-    impossible: frozenset[str]
-    """Quantities."""
-    numbers: frozenset[RawValue]
-    """What is in their registers; None for what no broken probe gives."""
+    impossible: Mapping[str, frozenset[RawValue]]
+    """By quantity, what is in its registers; None for what no broken probe gives."""
     values: Mapping[str, float]
     states: tuple[str, ...]
 
@@ -74,6 +78,15 @@ class RegisterFit:
         # Whether it has ever answered anything but 0. A meter without temperatures has only zeros in an outage.
         self._has_measured = False
         self._is_foreign = False
+        # Quantities whose probe is broken.
+        self._broken: set[str] = set()
+        # The only other quantity that is impossible, with its numbers; and the classes that were polled while it was that.
+        self._alone: tuple[str, frozenset[RawValue]] | None = None
+        self._polled_alone: Counter[PollClass] = Counter()
+
+    def forget(self) -> None:
+        """Forget which probes are broken: it is another unit. Call it before `begin`."""
+        self._broken.clear()
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the registers of this plan from now on. `known` are the answers that it was made with."""
@@ -93,6 +106,7 @@ class RegisterFit:
                 self._requests[poll] = [refs for refs in requests if len(refs) >= MIN_ZEROS and refs & warm]
             self._note(poll, normalise_answers(part.slots, known), known)
         self._numbers = len(numbers)
+        self._alone = None
         self._judge()
 
     def reject(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
@@ -101,6 +115,7 @@ class RegisterFit:
             return
         self._note(poll, readings, raw)
         self._judge()
+        self._note_broken(poll)
         if self._is_foreign:
             _reject({*readings.values, *readings.states}, readings, "decode")
         elif self._numbers >= MIN_ZEROS and not self._has_answered() and self._zeros_are_none():
@@ -117,8 +132,10 @@ class RegisterFit:
         bad = [key for key, why in readings.bad.items() if why in ("range", "state")] if readings.bad else ()
         # A 0 that is impossible as a setting was never set, and as a code stands for what is not fitted.
         bad = [key for key in bad if key in self._measured or any(map(raw.get, self._refs.get(key, ())))]
-        impossible = frozenset(map(metric_of, bad))
-        numbers = frozenset(_end_of_scale(readings.bad[key], raw, self._refs.get(key, ())) for key in bad)
+        impossible: dict[str, frozenset[RawValue]] = {}
+        for key in bad:
+            number = _end_of_scale(readings.bad[key], raw, self._refs.get(key, ()))
+            impossible[metric_of(key)] = impossible.get(metric_of(key), frozenset()) | {number}
         # Copies: what is possible is worked out only beside something impossible, and readings are rejected after this.
         values, states = dict(readings.values), tuple(readings.states)
         self._polled[poll] = _Polled(
@@ -126,19 +143,21 @@ class RegisterFit:
             cold=degrees.count(0),
             warm=sum(map(bool, degrees)),
             impossible=impossible,
-            numbers=numbers,
             values=values,
             states=states,
         )
 
     def _judge(self) -> None:
-        impossible: frozenset[str] = frozenset().union(*(each.impossible for each in self._polled.values()))
-        numbers: frozenset[RawValue] = frozenset().union(*(each.numbers for each in self._polled.values()))
+        impossible = self._impossible()
+        numbers: frozenset[RawValue] = frozenset().union(*impossible.values())
         before, self._is_foreign = self._is_foreign, False
         if len(impossible) >= MIN_IMPOSSIBLE and (len(numbers) > 1 or None in numbers):
             values = {metric_of(key) for each in self._polled.values() for key, value in each.values.items() if value}
             all_of_them = (
-                impossible | values | {metric_of(key) for each in self._polled.values() for key in each.states}
+                impossible.keys()
+                | self._broken
+                | values
+                | {metric_of(key) for each in self._polled.values() for key in each.states}
             )
             self._is_foreign = len(impossible) >= MIN_SHARE * len(all_of_them)
             if self._is_foreign and not before:
@@ -150,6 +169,26 @@ class RegisterFit:
                     len(all_of_them),
                     ", ".join(sorted(impossible)[:3]),
                 )
+
+    def _impossible(self) -> dict[str, frozenset[RawValue]]:
+        """By quantity that is impossible and not known as broken: the numbers in its registers."""
+        found: dict[str, frozenset[RawValue]] = {}
+        for each in self._polled.values():
+            for quantity, numbers in each.impossible.items():
+                found[quantity] = found.get(quantity, frozenset()) | numbers
+        self._broken &= found.keys()
+        return {quantity: numbers for quantity, numbers in found.items() if quantity not in self._broken}
+
+    def _note_broken(self, poll: PollClass) -> None:
+        found = list(self._impossible().items())
+        alone = found[0] if len(found) == 1 and None not in found[0][1] else None
+        if alone is None or alone != self._alone:
+            self._alone = alone
+            self._polled_alone.clear()
+        if alone is not None:
+            self._polled_alone[poll] += 1
+            if all(self._polled_alone[each] >= ROUNDS for each in self._slots if each != NOT_AWAITED):
+                self._broken.add(alone[0])
 
     def _has_answered(self) -> bool:
         return any(each.answered for each in self._polled.values())

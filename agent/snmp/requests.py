@@ -2,8 +2,8 @@
 
 Each engine has its own handling of answers that are too big or too short (`_get_chunk`), because the engines see different errors.
 
-A device's limits (objects per GET, rows per GETBULK) are found by refusals and remembered for the life of the client, so
-finding them costs requests only once and not at every poll.
+A device's limits (objects per GET, rows per GETBULK) are found by refusals and remembered for an hour or longer (`limits.py`), so
+finding them does not cost requests at every poll.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from agent.snmp.limits import Limit
 from agent.snmp.seam import SnmpTarget, SnmpValue
 from rackflow.errors import DeviceError, DeviceIgnoresUser, DeviceProtocolError, DeviceTimeout
 
@@ -84,12 +85,27 @@ class PortionedClient(ABC):
         self._target = target
         # One request at a time. Management cards are slow, and if a card drops a second request in flight, it looks like a timeout.
         self._lock = asyncio.Lock()
-        self._varbinds = target.max_varbinds
-        self._repetitions = target.max_repetitions
+        self._objects = Limit(target.max_varbinds)
+        self._rows = Limit(target.max_repetitions)
+
+    @property
+    def _varbinds(self) -> int:
+        """How many objects one GET may ask for. Engines lower it when the device cannot answer for as many."""
+        return self._objects.now
+
+    @_varbinds.setter
+    def _varbinds(self, objects: int) -> None:
+        self._objects.lower(objects)
+
+    @property
+    def _repetitions(self) -> int:
+        """How many rows one GETBULK asks for."""
+        return self._rows.now
 
     async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         """See `SnmpClient.get`. Over gufo_snmp, NULL and absent look the same in v1, so both are left out."""
         async with self._lock:
+            self._objects.raise_if_due()
             if 0 < len(oids) <= self._varbinds:
                 return await self._get_chunk(oids)
             found: dict[str, SnmpValue] = {}
@@ -104,13 +120,14 @@ class PortionedClient(ABC):
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
         """See `SnmpClient.walk`. Over gufo_snmp, rows whose value is NULL are left out."""
         async with self._lock:
+            self._rows.raise_if_due()
             while True:
                 walked = await self._walk_rows(oid, limit)
                 if not walked.is_incomplete:
                     if walked.is_stuck:
                         await self._pass_by(oid, limit, walked.walk)
                     return walked.walk.rows
-                self._repetitions = max(1, self._repetitions // 2)
+                self._rows.lower(max(1, self._repetitions // 2))
                 log.info(
                     "device=%s cannot answer large GETBULK requests, asking for %d rows at a time from now on",
                     self._target.device,
@@ -124,7 +141,7 @@ class PortionedClient(ABC):
 
     def set_max_varbinds(self, objects: int) -> None:
         """See `SnmpClient.set_max_varbinds`."""
-        self._varbinds = objects
+        self._objects = Limit(objects)
 
     async def _pass_by(self, oid: str, limit: int, walk: RowsSoFar) -> None:
         """Continue after the last row of a walk that goes in circles: GETNEXT may return the same row again although others follow it."""

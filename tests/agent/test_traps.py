@@ -14,7 +14,6 @@ from agent.doctor import examine
 from agent.loop import TRAP_POLLS_S, TRAP_POLLS_TIMES
 from agent.readings import Identified, Readings
 from agent.run import Agent
-from agent.snmp.traps.listener import MAX_PER_SECOND, TrapListener
 from agent.traps import MAX_EVENTS, TrapReceiver
 from rackflow import Status, encode
 from rackflow.catalogue import PollClass
@@ -245,33 +244,6 @@ async def test_a_device_that_sends_without_end_is_polled_and_makes_few_events(mo
     await eventually(lambda: len(told) == 3 * MAX_EVENTS + 2, "two more")
     assert told[-2:] == [True, False]
     await receiver.stop(5)
-
-
-async def test_a_flood_is_read_at_a_bounded_rate_and_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.snmp.traps.listener.BUFFER_BYTES", 65_536)  # a flood of seconds, not of half a minute
-    loop = asyncio.get_running_loop()
-    read: list[tuple[float, bytes]] = []
-
-    def received(datagram: bytes, _: str) -> bytes:
-        read.append((loop.time(), datagram))
-        return b""
-
-    listener = TrapListener("127.0.0.1", 0, received)
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            async with asyncio.timeout(60):
-                while len(read) <= 2 * MAX_PER_SECOND:
-                    for _ in range(50):
-                        sender.sendto(b"flood", ("127.0.0.1", listener.port))
-                    await asyncio.sleep(0.001)
-            # Less than a second touches at most two of the seconds that are counted.
-            assert read[2 * MAX_PER_SECOND][0] - read[0][0] >= 1
-            # What fits into the socket's buffer is read in later seconds; what was sent while it was full is lost.
-            await eventually(lambda: loop.time() - read[-1][0] > 1, "the buffer is empty")
-            sender.sendto(b"after it", ("127.0.0.1", listener.port))
-            await eventually(lambda: read[-1][1] == b"after it", "the next one")
-    finally:
-        listener.close()
 
 
 async def test_a_trap_during_an_attempt_that_fails_is_another_attempt_at_once() -> None:

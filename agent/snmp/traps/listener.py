@@ -14,11 +14,17 @@ log = logging.getLogger(__name__)
 
 # Datagrams handled in one turn of the event loop, so that a flood does not hold up polling.
 MAX_PER_TURN: Final = 16
-# Datagrams read per second. The others wait in the socket's buffer; those that do not fit in there are lost, as may happen with UDP anyway.
-# A flood with a wrong community takes 1 % of a slow core, one with the right community 4 to 15 % (with the largest datagrams and the most
-# objects). When a feed fails, a thousand devices may send one trap each: half of them are read at once, and the buffer holds the others.
-# Chosen value.
+# Datagrams of devices that are handled per second. The others wait in the socket's buffer; those that do not fit in there are lost, as may
+# happen with UDP anyway. A flood with a wrong community takes 1 % of a slow core, one with the right community 4 to 15 % (with the largest
+# datagrams and the most objects). When a feed fails, a thousand devices may send one trap each: half of them are handled at once, and the
+# buffer holds the others. Chosen value.
 MAX_PER_SECOND: Final = 500
+# Of these, how many may come from one address, so that a device that sends without end leaves the others theirs. More would tell nothing:
+# a device has ten events in a row (agent/traps.py), and one poll a second. Chosen: for five units behind one address.
+MAX_PER_SENDER: Final = 50
+# Datagrams taken from the socket per second: also those that are only counted, because they come from a stranger or exceed their sender's
+# share. Taking one costs a tenth of handling it. Chosen value.
+MAX_TAKEN_PER_SECOND: Final = 5000
 # The kernel gives twice the requested size, at most twice net.core.rmem_max (208 kB by default), and counts 0.8 kB for a datagram of 200
 # octets, so 500 to 2,600 of them fit. If more did, they would be read too late to be useful.
 BUFFER_BYTES: Final = 1024 * 1024
@@ -33,11 +39,22 @@ ANCILLARY_BYTES: Final = 128
 
 
 class TrapListener:
-    """Listens on one address. `received` gets datagram and sender's address, and returns what to send back; empty for nothing."""
+    """Listens on one address.
 
-    def __init__(self, host: str, port: int, received: Callable[[bytes, str], bytes]) -> None:
+    `received` gets datagram and sender's address, and returns what to send back: empty for nothing, None if the sender is a stranger, whose
+    datagrams count for less. `exceeded` gets the address of a sender for each datagram that is beyond its share.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        received: Callable[[bytes, str], bytes | None],
+        exceeded: Callable[[str], None] = lambda _: None,
+    ) -> None:
         """Raises OSError if the address cannot be listened on. Must be closed."""
         self._received = received
+        self._exceeded = exceeded
         self._loop = asyncio.get_running_loop()
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICHOST
@@ -60,6 +77,9 @@ class TrapListener:
         self.port: Final = int(self._socket.getsockname()[1])
         """The UDP port; if 0 was requested, the one that the system has chosen."""
         self._left = MAX_PER_SECOND
+        self._left_to_take = MAX_TAKEN_PER_SECOND
+        # By address: datagrams handled in this second.
+        self._handled: dict[str, int] = {}
         self._second_ends = 0.0
         self._resuming: asyncio.TimerHandle | None = None
         self._loop.add_reader(self._socket, self._on_readable)
@@ -75,25 +95,40 @@ class TrapListener:
     def _on_readable(self) -> None:
         now = self._loop.time()
         if now >= self._second_ends:
-            self._left, self._second_ends = MAX_PER_SECOND, now + 1
-        for _ in range(min(MAX_PER_TURN, self._left)):
+            self._left, self._left_to_take, self._second_ends = MAX_PER_SECOND, MAX_TAKEN_PER_SECOND, now + 1
+            self._handled.clear()
+        for _ in range(MAX_PER_TURN):
+            if not self._left or not self._left_to_take:
+                self._loop.remove_reader(self._socket)
+                self._resuming = self._loop.call_at(self._second_ends, self._resume)
+                return
             try:
-                datagram, arrived, _, sender = self._socket.recvmsg(MAX_OCTETS, ANCILLARY_BYTES)
+                taken = self._socket.recvmsg(MAX_OCTETS, ANCILLARY_BYTES)
             except BlockingIOError:
                 return
             except OSError as error:
                 # An ICMP error about a confirmation that was sent.
                 log.debug("traps: %s", error)
                 continue
-            self._left -= 1
-            answer = self._received(datagram, plain_address(sender[0]))
-            if answer:
-                # A full buffer counts as a lost datagram: whoever sent an inform sends it again.
-                with contextlib.suppress(OSError):
-                    self._socket.sendmsg([answer], _from_where_it_went(arrived), 0, sender)
-        if not self._left:
-            self._loop.remove_reader(self._socket)
-            self._resuming = self._loop.call_at(self._second_ends, self._resume)
+            self._left_to_take -= 1
+            self._handle(*taken)
+
+    def _handle(
+        self, datagram: bytes, arrived: Iterable[tuple[int, int, bytes]], _: int, sender: tuple[str, int]
+    ) -> None:
+        handled = self._handled.get(sender[0], 0)
+        if handled >= MAX_PER_SENDER:
+            self._exceeded(plain_address(sender[0]))
+            return
+        answer = self._received(datagram, plain_address(sender[0]))
+        if answer is None:
+            return
+        self._left -= 1
+        self._handled[sender[0]] = handled + 1
+        if answer:
+            # A full buffer counts as a lost datagram: whoever sent an inform sends it again.
+            with contextlib.suppress(OSError):
+                self._socket.sendmsg([answer], _from_where_it_went(arrived), 0, sender)
 
     def _resume(self) -> None:
         self._loop.add_reader(self._socket, self._on_readable)

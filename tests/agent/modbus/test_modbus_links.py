@@ -194,3 +194,43 @@ async def test_a_serial_line_has_the_speed_and_the_stop_bits_of_the_configuratio
             assert await client.read(9, "holding", 0, 1) == [1]
             found = settings_of(target.serial)
     assert found == (flag, termios.B38400, termios.B38400)
+
+
+async def test_a_line_is_opened_anew_as_its_next_users_say_once_those_of_before_a_reload_are_gone() -> None:
+    """They come before the former ones leave, because a reload that is refused changes nothing."""
+    links = ModbusLinks()
+    with serial_line(1) as target:
+        former = [links.acquire(replace(target, baudrate=9_600)) for _ in range(2)]
+        assert await former[0].read(9, "holding", 0, 1) == [1]
+        after = links.acquire(replace(target, baudrate=38_400, stopbits=2))
+        await former[0].close()
+        assert await former[1].read(9, "holding", 0, 1) == [1]
+        assert settings_of(target.serial) == (0, termios.B9600, termios.B9600)
+        await former[1].close()
+        assert await after.read(9, "holding", 0, 1) == [1]
+        assert settings_of(target.serial) == (termios.CSTOPB, termios.B38400, termios.B38400)
+        await after.close()
+
+
+async def test_a_pause_ends_with_the_last_unit_that_needs_it() -> None:
+    links = ModbusLinks()
+    async with FaultyModbus(lambda frame: [answer(frame, 1)]).serving() as server:
+        hasty, slow = (links.acquire(target_of(server.port, pause_s=pause_s)) for pause_s in (0.0, 600.0))
+        await slow.close()
+        async with asyncio.timeout(60):
+            for _ in range(2):
+                assert await hasty.read(1, "holding", 0, 1) == [1]
+        await hasty.close()
+
+
+async def test_a_number_that_no_unit_has_any_more_is_that_of_any_other_answer() -> None:
+    """The unit always answers under number 5, and a reload corrects the number by which it is asked."""
+    links = ModbusLinks()
+    async with FaultyModbus(lambda frame: [answer(frame, 7, unit=5)]).serving() as server:
+        former, after = (links.acquire(target_of(server.port)) for _ in range(2))
+        assert await former.read(5, "holding", 0, 1) == [7]
+        async with fails(DeviceTimeout):
+            await after.read(1, "holding", 0, 1)
+        await former.close()
+        assert await after.read(1, "holding", 0, 1) == [7]
+        await after.close()

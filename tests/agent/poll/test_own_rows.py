@@ -6,6 +6,7 @@ from agent.config import AgentConfig
 from agent.poll import PollerFactory
 from agent.poll.own_rows import OwnRows, units_beside
 from agent.profile import SYS_UPTIME, parse_profile
+from agent.settings import enabled_devices
 from agent.snmp import SnmpClient
 from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceError
@@ -133,3 +134,13 @@ def test_a_unit_at_another_address_port_or_protocol_is_not_beside_it() -> None:
     )
     beside = [units_beside(config, each) for each in config.devices]
     assert beside == [{5}, set(), set(), set(), {1}, {7}, {6}]
+
+
+def test_a_unit_that_a_reload_adds_beside_another_one_has_that_one_polled_anew() -> None:
+    """Which rows are not its own depends on it. A unit that says no number, or is behind another agent, changes nothing."""
+    alone, beside, unnumbered = (
+        enabled_devices(config)["d-1"] for config in (config_of(1), config_of(1, 2), config_of(1, None))
+    )
+    assert beside.device == alone.device
+    assert beside != alone
+    assert unnumbered == alone

@@ -6,6 +6,7 @@ import pytest
 
 from agent.config import Device
 from agent.poll import ModbusPoller
+from agent.poll.register_fit import ROUNDS
 from agent.profile import parse_profile
 from rackflow.catalogue import catalogue
 from tests.agent.memory_peers import MemoryModbus
@@ -225,6 +226,62 @@ async def test_broken_probes_with_the_same_number_at_the_end_of_the_scale_cost_o
     warm = TEMPERATURE.replace("sensor=a", "sensor=b")
     assert (found.values.get(warm), found.bad.get(warm)) == ((25.0, None) if kept else (None, "decode"))
     assert (found.bad[TEMPERATURE], found.bad[HUMIDITY]) == ("range", "range")
+
+
+SECOND = WARMTH.replace("sensor: a}", "sensor: b}").replace("0, unit", "2, unit")
+WARM = TEMPERATURE.replace("sensor=a", "sensor=b")
+
+
+async def test_probes_that_break_one_after_another_cost_only_themselves_whatever_their_numbers() -> None:
+    """A broken wire and a short. Of two at once nobody knows whether the registers are those of another unit, unless it was seen before."""
+    poller, memory = small_unit(HEAD + WARMTH + DAMPNESS + SECOND, 245, 45, 250)
+    await poller.open()
+    for at, number in ((0, 8500), (1, 2000)):
+        memory.registers[at] = number
+        for _ in range(ROUNDS):
+            assert (await poller.poll("normal", 1e9)).values.get(WARM) == 25.0
+    await poller.open()
+    found = await poller.poll("normal", 1e9)
+    assert (found.values.get(WARM), found.bad[TEMPERATURE], found.bad[HUMIDITY]) == (25.0, "range", "range")
+    # Both are repaired, and break at once.
+    for registers, value in (({0: 245, 1: 45}, 25.0), ({0: 8500, 1: 2000}, None)):
+        memory.registers |= registers
+        assert (await poller.poll("normal", 1e9)).values.get(WARM) == value
+
+
+async def test_a_probe_is_broken_only_once_every_class_has_shown_that_it_is_the_only_one() -> None:
+    """A gateway answers for another unit, and the first class that is polled then shows one impossible quantity."""
+    text = HEAD + WARMTH + DAMPNESS.replace(LABEL, f"{LABEL}, poll: slow") + SECOND
+    poller, memory = small_unit(text, 245, 45, 250)
+    await poller.open()
+    memory.registers |= {0: 8500, 1: 2000}
+    for _ in range(2 * ROUNDS):
+        await poller.poll("normal", 1e9)
+    await poller.poll("slow", 1e9)
+    assert (await poller.poll("normal", 1e9)).bad[WARM] == "decode"
+
+
+async def test_a_number_that_does_not_stay_at_the_end_of_a_scale_is_none_of_a_broken_probe() -> None:
+    poller, memory = small_unit(HEAD + WARMTH + DAMPNESS + SECOND, 245, 45, 250)
+    await poller.open()
+    for number in range(8500, 8500 + 2 * ROUNDS):
+        memory.registers[0] = number
+        await poller.poll("normal", 1e9)
+    memory.registers[1] = 2000
+    assert (await poller.poll("normal", 1e9)).bad[WARM] == "decode"
+
+
+async def test_another_unit_has_no_broken_probe_of_the_former_one() -> None:
+    named = HEAD.replace("points:", "identity: {serial: [{register: 9, type: uint16}]}\npoints:")
+    poller, memory = small_unit(named + WARMTH + DAMPNESS + SECOND, 8500, 45, 250)
+    for serial, kept in ((4711, True), (4712, False)):
+        memory.registers[9] = serial
+        await poller.open()
+        for _ in range(ROUNDS if kept else 0):
+            await poller.poll("normal", 1e9)
+        found = await poller.poll("normal", 1e9)
+        assert (found.bad.get(WARM) == "decode") is not kept
+        memory.registers[1] = 2000
 
 
 async def test_two_impossible_quantities_of_many_cost_only_themselves() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from agent.snmp.limits import BELIEVED_S, LONGEST_BELIEVED_S, Limit
 from agent.snmp.requests import (
     MAX_DOTS,
     MAX_PASSED_BY,
@@ -104,6 +105,48 @@ async def test_a_device_that_cannot_answer_for_many_rows_is_asked_for_half_down_
     assert client.walked_with == [25, 12, 6, 3, 1]
     await client.walk(TABLE)
     assert client.walked_with[5:] == [1], "it is remembered"
+
+
+async def test_a_limit_is_believed_for_an_hour_and_then_raised_walk_by_walk() -> None:
+    """Lost datagrams looked like a device that cannot answer for many rows; every later plan would take a request for each row."""
+    client, now_s = Client(complete_at=1), 0.0
+    client._rows = Limit(25, lambda: now_s)  # noqa: SLF001
+    await client.walk(TABLE)
+    client.complete_at = 25
+    now_s += BELIEVED_S - 1
+    await client.walk(TABLE)
+    assert client.walked_with == [25, 12, 6, 3, 1, 1]
+    now_s += 1
+    for _ in range(6):
+        await client.walk(TABLE)
+    assert client.walked_with[6:] == [2, 4, 8, 16, 25, 25]
+
+
+async def test_a_device_that_shows_its_limit_again_and_again_is_tried_once_a_day() -> None:
+    client, now_s = Client(complete_at=12), 0.0
+    client._rows = Limit(25, lambda: now_s)  # noqa: SLF001
+    raised_at = []
+    while now_s < 5 * LONGEST_BELIEVED_S:
+        client.walked_with.clear()
+        await client.walk(TABLE)
+        if client.walked_with != [12]:
+            assert client.walked_with in ([25, 12], [24, 12])
+            raised_at.append(now_s / BELIEVED_S)
+        now_s += BELIEVED_S / 2
+    assert raised_at == [0.0, 1.0, 3.0, 7.0, 15.0, 31.0, 55.0, 79.0, 103.0]
+
+
+async def test_a_limit_of_objects_is_raised_again_too() -> None:
+    client, oids, now_s = Client(), [row(number) for number in range(1, 8)], 0.0
+    client._objects = Limit(7, lambda: now_s)  # noqa: SLF001
+    client.lowered_to = 2
+    await client.get(oids)
+    client.lowered_to = None
+    now_s += BELIEVED_S
+    client.chunks.clear()
+    for _ in range(2):
+        await client.get(oids)
+    assert client.chunks == [oids[:4], oids[4:], oids]
 
 
 async def test_objects_are_asked_for_once_each_in_portions_that_may_become_smaller() -> None:
