@@ -209,7 +209,7 @@ class ModbusLink:
         if self._wire is not None and self._wire.connected:
             return self._wire
         self._disconnect()
-        wire = _wire_of(self._target, self._polled)
+        wire = wire_of(self._target, self._polled)
         try:
             await obey_cancellation(wire.connect(address))
         except OSError as error:
@@ -289,7 +289,8 @@ def _line(target: ModbusTarget) -> tuple[object, ...]:
     return target.transport, target.baudrate, target.parity, target.stopbits
 
 
-def _wire_of(target: ModbusTarget, polled: AbstractSet[int]) -> Wire:
+def wire_of(target: ModbusTarget, polled: AbstractSet[int]) -> Wire:
+    """A connection of the target's transport, not opened yet. `polled` are the units that are read over its link."""
     if target.transport == "tcp":
         return TcpWire(target.port, polled)
     # Imported here, because most agents have no RTU device, and pymodbus takes 0.03 s of CPU and 2 MB.

@@ -1,7 +1,7 @@
 """What follows from the broker's answer to each message that was sent.
 
 A confirmation (PUBACK) frees the message's place in the window; only the report of a collector deletes the message from the outbox
-(`stored_reports.py`). If the broker refuses a message, or confirms it with "no matching subscribers" (it has discarded the message), the
+(`report_reader.py`). If the broker refuses a message, or confirms it with "no matching subscribers" (it has discarded the message), the
 messages of that topic are held back, and no others (`refusals.py`). Two kinds of messages are given up, counted, and listed as dropped in
 the agent's account: those too large to split, and those refused while other messages of their topic are accepted.
 """

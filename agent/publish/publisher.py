@@ -15,9 +15,9 @@ from agent.publish.answers import BrokerAnswers
 from agent.publish.connection import WINDOW, Connection, Sent, refused_credentials
 from agent.publish.pauses import Pauses
 from agent.publish.refusals import PACKET_TOO_LARGE
+from agent.publish.report_reader import StoredReportReader
 from agent.publish.retained import Retained
 from agent.publish.status import AgentStatus
-from agent.publish.stored_reports import StoredReportReader
 from agent.self_metrics import Counters
 from rackflow.documents import Account, DeviceDocument, Status, encode
 from rackflow.errors import ConfigError, ResolveError
