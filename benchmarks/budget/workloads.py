@@ -24,7 +24,7 @@ from rackflow.documents import Batch, encode
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.bulkhead import Failures
 from rackflow.recording import read_snmprec
-from tests.collector.inlet import Inlet
+from tests.collector.ingest_rig import IngestRig
 from tests.collector.polls import WALL_S
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "simulator" / "recordings"
@@ -91,7 +91,7 @@ def _batch(device: int, seq: int, readings: int = READINGS) -> Batch:
     )
 
 
-def _take(inlet: Inlet, batch: Batch) -> None:
+def _take(rig: IngestRig, batch: Batch) -> None:
     payload = encode(batch)
     delivery = Delivery(
         topic=f"rackflow/v1/bench/gw/batch/{batch.device}",
@@ -103,28 +103,30 @@ def _take(inlet: Inlet, batch: Batch) -> None:
         mono_s=1000.0,
         wall_s=WALL_S,
     )
-    if not inlet.ingest.process(delivery).lines:
-        raise RuntimeError(f"a message of the workload was refused: {inlet.failures()}")
-    if inlet.failures():
-        raise RuntimeError(f"readings of the workload were refused: {inlet.failures()}")
+    if not rig.ingest.process(delivery).lines:
+        raise RuntimeError(f"a message of the workload was refused: {rig.failures()}")
+    if rig.failures():
+        raise RuntimeError(f"readings of the workload were refused: {rig.failures()}")
 
 
-def _inlet(folder: Path) -> Inlet:
-    """An inlet whose budgets refuse nothing of these workloads."""
-    return Inlet(folder, budgets=Budgets(AgentBudget(1000, 100_000, 1 << 28), agents=10, sites=3), series_limit=100_000)
+def _inlet(folder: Path) -> IngestRig:
+    """An rig whose budgets refuse nothing of these workloads."""
+    return IngestRig(
+        folder, budgets=Budgets(AgentBudget(1000, 100_000, 1 << 28), agents=10, sites=3), series_limit=100_000
+    )
 
 
 @contextmanager
 def store() -> Iterator[Work]:
     """Messages of a rack PDU, from the payload to lines for the store, with the latest values updated."""
     with tempfile.TemporaryDirectory() as folder:
-        inlet = _inlet(Path(folder))
-        _take(inlet, _batch(0, 1))
+        rig = _inlet(Path(folder))
+        _take(rig, _batch(0, 1))
         batches = [_batch(0, seq) for seq in range(2, BATCHES + 2)]
 
         def work() -> None:
             for batch in batches:
-                _take(inlet, batch)
+                _take(rig, batch)
 
         yield work
 
@@ -133,15 +135,15 @@ def store() -> Iterator[Work]:
 def scrape() -> Iterator[Work]:
     """Scrapes of 2,000 series between which all have changed."""
     with tempfile.TemporaryDirectory() as folder:
-        inlet = _inlet(Path(folder))
+        rig = _inlet(Path(folder))
         for device in range(DEVICES):
-            _take(inlet, _batch(device, device + 1, 20))
+            _take(rig, _batch(device, device + 1, 20))
 
         def work() -> None:
             for at in range(SCRAPES):
                 for device in range(DEVICES):
-                    _take(inlet, _batch(device, DEVICES * (at + 2) + device, 20))
-                text, _ = render(inlet.latest, 1001.0)
+                    _take(rig, _batch(device, DEVICES * (at + 2) + device, 20))
+                text, _ = render(rig.latest, 1001.0)
                 text.encode()
 
         yield work
@@ -151,12 +153,12 @@ def scrape() -> Iterator[Work]:
 def problems() -> Iterator[Work]:
     """Looks for problems among UPSs whose readings have changed far from each limit, as nearly all do."""
     with tempfile.TemporaryDirectory() as folder:
-        inlet = _inlet(Path(folder))
+        rig = _inlet(Path(folder))
         for device in range(DEVICES):
-            _take(inlet, msgspec.structs.replace(_batch(device, device + 1), values=dict.fromkeys(UPS_READINGS, 20.0)))
+            _take(rig, msgspec.structs.replace(_batch(device, device + 1), values=dict.fromkeys(UPS_READINGS, 20.0)))
         monitor = Monitor(
             table=load_table(),
-            latest=inlet.latest,
+            latest=rig.latest,
             figures=lambda _: {},
             own=lambda: (),
             failures=Failures(),
@@ -166,7 +168,7 @@ def problems() -> Iterator[Work]:
 
         def work() -> None:
             for at in range(EVALUATIONS):
-                for device in inlet.latest.devices():
+                for device in rig.latest.devices():
                     for held in device.series.values():
                         held.value = 20.0 + at / 10
                 monitor.evaluate()

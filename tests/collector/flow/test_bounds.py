@@ -9,13 +9,13 @@ import pytest
 from rackflow import Batch, DeviceDocument
 from rackflow.catalogue import MAX_POLL_SECONDS
 from tests.collector.documents import FLOW, SUPPLY
-from tests.collector.inlet import BATCH, DOCUMENT, Inlet
+from tests.collector.ingest_rig import BATCH, DOCUMENT, IngestRig
 from tests.collector.polls import NOW_S, wall_ms
 
 
 @pytest.fixture
-def inlet(tmp_path: Path) -> Iterator[Inlet]:
-    one = Inlet(tmp_path)
+def rig(tmp_path: Path) -> Iterator[IngestRig]:
+    one = IngestRig(tmp_path)
     yield one
     one.letters.close()
 
@@ -24,39 +24,39 @@ def having(one: Batch, **fields: object) -> Batch:
     return msgspec.structs.replace(one, **fields)
 
 
-def test_an_interval_of_30_years_keeps_a_reading_for_three_minutes(inlet: Inlet) -> None:
-    taken = inlet.takes_document(having(BATCH, interval_s=1e9))
-    [device] = inlet.latest.devices()
+def test_an_interval_of_30_years_keeps_a_reading_for_three_minutes(rig: IngestRig) -> None:
+    taken = rig.process_document(having(BATCH, interval_s=1e9))
+    [device] = rig.latest.devices()
     assert device.series[SUPPLY].expires_at == NOW_S + 3 * MAX_POLL_SECONDS["safety"]
     assert taken.poll is not None
     assert taken.poll.interval_s == MAX_POLL_SECONDS["safety"]
-    assert inlet.failures() == {"interval": 1}
+    assert rig.failures() == {"interval": 1}
     # Of a description, too: polls are expected by it.
-    inlet.takes_document(msgspec.structs.replace(DOCUMENT, intervals={"safety": 5e-324, "inventory": 1e9}))
+    rig.process_document(msgspec.structs.replace(DOCUMENT, intervals={"safety": 5e-324, "inventory": 1e9}))
     assert device.document is not None
     assert device.document.intervals == {"safety": 0.1, "inventory": 86_400.0}
 
 
-def test_a_description_from_the_future_does_not_keep_out_the_next_one(inlet: Inlet) -> None:
-    inlet.takes_document(BATCH)
+def test_a_description_from_the_future_does_not_keep_out_the_next_one(rig: IngestRig) -> None:
+    rig.process_document(BATCH)
     for after_s, model in ((0.0, "first"), (1.0, "second")):
         future = wall_ms(10 * 365 * 86_400.0) if model == "first" else wall_ms(after_s)
-        inlet.takes_document(msgspec.structs.replace(DOCUMENT, model=model, time=future), after_s=after_s)
-        [device] = inlet.latest.devices()
+        rig.process_document(msgspec.structs.replace(DOCUMENT, model=model, time=future), after_s=after_s)
+        [device] = rig.latest.devices()
         assert isinstance(device.document, DeviceDocument)
         assert device.document.model == model
-    assert inlet.failures() == {}
+    assert rig.failures() == {}
 
 
-def test_a_value_that_cannot_be_is_in_bad_and_the_rest_of_its_batch_goes_on(inlet: Inlet) -> None:
+def test_a_value_that_cannot_be_is_in_bad_and_the_rest_of_its_batch_goes_on(rig: IngestRig) -> None:
     """Shown nowhere, stored nowhere, and counted as a rejected reading of its device."""
-    taken = inlet.takes_document(
+    taken = rig.process_document(
         having(BATCH, values={SUPPLY: 1e300, FLOW: 0.001}, bad={"dcim_cdu_approach_celsius": "sentinel"})
     )
-    [device] = inlet.latest.devices()
+    [device] = rig.latest.devices()
     assert list(device.series) == [FLOW]
     assert device.rejected == 2
     assert any("rejected_readings=2.0" in line for line in taken.lines)
     assert not any("1e+300" in line for line in taken.lines)
-    assert inlet.failures() == {"range": 1}
-    assert not inlet.dead()
+    assert rig.failures() == {"range": 1}
+    assert not rig.dead()

@@ -29,7 +29,7 @@ from collector.web.page import Moment, render_page
 from rackflow import Batch, DeviceDocument, Event, Status, encode
 from rackflow.documents import MAX_SEQ, Account, Numbers
 from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, batch, document, now_ms, status
-from tests.collector.inlet import BATCH, BUDGETS, PREFIX, Inlet
+from tests.collector.ingest_rig import BATCH, BUDGETS, PREFIX, IngestRig
 from tests.collector.running import topic_of
 
 EVENT = Event(agent="gw-3", epoch="e", seq=1, time=1, device="cdu-07", device_class="cdu", kind="state", labels=LABELS)
@@ -99,13 +99,13 @@ def test_a_message_that_means_nothing_there_is_refused_and_nobody_is_forgotten(
     topic: str, payload: bytes, reason: str, tmp_path: Path
 ) -> None:
     """An empty message forgets a device or an agent, but only on the topics of their documents."""
-    inlet = Inlet(tmp_path)
-    with closing(inlet.letters):
-        inlet.takes_document(BATCH)
-        inlet.takes(f"{PREFIX}/{topic}", payload)
-    assert (inlet.failures(), [each["reason"] for each in inlet.dead()]) == ({reason: 1}, [reason])
-    assert inlet.forgotten == []
-    assert inlet.latest.device("cas1", "cdu-07") is not None
+    rig = IngestRig(tmp_path)
+    with closing(rig.letters):
+        rig.process_document(BATCH)
+        rig.process(f"{PREFIX}/{topic}", payload)
+    assert (rig.failures(), [each["reason"] for each in rig.dead()]) == ({reason: 1}, [reason])
+    assert rig.forgotten == []
+    assert rig.latest.device("cas1", "cdu-07") is not None
 
 
 def note_on_disk(note: LedgerItem) -> None:

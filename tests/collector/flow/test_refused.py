@@ -15,14 +15,14 @@ from collector.receive.messages import open_message
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic, encode
 from rackflow.documents import MAX_PAYLOAD_BYTES, MAX_SEQ
 from tests.collector.documents import PUMP, SUPPLY, agent_batch
-from tests.collector.inlet import BATCH, DOCUMENT, EVENT, KINDS, STATUS, Inlet
+from tests.collector.ingest_rig import BATCH, DOCUMENT, EVENT, KINDS, STATUS, IngestRig
 from tests.collector.polls import wall_ms
 from tests.collector.running import topic_of
 
 
 @pytest.fixture
-def inlet(tmp_path: Path) -> Iterator[Inlet]:
-    one = Inlet(tmp_path)
+def rig(tmp_path: Path) -> Iterator[IngestRig]:
+    one = IngestRig(tmp_path)
     yield one
     one.letters.close()
 
@@ -102,44 +102,44 @@ def refusals_of_numbered() -> Iterator[Refusal]:
     ("kind", "what", "payload", "reason"), [pytest.param(*each, id=f"{each[0]}: {each[1]}") for each in refusals()]
 )
 def test_a_document_that_breaks_the_contract_is_kept_and_the_next_one_is_taken(
-    inlet: Inlet, kind: str, what: str, payload: bytes, reason: str
+    rig: IngestRig, kind: str, what: str, payload: bytes, reason: str
 ) -> None:
     topic = topic_of(KINDS[kind])
-    taken = inlet.takes(topic, payload)
+    taken = rig.process(topic, payload)
     assert (list(taken.lines), taken.substitute_ms, taken.poll) == ([], None, None), what
-    assert list(inlet.latest.devices()) == []
-    assert list(inlet.latest.agents()) == []
-    [entry] = inlet.dead()
+    assert list(rig.latest.devices()) == []
+    assert list(rig.latest.agents()) == []
+    [entry] = rig.dead()
     assert (entry["reason"], entry["topic"], entry["payload_bytes"]) == (reason, topic, len(payload))
     assert base64.b64decode(entry["payload"]) == payload[: 64 * 1024]
     assert entry["error"]
-    assert inlet.failures() == {reason: 1}
-    assert inlet.takes_document(BATCH).lines
-    assert (inlet.counters.messages_received, inlet.failures(), len(inlet.dead())) == (2, {reason: 1}, 1)
+    assert rig.failures() == {reason: 1}
+    assert rig.process_document(BATCH).lines
+    assert (rig.counters.messages_received, rig.failures(), len(rig.dead())) == (2, {reason: 1}, 1)
 
 
 @pytest.mark.parametrize(("kind", "seq"), [("batch", 7), ("event", 8)])
-def test_a_refused_message_that_still_tells_its_number_is_accounted_for(inlet: Inlet, kind: str, seq: int) -> None:
+def test_a_refused_message_that_still_tells_its_number_is_accounted_for(rig: IngestRig, kind: str, seq: int) -> None:
     """The ledger has it as dead with its reason, under the agent of its topic; else it would be missing for ever."""
     key = EpochKey("cas1", "gw-3", "01JD5Z")
     expected = Entry(key, seq, wall_ms(0.0), wall_ms(0.0), "schema")
     topic = topic_of(KINDS[kind])
-    assert inlet.takes(topic, having(KINDS[kind], schema=2)).ledger_item == expected
-    other = inlet.takes(topic, having(KINDS[kind], agent="gw-4")).ledger_item
+    assert rig.process(topic, having(KINDS[kind], schema=2)).ledger_item == expected
+    other = rig.process(topic, having(KINDS[kind], agent="gw-4")).ledger_item
     assert other == replace(expected, dead="topic")
     numbers = [
         having(KINDS[kind], **{name: value}) for name, value in (("seq", 0), ("seq", MAX_SEQ + 1), ("epoch", ""))
     ]
     for payload in (*numbers, without(KINDS[kind], "seq"), b"[]"):
-        assert inlet.takes(topic, payload).ledger_item is None
+        assert rig.process(topic, payload).ledger_item is None
 
 
 @pytest.mark.parametrize("kind", ["device", "status"])
-def test_what_an_agent_does_not_number_is_in_no_account(inlet: Inlet, kind: str) -> None:
+def test_what_an_agent_does_not_number_is_in_no_account(rig: IngestRig, kind: str) -> None:
     payload = having(KINDS[kind], schema=2, epoch="e", seq=3)
-    assert inlet.takes(topic_of(KINDS[kind]), payload).ledger_item is None
-    assert inlet.takes("rackflow/v1/cas1", having(BATCH)).ledger_item is None
-    assert inlet.failures() == {"schema": 1, "topic": 1}
+    assert rig.process(topic_of(KINDS[kind]), payload).ledger_item is None
+    assert rig.process("rackflow/v1/cas1", having(BATCH)).ledger_item is None
+    assert rig.failures() == {"schema": 1, "topic": 1}
 
 
 def opened(topic: str, one: Batch | Event | DeviceDocument | Status) -> Topic:

@@ -26,7 +26,7 @@ from collector.store.influx import InfluxStore
 from collector.store.persistence import Persistence
 from rackflow import encode
 from tests.collector.documents import batch, now_ms
-from tests.collector.inlet import BUDGETS
+from tests.collector.ingest_rig import BUDGETS
 from tests.collector.running import topic_of, until
 from tests.collector.store_contents import points
 from tests.servers.ports import free_port

@@ -10,13 +10,13 @@ import pytest
 from rackflow import Batch, encode
 from rackflow.documents import Part
 from tests.collector.documents import FLOW, PUMP, SUPPLY
-from tests.collector.inlet import BATCH, Inlet
+from tests.collector.ingest_rig import BATCH, IngestRig
 from tests.collector.running import topic_of
 
 
 @pytest.fixture
-def inlet(tmp_path: Path) -> Iterator[Inlet]:
-    one = Inlet(tmp_path)
+def rig(tmp_path: Path) -> Iterator[IngestRig]:
+    one = IngestRig(tmp_path)
     yield one
     one.letters.close()
 
@@ -39,22 +39,22 @@ def parts() -> list[Batch]:
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
-def test_all_readings_of_all_parts_are_current_and_the_poll_is_counted_once(inlet: Inlet, order: list[int]) -> None:
-    taken = [inlet.takes_document(parts()[at]) for at in order]
-    [device] = inlet.latest.devices()
+def test_all_readings_of_all_parts_are_current_and_the_poll_is_counted_once(rig: IngestRig, order: list[int]) -> None:
+    taken = [rig.process_document(parts()[at]) for at in order]
+    [device] = rig.latest.devices()
     assert device.series.keys() == {SUPPLY, PUMP, FLOW}
     assert (device.up, device.rejected) == (True, 2)
     assert sum(each.poll is not None for each in taken) == 1
-    [agent] = inlet.latest.agents()
+    [agent] = rig.latest.agents()
     assert sum(histogram.buckets()[-1][1] for histogram in agent.poll_duration.values()) == 1
     lines = [line for each in taken for line in each.lines if line.startswith("dcim_device,")]
     assert len(set(lines)) == 1, "each part writes the same point about the poll"
     assert "rejected_readings=2.0" in lines[0]
-    assert inlet.failures() == {}
+    assert rig.failures() == {}
 
 
-def test_each_part_has_its_own_number_in_the_ledger(inlet: Inlet) -> None:
-    notes = [inlet.takes_document(each).ledger_item for each in parts()]
+def test_each_part_has_its_own_number_in_the_ledger(rig: IngestRig) -> None:
+    notes = [rig.process_document(each).ledger_item for each in parts()]
     assert [getattr(note, "seq", None) for note in notes] == [7, 8, 9]
 
 
@@ -70,9 +70,9 @@ def test_each_part_has_its_own_number_in_the_ledger(inlet: Inlet) -> None:
         3,
     ],
 )
-def test_a_part_that_cannot_be_one_breaks_the_contract_and_nothing_else(inlet: Inlet, part: object) -> None:
+def test_a_part_that_cannot_be_one_breaks_the_contract_and_nothing_else(rig: IngestRig, part: object) -> None:
     document = json.loads(encode(BATCH))
     # Python's own encoder writes integers of any size.
     payload = json.dumps(document | {"part": part}).encode()
-    assert inlet.takes(topic_of(BATCH), payload).lines == ()
-    assert inlet.takes_document(BATCH).lines
+    assert rig.process(topic_of(BATCH), payload).lines == ()
+    assert rig.process_document(BATCH).lines

@@ -72,7 +72,7 @@ import asyncio, os, sys
 from pathlib import Path
 from collector.receive.owners import Owners
 from collector.receive.owners_file import OwnersFile
-from tests.collector.inlet import BATCH, BUDGETS
+from tests.collector.ingest_rig import BATCH, BUDGETS
 from tests.collector.receive.test_owners import admitted
 
 async def main():

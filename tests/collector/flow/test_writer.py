@@ -20,7 +20,7 @@ from rackflow import StoreError
 from rackflow.documents import Account, Numbers
 from tests.collector.running import ledger_locked, until
 from tests.collector.store_contents import points
-from tests.collector.writing import KEY, SHORT_S, WALL_MS, delivery, line, prepared, rig
+from tests.collector.writer_rig import KEY, SHORT_S, WALL_MS, delivery, line, prepared, writer_rig
 from tests.servers.influxdb import InfluxDB
 from tests.servers.ports import free_port
 from tests.servers.web import request
@@ -29,7 +29,7 @@ from tests.servers.web import request
 async def test_stored_points_are_not_acknowledged_while_the_ledgers_commit_is_held_up(
     tmp_path: Path,
 ) -> None:
-    async with rig(tmp_path) as one:
+    async with writer_rig(tmp_path) as one:
         with ledger_locked(one.ledger.path):
             for seq in (1, 2, 3):
                 await one.writer.put(delivery(seq), prepared(seq))
@@ -45,14 +45,14 @@ async def test_stored_points_are_not_acknowledged_while_the_ledgers_commit_is_he
 
 async def test_a_message_that_comes_again_is_acknowledged_and_stored_and_counted_once(tmp_path: Path) -> None:
     """In the same write, in a later one, and after a restart."""
-    async with rig(tmp_path) as one:
+    async with writer_rig(tmp_path) as one:
         for mid, seq in enumerate((1, 1, 2), 1):
             await one.writer.put(delivery(mid), prepared(seq))
         await until(lambda: len(one.acknowledged) == 3, "the first three")
         await one.writer.put(delivery(4), prepared(2))
         await until(lambda: len(one.acknowledged) == 4, "the fourth")
         assert one.counted == [1.0, 2.0]
-    async with rig(tmp_path) as again:
+    async with writer_rig(tmp_path) as again:
         await again.writer.put(delivery(1), prepared(1))
         await until(lambda: len(again.acknowledged) == 1, "acknowledged")
         assert again.counted == []
@@ -61,7 +61,7 @@ async def test_a_message_that_comes_again_is_acknowledged_and_stored_and_counted
 
 
 async def test_what_is_dead_is_acknowledged_and_not_called_stored(tmp_path: Path) -> None:
-    async with rig(tmp_path) as one:
+    async with writer_rig(tmp_path) as one:
         await one.writer.put(delivery(1), PreparedMessage(ledger_item=Entry(KEY, 1, WALL_MS, WALL_MS, "schema")))
         await one.writer.put(delivery(2), prepared(2))
         await one.writer.put(delivery(3), PreparedMessage())
@@ -71,7 +71,7 @@ async def test_what_is_dead_is_acknowledged_and_not_called_stored(tmp_path: Path
 
 
 async def test_a_message_whose_number_a_dead_letter_of_the_same_write_had_is_stored(tmp_path: Path) -> None:
-    async with rig(tmp_path) as one:
+    async with writer_rig(tmp_path) as one:
         one.writer._add(delivery(1), PreparedMessage(ledger_item=Entry(KEY, 1, WALL_MS, WALL_MS, "schema")))  # noqa: SLF001 - at once
         one.writer._add(delivery(2), prepared(1))  # noqa: SLF001 - at once
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
@@ -81,7 +81,7 @@ async def test_a_message_whose_number_a_dead_letter_of_the_same_write_had_is_sto
 
 async def test_what_an_agent_says_is_on_disk_before_it_is_acknowledged(tmp_path: Path) -> None:
     account = Account(kind="disk", dropped=[Numbers(epoch=KEY.epoch, first=2, last=9, reason="full")])
-    async with rig(tmp_path) as one:
+    async with writer_rig(tmp_path) as one:
         await one.writer.put(delivery(1), prepared(1))
         await one.writer.put(delivery(2), PreparedMessage(ledger_item=Statement(KEY, account, WALL_MS)))
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
@@ -91,7 +91,7 @@ async def test_what_an_agent_says_is_on_disk_before_it_is_acknowledged(tmp_path:
 @pytest.mark.parametrize(("lines", "writes"), [(2, [2, 4, 6]), (3, [3, 6]), (6, [6]), (1, [1, 2, 3, 4, 5, 6])])
 async def test_a_write_has_as_many_points_as_it_may(tmp_path: Path, lines: int, writes: list[int]) -> None:
     """Six messages of a point each; what is acknowledged together was written together."""
-    async with rig(tmp_path, Flush(lines, 3600, 100)) as one:
+    async with writer_rig(tmp_path, Flush(lines, 3600, 100)) as one:
         for seq in range(1, 7):
             one.writer._add(delivery(seq), prepared(seq))  # noqa: SLF001 - all at once
         await until(lambda: len(one.acknowledged) == 6, "acknowledged")
@@ -99,7 +99,7 @@ async def test_a_write_has_as_many_points_as_it_may(tmp_path: Path, lines: int, 
 
 
 async def test_after_a_full_write_the_next_ones_wait_for_each_other_again(tmp_path: Path) -> None:
-    async with rig(tmp_path, Flush(2, 3600, 100)) as one:
+    async with writer_rig(tmp_path, Flush(2, 3600, 100)) as one:
         for seq in (1, 2):
             one.writer._add(delivery(seq), prepared(seq))  # noqa: SLF001 - at once
         await until(lambda: len(one.acknowledged) == 2, "the first write")
@@ -113,14 +113,14 @@ async def test_after_a_full_write_the_next_ones_wait_for_each_other_again(tmp_pa
 
 
 async def test_a_message_larger_than_a_write_is_written_by_itself(tmp_path: Path) -> None:
-    async with rig(tmp_path, Flush(3, 3600, 100)) as one:
+    async with writer_rig(tmp_path, Flush(3, 3600, 100)) as one:
         await one.writer.put(delivery(1), prepared(1, lines=5))
         await until(lambda: one.acknowledged == [1], "acknowledged")
     assert len(points(tmp_path)) == 5
 
 
 async def test_less_than_a_write_waits_for_its_time_and_not_for_more(tmp_path: Path) -> None:
-    async with rig(tmp_path, Flush(1000, 0.3, 100)) as one:
+    async with writer_rig(tmp_path, Flush(1000, 0.3, 100)) as one:
         began = time.monotonic()
         await one.writer.put(delivery(1), prepared(1))
         await until(lambda: one.acknowledged == [1], "acknowledged")
@@ -128,7 +128,7 @@ async def test_less_than_a_write_waits_for_its_time_and_not_for_more(tmp_path: P
 
 
 async def test_what_waits_is_counted_and_putting_waits_where_it_is_too_much(tmp_path: Path) -> None:
-    async with rig(tmp_path, Flush(1000, SHORT_S, 2)) as one:
+    async with writer_rig(tmp_path, Flush(1000, SHORT_S, 2)) as one:
         with ledger_locked(one.ledger.path):
             for seq in (1, 2):
                 await one.writer.put(delivery(seq), prepared(seq, lines=3))
@@ -143,7 +143,7 @@ async def test_what_waits_is_counted_and_putting_waits_where_it_is_too_much(tmp_
 
 
 async def test_derived_points_are_stored_in_pieces_and_acknowledge_nothing(tmp_path: Path) -> None:
-    async with rig(tmp_path, Flush(2, SHORT_S, 100)) as one:
+    async with writer_rig(tmp_path, Flush(2, SHORT_S, 100)) as one:
         one.writer.offer(lambda: [line(seq) for seq in range(5)])
         await until(lambda: one.counters.points_stored == 5, "stored")
         await until(lambda: one.counters.points_waiting == 0, "nothing waits")
@@ -152,7 +152,7 @@ async def test_derived_points_are_stored_in_pieces_and_acknowledge_nothing(tmp_p
 
 
 async def test_of_many_that_wait_to_put_a_message_no_more_go_on_than_there_is_room(tmp_path: Path) -> None:
-    async with rig(tmp_path, Flush(1000, SHORT_S, 2)) as one:
+    async with writer_rig(tmp_path, Flush(1000, SHORT_S, 2)) as one:
         putting = [asyncio.create_task(one.writer.put(delivery(seq), prepared(seq))) for seq in range(1, 8)]
         pending = [one.writer.pending]
         while len(one.acknowledged) < 7:
@@ -165,7 +165,7 @@ async def test_of_many_that_wait_to_put_a_message_no_more_go_on_than_there_is_ro
 async def test_derived_points_are_not_taken_while_half_of_what_may_wait_waits_or_the_store_fails(
     tmp_path: Path,
 ) -> None:
-    async with rig(tmp_path, Flush(1000, SHORT_S, 4)) as one:
+    async with writer_rig(tmp_path, Flush(1000, SHORT_S, 4)) as one:
         with ledger_locked(one.ledger.path):
             await one.writer.put(delivery(1), prepared(1))
             one.writer.offer(lambda: [line(1)])
@@ -180,7 +180,7 @@ async def test_derived_points_are_not_taken_while_half_of_what_may_wait_waits_or
 
 
 async def test_what_is_stopped_writes_what_is_there_and_acknowledges_it(tmp_path: Path) -> None:
-    async with rig(tmp_path, Flush(1000, 3600, 100)) as one:
+    async with writer_rig(tmp_path, Flush(1000, 3600, 100)) as one:
         for seq in (1, 2):
             await one.writer.put(delivery(seq), prepared(seq))
     assert one.acknowledged == [1, 2]
@@ -188,7 +188,7 @@ async def test_what_is_stopped_writes_what_is_there_and_acknowledges_it(tmp_path
 
 
 async def test_what_is_stopped_waits_for_no_more_messages_though_the_last_write_is_not_full(tmp_path: Path) -> None:
-    async with rig(tmp_path, Flush(2, 3600, 100)) as one:
+    async with writer_rig(tmp_path, Flush(2, 3600, 100)) as one:
         for seq in (1, 2, 3):
             one.writer._add(delivery(seq), prepared(seq))  # noqa: SLF001 - at once
         one.writer.stop()
@@ -196,7 +196,7 @@ async def test_what_is_stopped_waits_for_no_more_messages_though_the_last_write_
 
 
 async def test_what_is_stopped_while_the_ledger_is_held_up_acknowledges_nothing(tmp_path: Path) -> None:
-    async with rig(tmp_path) as one:
+    async with writer_rig(tmp_path) as one:
         lock = sqlite3.connect(one.ledger.path, isolation_level=None)
         with closing(lock):
             lock.execute("BEGIN IMMEDIATE")
@@ -213,12 +213,12 @@ async def test_while_the_store_is_away_messages_on_disk_are_acknowledged_and_rep
 ) -> None:
     """Messages without points need no disk of their own."""
     away = InfluxStore(f"http://127.0.0.1:{free_port()}", "", "dcim", "", 1.0)
-    async with rig(tmp_path, store=away, keeps=True) as one:
+    async with writer_rig(tmp_path, store=away, can_spill=True) as one:
         await one.writer.put(delivery(1), prepared(1))
         await one.writer.put(delivery(2), PreparedMessage(ledger_item=Entry(KEY, 2, WALL_MS, WALL_MS, "schema")))
         one.writer.offer(lambda: [line(9)])
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
-        assert one.kept == [1]
+        assert one.spilled == [1]
         assert (one.sums().stored, one.sums().in_flight) == (0, 1)
         assert dict(one.sums().dropped) == {"dead_letter_schema": 1}
         # It comes again: kept once more, and counted once. A store that is known to fail is not waited for again.
@@ -226,7 +226,7 @@ async def test_while_the_store_is_away_messages_on_disk_are_acknowledged_and_rep
         await one.writer.put(delivery(3), prepared(1))
         await until(lambda: len(one.acknowledged) == 3, "acknowledged")
         assert one.counters.write_failures["retryable"] == tried
-        assert one.kept == [1, 3]
+        assert one.spilled == [1, 3]
         assert one.counted == [1.0]
         assert one.counters.points_stored == 0
 
@@ -255,7 +255,7 @@ async def test_a_watcher_finds_out_by_itself_that_its_store_works_again(
     """It keeps nothing on disk, so nothing is drained from there. What it gave up meanwhile is counted."""
     monkeypatch.setattr("collector.flow.writer.PROBE_S", 3600.0)
     store = Outage()
-    async with rig(tmp_path, store=store, keeps=True, is_drained=False) as one:
+    async with writer_rig(tmp_path, store=store, can_spill=True, is_drained=False) as one:
         one.writer.offer(lambda: [line(1)])
         await until(lambda: one.counters.points_waiting == 0, "given up")
         assert one.persistence.fault is not None
@@ -275,7 +275,7 @@ async def test_a_store_that_works_again_is_found_by_figures_alone_while_no_messa
     """All agents are silent, so nothing is on disk that could be drained. Once there is something, the drain tries the store."""
     monkeypatch.setattr("collector.flow.writer.PROBE_S", 0.0)
     store = Outage()
-    async with rig(tmp_path, store=store, keeps=True) as one:
+    async with writer_rig(tmp_path, store=store, can_spill=True) as one:
         one.writer.offer(lambda: [line(1)])
         await until(lambda: one.counters.points_waiting == 0, "given up")
         assert one.persistence.fault is not None
@@ -290,27 +290,27 @@ async def test_a_store_that_works_again_is_found_by_figures_alone_while_no_messa
         assert (store.tried, one.counters.write_failures["derived"]) == (tried + 1, 2)
 
 
-@pytest.mark.parametrize("keeps", [None, False])
+@pytest.mark.parametrize("can_spill", [None, False])
 async def test_a_message_whose_time_cannot_be_is_stored_at_once_where_no_disk_takes_it(
     tmp_path: Path,
-    keeps: bool | None,  # noqa: FBT001 - the disk
+    can_spill: bool | None,  # noqa: FBT001 - the disk
 ) -> None:
-    async with rig(tmp_path, keeps=keeps) as one:
+    async with writer_rig(tmp_path, can_spill=can_spill) as one:
         await one.writer.put(delivery(1), replace(prepared(1), substitute_ms=WALL_MS + 7))
         await one.writer.put(delivery(2), prepared(2))
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
-        assert one.kept == ([] if keeps is None else [1])
+        assert one.spilled == ([] if can_spill is None else [1])
         assert (one.sums().stored, one.sums().in_flight, len(points(tmp_path))) == (2, 0, 2)
 
 
 async def test_a_message_with_a_substitute_time_is_put_on_disk_before_it_is_stored(
     tmp_path: Path,
 ) -> None:
-    async with rig(tmp_path, keeps=True) as one:
+    async with writer_rig(tmp_path, can_spill=True) as one:
         await one.writer.put(delivery(1), replace(prepared(1), substitute_ms=WALL_MS + 7))
         await one.writer.put(delivery(2), prepared(2))
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
-        assert (one.kept, one.kept_ms) == ([1], [WALL_MS + 7])
+        assert (one.spilled, one.spilled_ms) == ([1], [WALL_MS + 7])
         assert (one.sums().stored, one.sums().in_flight) == (1, 1)
         assert points(tmp_path) == [f"{line(200)}000000"]
         assert one.counted == [1.0, 2.0]
@@ -318,7 +318,7 @@ async def test_a_message_with_a_substitute_time_is_put_on_disk_before_it_is_stor
 
 async def test_a_message_kept_on_disk_hides_none_of_another_agent_that_has_the_same_number(tmp_path: Path) -> None:
     other = KEY._replace(agent="gw-4")
-    async with rig(tmp_path, keeps=True) as one:
+    async with writer_rig(tmp_path, can_spill=True) as one:
         one.writer._add(delivery(1), replace(prepared(1), substitute_ms=WALL_MS + 7))  # noqa: SLF001 - at once
         one.writer._add(delivery(2), replace(prepared(2), ledger_item=Entry(other, 1, WALL_MS, WALL_MS)))  # noqa: SLF001 - at once
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
@@ -329,9 +329,9 @@ async def test_a_message_kept_on_disk_hides_none_of_another_agent_that_has_the_s
 
 async def test_where_neither_store_nor_disk_takes_it_nothing_is_acknowledged(tmp_path: Path) -> None:
     away = InfluxStore(f"http://127.0.0.1:{free_port()}", "", "dcim", "", 1.0)
-    async with rig(tmp_path, store=away, keeps=False) as one:
+    async with writer_rig(tmp_path, store=away, can_spill=False) as one:
         await one.writer.put(delivery(1), prepared(1))
-        await until(lambda: len(one.kept) >= 1, "the disk was asked")
+        await until(lambda: len(one.spilled) >= 1, "the disk was asked")
         assert one.acknowledged == []
         one.writer.stop()
         await until(lambda: one.persistence.fault is not None, "the store is away")
@@ -344,9 +344,9 @@ async def test_a_store_that_works_again_is_found_although_the_disk_still_refuses
     """Nothing is on disk then, so nothing is drained, which would find out."""
     monkeypatch.setattr("collector.flow.writer.SPILL_AFTER_S", 0.05)
     store = Outage()
-    async with rig(tmp_path, store=store, keeps=False) as one:
+    async with writer_rig(tmp_path, store=store, can_spill=False) as one:
         await one.writer.put(delivery(1), prepared(1))
-        await until(lambda: bool(one.kept), "the disk was asked")
+        await until(lambda: bool(one.spilled), "the disk was asked")
         assert (one.acknowledged, one.persistence.fault) == ([], "away")
         store.is_away = False
         await until(lambda: one.acknowledged == [1], "stored", 20.0)
@@ -359,7 +359,7 @@ async def test_a_broker_that_sends_ten_messages_at_a_time_need_not_wait_for_each
 ) -> None:
     """The first of 10 writes waits until time is up, and learns it. A process that stood still may have to learn it again."""
     window, messages = 10, 100
-    async with rig(tmp_path, Flush(5000, 0.5, 10_000)) as one:
+    async with writer_rig(tmp_path, Flush(5000, 0.5, 10_000)) as one:
         for seq in range(1, messages + 1):
             await one.writer.put(delivery(seq), prepared(seq))
             await until(lambda: one.writer.pending < window, "acknowledged")
@@ -369,7 +369,7 @@ async def test_a_broker_that_sends_ten_messages_at_a_time_need_not_wait_for_each
 
 async def test_once_a_brokers_limit_is_known_fewer_messages_are_still_waited_for(tmp_path: Path) -> None:
     """Those that were acknowledged no longer count: otherwise each message after them would be a write of its own."""
-    async with rig(tmp_path, Flush(5000, 0.3, 10_000)) as one:
+    async with writer_rig(tmp_path, Flush(5000, 0.3, 10_000)) as one:
         for seq in range(1, 11):
             await one.writer.put(delivery(seq), prepared(seq))
         await until(lambda: len(one.acknowledged) == 10, "the first ten, when time is up")
@@ -385,7 +385,7 @@ async def test_a_poll_of_which_the_store_refuses_every_point_is_not_counted(infl
     text = f'm f="text" {WALL_MS}'.encode()
     assert request(f"http://127.0.0.1:{influxdb.engine.port}/write", written, body=text).status == 204
     store = InfluxStore(influxdb.url, "any", influxdb.database, "secret", 5.0)
-    async with rig(tmp_path, store=store) as one:
+    async with writer_rig(tmp_path, store=store) as one:
         await one.writer.put(delivery(1), prepared(1))
         await one.writer.put(delivery(2), replace(prepared(2), lines=[f"n f=1.0 {WALL_MS}"]))
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")

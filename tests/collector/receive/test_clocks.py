@@ -12,7 +12,7 @@ from collector.latest.state import AgentState
 from collector.receive.clocks import MAX_DEVICES, ReceiptTimes, is_plausible
 from collector.receive.clones import MAX_AGENTS, REMEMBERED_S, Clones
 from tests.collector.documents import batch, now_ms, status
-from tests.collector.inlet import Inlet
+from tests.collector.ingest_rig import IngestRig
 from tests.collector.polls import wall_ms
 from tests.collector.running import config_for, killable, ledger_locked, publish, publisher, running
 from tests.collector.store_contents import influx_store, points
@@ -255,9 +255,9 @@ def test_names_that_somebody_makes_up_do_not_add_up() -> None:
 
 def test_two_messages_of_a_device_without_a_clock_that_come_at_once_are_two_points(tmp_path: Path) -> None:
     """With one time they would be one point, and the first one's readings would be lost."""
-    inlet = Inlet(tmp_path)
-    with closing(inlet.letters):
-        one, two = (inlet.takes_document(batch(seq=seq, time_ms=1000)) for seq in (1, 2))
+    rig = IngestRig(tmp_path)
+    with closing(rig.letters):
+        one, two = (rig.process_document(batch(seq=seq, time_ms=1000)) for seq in (1, 2))
     assert (one.substitute_ms, two.substitute_ms) == (wall_ms(0.0), wall_ms(0.0) + 1)
     assert {line.rpartition(" ")[2] for line in one.lines} == {str(wall_ms(0.0))}
     assert {line.rpartition(" ")[2] for line in two.lines} == {str(wall_ms(0.0) + 1)}

@@ -7,7 +7,7 @@ import pytest
 
 from collector.receive.clones import MAX_AGENTS, REMEMBERED_S, Clones
 from rackflow import encode
-from tests.collector.inlet import Inlet
+from tests.collector.ingest_rig import IngestRig
 from tests.collector.polls import hello
 from tests.collector.running import topic_of
 
@@ -82,8 +82,8 @@ def test_of_too_many_agents_the_one_that_was_silent_for_longest_is_forgotten() -
 
 def test_a_status_that_the_broker_sends_once_more_is_no_second_process(tmp_path: Path) -> None:
     """As it does on a new connection with what was not acknowledged, in whichever order."""
-    inlet = Inlet(tmp_path)
-    with closing(inlet.letters):
+    rig = IngestRig(tmp_path)
+    with closing(rig.letters):
         for epoch, again, is_clone in (
             ("A", False, False),
             ("B", False, False),
@@ -91,16 +91,16 @@ def test_a_status_that_the_broker_sends_once_more_is_no_second_process(tmp_path:
             ("A", False, True),
         ):
             one = hello("gw-3", epoch=epoch)
-            inlet.takes(topic_of(one, "cas1"), encode(one), again=again)
-            assert inlet.clones.states(1000.0) == {GW3: is_clone}
+            rig.process(topic_of(one, "cas1"), encode(one), again=again)
+            assert rig.clones.states(1000.0) == {GW3: is_clone}
 
 
 def test_an_agent_that_an_operator_forgets_is_no_longer_said_to_run_twice(tmp_path: Path) -> None:
-    inlet = Inlet(tmp_path)
-    with closing(inlet.letters):
+    rig = IngestRig(tmp_path)
+    with closing(rig.letters):
         for epoch in "ABA":
             one = hello("gw-3", epoch=epoch)
-            inlet.takes(topic_of(one, "cas1"), encode(one))
-        assert inlet.clones.states(1000.0) == {GW3: True}
-        inlet.takes(topic_of(hello("gw-3"), "cas1"), b"")
-        assert inlet.clones.states(1000.0) == {}
+            rig.process(topic_of(one, "cas1"), encode(one))
+        assert rig.clones.states(1000.0) == {GW3: True}
+        rig.process(topic_of(hello("gw-3"), "cas1"), b"")
+        assert rig.clones.states(1000.0) == {}

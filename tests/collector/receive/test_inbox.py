@@ -7,7 +7,7 @@ from collector.receive.inbox import LONGEST_PAUSE_S, Inbox
 from collector.receive.subscribe import RENEWAL_S, Subscriber, _Ended
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker
-from tests.collector.inlet import BATCH, delivery
+from tests.collector.ingest_rig import BATCH, delivery
 from tests.collector.running import topic_of
 
 TOPIC = topic_of(BATCH, "cas1")

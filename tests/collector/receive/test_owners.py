@@ -23,7 +23,7 @@ from collector.receive.owners_file import OwnersFile
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, parse_topic
 from rackflow.process.steady import STEADY_S
 from tests.collector.documents import SUPPLY, document
-from tests.collector.inlet import BATCH, BUDGETS, DOCUMENT, EVENT, STATUS, Inlet
+from tests.collector.ingest_rig import BATCH, BUDGETS, DOCUMENT, EVENT, STATUS, IngestRig
 from tests.collector.polls import WALL_S, hello, wall_ms
 from tests.collector.running import topic_of
 
@@ -32,8 +32,8 @@ NOW_MS = wall_ms(0.0)
 
 
 @pytest.fixture
-def inlet(tmp_path: Path) -> Iterator[Inlet]:
-    one = Inlet(tmp_path)
+def rig(tmp_path: Path) -> Iterator[IngestRig]:
+    one = IngestRig(tmp_path)
     yield one
     one.letters.close()
 
@@ -65,78 +65,78 @@ def test_a_device_belongs_to_the_first_agent_that_publishes_about_it(
     assert admitted(owners, then) == "known"
 
 
-def test_what_a_foreign_agent_says_is_refused_counted_kept_and_shown_and_changes_nothing(inlet: Inlet) -> None:
+def test_what_a_foreign_agent_says_is_refused_counted_kept_and_shown_and_changes_nothing(rig: IngestRig) -> None:
     """Even from a clock far ahead: the leak sensor goes on with its owner's next poll."""
-    inlet.takes_document(STATUS)
-    inlet.takes_document(DOCUMENT)
-    inlet.takes_document(BATCH)
+    rig.process_document(STATUS)
+    rig.process_document(DOCUMENT)
+    rig.process_document(BATCH)
     future = wall_ms(500.0)
     foreign: tuple[Batch | Event | DeviceDocument, ...] = (BATCH, EVENT, DOCUMENT)
     for one in foreign:
-        taken = inlet.takes_document(of(THIEF, one, time=future))
+        taken = rig.process_document(of(THIEF, one, time=future))
         assert not taken.lines
         assert taken.poll is None
-    assert inlet.failures() == {"owner": 3}
-    assert [(entry["reason"], entry["topic"].split("/")[3]) for entry in inlet.dead()] == [("owner", THIEF)] * 3
-    inlet.takes_document(msgspec.structs.replace(BATCH, seq=9, time=wall_ms(1.0), values={SUPPLY: 1.0}), after_s=1.0)
-    [device] = inlet.latest.devices()
+    assert rig.failures() == {"owner": 3}
+    assert [(entry["reason"], entry["topic"].split("/")[3]) for entry in rig.dead()] == [("owner", THIEF)] * 3
+    rig.process_document(msgspec.structs.replace(BATCH, seq=9, time=wall_ms(1.0), values={SUPPLY: 1.0}), after_s=1.0)
+    [device] = rig.latest.devices()
     assert (device.agent, device.document, device.series[SUPPLY].value) == ("gw-3", DOCUMENT, 1.0)
     assert device.last_success_ms == wall_ms(1.0)
-    [(key, contest)] = inlet.owners.contests(1000.0).items()
+    [(key, contest)] = rig.owners.contests(1000.0).items()
     assert (key, contest.owner, contest.agent) == (("cas1", "cdu-07"), "gw-3", THIEF)
-    assert inlet.owners.contests(1000.0 + CONTESTED_S) == {}
+    assert rig.owners.contests(1000.0 + CONTESTED_S) == {}
 
 
-def test_a_foreign_agent_can_neither_clear_nor_disown_a_device(inlet: Inlet) -> None:
-    inlet.takes_document(BATCH)
-    inlet.takes_document(hello(THIEF))
-    inlet.takes(f"rackflow/v1/cas1/{THIEF}/device/cdu-07", b"")
-    inlet.takes(f"rackflow/v1/cas1/{THIEF}/status", b"")
-    assert inlet.owners.devices_of("cas1", "gw-3") == ["cdu-07"]
-    assert [device.agent for device in inlet.latest.devices()] == ["gw-3"]
+def test_a_foreign_agent_can_neither_clear_nor_disown_a_device(rig: IngestRig) -> None:
+    rig.process_document(BATCH)
+    rig.process_document(hello(THIEF))
+    rig.process(f"rackflow/v1/cas1/{THIEF}/device/cdu-07", b"")
+    rig.process(f"rackflow/v1/cas1/{THIEF}/status", b"")
+    assert rig.owners.devices_of("cas1", "gw-3") == ["cdu-07"]
+    assert [device.agent for device in rig.latest.devices()] == ["gw-3"]
 
 
 @pytest.mark.parametrize("how", ["cleared document", "status", "cleared status"])
-def test_a_device_moves_once_its_owner_gives_it_up_and_its_description_comes_along(inlet: Inlet, how: str) -> None:
+def test_a_device_moves_once_its_owner_gives_it_up_and_its_description_comes_along(rig: IngestRig, how: str) -> None:
     """Its description was refused before, and its new agent publishes it only when it connects again."""
-    inlet.takes_document(BATCH)
+    rig.process_document(BATCH)
     described = of("gw-4", DOCUMENT, model="moved")
-    inlet.takes_document(described)
-    inlet.takes_document(of("gw-4", BATCH, seq=1))
-    assert inlet.failures() == {"owner": 2}
+    rig.process_document(described)
+    rig.process_document(of("gw-4", BATCH, seq=1))
+    assert rig.failures() == {"owner": 2}
     match how:
         case "cleared document":
-            inlet.takes("rackflow/v1/cas1/gw-3/device/cdu-07", b"")
+            rig.process("rackflow/v1/cas1/gw-3/device/cdu-07", b"")
         case "status":
-            inlet.takes_document(hello("gw-3", "another"))
+            rig.process_document(hello("gw-3", "another"))
         case _:
-            inlet.takes("rackflow/v1/cas1/gw-3/status", b"")
-    assert inlet.takes_document(of("gw-4", BATCH, seq=2)).lines
-    [device] = inlet.latest.devices()
+            rig.process("rackflow/v1/cas1/gw-3/status", b"")
+    assert rig.process_document(of("gw-4", BATCH, seq=2)).lines
+    [device] = rig.latest.devices()
     assert (device.agent, device.document, device.up) == ("gw-4", described, True)
-    assert inlet.owners.contests(1000.0) == {}
-    assert inlet.failures() == {"owner": 2}
+    assert rig.owners.contests(1000.0) == {}
+    assert rig.failures() == {"owner": 2}
 
 
-def test_an_owner_that_goes_offline_keeps_its_devices(inlet: Inlet) -> None:
+def test_an_owner_that_goes_offline_keeps_its_devices(rig: IngestRig) -> None:
     """An outage would be the moment to take them."""
-    inlet.takes_document(BATCH)
-    inlet.takes_document(hello("gw-3", online=False, epoch="01JD5Z"))
-    inlet.takes_document(of(THIEF, BATCH), after_s=86_400.0)
-    assert inlet.failures() == {"owner": 1}
+    rig.process_document(BATCH)
+    rig.process_document(hello("gw-3", online=False, epoch="01JD5Z"))
+    rig.process_document(of(THIEF, BATCH), after_s=86_400.0)
+    assert rig.failures() == {"owner": 1}
 
 
-def test_the_last_messages_of_a_former_owner_are_stored_and_neither_shown_nor_a_claim(inlet: Inlet) -> None:
-    inlet.takes_document(BATCH)
-    inlet.takes("rackflow/v1/cas1/gw-3/device/cdu-07", b"", after_s=1.0)
-    assert inlet.takes_document(of("gw-3", BATCH, seq=8, time=wall_ms(2.0)), after_s=2.0).lines
-    assert list(inlet.latest.devices()) == []
-    inlet.takes_document(of("gw-4", BATCH), after_s=3.0)
+def test_the_last_messages_of_a_former_owner_are_stored_and_neither_shown_nor_a_claim(rig: IngestRig) -> None:
+    rig.process_document(BATCH)
+    rig.process("rackflow/v1/cas1/gw-3/device/cdu-07", b"", after_s=1.0)
+    assert rig.process_document(of("gw-3", BATCH, seq=8, time=wall_ms(2.0)), after_s=2.0).lines
+    assert list(rig.latest.devices()) == []
+    rig.process_document(of("gw-4", BATCH), after_s=3.0)
     # What its outbox still had when the device was given up; and what it cannot have read before that.
-    assert inlet.takes_document(of("gw-3", BATCH, seq=6, time=wall_ms(0.5)), after_s=4.0).lines
-    assert not inlet.takes_document(of("gw-3", BATCH, seq=9, time=wall_ms(4.0)), after_s=4.0).lines
-    assert [device.agent for device in inlet.latest.devices()] == ["gw-4"]
-    assert inlet.failures() == {"owner": 1, "stale": 2}
+    assert rig.process_document(of("gw-3", BATCH, seq=6, time=wall_ms(0.5)), after_s=4.0).lines
+    assert not rig.process_document(of("gw-3", BATCH, seq=9, time=wall_ms(4.0)), after_s=4.0).lines
+    assert [device.agent for device in rig.latest.devices()] == ["gw-4"]
+    assert rig.failures() == {"owner": 1, "stale": 2}
 
 
 @pytest.mark.parametrize("last", [BATCH, EVENT], ids=["batch", "event"])
@@ -319,7 +319,7 @@ def test_an_agent_has_so_many_devices_and_those_it_gave_up_count_for_a_day() -> 
     ]
 
 
-def test_agents_and_sites_that_somebody_makes_up_are_refused_beyond_the_limit(inlet: Inlet) -> None:
+def test_agents_and_sites_that_somebody_makes_up_are_refused_beyond_the_limit(rig: IngestRig) -> None:
     """Those known go on; those named are never refused; nothing of the others is kept."""
     budgets = Budgets(BUDGETS.common, agents=4, sites=2, own={("cas1", "big"): AgentBudget(1, 1, 1)})
     owners = Owners(budgets, {("cas1", "cdu-07"): "gw-3"})
@@ -339,11 +339,11 @@ def test_agents_and_sites_that_somebody_makes_up_are_refused_beyond_the_limit(in
     assert admitted(owners, hello("gw", site="cas2"), site="cas2") == "known"
     # And in the collector: neither an agent nor a line of the ledger comes of them.
     for number in range(50):
-        inlet.takes_document(hello(f"made-up-{number}"))
-        taken = inlet.takes_document(of(f"made-up-{number}", BATCH, device=f"cdu-{number}"))
+        rig.process_document(hello(f"made-up-{number}"))
+        taken = rig.process_document(of(f"made-up-{number}", BATCH, device=f"cdu-{number}"))
         assert (taken.ledger_item is None) == (number >= BUDGETS.agents)
-    assert len(list(inlet.latest.agents())) == BUDGETS.agents
-    assert inlet.failures()["agents"] == 2 * (50 - BUDGETS.agents)
+    assert len(list(rig.latest.agents())) == BUDGETS.agents
+    assert rig.failures()["agents"] == 2 * (50 - BUDGETS.agents)
 
 
 def test_an_agent_that_is_cleared_again_and_again_makes_no_room_for_others_within_a_day() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from collector.receive.owners import RELEASED_MS, SILENT_MS, Owners
-from tests.collector.inlet import BATCH, BUDGETS
+from tests.collector.ingest_rig import BATCH, BUDGETS
 from tests.collector.receive.test_owners import NOW_MS, admitted, of, opened
 
 

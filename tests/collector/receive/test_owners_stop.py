@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
-from tests.collector.inlet import BATCH
+from tests.collector.ingest_rig import BATCH
 from tests.collector.receive.test_owners import THIEF, admitted, of, opened
 from tests.collector.running import until
 

@@ -16,7 +16,7 @@ from collector.receive.uses import BEYOND_S, KEPT_S, MAX_COUNTED_AGENTS, WASTE_B
 from rackflow import catalogue, encode
 from rackflow.documents import Coolant
 from tests.collector.documents import FLOW, PUMP, SUPPLY, batch
-from tests.collector.inlet import BATCH, DOCUMENT, PREFIX, Inlet
+from tests.collector.ingest_rig import BATCH, DOCUMENT, PREFIX, IngestRig
 from tests.collector.polls import WALL_S, wall_ms
 
 GW3, GW4 = ("cas1", "gw-3"), ("cas1", "gw-4")
@@ -143,20 +143,20 @@ def test_refusals_are_counted_for_a_bounded_number_of_agents() -> None:
 
 
 @pytest.fixture
-def inlet(tmp_path: Path) -> Iterator[Inlet]:
-    one = Inlet(tmp_path, budgets=budgets(series=3))
+def rig(tmp_path: Path) -> Iterator[IngestRig]:
+    one = IngestRig(tmp_path, budgets=budgets(series=3))
     yield one
     one.letters.close()
 
 
-def test_what_is_beyond_the_budget_is_neither_shown_nor_stored(inlet: Inlet) -> None:
+def test_what_is_beyond_the_budget_is_neither_shown_nor_stored(rig: IngestRig) -> None:
     """A store keeps a series for ever, so it must not get there."""
-    taken = inlet.takes_document(msgspec.structs.replace(BATCH, values={loop(number): 20.0 for number in range(5)}))
-    [device] = inlet.latest.devices()
+    taken = rig.process_document(msgspec.structs.replace(BATCH, values={loop(number): 20.0 for number in range(5)}))
+    [device] = rig.latest.devices()
     assert list(device.series) == [loop(0), loop(1), loop(2)]
     stored = [line for line in taken.lines if line.startswith("dcim_cdu,")]
     assert [line.partition("loop=")[2][:5] for line in stored] == ["00000", "00001", "00002"]
-    assert inlet.failures() == {"series": 2}
+    assert rig.failures() == {"series": 2}
     # A message from the collector's own disk was counted when it was received; what is refused of it is not stored either.
     payload = encode(msgspec.structs.replace(BATCH, seq=4, values={loop(number): 20.0 for number in range(5)}))
     held = Delivery(
@@ -169,42 +169,42 @@ def test_what_is_beyond_the_budget_is_neither_shown_nor_stored(inlet: Inlet) -> 
         mono_s=1000.0,
         wall_s=WALL_S,
     )
-    assert len([line for line in inlet.ingest.reprocess(held).lines if line.startswith("dcim_cdu,")]) == 3
-    assert (inlet.failures(), inlet.uses.refused) == ({"series": 2}, {GW3: 2})
+    assert len([line for line in rig.ingest.reprocess(held).lines if line.startswith("dcim_cdu,")]) == 3
+    assert (rig.failures(), rig.uses.refused) == ({"series": 2}, {GW3: 2})
     backlog = msgspec.structs.replace(BATCH, seq=5, time=wall_ms(-1000.0), values={loop(9): 20.0, loop(1): 1.0})
-    assert [line.partition("loop=")[2][:5] for line in inlet.takes_document(backlog).lines[:-1]] == ["00001"]
+    assert [line.partition("loop=")[2][:5] for line in rig.process_document(backlog).lines[:-1]] == ["00001"]
 
 
 def test_a_description_beyond_the_budget_is_counted_and_not_shown(tmp_path: Path) -> None:
-    inlet = Inlet(tmp_path, budgets=budgets(size_bytes=series_bytes(SUPPLY)))
-    with closing(inlet.letters):
-        inlet.takes_document(BATCH)
-        inlet.takes_document(DOCUMENT)
-    assert inlet.failures() == {"series": 1}
-    assert [device.document for device in inlet.latest.devices()] == [None]
+    rig = IngestRig(tmp_path, budgets=budgets(size_bytes=series_bytes(SUPPLY)))
+    with closing(rig.letters):
+        rig.process_document(BATCH)
+        rig.process_document(DOCUMENT)
+    assert rig.failures() == {"series": 1}
+    assert [device.document for device in rig.latest.devices()] == [None]
 
 
-def test_a_device_that_is_cleared_gives_its_room_back_and_one_that_is_made_up_leaves_nothing(inlet: Inlet) -> None:
-    inlet.takes_document(BATCH)
-    before = inlet.uses.of(GW3).bytes
-    inlet.takes_document(DOCUMENT)
-    assert inlet.uses.of(GW3).bytes > before
-    inlet.takes(f"{PREFIX}/device/cdu-07", b"")
-    assert inlet.uses.of(GW3).bytes == before
+def test_a_device_that_is_cleared_gives_its_room_back_and_one_that_is_made_up_leaves_nothing(rig: IngestRig) -> None:
+    rig.process_document(BATCH)
+    before = rig.uses.of(GW3).bytes
+    rig.process_document(DOCUMENT)
+    assert rig.uses.of(GW3).bytes > before
+    rig.process(f"{PREFIX}/device/cdu-07", b"")
+    assert rig.uses.of(GW3).bytes == before
     for number in range(20):
-        inlet.takes(f"rackflow/v1/cas1/made-up-{number}/device/cdu-07", b"")
-    assert len(inlet.uses._uses) == 1  # noqa: SLF001 - what must not grow
+        rig.process(f"rackflow/v1/cas1/made-up-{number}/device/cdu-07", b"")
+    assert len(rig.uses._uses) == 1  # noqa: SLF001 - what must not grow
 
 
-def test_labels_that_nobody_knows_are_in_no_description_and_in_no_cache(inlet: Inlet) -> None:
+def test_labels_that_nobody_knows_are_in_no_description_and_in_no_cache(rig: IngestRig) -> None:
     for number in range(100):
         labels = {"site": "cas1", "rack": "b07", f"made-up-{number}": str(number)}
-        inlet.takes_document(msgspec.structs.replace(BATCH, seq=number + 1, labels=labels))
-        inlet.takes_document(msgspec.structs.replace(DOCUMENT, labels=labels))
-    [device] = inlet.latest.devices()
+        rig.process_document(msgspec.structs.replace(BATCH, seq=number + 1, labels=labels))
+        rig.process_document(msgspec.structs.replace(DOCUMENT, labels=labels))
+    [device] = rig.latest.devices()
     assert device.document is not None
     assert device.document.labels == {"site": "cas1", "rack": "b07"}
-    assert len(inlet.ingest._devices) == 1  # noqa: SLF001 - what must not grow
+    assert len(rig.ingest._devices) == 1  # noqa: SLF001 - what must not grow
 
 
 def test_an_agent_that_sends_ever_new_keys_has_only_so_many_looked_at() -> None:
@@ -218,47 +218,47 @@ def test_an_agent_that_sends_ever_new_keys_has_only_so_many_looked_at() -> None:
     assert NEW_KEYS > 10_000
 
 
-def test_a_sender_of_which_too_much_is_refused_is_muted_for_a_while_and_nobody_else_is(inlet: Inlet) -> None:
-    inlet.takes_document(BATCH)
-    inlet.takes_document(msgspec.structs.replace(BATCH, agent="gw-4", device="pdu-1"))
+def test_a_sender_of_which_too_much_is_refused_is_muted_for_a_while_and_nobody_else_is(rig: IngestRig) -> None:
+    rig.process_document(BATCH)
+    rig.process_document(msgspec.structs.replace(BATCH, agent="gw-4", device="pdu-1"))
     rubbish = b"x" * 60_000
     sent = WASTE_BYTES // 60_000
     for _ in range(sent):
-        inlet.takes(f"{PREFIX}/batch/cdu-07", rubbish)
-    read = inlet.failures()["decode"]
+        rig.process(f"{PREFIX}/batch/cdu-07", rubbish)
+    read = rig.failures()["decode"]
     assert 0.95 * sent < read < sent
-    assert not inlet.takes_document(msgspec.structs.replace(BATCH, seq=8)).lines
-    assert inlet.failures()["muted"] == 1 + sent - read
-    assert inlet.takes_document(msgspec.structs.replace(BATCH, seq=8, agent="gw-4", device="pdu-1")).lines
-    assert inlet.takes_document(msgspec.structs.replace(BATCH, seq=9), after_s=1.0).lines
+    assert not rig.process_document(msgspec.structs.replace(BATCH, seq=8)).lines
+    assert rig.failures()["muted"] == 1 + sent - read
+    assert rig.process_document(msgspec.structs.replace(BATCH, seq=8, agent="gw-4", device="pdu-1")).lines
+    assert rig.process_document(msgspec.structs.replace(BATCH, seq=9), after_s=1.0).lines
     # Few of them are in the dead-letter file, and all are counted.
-    assert 0 < len(inlet.dead()) < 20
-    assert 0 < inlet.failures()["unlogged"] < read
+    assert 0 < len(rig.dead()) < 20
+    assert 0 < rig.failures()["unlogged"] < read
 
 
-def test_senders_that_somebody_makes_up_share_the_room_of_one_for_their_dead_letters(inlet: Inlet) -> None:
+def test_senders_that_somebody_makes_up_share_the_room_of_one_for_their_dead_letters(rig: IngestRig) -> None:
     """Otherwise each name would have a megabyte of the file, and memory for ever."""
-    inlet.takes_document(BATCH)
+    rig.process_document(BATCH)
     for number in range(40):
-        inlet.takes(f"rackflow/v1/cas1/made-up-{number}/batch/cdu-07", b"x" * 60_000)
-    assert inlet.failures()["decode"] == 40
-    assert 20 < inlet.failures()["unlogged"] < 35
-    inlet.takes(f"{PREFIX}/batch/cdu-07", b"x")
-    assert inlet.dead()[-1]["topic"] == f"{PREFIX}/batch/cdu-07"
+        rig.process(f"rackflow/v1/cas1/made-up-{number}/batch/cdu-07", b"x" * 60_000)
+    assert rig.failures()["decode"] == 40
+    assert 20 < rig.failures()["unlogged"] < 35
+    rig.process(f"{PREFIX}/batch/cdu-07", b"x")
+    assert rig.dead()[-1]["topic"] == f"{PREFIX}/batch/cdu-07"
 
 
-def test_of_a_message_that_is_refused_in_part_that_part_counts_as_read_in_vain(inlet: Inlet) -> None:
+def test_of_a_message_that_is_refused_in_part_that_part_counts_as_read_in_vain(rig: IngestRig) -> None:
     values = {loop(number): 20.0 for number in range(5)}
     partly = msgspec.structs.replace(BATCH, values=values, states={PUMP: "running"})
-    inlet.takes_document(partly)
-    assert inlet.failures() == {"series": 3}  # of six readings
+    rig.process_document(partly)
+    assert rig.failures() == {"series": 3}  # of six readings
     left = WASTE_BYTES - len(encode(partly)) / 2
-    assert not inlet.uses.is_muted("cas1/gw-3", int(left), 1000.0)
-    assert inlet.uses.is_muted("cas1/gw-3", int(left) + 1, 1000.0)
+    assert not rig.uses.is_muted("cas1/gw-3", int(left), 1000.0)
+    assert rig.uses.is_muted("cas1/gw-3", int(left) + 1, 1000.0)
     # All of a message that breaks the contract, and what reading it costs besides its length.
-    inlet.takes(f"{PREFIX}/batch/cdu-07", b"x" * 100)
-    assert not inlet.uses.is_muted("cas1/gw-3", int(left - MESSAGE_BYTES - 100), 1000.0)
-    assert inlet.uses.is_muted("cas1/gw-3", int(left - MESSAGE_BYTES - 100) + 1, 1000.0)
+    rig.process(f"{PREFIX}/batch/cdu-07", b"x" * 100)
+    assert not rig.uses.is_muted("cas1/gw-3", int(left - MESSAGE_BYTES - 100), 1000.0)
+    assert rig.uses.is_muted("cas1/gw-3", int(left - MESSAGE_BYTES - 100) + 1, 1000.0)
 
 
 def test_a_bucket_fills_again_up_to_its_burst_and_nobody_gets_into_debt() -> None:

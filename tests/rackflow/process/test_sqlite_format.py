@@ -13,7 +13,7 @@ from collector.receive import Owners, OwnersFile
 from collector.records import RecordsFile
 from rackflow import ConfigError
 from rackflow.process.sqlite import APPLICATION, FORMAT
-from tests.collector.inlet import BUDGETS
+from tests.collector.ingest_rig import BUDGETS
 
 
 def open_ledger(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""An `Ingest` with all its dependencies, and one document of each kind to pass to it."""
+"""An `Ingest` with all that it depends on, for tests of a message's way to its points; and one document of each kind to pass to it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,8 +53,8 @@ def delivery(
     )
 
 
-class Inlet:
-    """An `Ingest` with all its dependencies."""
+class IngestRig:
+    """An `Ingest` with all that it depends on. It keeps what it hands over: late batches, and what is forgotten."""
 
     def __init__(
         self,
@@ -84,20 +84,24 @@ class Inlet:
             on_forgotten=lambda *gone: self.forgotten.append(gone),
         )
 
-    def takes(self, topic: str, payload: bytes, *, after_s: float = 0.0, again: bool = False) -> PreparedMessage:
+    def process(self, topic: str, payload: bytes, *, after_s: float = 0.0, again: bool = False) -> PreparedMessage:
+        """A message over the session, `after_s` seconds after the start; `again` if the broker sends it a second time."""
         return self.ingest.process(delivery(topic, payload, after_s, packet_id=1, redelivered=again))
 
-    def shows(self, one: Batch | Event | DeviceDocument | Status, *, after_s: float = 0.0) -> None:
+    def show(self, one: Batch | Event | DeviceDocument | Status, *, after_s: float = 0.0) -> None:
         """A copy of a message of site cas1, over the second connection."""
         self.ingest.show(delivery(topic_of(one, "cas1"), encode(one), after_s, packet_id=0, is_copy=True))
 
-    def takes_document(
+    def process_document(
         self, one: Batch | Event | DeviceDocument | Status, site: str = "cas1", after_s: float = 0.0
     ) -> PreparedMessage:
-        return self.takes(topic_of(one, site), encode(one), after_s=after_s)
+        """A document of an agent of that site, over the session."""
+        return self.process(topic_of(one, site), encode(one), after_s=after_s)
 
     def failures(self) -> dict[str, int]:
+        """Counted failures by reason, without those that are 0."""
         return {reason: count for reason, count in self.counters.failures.items() if count}
 
     def dead(self) -> list[DeadLetter]:
+        """What is in the dead-letter file."""
         return dead_letters(self.folder)

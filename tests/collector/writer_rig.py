@@ -52,7 +52,7 @@ def prepared(seq: int, lines: int = 1, dead: str = "") -> PreparedMessage:
 
 
 @dataclass
-class Rig:
+class WriterRig:
     """A writer with a real store and ledger. It records each step, and at each acknowledgement what was on disk by then."""
 
     folder: Path
@@ -61,35 +61,38 @@ class Rig:
     writer: Writer
     persistence: Persistence
     acknowledged: list[int] = field(default_factory=list)
+    """Packet ids of acknowledged messages, in this order."""
     on_disk: list[tuple[int, int]] = field(default_factory=list)
-    """Messages that were stored according to the ledger's file, and points that were in the store's file."""
+    """At each acknowledgement: messages that the ledger's file has as stored, and points in the store's file."""
     counted: list[float] = field(default_factory=list)
-    kept: list[int] = field(default_factory=list)
-    kept_ms: list[int] = field(default_factory=list)
+    """Times of the polls that were counted as durable."""
+    spilled: list[int] = field(default_factory=list)
+    """Packet ids of messages that were put on disk."""
+    spilled_ms: list[int] = field(default_factory=list)
+    """Their times of receipt."""
 
     def acknowledge(self, done: Delivery) -> None:
         self.acknowledged.append(done.mid)
         self.on_disk.append((self.sums().stored, len(points(self.folder))))
 
     def sums(self) -> EpochAccount:
-        books = read_snapshot(self.ledger.path).epochs
-        return account_of(*books[0]) if books else settle_nothing()
-
-
-def settle_nothing() -> EpochAccount:
-    return EpochAccount(KEY, 0, 0, 0, 0, 0, 0)
+        epochs = read_snapshot(self.ledger.path).epochs
+        return account_of(*epochs[0]) if epochs else EpochAccount(KEY, 0, 0, 0, 0, 0, 0)
 
 
 @asynccontextmanager
-async def rig(
+async def writer_rig(
     folder: Path,
     flush: Flush | None = None,
     store: Store | None = None,
     *,
-    keeps: bool | None = None,
+    can_spill: bool | None = None,
     is_drained: bool | None = None,
-) -> AsyncIterator[Rig]:
-    """`keeps` is whether the outbox on disk accepts what the store refuses; None means that there is no outbox."""
+) -> AsyncIterator[WriterRig]:
+    """A writer that runs inside the block. Without `store`, points go to files in `folder`.
+
+    `can_spill` is whether the outbox on disk accepts what the store refuses; None means that there is no outbox.
+    """
     async with AsyncExitStack() as stack:
         counters, letters = Counters(), DeadLetters(folder / "dead.jsonl", 1 << 20)
         stack.callback(letters.close)
@@ -100,10 +103,10 @@ async def rig(
         stack.push_async_callback(store.close)
         persistence = Persistence(store, letters, counters)
 
-        async def keep(deliveries: Sequence[Delivery]) -> bool:
-            found.kept += [each.mid for each in deliveries]
-            found.kept_ms += [each.wall_ms for each in deliveries]
-            return bool(keeps)
+        async def spill(deliveries: Sequence[Delivery]) -> bool:
+            found.spilled += [each.mid for each in deliveries]
+            found.spilled_ms += [each.wall_ms for each in deliveries]
+            return bool(can_spill)
 
         writer = Writer(
             persistence,
@@ -111,11 +114,11 @@ async def rig(
             ledger,
             counters,
             acknowledge=lambda done: found.acknowledge(done),  # noqa: PLW0108 - not there yet
-            spill=None if keeps is None else keep,
-            is_drained=lambda: is_drained if is_drained is not None else bool(found.kept),
+            spill=None if can_spill is None else spill,
+            is_drained=lambda: is_drained if is_drained is not None else bool(found.spilled),
             count_polls=lambda polls: found.counted.extend(poll.time_s for poll in polls),
         )
-        found = Rig(folder, counters, ledger, writer, persistence)
+        found = WriterRig(folder, counters, ledger, writer, persistence)
         running = asyncio.create_task(writer.run(), name="writing")
         try:
             yield found
