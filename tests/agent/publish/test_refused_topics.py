@@ -164,8 +164,9 @@ async def test_a_refused_document_is_tried_again_and_the_others_are_published(tm
             server.reload()
             # One of them is the probe, and its neighbour is not asked for again.
             await eventually(
-                lambda: listener.documents("b") and listener.documents("c"), "both documents", timeout_s=60
+                lambda: listener.documents("b") and listener.documents("c"), "both documents", timeout_s=30
             )
+            await eventually(lambda: sum(sender.counters.topics_refused.values()) == 0, "nothing is refused any more")
             assert sender.counters.reconnects == 0
 
 
