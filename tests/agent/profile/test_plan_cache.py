@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.profile import Plan, PlanCache, RawValue, parse_profile, plan_device
+from agent.profile import AMBIGUOUS, Plan, PlanCache, RawValue, parse_profile, plan_device
 from agent.profile.plan_cache import MAX_SERIES_KEPT
 from rackflow.process.slices import run_through
 
@@ -112,6 +112,31 @@ def test_devices_whose_readings_have_other_scales_have_other_plans() -> None:
         plans.append(run_through(cache.plan_steps(cache.family(SCALARS, outlets=True), {}, cells, None))[1])
         assert plans[-1] == plan_device(SCALARS, {}, cells, None)
     assert plans[0] != plans[1]
+
+
+def test_rows_that_nothing_but_their_indexes_tells_apart_have_plans_of_their_own() -> None:
+    text = (
+        TEXT.partition("points:")[0]
+        + f"""tables:
+  - name: phases
+    rows: {ROOT}.3.5
+    labels: {{inlet: {{index: -1}}}}
+    points: [{{metric: dcim_pdu_phase_current_amperes, oid: {ROOT}.3.6, unit: ampere, labels: {{phase: L1}}}}]
+"""
+    )
+    profile, cache = parse_profile(text, "indexed.yaml"), PlanCache()
+    for index in ("1", "2"):
+        plan = run_through(cache.plan_steps(cache.family(profile, outlets=True), {"phases": [index]}, {}, None))[1]
+        keys = [slot.key for part in plan.classes.values() for slot in part.slots]
+        assert keys == [f"dcim_pdu_phase_current_amperes{{inlet={index},phase=L1}}"]
+
+
+def test_a_cell_that_a_device_answers_in_two_ways_makes_another_plan() -> None:
+    cache = PlanCache()
+    for cell in (1, AMBIGUOUS, 1):
+        cells: dict[str, RawValue] = {f"{ROOT}.2.0": 1234, f"{ROOT}.2.1.0": cell, f"{ROOT}.2.2.0": 7}
+        plan = run_through(cache.plan_steps(cache.family(SCALARS, outlets=True), {}, cells, None))[1]
+        assert plan == plan_device(SCALARS, {}, cells, None)
 
 
 def test_with_and_without_single_outlets_are_two_plans_though_no_table_has_them() -> None:
