@@ -135,7 +135,7 @@ class Lease:
                     self.state, self.has_handed_over = "holding", False
                 elif not self.is_claim_received and now_s - self.claimed_s >= RECEIVE_WITHIN_S:
                     # Refused or lost. This side may claim again once it receives its own messages.
-                    self.state, self.own_received_s, self.opened_s = "standby", float("-inf"), self.claimed_s
+                    self.state, self.own_received_s = "standby", float("-inf")
                 return self.state == "holding"
         # A holder renews its lease, except for a short time after it was disconnected.
         return now_s >= self.quiet_until_s

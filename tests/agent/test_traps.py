@@ -14,10 +14,13 @@ from agent.doctor import examine
 from agent.loop import TRAP_POLLS_S, TRAP_POLLS_TIMES
 from agent.readings import Identified, Readings
 from agent.run import Agent
+from agent.snmp import SnmpClients
+from agent.snmp.traps import TrapRefusal
 from agent.traps import MAX_EVENTS, TrapReceiver
 from rackflow import Status, encode
 from rackflow.catalogue import PollClass
 from rackflow.errors import ConfigError, DeviceTimeout
+from rackflow.process.resolve import Resolver
 from tests.agent.device_life import IDENTIFIED, NORMAL, ScriptedDevice, living
 from tests.agent.running import Devices, Listener, MemoryDevice, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
@@ -184,7 +187,9 @@ async def test_a_port_that_cannot_be_opened_costs_the_traps_and_nothing_else(
     assert f"traps.listen: {listen}: Address already in use" in caplog.text
 
 
-async def test_a_port_that_becomes_free_is_opened(mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_port_that_becomes_free_is_opened(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr("agent.traps.LOOK_AGAIN_S", 0.05)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
@@ -195,7 +200,38 @@ async def test_a_port_that_becomes_free_is_opened(mosquitto: Mosquitto, monkeypa
         await asyncio.sleep(0)
         assert receiver.port is None
     await eventually(lambda: receiver.port == port, "opened")
+    # Taken again, by another program that a reload made room for.
+    receiver.set_config(devices_at(mosquitto, {"listen": "127.0.0.1:0"}, ups_1="127.0.0.1"))
+    await eventually(lambda: receiver.port not in (None, port), "another port")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", port))
+        receiver.set_config(config)
+        await eventually(lambda: receiver.port is None, "taken")
+        await eventually(lambda: caplog.text.count("no traps until it can be opened") == 2, "once each time")
     await receiver.stop(5)
+    assert receiver.port is None
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", port))  # it is closed
+
+
+async def test_traps_of_every_address_of_a_name_are_the_devices(mosquitto: Mosquitto) -> None:
+    told: list[str] = []
+    clients = SnmpClients(resolver=Resolver(lambda _: ["192.0.2.7", "127.0.0.1"]))
+    receiver = TrapReceiver(
+        devices_at(mosquitto, ups_1="ups-1.example"), lambda device, *_: told.append(device), clients
+    )
+    receiver.start()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+        device.bind(("127.0.0.1", 0))
+
+        def is_told() -> bool:
+            if receiver.port:
+                device.sendto(COLD_START, ("127.0.0.1", receiver.port))
+            return bool(told)
+
+        await eventually(is_told, "a trap from its second address, once the name is known")
+    await receiver.stop(5)
+    assert set(told) == {"ups-1"}
 
 
 async def test_a_fault_while_a_trap_is_handled_ends_with_it(
@@ -233,7 +269,7 @@ async def test_a_device_that_sends_without_end_is_polled_and_makes_few_events(mo
         for _ in range(3 * MAX_EVENTS):
             device.sendto(COLD_START, ("127.0.0.1", receiver.port or 0))
     await eventually(lambda: len(told) == 3 * MAX_EVENTS, "all of them")
-    assert told == [True] * MAX_EVENTS + [False] * (2 * MAX_EVENTS)
+    assert told == [True] * 10 + [False] * 20
     values = receiver.values()
     assert values["dcim_agent_traps_total"] == 3 * MAX_EVENTS
     assert values["dcim_agent_traps_refused_total{reason=limit}"] == 2 * MAX_EVENTS
@@ -243,6 +279,19 @@ async def test_a_device_that_sends_without_end_is_polled_and_makes_few_events(mo
         device.sendto(COLD_START, ("127.0.0.1", receiver.port or 0))
     await eventually(lambda: len(told) == 3 * MAX_EVENTS + 2, "two more")
     assert told[-2:] == [True, False]
+    # A reload allows no more; a long time allows ten in a row again.
+    receiver.set_config(devices_at(mosquitto, ups_1="127.0.0.1", ups_2="127.0.0.2"))
+    await eventually(lambda: receiver._senders.judge(COLD_START, "127.0.0.2", now) != TrapRefusal.SENDER, "it is used")  # noqa: SLF001 - ends with what it knows
+    now += 5.9
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+        device.sendto(COLD_START, ("127.0.0.1", receiver.port or 0))
+        await eventually(lambda: len(told) == 3 * MAX_EVENTS + 3, "one more")
+        assert told[-1] is False
+        now += 3600
+        for _ in range(12):
+            device.sendto(COLD_START, ("127.0.0.1", receiver.port or 0))
+        await eventually(lambda: len(told) == 3 * MAX_EVENTS + 15, "twelve more")
+    assert told[-12:] == [True] * 10 + [False] * 2
     await receiver.stop(5)
 
 

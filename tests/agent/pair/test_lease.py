@@ -193,6 +193,26 @@ def test_a_second_claim_that_is_not_received_back_is_given_up_like_the_first() -
     assert lease.state == "standby"
 
 
+def test_after_a_claim_that_was_refused_a_side_claims_again_once_it_receives_its_own_messages() -> None:
+    lease = connected()
+    assert lease.due(4.0)
+    lease.received_standby("a", 4.2)  # sent before the claim
+    gives_up_s = 4.0 + RECEIVE_WITHIN_S
+    assert not lease.due(gives_up_s)
+    assert not lease.due(gives_up_s + STEP_S)
+    lease.received_standby("a", gives_up_s + 1.0)
+    assert lease.due(gives_up_s + 1.0)
+
+
+def test_a_holder_whose_lease_is_not_retained_complains_once_it_has_sent_and_received_nothing() -> None:
+    """It sends nothing in the first two seconds."""
+    lease = connected()
+    claimed(lease, 4.0)
+    lease.connected(60.0)
+    assert not lease.receives_nothing(62.0 + RECEIVE_WITHIN_S - STEP_S)
+    assert lease.receives_nothing(62.0 + RECEIVE_WITHIN_S)
+
+
 def test_a_holder_that_has_just_come_back_does_not_complain_that_it_receives_nothing() -> None:
     lease = connected()
     claimed(lease, 4.0)
@@ -235,6 +255,7 @@ def test_a_process_of_the_same_name_is_recognised_by_messages_that_this_one_has_
     for mark in range(SENT_MARKS):
         lease.sent(mark)
     assert not lease.is_from_copy("a", 0)
+    assert SENT_MARKS >= 100, "more than can be on their way on one connection"
     assert lease.is_from_copy("a", SENT_MARKS)
     assert not lease.is_from_copy("b", SENT_MARKS)
     claimed(lease, 4.0)
@@ -339,6 +360,16 @@ def test_a_side_that_hands_over_claims_again_only_when_nobody_else_has_come() ->
     assert not lease.has_handed_over
 
 
+def test_a_side_whose_last_message_was_lost_waits_as_long_after_it_has_handed_over() -> None:
+    lease = connected()
+    claimed(lease, 4.0)
+    lease.hand_over(10.0)
+    for at_s in (11.0, 10.0 + 2 * EXPIRES_S - STEP_S):
+        lease.received_standby("a", at_s)
+        assert not lease.due(at_s)
+    claimed(lease, 10.0 + 2 * EXPIRES_S)
+
+
 def test_a_side_that_has_handed_over_stands_by_for_the_other_one() -> None:
     lease = connected()
     claimed(lease, 4.0)
@@ -349,7 +380,9 @@ def test_a_side_that_has_handed_over_stands_by_for_the_other_one() -> None:
         lease.received_standby("a", float(second))
         assert not lease.due(float(second))
     # It has waited long enough when that one falls silent.
-    assert not lease.due(59.0 + EXPIRES_S)
+    for late_s in (EXPIRES_S, 2 * EXPIRES_S - STEP_S):
+        lease.received_standby("a", 59.0 + late_s)
+        assert not lease.due(59.0 + late_s)
     claimed(lease, 59.1 + 2 * EXPIRES_S)
 
 

@@ -284,15 +284,30 @@ async def test_another_unit_has_no_broken_probe_of_the_former_one() -> None:
         memory.registers[1] = 2000
 
 
-async def test_two_impossible_quantities_of_many_cost_only_themselves() -> None:
+@pytest.mark.parametrize("numbers", [(9_990, 9_990), (9_990, 9_890)], ids=["the same number", "two numbers"])
+async def test_two_impossible_quantities_of_many_cost_only_themselves(numbers: tuple[int, int]) -> None:
     usual = await read(HUAWEI)
     assert len({key.partition("{")[0] for key in told(usual)}) > 13
     places = [
         each for each in numbers_of(SHIPPED[HUAWEI].loaded()) if each.words == 1 and each.address in (11_000, 11_027)
     ]
-    found = await read(HUAWEI, VariedUnit(MAPS[HUAWEI], {(each.table, each.address): 9_990 for each in places}))
+    changed = {(each.table, each.address): number for each, number in zip(places, numbers, strict=True)}
+    found = await read(HUAWEI, VariedUnit(MAPS[HUAWEI], changed))
     assert len(found.bad) == 2
     assert told(found).items() == {key: value for key, value in told(usual).items() if key not in found.bad}.items()
+
+
+async def test_two_impossible_quantities_with_the_same_small_number_are_no_broken_probes() -> None:
+    """200 may be in both by chance; the end of a scale is a large number."""
+    points = (
+        WARMTH.replace("scale: 0.1, ", "")
+        + DAMPNESS
+        + WARMTH.replace("sensor: a}", "sensor: b}").replace("0, u", "2, u")
+    )
+    poller, _ = small_unit(HEAD + points, 200, 200, 250)
+    await poller.open()
+    found = await poller.poll("normal", 1e9)
+    assert found.bad[TEMPERATURE.replace("sensor=a", "sensor=b")] == "decode"
 
 
 async def test_a_gateway_that_loses_its_bus_gives_no_more_readings_of_a_unit_with_temperatures() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.profile import Plan, PlanCache, RawValue, parse_profile, plan_device
+from agent.profile import AMBIGUOUS, Plan, PlanCache, RawValue, parse_profile, plan_device
 from agent.profile.plan_cache import MAX_SERIES_KEPT
 from rackflow.process.slices import run_through
 
@@ -88,7 +88,65 @@ def test_whatever_decides_makes_another_plan() -> None:
     planned(cache, role="it")
     run_through(cache.plan_steps(cache.family(PROFILE, outlets=False), {"phases": ["1"]}, CELLS, None))
     run_through(cache.plan_steps(cache.family(PROFILE, outlets=True), ROWS, CELLS, None, cut=["outlets"]))
-    assert cache.made == before + 3
+    for unit in (1, 2):
+        run_through(cache.plan_steps(cache.family(PROFILE, outlets=True), ROWS, CELLS, None, unit=unit))
+    assert cache.made == before + 5
+
+
+SCALARS = parse_profile(
+    TEXT.partition("points:")[0]
+    + f"""points:
+  - {{metric: dcim_pdu_input_power_watts, oid: {ROOT}.2.0, unit: watt, decimals: {ROOT}.2.1.0}}
+  - {{metric: dcim_pdu_outlet_power_watts, oid: {ROOT}.2.2.0, unit: watt, labels: {{outlet: "1"}}}}
+""",
+    "scalars.yaml",
+)
+
+
+def test_devices_whose_readings_have_other_scales_have_other_plans() -> None:
+    """The cell with the decimals is no column of a table."""
+    cache = PlanCache()
+    plans = []
+    for decimals in (1, 2):
+        cells: dict[str, RawValue] = {f"{ROOT}.2.0": 1234, f"{ROOT}.2.1.0": decimals, f"{ROOT}.2.2.0": 7}
+        plans.append(run_through(cache.plan_steps(cache.family(SCALARS, outlets=True), {}, cells, None))[1])
+        assert plans[-1] == plan_device(SCALARS, {}, cells, None)
+    assert plans[0] != plans[1]
+
+
+def test_rows_that_nothing_but_their_indexes_tells_apart_have_plans_of_their_own() -> None:
+    text = (
+        TEXT.partition("points:")[0]
+        + f"""tables:
+  - name: phases
+    rows: {ROOT}.3.5
+    labels: {{inlet: {{index: -1}}}}
+    points: [{{metric: dcim_pdu_phase_current_amperes, oid: {ROOT}.3.6, unit: ampere, labels: {{phase: L1}}}}]
+"""
+    )
+    profile, cache = parse_profile(text, "indexed.yaml"), PlanCache()
+    for index in ("1", "2"):
+        plan = run_through(cache.plan_steps(cache.family(profile, outlets=True), {"phases": [index]}, {}, None))[1]
+        keys = [slot.key for part in plan.classes.values() for slot in part.slots]
+        assert keys == [f"dcim_pdu_phase_current_amperes{{inlet={index},phase=L1}}"]
+
+
+def test_a_cell_that_a_device_answers_in_two_ways_makes_another_plan() -> None:
+    cache = PlanCache()
+    for cell in (1, AMBIGUOUS, 1):
+        cells: dict[str, RawValue] = {f"{ROOT}.2.0": 1234, f"{ROOT}.2.1.0": cell, f"{ROOT}.2.2.0": 7}
+        plan = run_through(cache.plan_steps(cache.family(SCALARS, outlets=True), {}, cells, None))[1]
+        assert plan == plan_device(SCALARS, {}, cells, None)
+
+
+def test_with_and_without_single_outlets_are_two_plans_though_no_table_has_them() -> None:
+    cache = PlanCache()
+    cells: dict[str, RawValue] = {f"{ROOT}.2.0": 1234, f"{ROOT}.2.1.0": 1, f"{ROOT}.2.2.0": 7}
+    counts = []
+    for outlets in (True, False, True):
+        plan = run_through(cache.plan_steps(cache.family(SCALARS, outlets=outlets), {}, cells, None))[1]
+        counts.append(sum(len(part.slots) for part in plan.classes.values()))
+    assert counts == [2, 1, 2]
 
 
 def test_a_label_in_a_table_with_a_shorter_index_is_found_and_watched() -> None:
@@ -108,6 +166,13 @@ def test_what_a_device_lacks_makes_another_plan() -> None:
     less = run_through(cache.trim_steps(key, plan, frozenset({f"{ROOT}.1.9.2"})))
     assert run_through(cache.trim_steps(key, plan, frozenset({f"{ROOT}.1.9.2"}))) is less
     assert [sum(len(part.slots) for part in each.classes.values()) for each in (whole, less)] == [5, 4]
+    # Another device lacks the same, and has another name for its first outlet.
+    other_key, other = run_through(cache.plan_steps(family, ROWS, CELLS | {f"{ROOT}.1.2.1": b"uno"}, None))
+    other_less = run_through(cache.trim_steps(other_key, other, frozenset({f"{ROOT}.1.9.2"})))
+    keys = [{slot.key for part in each.classes.values() for slot in part.slots} for each in (less, other_less)]
+    assert {key for key in keys[0] ^ keys[1] if "outlet" in key} == {
+        f"dcim_pdu_outlet_power_watts{{outlet={name}}}" for name in ("one", "uno")
+    }
 
 
 def test_a_device_without_its_outlets_is_planned_without_them_beside_one_with_them() -> None:

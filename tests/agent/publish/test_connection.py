@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 
 from agent.publish.connection import (
-    PACKET_OVERHEAD_BYTES,
     WINDOW,
     Connection,
     Sent,
@@ -38,7 +37,7 @@ def connection(
     ("limits", "window", "largest_bytes"),
     [
         (Limits(False, 65_535, None), WINDOW, MAX_PAYLOAD_BYTES),  # noqa: FBT003 - session_present
-        (Limits(False, 10, 2000), 9, 2000 - PACKET_OVERHEAD_BYTES),  # noqa: FBT003
+        (Limits(False, 10, 2000), 9, 1744),  # noqa: FBT003
         (Limits(False, 1, None), 1, MAX_PAYLOAD_BYTES),  # noqa: FBT003
     ],
 )

@@ -168,6 +168,53 @@ async def test_a_status_names_the_time_of_a_second_takeover_and_none_before() ->
     assert await told() == (2, True)
 
 
+@pytest.mark.parametrize("is_dropped", [False, True], ids=["unreadable", "dropped"])
+async def test_a_connection_that_ended_here_or_for_a_message_says_nothing_of_a_second_agent(
+    *, is_dropped: bool
+) -> None:
+    publisher, counters = publisher_of(MemoryOutbox("E1", 1 << 20))
+    for _ in range(2):
+        client = connection()
+        client.ended_by = SESSION_TAKEN_OVER
+        if is_dropped:
+            client.drop()
+        else:
+            client._wire.is_unreadable = True  # noqa: SLF001 - as after a packet that is none
+        assert not publisher._is_taken_over(client)  # noqa: SLF001 - as a session
+    assert counters.takeovers == 0
+
+
+async def test_an_open_connection_is_not_taken_over() -> None:
+    publisher, counters = publisher_of(MemoryOutbox("E1", 1 << 20))
+    async with ScriptedBroker().serving() as server, asyncio.timeout(15):
+        client = connection(Broker(port=server.port, timeout_s=5))
+        client.ended_by = SESSION_TAKEN_OVER
+        async with client:
+            assert not publisher._is_taken_over(client)  # noqa: SLF001 - as a session
+    assert counters.takeovers == 0
+
+
+async def test_a_change_of_broker_is_no_messages_fault_and_a_second_break_at_one_topic_is() -> None:
+    outbox = MemoryOutbox("E1", 1 << 20)
+    publisher, counters = publisher_of(outbox)
+
+    async def broken_with_a_message_in_flight() -> int:
+        put(outbox)
+        message = await outbox.take()
+        client = connection()
+        client.send(message.topic, message.payload, message.key, retain=False)
+        publisher._find_cause(client)  # noqa: SLF001 - as a session
+        outbox.rewind()
+        return sum(counters.topics_refused.values())
+
+    for at in range(3):
+        publisher.set_broker(Broker(host=f"broker-{at}"))
+        assert await broken_with_a_message_in_flight() == 0
+    publisher._wake.clear()  # noqa: SLF001 - as `run` does before the next attempt
+    assert await broken_with_a_message_in_flight() == 0
+    assert await broken_with_a_message_in_flight() == 1
+
+
 async def test_a_broker_that_restarts_again_and_again_is_no_second_agent() -> None:
     """Between two of its starts it refuses the connection, as another client of the same name would not."""
     publisher, counters = publisher_of(MemoryOutbox("E1", 1 << 20))

@@ -115,6 +115,22 @@ def test_damage_found_while_reading_is_reported_and_so_are_messages_done_meanwhi
     again.close()
 
 
+def test_damage_found_while_reading_is_known_after_a_kill_though_nothing_was_written_since(tmp_path: Path) -> None:
+    before = opened(tmp_path, "E1")
+    before.commit(messages(1, 3), [], NOBODY)
+    before.commit(messages(4, 6), [], NOBODY)
+    before.close()
+    file = opened(tmp_path, "E2")
+    file.commit(messages(1, 2), [], NOBODY)
+    segment = segments(tmp_path)[0]
+    damage(segment, records_of(segment)[0].end - 1)
+    assert keys(file) == [-2, -1, 0, 1, 2]
+    assert lost(file) == [("E1", 1, 3, "torn")]
+    file.close()  # which writes nothing
+    again = opened_and_closed(tmp_path, "E3")
+    assert lost(again) == [("E1", 1, 3, "torn")]
+
+
 @pytest.mark.parametrize("others", [0, 3])
 def test_damage_in_the_newest_file_costs_what_is_damaged_and_no_later_message(tmp_path: Path, others: int) -> None:
     """What comes next goes into a new file, whether anything of the damaged one is left or not."""
