@@ -19,6 +19,7 @@ from agent.poll.identity import coolant_of, identified
 from agent.poll.jumps import Jumps
 from agent.poll.own_rows import OwnRows
 from agent.poll.per_plan import PerPlan
+from agent.poll.plan_age import PlanAge
 from agent.poll.planned_cells import PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.probe_snmp import recognise_device
@@ -37,6 +38,7 @@ from agent.profile import (
     Profile,
     RawValue,
     families_named_by_identity,
+    plain_number,
 )
 from agent.readings import Identified, Readings
 from agent.snmp import SnmpClient
@@ -45,10 +47,6 @@ from rackflow.errors import DeviceDecodeError, DeviceError, DeviceProtocolError,
 
 log = logging.getLogger(__name__)
 
-# How long a plan is used. Rows can come and go without a reboot and without a marker (a sensor plugged in, an alarm replaced by
-# another between two polls); such a change is noticed within this time. Planning walks all tables, which takes dozens of requests on
-# a large PDU, so it must be rare compared with polling. Chosen value.
-REPLAN_AFTER_S = 3600.0
 # Least time between two plans caused by the device, so that a marker that changes at every poll, or an uptime that always goes back,
 # does not cause a table walk at every poll. Large plans wait longer, to keep planning below a few percent of a CPU: a plan of 20,000
 # series takes 0.6 s and 1,000 requests. Chosen values.
@@ -94,7 +92,7 @@ class SnmpPoller:
         self._other_device = ""
         # Whether planning within a poll was cut off by its deadline, so that the device must be opened again, which has more time.
         self._tables_outdated = False
-        self._planned_at = 0.0
+        self._plan_age = PlanAge()
         # The markers' values when the plan was made, and the Unix seconds of the last plan that a changed marker caused.
         self._markers: dict[str, RawValue] = {}
         self._marker_replanned_at = 0.0
@@ -134,7 +132,7 @@ class SnmpPoller:
         return identified(self._device, family.profile, fingerprint.identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:
-        """See `DevicePoller.poll`. Tables are walked again after an hour, or when the marker changes.
+        """See `DevicePoller.poll`. Tables are walked again after an hour, when the marker changes, or soon where something is missing.
 
         Readings whose unit, scale or name has changed at the device are rejected as `replanning` until it is planned again.
         """
@@ -152,7 +150,7 @@ class SnmpPoller:
         if (
             poll_class == self._series_count.reported_with
             and not self._uptime.has_restarted
-            and self._clock() - self._planned_at > REPLAN_AFTER_S
+            and self._plan_age.is_over(self._clock())
         ):
             await self._replan_within_poll(poll_class, family, fingerprint)
         for marker in family.profile.marker:
@@ -266,7 +264,7 @@ class SnmpPoller:
             or self._other_device
             or self._cells.changed()
         )
-        if changed or self._clock() - self._planned_at > REPLAN_AFTER_S:
+        if changed or self._plan_age.is_over(self._clock()):
             return False
         markers = [each for each in profile.marker if self._markers.get(each) is not None]
         try:
@@ -316,6 +314,7 @@ class SnmpPoller:
             self._cells.forget()
             self._checks.forget()
             self._own_rows.forget()
+            self._plan_age.forget()
         self._family, self._fingerprint = family, fingerprint
         self._coolant = coolant_of(self._device, family.profile)
         await self._make_plan(family, fingerprint)
@@ -424,7 +423,8 @@ class SnmpPoller:
         self._jumps.begin(self._plan, answers)
         self._series_count.begin(self._plan)
         self._checks.begin(self._plan, answers)
-        self._planned_at = self._clock()
+        ticks = plain_number(answers.get(SYS_UPTIME))
+        self._plan_age.begin(plan, None if ticks is None else ticks / 100, self._clock())
 
     def _reason_to_reopen(self) -> str:
         """Why the device should be opened anew; empty if it should not.
