@@ -8,12 +8,9 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from agent.poll.fingerprint import comparable
-from agent.profile import Plan, RawValue
+from agent.poll.plan_age import PlanAge
+from agent.profile import SYS_UPTIME, Plan, RawValue, plain_number
 
-# How long a plan is used. Rows can come and go without a reboot and without a marker (a sensor plugged in, an alarm replaced by
-# another between two polls); such a change is noticed within this time. Planning walks all tables, which takes dozens of requests on
-# a large PDU, so it must be rare compared with polling. Chosen value.
-REPLAN_AFTER_S = 3600.0
 # Least time between two plans caused by the device, so that a marker that changes at every poll, or an uptime that always goes back,
 # does not cause a table walk at every poll. Large plans wait longer, to keep planning below a few percent of a CPU: a plan of 20,000
 # series takes 0.6 s and 1,000 requests. Chosen values.
@@ -40,15 +37,20 @@ class Replanning:
         """The poll classes of the present plan, and of the plan with which the device was opened."""
         self._pause_s = REPLAN_MIN_S
         """The least seconds between two plans that the device itself causes, by its marker or by an uptime that went back."""
-        self._planned_at_s = 0.0
+        self._age = PlanAge()
         self._reopened_at_s = -math.inf
 
+    def device_changed(self) -> None:
+        """Note that the next plan is that of another device."""
+        self._age.forget()
+
     def planned(self, plan: Plan, markers: Iterable[str], answers: Mapping[str, RawValue], now_s: float) -> None:
-        """Note that a plan was made. `markers` are those of the profile, `answers` hold their values."""
+        """Note that a plan was made. `markers` are those of the profile, `answers` hold their values and the uptime."""
         self._markers = {each: comparable(answers.get(each)) for each in markers}
         self._classes = plan.classes.keys()
         self._pause_s = max(REPLAN_MIN_S, sum(len(part.slots) for part in plan.classes.values()) / REPLAN_SERIES_PER_S)
-        self._planned_at_s = now_s
+        ticks = plain_number(answers.get(SYS_UPTIME))
+        self._age.begin(plan, None if ticks is None else ticks / 100, now_s)
 
     def opened(self) -> None:
         """Note that the device was opened, with the present plan."""
@@ -57,7 +59,7 @@ class Replanning:
 
     def is_due(self, now_s: float) -> bool:
         """Whether the plan is so old that the tables must be walked again."""
-        return now_s - self._planned_at_s > REPLAN_AFTER_S
+        return self._age.is_over(now_s)
 
     def keeps_plan(self, now_s: float) -> bool:
         """Whether a device that was silent may keep its plan, as far as is known before it is asked."""

@@ -115,7 +115,7 @@ class SnmpPoller:
         return identified(self._device, family.profile, fingerprint.identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:
-        """See `DevicePoller.poll`. Tables are walked again after an hour, or when the marker changes.
+        """See `DevicePoller.poll`. Tables are walked again after an hour, when the marker changes, or soon where something is missing.
 
         Readings whose unit, scale or name has changed at the device are rejected as `replanning` until it is planned again.
         """
@@ -291,6 +291,7 @@ class SnmpPoller:
             self._cells.forget()
             self._checks.forget()
             self._own_rows.forget()
+            self._replanning.device_changed()
         self._family, self._fingerprint = family, fingerprint
         self._coolant = coolant_of(self._device, family.profile)
         await self._make_plan(family, fingerprint)

@@ -230,7 +230,7 @@ class GufoClient(PortionedClient):
                         self._hear_late_answers(deadline)
                     answer = await self._try(call, argument)
                     note_answer()
-                    timeouts.answered(asked, clock() - began_s)
+                    timeouts.answered(asked, clock() - began_s, clock())
                     return answer
             except TimeoutError as error:
                 if left and self._v3 is None and (is_walk or timeout_s < tries_s[-1]):

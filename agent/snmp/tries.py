@@ -16,7 +16,8 @@ QUICK_S: Final = 0.5
 TIMES_SLOWEST: Final = 4.0
 # Factor per GET by which a slow moment is forgotten, within some 20 GETs. Chosen value.
 FADE: Final = 0.9
-# For how long a device gets no early tries after one that was answered late: it takes long for some requests only. Chosen value.
+# For how long a device gets no early tries after one that was answered late: it takes long for some requests only. And how long the slowest
+# step of a walk counts: a single slow moment must not deny a device its early tries for ever. Tables are walked each hour. Chosen value.
 PATIENT_S: Final = 3600.0
 
 Asked: TypeAlias = Literal["get", "next row", "getnext", "other"]
@@ -31,9 +32,10 @@ class TryTimeouts:
         """Seconds of each try, without an early one."""
         # Without retries, the configuration wants each request to be sent once.
         self._longest_early_s = target.timeout_s / 2 if target.retries else 0.0
-        # The longest time that an answer took, by what was asked: of GETs, lately; of steps of a walk, ever, because most rows come with
-        # the one before them, and would make a slow one forgotten.
+        # The longest time that an answer took, by what was asked: of GETs, lately; of steps of a walk, within an hour, because most rows
+        # come with the one before them, and would make a slow one forgotten. And when that was.
         self._slowest_s: dict[Asked, float] = {}
+        self._slowest_at_s: dict[Asked, float] = {}
         self._patient_until_s = 0.0
 
     def of(self, asked: Asked, now_s: float) -> tuple[float, ...]:
@@ -43,10 +45,18 @@ class TryTimeouts:
         is_fast = slowest_s > 0 and early_s <= self._longest_early_s and now_s >= self._patient_until_s
         return (early_s, *self.configured_s) if is_fast else self.configured_s
 
-    def answered(self, asked: Asked, took_s: float) -> None:
+    def answered(self, asked: Asked, took_s: float, now_s: float) -> None:
         """Note how many seconds an answer took."""
-        if asked != "other":
-            self._slowest_s[asked] = max(took_s, self._slowest_s.get(asked, 0.0) * (FADE if asked == "get" else 1.0))
+        if asked == "other":
+            return
+        known_s = self._slowest_s.get(asked, 0.0)
+        if asked == "get":
+            known_s *= FADE
+        elif now_s - self._slowest_at_s.get(asked, now_s) >= PATIENT_S:
+            known_s = 0.0
+        self._slowest_s[asked] = max(took_s, known_s)
+        if took_s >= known_s:
+            self._slowest_at_s[asked] = now_s
 
     def was_too_early(self, now_s: float) -> None:
         """The answer to an early try came after it had ended, or may have: make none for a while."""

@@ -6,7 +6,7 @@ from agent import loop, run, schedule
 from agent.modbus import client as modbus_link
 from agent.modbus import refusals as refused_registers
 from agent.pair import handover, keeper, lease
-from agent.poll import factory, modbus, pace, planned_cells, replanning, snmp, tables, uptime
+from agent.poll import factory, modbus, pace, plan_age, planned_cells, replanning, snmp, tables, uptime
 from agent.publish import answers, connection, limit, pauses, publisher, report_reader, status
 from agent.snmp.usm import authentic, clock, refused
 from rackflow.process.stopping import STOP_WITHIN_S
@@ -26,7 +26,7 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("all devices are asked for the first time within", run.MAX_START_SPREAD_S, 5.0),
         ("an SNMP request is waited for", factory.SNMP_TIMEOUT_S, 2.0),
         ("a device that is opened has its place for", pace.PLACE_S, 0.25),
-        ("tables are walked anew after", replanning.REPLAN_AFTER_S, 3600.0),
+        ("tables are walked anew after", plan_age.REPLAN_AFTER_S, 3600.0),
         ("a device has itself planned anew at most every", replanning.REPLAN_MIN_S, 10.0),
         ("a large device less often, by series a second", replanning.REPLAN_SERIES_PER_S, 200.0),
         ("planning beside a poll takes at most this share of the interval", snmp.PLANNING_SHARE, 0.4),

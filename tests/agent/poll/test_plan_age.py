@@ -1,0 +1,80 @@
+"""A plan is used for an hour, and for a minute or some where the device may have hidden something when it was made."""
+
+import pytest
+
+from agent.poll.plan_age import AGAIN_S, REPLAN_AFTER_S, STARTING_S, PlanAge
+from agent.profile import ClassPlan, Plan, Slot
+from rackflow.catalogue import catalogue
+from tests.agent.poll.test_replanning import ROOT, UPTIME, VALUES, Bench
+
+CURRENT = "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}"
+ROWS = f"{ROOT}.1."
+
+
+def plan_of(*lines: str) -> Plan:
+    power = catalogue()["dcim_pdu_phase_power_watts"]
+    keys = (f"{power.name}{{phase={line}}}" for line in lines)
+    slots = (Slot(key=key, metric=power, decoders=(), gate=None, is_plain=True, low=0.0, high=1.0) for key in keys)
+    return Plan({"fast": ClassPlan(tuple(slots))})
+
+
+def pause_s(age: PlanAge, now_s: float) -> float:
+    """After how many seconds the tables must be walked again: one of the pauses that there can be."""
+    pauses = [min(AGAIN_S * (1 << step), REPLAN_AFTER_S) for step in range(7)]
+    return next(each for each in pauses if age.is_over(now_s + each + 0.1))
+
+
+def test_a_plan_with_less_than_the_one_before_is_made_again_soon_and_then_seldom_until_it_counts_as_right() -> None:
+    age, full, less = PlanAge(), plan_of("L1", "L2"), plan_of("L1")
+    age.begin(full, 1e6, 0.0)
+    assert pause_s(age, 0.0) == REPLAN_AFTER_S
+    found = []
+    for _ in range(8):
+        age.begin(less, 1e6, 0.0)
+        found.append(pause_s(age, 0.0))
+    assert found == [60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, REPLAN_AFTER_S, REPLAN_AFTER_S]
+    age.begin(full, 1e6, 0.0)
+    assert pause_s(age, 0.0) == REPLAN_AFTER_S, "it has more"
+    age.begin(less, 1e6, 0.0)
+    assert pause_s(age, 0.0) == AGAIN_S, "each loss is counted from its beginning"
+    age.begin(full, 1e6, 0.0)
+    assert pause_s(age, 0.0) == REPLAN_AFTER_S, "it is back"
+    age.forget()
+    age.begin(less, 1e6, 0.0)
+    assert pause_s(age, 0.0) == REPLAN_AFTER_S, "another device"
+
+
+def test_a_device_that_has_just_started_is_planned_again_until_it_has_run_for_a_while() -> None:
+    age, plan = PlanAge(), plan_of("L1")
+    found = []
+    for uptime_s in (1.0, STARTING_S - 1, STARTING_S):
+        age.begin(plan, uptime_s, 0.0)
+        found.append(pause_s(age, 0.0))
+    assert found == [AGAIN_S, 2 * AGAIN_S, REPLAN_AFTER_S]
+    age.begin(plan, None, 0.0)
+    assert pause_s(age, 0.0) == REPLAN_AFTER_S, "of most devices without an uptime nobody knows it"
+
+
+@pytest.mark.parametrize("has_started", [False, True])
+async def test_rows_that_were_hidden_while_the_device_was_planned_are_back_within_two_minutes(
+    *, has_started: bool
+) -> None:
+    bench = Bench()
+    rows = {oid: value for oid, value in bench.client.values.items() if oid.startswith(ROWS)}
+    assert rows
+    if has_started:
+        bench.client.values[UPTIME] = 500
+    else:
+        await bench.opened()
+        assert CURRENT in await bench.fast()
+        bench.clock_s += REPLAN_AFTER_S + 1
+    for oid in rows:
+        del bench.client.values[oid]
+    await (bench.opened() if has_started else bench.slow())
+    assert CURRENT not in await bench.fast()
+    bench.client.values |= rows
+    for _ in range(2):
+        bench.clock_s += AGAIN_S
+        bench.client.values[UPTIME] = VALUES[UPTIME] if not has_started else 10_000
+        await bench.slow()
+    assert CURRENT in await bench.fast()
