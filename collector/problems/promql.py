@@ -4,10 +4,11 @@ Alertmanager can then merge both, and either survives the other. Two collectors 
 job)`, or `min` where that is nearer to a problem, counts it once.
 """
 
+import re
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from collector.problems.table import LIMIT_LIFE_S, Condition, EarlierValue, Limit, Problem, Record, Table
+from collector.problems.table import LIMIT_LIFE_S, Condition, EarlierValue, Limit, Problem, Record, Share, Table
 from rackflow import catalogue
 
 _HEADER = """\
@@ -84,6 +85,7 @@ def rules_yaml(table: Table) -> str:
     lines.append(f"      - record: {SILENT}\n{_block('expr', _SILENT_RULE)}")
     lines.append(f"      - record: {SILENT_ON}\n{_block('expr', _SILENT_ON_RULE)}")
     lines += _records(table, records)
+    lines += _left_out(table)
     lines += (line for problem in safety for line in _rule(problem, table))
     lines.append("\n  - name: dcim-recorded\n    rules:\n")
     lines += _records(table, table.records.keys() - records)
@@ -106,6 +108,23 @@ def _records(table: Table, names: Collection[str]) -> Iterator[str]:
             yield from _comment(record.why)
             yield f"      - record: {name}\n"
             yield _block("expr", _record_text(record, table.records))
+
+
+def _left_out(table: Table) -> Iterator[str]:
+    """Records which devices do not count in the shares of other problems (`Share.except_in`), and for how long: as `Tracker.standing`."""
+    shares = (each.share for each in table.problems.values() if each.share is not None)
+    for name in sorted({share.except_in for share in shares} - {""}):
+        problem = table.problems[name]
+        whose = ", ".join(problem.share.by if problem.share else ())
+        groups = f"{_in_brackets(_share_now(problem, table))}\nor\n{_firing(problem)}"
+        yield f"      - record: {_left_out_name(name)}\n"
+        yield _block(
+            "expr", f"max by (device, {whose}) (dcim_device_observed)\nand on ({whose})\n{_in_brackets(groups)}"
+        )
+
+
+def _left_out_name(problem: str) -> str:
+    return f"device:{re.sub('(?<!^)(?=[A-Z])', '_', problem).lower()}:info"
 
 
 def _histories(table: Table) -> Iterator[str]:
@@ -337,32 +356,56 @@ def _latest(metric: str) -> str:
     return f"last_over_time({metric}[{duration(LIMIT_LIFE_S)}])" if is_slow else metric
 
 
-def _share_text(problem: Problem, table: Table) -> str:
+def _share_now(problem: Problem, table: Table) -> str:
+    """Where more than the share of a group's devices fulfils the condition now."""
     share = problem.share
     if share is None:
         return ""
     by = ", ".join(share.by)
-    # Each device counts once, whichever of the conditions it fulfils. A series without the labels belongs to none of the groups.
-    present = "".join(f', {label}!=""' for label in share.by if label != "site")
-    failing = _any_of(
+    counted, devices = (
+        _failing(share, table),
+        f"max by (device, {by}) ({_among(share)}{_comparison(share.among, table.records)})",
+    )
+    if share.except_in:
+        left_out = f"\nunless on (site, device)\n  {_left_out_name(share.except_in)}"
+        counted, devices = f"{_in_brackets(counted)}{left_out}", f"{devices}{left_out}"
+    all_devices = f"count by ({by}) {_in_brackets(devices)}".replace("\n", "\n  ")
+    return (
+        f"  count by ({by}) (\n{_indent(counted, 4)}\n  )\n/\n  ({all_devices} >= {share.least})\n> {share.above:.12g}"
+    )
+
+
+def _failing(share: Share, table: Table) -> str:
+    """The devices of all groups that fulfil the condition. Each counts once, whichever of the alternatives it fulfils."""
+    by, present = ", ".join(share.by), _present(share)
+    return _any_of(
         [
             f"max by (device, {by}) ({_selector(each.metric, each.where, each.states, present)}{_comparison(each, table.records)})"
             for each in share.of
         ]
     )
-    among = _selector(share.among.metric, share.among.where, share.among.states, present)
-    all_devices = f"count by ({by}) (max by (device, {by}) ({among}{_comparison(share.among, table.records)}))"
-    text = (
-        f"  count by ({by}) (\n{_indent(failing, 4)}\n  )\n/\n  ({all_devices} >= {share.least})\n> {share.above:.12g}"
-    )
-    if not problem.silent_s:
-        return text
+
+
+def _among(share: Share) -> str:
+    return _selector(share.among.metric, share.among.where, share.among.states, _present(share))
+
+
+def _present(share: Share) -> str:
+    """A series without the labels of the groups belongs to none of them."""
+    return "".join(f', {label}!=""' for label in share.by if label != "site")
+
+
+def _share_text(problem: Problem, table: Table) -> str:
+    share = problem.share
+    if share is None or not problem.silent_s:
+        return _share_now(problem, table)
     # An active problem goes on as long as it may hold: silent devices count as if they all fulfilled the condition.
-    known = f"max by (device, {by}) (last_over_time({among}[5m:15s]))"
+    by, failing = ", ".join(share.by), _failing(share, table)
+    known = f"max by (device, {by}) (last_over_time({_among(share)}[5m:15s]))"
     perhaps_failing = f"{_in_brackets(failing)}\nor\n{known}\nand on (site, device)\n  {_SILENT}"
     worst_case = f"count by ({by}) (\n{_indent(perhaps_failing)}\n)\n/\n(count by ({by}) ({known}) >= {share.least})\n> {share.above:.12g}"
     kept = f"max by ({by}) ({_firing(problem)})\nand\n{_in_brackets(worst_case)}"
-    return f"{_in_brackets(text)}\nor\n{_in_brackets(kept)}"
+    return f"{_in_brackets(_share_now(problem, table))}\nor\n{_in_brackets(kept)}"
 
 
 def _shared(one: str, other: str) -> list[str]:

@@ -3,7 +3,7 @@
 What each device contributes is kept from its last evaluation, so that a message costs one evaluation and not one of every device.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -31,6 +31,8 @@ class _Contribution(NamedTuple):
     """What one device contributes to one problem."""
 
     group: Labels
+    overlap: Labels | None
+    """Its group of the problem whose devices are left out (`Share.except_in`), if the problem names one."""
     belongs: bool
     fulfils: bool
     is_silent: bool
@@ -42,6 +44,7 @@ class _FamilyShare(NamedTuple):
 
     name: str
     by: tuple[str, ...]
+    overlap_by: tuple[str, ...]
     among: Condition | None
     of: tuple[Condition, ...]
 
@@ -50,6 +53,10 @@ class _FamilyShare(NamedTuple):
 @lru_cache(maxsize=4_096)
 def _group(by: tuple[str, ...], texts: tuple[str, ...]) -> Labels:
     return labels_of(dict(zip(by, texts, strict=True)))
+
+
+def _nothing(_: str) -> AbstractSet[Labels]:
+    return frozenset()
 
 
 @dataclass(slots=True)
@@ -76,6 +83,18 @@ class _Group:
             if not left:
                 del self.racks[part.rack]
 
+    def without(self, other: "_Group") -> "_Group":
+        """The same without the devices of a part of it."""
+        racks = {rack: left for rack, count in self.racks.items() if (left := count - other.racks.get(rack, 0))}
+        return _Group(
+            self.size - other.size,
+            self.belong - other.belong,
+            self.fulfil - other.fulfil,
+            self.may_belong - other.may_belong,
+            self.may_fulfil - other.may_fulfil,
+            racks,
+        )
+
     def is_open(self, share: Share) -> bool:
         """Whether the problem would hold if all silent devices fulfilled its condition."""
         return self.may_belong >= share.least and self.may_fulfil > share.above * self.may_belong
@@ -96,14 +115,18 @@ class Shares:
         self._evaluator = evaluator
         self._parts: dict[str, dict[SubjectKey, _Contribution]] = {name: {} for name in self._shares}
         self._groups: dict[str, dict[Labels, _Group]] = {name: {} for name in self._shares}
+        self._overlaps: dict[str, dict[Labels, dict[Labels, _Group]]] = {
+            name: {} for name, each in self._shares.items() if each.except_in
+        }
+        """Of problems with `except_in`: by group of that other problem, the part of each own group that lies in it."""
         self._by_metrics: dict[tuple[str, ...], tuple[_FamilyShare, ...]] = {}
 
     def note(self, key: SubjectKey, subject: Subject) -> None:
         """Take the present readings of a device."""
         holds = self._evaluator.holds
-        for name, by, among, of in self._family_shares(subject):
+        for name, by, overlap_by, among, of in self._family_shares(subject):
             before = self._parts[name].get(key)
-            texts = tuple([subject.base.get(label, subject.agent if label == "agent" else "") for label in by])
+            texts = _texts(by, subject)
             if not all(texts):
                 if before is not None:
                     self._forget(name, key, before)
@@ -112,6 +135,7 @@ class Shares:
             fulfils = any(holds(each, subject) for each in of)
             part = _Contribution(
                 group=_group(by, texts),
+                overlap=_group(overlap_by, _texts(overlap_by, subject)) if overlap_by else None,
                 belongs=belongs,
                 fulfils=fulfils,
                 is_silent=subject.is_silent,
@@ -122,11 +146,12 @@ class Shares:
             if before is not None:
                 self._forget(name, key, before)
             self._parts[name][key] = part
-            self._groups[name].setdefault(part.group, _Group()).count(part, 1)
+            for groups in self._groups_of(name, part):
+                groups.setdefault(part.group, _Group()).count(part, 1)
 
     def conditions_of(self, subject: Subject) -> Iterator[Condition]:
         """The conditions that decide what a device with these metrics contributes."""
-        for _, _, among, of in self._family_shares(subject):
+        for _, _, _, among, of in self._family_shares(subject):
             if among is not None:
                 yield among
             yield from of
@@ -143,6 +168,7 @@ class Shares:
                 _FamilyShare(
                     name,
                     tuple(share.by),
+                    tuple(self._shares[share.except_in].by) if share.except_in else (),
                     share.among if can_hold(share.among, subject.series) else None,
                     tuple(each for each in share.of if can_hold(each, subject.series)),
                 )
@@ -158,10 +184,19 @@ class Shares:
 
     def _forget(self, name: str, key: SubjectKey, part: _Contribution) -> None:
         del self._parts[name][key]
-        group = self._groups[name][part.group]
-        group.count(part, -1)
-        if not group.size:
-            del self._groups[name][part.group]
+        for groups in self._groups_of(name, part):
+            group = groups[part.group]
+            group.count(part, -1)
+            if not group.size:
+                del groups[part.group]
+        if part.overlap is not None and not self._overlaps[name][part.overlap]:
+            del self._overlaps[name][part.overlap]
+
+    def _groups_of(self, name: str, part: _Contribution) -> Iterator[dict[Labels, _Group]]:
+        """Where a device counts."""
+        yield self._groups[name]
+        if part.overlap is not None:
+            yield self._overlaps[name].setdefault(part.overlap, {})
 
     def groups(self, name: str) -> AbstractSet[Labels]:
         """The groups that devices belong to."""
@@ -176,9 +211,27 @@ class Shares:
         found, share = self._groups[name].get(group, _Group()), self._shares[name]
         return found.belong >= share.least and not found.is_open(share)
 
-    def found(self) -> dict[str, dict[Labels, Found]]:
-        """For each problem, the groups in which it holds."""
-        return {name: _found(share, self._groups[name]) for name, share in self._shares.items()}
+    def found(self, standing: Callable[[str], AbstractSet[Labels]] = _nothing) -> dict[str, dict[Labels, Found]]:
+        """For each problem, the groups in which it holds.
+
+        `standing` gives the groups for which a problem is active, or was until lately: after an agent's network is back, its devices answer
+        one after the other, and the last of them would look like a lost feed.
+        """
+        found = {name: _found(share, self._groups[name]) for name, share in self._shares.items()}
+        for name, overlaps in self._overlaps.items():
+            share = self._shares[name]
+            left_out = found[share.except_in].keys() | standing(share.except_in)
+            groups = dict(self._groups[name])
+            for other in left_out & overlaps.keys():
+                for group, part in overlaps[other].items():
+                    groups[group] = groups[group].without(part)
+            found[name] = _found(share, groups)
+        return found
+
+
+def _texts(by: tuple[str, ...], subject: Subject) -> tuple[str, ...]:
+    """The labels of a subject that name its group; a device has its agent beside its labels."""
+    return tuple([subject.base.get(label, subject.agent if label == "agent" else "") for label in by])
 
 
 def _found(share: Share, groups: Mapping[Labels, _Group]) -> dict[Labels, Found]:

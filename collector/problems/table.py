@@ -141,6 +141,11 @@ class Share(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by: list[str]
     above: float
     least: int
+    except_in: str = ""
+    """Another problem with a share: while it stands for an agent, that agent's devices count neither in the share nor among all.
+
+    A cause would not do where groups overlap: half of a feed's devices may be those of an agent that sees nothing, and the other half dark.
+    """
 
 
 class Cause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -388,6 +393,7 @@ def _check_problem(problem: Problem, problems: Mapping[str, Problem], records: M
         raise ValueError(f"{name}: has no condition; write `when`, `share` or `promql`")
     if problem.when and problem.share:
         raise ValueError(f"{name}: `when` and `share` exclude each other")
+    _check_share(problem, problems)
     if not problem.summary.endswith("."):
         raise ValueError(f"{name}: summary: is a sentence and ends in a full stop")
     if problem.within_s and problem.within_s <= problem.hold_s:
@@ -403,6 +409,16 @@ def _check_problem(problem: Problem, problems: Mapping[str, Problem], records: M
             raise ValueError(f"{name}: {error}") from error
     if not problem.promql and (unknown := set(problem.words.labels) - labels):
         raise ValueError(f"{name}: description: {sorted(unknown)}: no condition has such a label")
+
+
+def _check_share(problem: Problem, problems: Mapping[str, Problem]) -> None:
+    if problem.share is None or not problem.share.except_in:
+        return
+    other = problems.get(problem.share.except_in)
+    if other is None or other.share is None or other.share.except_in:
+        raise ValueError(
+            f"{problem.name}: except_in: {problem.share.except_in}: no such problem with a share of its own"
+        )
 
 
 def _check_condition(condition: Condition, records: Mapping[str, Record]) -> set[str]:

@@ -190,6 +190,11 @@ class Tracker:
         explaining = self._explaining([*self.active(), *found])
         return [each for each in found if next(_causes(each, explaining, now), None) is None]
 
+    def standing(self, name: str) -> set[Labels]:
+        """For what a problem is active, or ended so lately that it still explains its consequences."""
+        active = {each.labels for key, each in self._all.items() if key[0] == name and each.is_active}
+        return active | {labels for problem, labels in self._lingering if problem == name}
+
     def get(self, key: Key) -> TrackedProblem | None:
         """One problem."""
         return self._all.get(key)

@@ -22,8 +22,8 @@ from tests.incidents.chain import Chain, chain
 from tests.incidents.kept import Kept, Wave
 from tests.incidents.play import Player
 from tests.incidents.report import HEADER
-from tests.incidents.rows import WAVES
 from tests.incidents.watch import Standstill
+from tests.incidents.waves import WAVES
 
 # How long a chain runs before the first fault: nothing may be reported in it.
 HEALTHY_S = 60.0

@@ -9,7 +9,7 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,7 +67,7 @@ class Chain:
     site: str
     simulation: Simulation
     broker: Mosquitto
-    agent: Program
+    agents: Mapping[str, Program]
     collector: Program
     collector_url: str
     pushed: Alertmanager
@@ -75,6 +75,11 @@ class Chain:
     prometheus: ShippedPrometheus
     posted: Posted = field(default_factory=list)
     """What came to webhooks: that of the collector at `collector`, those of Alertmanager at the names of their receivers."""
+
+    @property
+    def agent(self) -> Program:
+        """The only agent, or the first."""
+        return next(iter(self.agents.values()))
 
     def webhook_documents(self, since_s: float = 0.0) -> list[dict[str, Any]]:
         """The documents that were sent to the collector's own webhook."""
@@ -99,8 +104,20 @@ class Chain:
         return cast("dict[str, list[dict[str, Any]]]", answer.json())["problems"]
 
 
+def one_agent(_: str) -> str:
+    """Which agent polls a device, by its id: there is one only."""
+    return "sim-agent"
+
+
 @asynccontextmanager
-async def chain(site: str, folder: Path, *, merged: bool = False, warm_s: float = 1000.0) -> AsyncIterator[Chain]:
+async def chain(
+    site: str,
+    folder: Path,
+    *,
+    merged: bool = False,
+    warm_s: float = 1000.0,
+    agent_of: Callable[[str], str] = one_agent,
+) -> AsyncIterator[Chain]:
     """Start everything for a site by name or file, and wait until every device is up and Prometheus scrapes."""
     text = shipped_or_file(site)[1]
     simulation = Simulation(parse_site(text, site), seed=1)
@@ -123,14 +140,20 @@ async def chain(site: str, folder: Path, *, merged: bool = False, warm_s: float 
         collector = Program(
             "collector", _collector(folder, broker.port, collector_port, pushed.url, f"{hook_url}/collector")
         )
-        agent = Program("agent", _agent(folder, simulation, text, broker.port))
-        for program in (collector, agent):
+        (folder / "site.yaml").write_text(text, encoding="utf-8")
+        agents = {
+            name: Program("agent", _agent(folder, simulation, name, agent_of, broker.port))
+            for name in dict.fromkeys(map(agent_of, simulation.fleet.devices))
+        }
+        for program in (collector, *agents.values()):
             program.start()
             stack.callback(program.kill)
         where = f"127.0.0.1:{collector_port}"
         prometheus = ShippedPrometheus(folder / "prometheus", where, [f"127.0.0.1:{pulled.port}"])
         await _start(prometheus, stack)
-        found = Chain(site, simulation, broker, agent, collector, f"http://{where}", pushed, pulled, prometheus, posted)
+        found = Chain(
+            site, simulation, broker, agents, collector, f"http://{where}", pushed, pulled, prometheus, posted
+        )
         await all_observed(found)
         await eventually(prometheus.is_scraping, "Prometheus scrapes", PATIENCE_S)
         yield found
@@ -195,11 +218,14 @@ def _collector(folder: Path, broker_port: int, port: int, alertmanager: str, hoo
     return _written(folder / "collector.yaml", data)
 
 
-def _agent(folder: Path, simulation: Simulation, text: str, broker_port: int) -> Path:
-    (folder / "site.yaml").write_text(text, encoding="utf-8")
-    data = simulation.fleet.agent_config("site.yaml", broker_port)
-    data["outbox"] = {"mode": "disk", "path": str(folder / "outbox.db")}
-    return _written(folder / "agent.yaml", data)
+def _agent(folder: Path, simulation: Simulation, name: str, agent_of: Callable[[str], str], broker_port: int) -> Path:
+    data = simulation.fleet.agent_config("../site.yaml", broker_port)
+    data["agent"] = name
+    data["devices"] = [each for each in data["devices"] if agent_of(each["id"]) == name]
+    own = folder / name
+    own.mkdir()
+    data["outbox"] = {"mode": "disk", "path": str(own / "outbox.db")}
+    return _written(own / "agent.yaml", data)
 
 
 def _written(path: Path, data: Mapping[str, Any]) -> Path:

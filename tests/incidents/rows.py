@@ -497,4 +497,3 @@ def _of_small_hall() -> list[list[Row]]:
 
 
 SMALL_HALL: Final = _of_small_hall()  # the quick form
-WAVES: Final[Mapping[str, list[list[Row]]]] = {"edge": EDGE, "ai-hall": AI_HALL}

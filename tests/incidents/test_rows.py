@@ -8,7 +8,8 @@ from simulator.site.cli import shipped_or_file
 from simulator.site.simulation import Simulation
 from simulator.world.faults import KINDS, SENSOR_FAULTS, WIRE_FAULTS, WORLD_FAULTS, Fault
 from tests.incidents.play import shows
-from tests.incidents.rows import SMALL_HALL, WAVES
+from tests.incidents.rows import SMALL_HALL
+from tests.incidents.waves import WAVES
 from tests.truth.faults import SITE
 
 SITES = {**WAVES, str(SITE): SMALL_HALL}

@@ -42,10 +42,10 @@ def series_of(thing: Thing) -> Iterator[tuple[str, dict[str, str], Value]]:
         name, labels = parse_series_key(f"dcim_{key}")
         yield name, dict(labels), value
     if thing.kind == "device":
-        yield "dcim_device_observed", {"agent": "g"}, 0.0 if thing.is_up is None else 1.0
+        yield "dcim_device_observed", {"agent": thing.agent}, 0.0 if thing.is_up is None else 1.0
         if thing.is_up is not None:
-            yield "dcim_device_up", {"agent": "g"}, float(thing.is_up)
-        yield "dcim_device_info", {"agent": "g", "device_class": thing.device_class}, 1.0
+            yield "dcim_device_up", {"agent": thing.agent}, float(thing.is_up)
+        yield "dcim_device_info", {"agent": thing.agent, "device_class": thing.device_class}, 1.0
 
 
 def steps_of(example: Example) -> int:
@@ -73,7 +73,7 @@ def play(example: Example, site: str = "s", steps: int = STEPS) -> list[TrackedP
         for number, thing in enumerate(example.things):
             is_device = thing.kind == "device"
             is_silent = is_device and thing.is_up is not True
-            subject = Subject(base_of(thing, site, number), is_silent=is_silent, agent="g" if is_device else "")
+            subject = Subject(base_of(thing, site, number), is_silent=is_silent, agent=thing.agent if is_device else "")
             for name, labels, value in series_of(thing):
                 subject.add(name, labels, value_at(value, step))
             if thing.kind == "device":
@@ -84,7 +84,7 @@ def play(example: Example, site: str = "s", steps: int = STEPS) -> list[TrackedP
                 for labels, (value, *_) in evaluator.findings(problem, subject, now, conditions).items()
             }
             tracker.update((thing.kind, str(number)), found, now, is_silent=partial(_same, subject.is_silent))
-        for name, groups in shares.found().items():
+        for name, groups in shares.found(tracker.standing).items():
             tracker.update(
                 ("share", name),
                 {(name, group): each.value for group, each in groups.items()},

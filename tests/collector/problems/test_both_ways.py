@@ -23,7 +23,7 @@ from tests.collector.problems.played import (
     promtool_series,
     steps_of,
 )
-from tests.collector.problems.things import Example, agent, feeds
+from tests.collector.problems.things import Example, Thing, agent, feeds
 from tests.servers.captures import REPOSITORY
 from tests.servers.process import find_program
 from tests.servers.promtool import PROMTOOL_ENV
@@ -50,10 +50,36 @@ def test_what_the_other_process_of_an_agents_name_still_keeps_is_its_consequence
 
 
 def test_a_row_explains_no_device_of_a_row_of_the_same_name_in_another_room() -> None:
-    example = Example([*feeds(4, 0, room="hall-1", row="a"), *feeds(1, 8, room="hall-2", row="a")], ())
+    hall_1 = [*feeds(4, 0, room="hall-1", row="a"), *feeds(0, 8, room="hall-1", row="b")]
+    example = Example([*hall_1, *feeds(1, 8, room="hall-2", row="a")], ())
     told = [each for each in play(example, steps=STEPS) if each.problem.name == "DcimDeviceUnreachable"]
     causes = Counter((dict(each.labels)["room"], each.cause[0] if each.cause else "") for each in told)
     assert causes == {("hall-1", "DcimRowFeedLost"): 4, ("hall-2", ""): 1}
+
+
+def test_a_room_that_loses_a_feed_is_one_problem_and_not_one_for_each_of_its_rows() -> None:
+    dark = [each for row in "abc" for each in feeds(4, 0, room="hall-1", row=row)]
+    elsewhere = [*feeds(4, 0, room="hall-2", row="a"), *feeds(0, 20, room="hall-2", row="b")]
+    told = play(Example([*dark, *feeds(0, 4, room="hall-1", row="d"), *elsewhere]), steps=STEPS)
+    causes = Counter((dict(each.labels)["room"], each.problem.name) for each in told if each.cause is None)
+    assert causes == {("hall-1", "DcimRoomFeedLost"): 1, ("hall-2", "DcimRowFeedLost"): 1}
+
+
+def test_an_agent_that_sees_nothing_hides_no_feed_row_or_device_of_another_agent() -> None:
+    """Two halls, an agent each. The network of the second is broken when a feed, or a row of it, fails in the first."""
+    blind = [each for feed in "AB" for each in feeds(10, 0, feed=feed, agent="second", room="hall-2", row="m")]
+    blind += [Thing({}, device_class="cdu", is_up=False, labels={"room": "hall-2"}, agent="second")]
+    lit = [*feeds(0, 8, agent="first", room="hall-1", row="b"), *feeds(0, 20, feed="B", agent="first", room="hall-1")]
+    for dark, expected in (
+        (20, {"DcimAgentSeesNothing": 1, "DcimFeedLost": 1}),
+        (6, {"DcimAgentSeesNothing": 1, "DcimRowFeedLost": 1}),
+    ):
+        things = [*blind, *feeds(dark, 0, agent="first", room="hall-1", row="a"), *lit]
+        told = play(Example(things), steps=STEPS)
+        assert names([each for each in told if each.cause is None]) == expected
+        (cause,) = expected.keys() - {"DcimAgentSeesNothing"}
+        first = [each for each in told if dict(each.labels).get("agent") == "first" and each.cause]
+        assert {each.cause[0] for each in first if each.cause} == {cause}, "by the other agent's network, by no means"
 
 
 def test_no_problem_of_the_plant_takes_longer_than_minutes() -> None:
@@ -69,6 +95,7 @@ def test_every_problem_that_the_collector_evaluates_has_its_incident() -> None:
 
 # One of each kind: a device's own reading, a state, a share of a feed, figures of a device, a loop, a rack, a feed and a panel.
 LASTING = (
+    "DcimAgentSeesNothing",
     "DcimUpsOnBattery",
     "DcimMainsLost",
     "DcimFeedLost",

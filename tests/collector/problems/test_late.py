@@ -330,7 +330,7 @@ def test_only_what_is_dark_at_the_time_of_a_lost_feed_is_its_consequence() -> No
     ended = {dict(each.labels).get("device", each.name): each.is_cause for each in backlog.settled()}
     assert ended == {"DcimFeedLost": True, "pdu-4": True} | dict.fromkeys(
         ("pdu-0", "pdu-1", "pdu-2", "pdu-3"), False
-    ) | {"pdu-5": False, "DcimRowFeedLost": False}
+    ) | {"pdu-5": False, "DcimRoomFeedLost": False, "DcimRowFeedLost": False}
 
 
 def test_what_is_over_is_explained_by_what_still_is_wrong() -> None:

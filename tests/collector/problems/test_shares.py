@@ -9,17 +9,28 @@ FEED_A = labels_of({"site": "s", "feed": "A"})
 
 
 class Group:
-    """Devices, and what they share."""
+    """Devices, and what they share. Their agent also sees a device that has no feed, so that it is not blind."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_blind: bool = False) -> None:
         table = load_table()
         self.shares = Shares(table, Evaluator(table))
+        if not is_blind:
+            for number in range(MAX_RACKS):
+                self.note(f"meter{number}", 1.0, feed="")
 
     def note(
-        self, name: str, up: float, *, rack: str = "r1", feed: str = "A", site: str = "s", silent: bool = False
+        self,
+        name: str,
+        up: float,
+        *,
+        rack: str = "r1",
+        feed: str = "A",
+        site: str = "s",
+        silent: bool = False,
+        agent: str = "g",
     ) -> None:
         """A device says whether it is up; what is `silent` is not observed."""
-        subject = Subject({"site": site, "device": name, "feed": feed, "rack": rack}, is_silent=silent, agent="g")
+        subject = Subject({"site": site, "device": name, "feed": feed, "rack": rack}, is_silent=silent, agent=agent)
         subject.add("dcim_device_observed", {}, float(not silent))
         if not silent:
             subject.add("dcim_device_up", {}, up)
@@ -66,11 +77,32 @@ def test_facility_water_that_is_warm_is_not_about_the_racks_in_which_the_cdus_st
 
 def test_an_agent_that_reaches_none_of_its_devices_is_the_group_of_these() -> None:
     """They may be on any feed, or on none; the agent is in no label of a device."""
-    group = Group()
+    group = Group(is_blind=True)
     for number in range(10):
         group.note(f"d{number}", 0.0, feed="")
     found = group.shares.found()[BLIND]
     assert {labels: each.value for labels, each in found.items()} == {labels_of({"site": "s", "agent": "g"}): 1.0}
+
+
+def test_devices_of_an_agent_that_sees_nothing_count_neither_as_dark_nor_among_all() -> None:
+    group = Group()
+    for number in range(4):
+        group.note(f"dark{number}", 0.0, rack="r1")
+        group.note(f"unseen{number}", 0.0, rack=f"r{number}", agent="blind")
+        group.note(f"lit{number}", 1.0, rack="r9")
+    assert group.shares.found()[BLIND].keys() == {labels_of({"site": "s", "agent": "blind"})}
+    assert group.lost() == {}, "four of eight"
+    group.note("lit0", 0.0, rack="r9")
+    assert group.lost() == {FEED_A: Found(5 / 8, ("r1", "r9"))}
+    assert group.shares.is_open(LOST, FEED_A), "what was lost before stays so as long as nobody can see"
+    group.note("unseen0", 1.0, rack="r0", agent="blind")
+    assert group.lost() == {FEED_A: Found(8 / 12, ("r1", "r2", "r3", "r9"))}, "three of its four: it is not blind"
+    was_blind = {labels_of({"site": "s", "agent": "blind"})}
+    found = group.shares.found(lambda name: was_blind if name == BLIND else set())
+    assert found[LOST] == {FEED_A: Found(5 / 8, ("r1", "r9"))}, "its devices answer one after the other"
+    g_alone = {("device", "s", f"{kind}{number}") for kind in ("dark", "lit", "meter") for number in range(MAX_RACKS)}
+    group.shares.forget_absent(g_alone)
+    assert group.shares.found(lambda _: was_blind)[LOST] == found[LOST], "they are forgotten"
 
 
 def test_three_devices_are_too_few_to_speak_of_their_feed() -> None:
@@ -94,7 +126,7 @@ def test_feeds_and_sites_are_counted_apart_and_a_device_without_a_feed_belongs_t
         group.note(f"b{number}", 1.0, feed="B")
     group.note("a3", 0.0)
     assert group.lost().keys() == {FEED_A}
-    # All of them are of one agent, which sees 7 of 13 down: not more than nine tenths.
+    # All of them are of one agent, which sees less than nine tenths of its devices down.
     assert group.shares.found()[BLIND] == {}
 
 

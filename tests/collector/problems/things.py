@@ -34,6 +34,8 @@ class Thing:
     device_class: str = "ups"
     is_up: bool | None = True
     labels: dict[str, str] = field(default_factory=dict)
+    agent: str = "g"
+    """Who polls it, if it is a device."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,10 @@ def phase(current: Value, rated: float = 32.0) -> Thing:
     return of("pdu", {f"pdu_phase_current_amperes{PHASE}": current, f"pdu_phase_rated_current_amperes{PHASE}": rated})
 
 
-def feeds(dark: int, lit: int, feed: str = "A", **place: str) -> list[Thing]:
+def feeds(dark: int, lit: int, feed: str = "A", agent: str = "g", **place: str) -> list[Thing]:
     """PDUs of one feed that are dark, and those that answer. `place` are labels of all of them: `room`, `row`."""
     return [
-        Thing({}, device_class="pdu", is_up=is_up, labels={"feed": feed, **place})
+        Thing({}, device_class="pdu", is_up=is_up, labels={"feed": feed, **place}, agent=agent)
         for is_up, count in ((False, dark), (True, lit))
         for _ in range(count)
     ]
