@@ -6,9 +6,10 @@ from collector import budgets, certificates, standstill, stored
 from collector import run as running
 from collector.api import live as streams
 from collector.api import powers, sparks
-from collector.derive.energy import hourly
-from collector.derive.liquid import coolant, ride_through
-from collector.derive.power import battery
+from collector.derive.energy import carbon, hourly, own_power
+from collector.derive.liquid import capture, coolant, exchanger, plant, ride_through
+from collector.derive.power import battery, generators, load, supplies
+from collector.derive.trust import trends
 from collector.flow import writer
 from collector.latest import state
 from collector.ledger import file as ledger_file
@@ -40,6 +41,7 @@ from collector.receive import (
 )
 from collector.records import file as records_file
 from collector.records import keeper
+from collector.report import energy as report_energy
 from collector.store import influx, persistence
 from rackflow.process import bulkhead
 
@@ -157,3 +159,28 @@ def test_a_notification_that_fails_is_tried_again_after_a_fifth_of_a_second_and_
 )
 def test_there_is_room_for_as_much_as_it_is_said(what: str, is_now: float, amount: float) -> None:
     assert is_now == amount, what
+
+
+@pytest.mark.parametrize(
+    ("what", "is_now", "limit"),
+    [
+        ("share of its rating from which a generator carries load", generators.CARRIES, 0.02),
+        ("share of a feed's UPSs on battery beyond which its mains are lost", generators.MAINS_LOST_SHARE, 0.5),
+        ("power from which a facility pump runs, W", plant.PUMP_RUNS_W, 200.0),
+        ("voltage from which an incomer is live, V", own_power.MIN_VOLTS, 50.0),
+        ("supply of a loop that states no limit, degC", ride_through.SUPPLY_LIMIT_C, 45.0),
+        ("minutes of a breaker's demand", load.DEMAND_MINUTES, 15),
+        ("minutes of a breaker's level", load.LEVEL_MINUTES, 5),
+        ("share of a minute in which the level is exceeded", load.LEVEL_SHARE, 2 / 3),
+        ("seconds of the window of heat capture", capture.WINDOW_S, 900.0),
+        ("seconds for which a valve that should move stands still", exchanger.STUCK_S, 600.0),
+        ("pressure over a filter, over that of a clean one", trends.CLOGGED_RATIO, 2.0),
+        ("days of the peak of a load", trends.PEAK_DAYS, 30),
+        ("step of a supply that takes over, as a share", supplies.STEP_SHARE, 0.25),
+        ("carbon factor that is believed, g/kWh", carbon.LARGEST_GRAMS_PER_KWH, 2500.0),
+        ("share of a month's hours that a ratio of the report needs", report_energy.MIN_COVERAGE, 0.5),
+        ("share by which meters of the report may disagree", report_energy.MAX_METER_DISAGREEMENT, 0.01),
+    ],
+)
+def test_figures_have_the_limits_that_the_pages_give(what: str, is_now: float, limit: float) -> None:
+    assert is_now == limit, what

@@ -1,10 +1,22 @@
 """Carbon factors: which one an hour has, and what files and answers say, to the column and the hour."""
 
 import json
+import time
+from collections.abc import Iterator
 
 import pytest
 
-from collector.derive.energy.carbon import YEARLY, Factor, Factors, read_answer, read_csv
+from collector.derive.energy.carbon import (
+    KWH_J,
+    YEARLY,
+    Factor,
+    Factors,
+    carbon_free_j,
+    location_based_g,
+    market_based_g,
+    read_answer,
+    read_csv,
+)
 from rackflow import ConfigError
 from rackflow.site import Grid
 
@@ -35,7 +47,7 @@ def test_the_yearly_averages_are_those_of_their_sources() -> None:
 
 
 @pytest.mark.parametrize(
-    ("time", "hour"),
+    ("begins", "hour"),
     [
         ("2026-11-23T10:00:00Z", TEN),
         ("2026-11-23T10:59:59Z", TEN),
@@ -46,10 +58,10 @@ def test_the_yearly_averages_are_those_of_their_sources() -> None:
         ("2026-10-25T02:00:00+01:00", 1_792_886_400 // 3600 + 1),
     ],
 )
-def test_a_row_counts_in_the_hour_that_it_begins_in(time: str, hour: int) -> None:
-    text = f"time,grams_per_kwh\n{time},500\n"
+def test_a_row_counts_in_the_hour_that_it_begins_in(begins: str, hour: int) -> None:
+    text = f"time,grams_per_kwh\n{begins},500\n"
     assert read_csv(text, "f.csv", "direct").keys() == {hour}
-    assert read_answer(json.dumps({"carbonIntensity": 1, "datetime": time}), "direct").keys() == {hour}
+    assert read_answer(json.dumps({"carbonIntensity": 1, "datetime": begins}), "direct").keys() == {hour}
 
 
 def test_every_column_of_a_file() -> None:
@@ -103,3 +115,43 @@ def test_an_answer_gives_one_hour() -> None:
         read_answer("[]", "direct")
     with pytest.raises(KeyError, match="carbonIntensity"):
         read_answer("{}", "direct")
+
+
+@pytest.fixture
+def in_india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose own time is five and a half hours ahead."""
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_india")
+def test_a_time_without_an_offset_is_utc_wherever_the_machine_stands() -> None:
+    assert list(read_csv("time,grams_per_kwh\n2026-11-23T10:00:00,1\n", "f", "direct")) == [TEN]
+    answer = {"carbonIntensity": 1, "datetime": "2026-11-23T10:00:00"}
+    assert list(read_answer(json.dumps(answer), "direct")) == [TEN]
+
+
+def test_the_latest_factor_is_not_one_of_an_hour_to_come() -> None:
+    """A file may have the forecast of tomorrow: a source that went silent must be seen all the same."""
+    own = Factor(100.0, 0.9, estimated=False, source="f")
+    factors = Factors(None, {TEN - 3: own, TEN + 12: own})
+    assert [factors.latest_hour(hour) for hour in (TEN - 4, TEN - 3, TEN, TEN + 12)] == [
+        None,
+        TEN - 3,
+        TEN - 3,
+        TEN + 12,
+    ]
+
+
+def test_what_a_contract_covers_has_no_market_emissions_and_what_it_has_beyond_the_load_is_nothing() -> None:
+    """GHG Protocol, Scope 2: 10 kWh at 500 g, with a contract over 4 kWh, and over more than is used."""
+    factor = Factor(500.0, 0.2, estimated=False, source="f")
+    assert location_based_g(10 * KWH_J, factor) == 5000.0
+    assert market_based_g(10 * KWH_J, 4 * KWH_J, factor, None) == 3000.0
+    assert market_based_g(10 * KWH_J, 4 * KWH_J, factor, 700.0) == 4200.0
+    assert market_based_g(10 * KWH_J, 14 * KWH_J, factor, 700.0) == 0.0
+    assert carbon_free_j(1.0, 10.0, 4.0, 0.5) == 1.0 + 4.0 + 3.0
+    assert carbon_free_j(1.0, 10.0, 14.0, 0.5) == 1.0 + 10.0

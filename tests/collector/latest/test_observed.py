@@ -56,6 +56,18 @@ def test_without_the_broker_every_device_is_unknown_for_one_cause() -> None:
     assert causes(latest, 11.0, "gw-4") == {"starting": 1, "agent_up": 1}
 
 
+def test_messages_that_waited_here_when_the_broker_went_make_no_device_observed() -> None:
+    """They are handled after its end, and what they say may be over."""
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello(agent.name, "a"), NOW_S)
+    agent.polls(1.0, device="a")
+    latest.note_disconnected(NOW_S + 2.0)
+    agent.polls(2.5, device="a")
+    assert set(up(latest, 3.0).values()) == {"?"}
+    assert causes(latest, 3.0) == {"broker": 1}
+
+
 def test_an_agent_without_messages_while_the_collector_is_behind_is_not_called_silent() -> None:
     """What they said may wait at the broker. Each device gets one shelf life from the last sign of it, then its silence counts."""
     latest = connected()

@@ -3,7 +3,7 @@
 import pytest
 
 from collector.problems.conditions import MAX_SEEN, ConditionMemory, Evaluator, Finding, Subject, labels_of
-from collector.problems.table import load_table
+from collector.problems.table import Condition, load_table
 
 PHASE = {"inlet": "1", "phase": "L1"}
 BEYOND = load_table().problems["DcimReadingBeyondLimit"]
@@ -182,3 +182,56 @@ def test_all_pumps_are_stopped_if_none_runs_and_the_state_of_each_is_known(
         subject.add("dcim_cdu_pump_state", {"pump": str(pump)}, state)
     stopped = load_table().problems["DcimCduAllPumpsStopped"]
     assert bool(Evaluator(load_table()).findings(stopped, subject, 0.0)) is is_found
+
+
+def test_a_switch_of_which_three_readings_say_that_it_cannot_switch_over_is_one_problem() -> None:
+    """With the labels of Prometheus' alert, which Alertmanager would otherwise send beside it."""
+    subject = Subject({"site": "s", "device": "ats-1"})
+    subject.add("dcim_ats_redundant", {}, 0.0)
+    for source in ("a", "b"):
+        subject.add("dcim_ats_source_usable", {"source": source}, 0.0)
+    subject.add("dcim_ats_selected_source", {}, "none")
+    found = Evaluator(load_table()).evaluate(load_table().problems["DcimAtsRedundancyLost"], subject, 0.0)
+    assert found == {labels_of({"site": "s", "device": "ats-1"}): 0.0}
+
+
+@pytest.mark.parametrize(("row", "is_of_no_row"), [("", True), ("a", False)])
+def test_a_device_stands_where_its_agent_says_although_its_series_do_not_repeat_it(
+    row: str, *, is_of_no_row: bool
+) -> None:
+    """Otherwise a room would be told as lost beside each of its rows."""
+    subject = Subject({"site": "s", "room": "r", "row": row, "device": "pdu-1"})
+    subject.add("dcim_device_observed", {"agent": "g"}, 1.0)
+    subject.add("dcim_device_up", {"agent": "g"}, 0.0)
+    share, evaluator = load_table().problems["DcimRoomFeedLost"].share, Evaluator(load_table())
+    assert share is not None
+    assert [evaluator.holds(each, subject) for each in (share.among, *share.of)] == [is_of_no_row] * 2
+    elsewhere = Condition(metric="dcim_device_up", equals=0, where_not={"row": ["a"]})
+    assert evaluator.holds(elsewhere, subject) is is_of_no_row
+
+
+@pytest.mark.parametrize(("mode", "is_low"), [("flow", True), ("differential_pressure", False)])
+def test_a_unit_that_controls_something_else_may_miss_its_flow_set_point(mode: str, *, is_low: bool) -> None:
+    secondary = {"loop": "secondary"}
+    subject = Subject({"site": "s", "device": "cdu-1"})
+    subject.add("dcim_cdu_flow_cubic_meters_per_second", secondary, 100 / 60_000)
+    subject.add("dcim_cdu_flow_setpoint_cubic_meters_per_second", secondary, 400 / 60_000)
+    subject.add("dcim_cdu_pump_state", {"pump": "1"}, "running")
+    subject.add("dcim_cdu_control_mode", {}, mode)
+    low = load_table().problems["DcimCduFlowLow"]
+    assert bool(Evaluator(load_table()).evaluate(low, subject, 0.0)) is is_low
+
+
+def test_a_figure_of_another_device_says_nothing_of_this_one() -> None:
+    """After a restart, the figures of one CDU may be there before those of another: its problem is not over by that."""
+    stuck, subject = load_table().problems["DcimCduValveStuck"], Subject({"site": "s"})
+    subject.add("dcim_cdu_valve_stuck", {"device": "cdu-1", "valve": "1"}, 0.0)
+    decides = Evaluator(load_table()).decides
+    assert [decides(stuck, subject, device) for device in ("cdu-1", "cdu-2")] == [True, False]
+
+
+def test_a_problem_of_a_state_names_the_state() -> None:
+    subject = Subject({"site": "s", "device": "ups-1"})
+    subject.add("dcim_ups_output_source", {}, "bypass")
+    found = Evaluator(load_table()).evaluate(load_table().problems["DcimUpsOnBypass"], subject, 0.0)
+    assert found == {labels_of({"site": "s", "device": "ups-1", "state": "bypass"}): 1.0}

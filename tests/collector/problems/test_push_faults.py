@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -350,6 +351,20 @@ async def test_the_end_of_a_problem_that_waits_for_its_target_is_notified_no_soo
         async with one:
             await until(lambda: bool(got), "told")
         assert devices(got) == ["b"]
+
+
+async def test_a_target_that_goes_on_failing_is_asked_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(push, "PAUSES_S", (0.0, 0.2, 0.4))
+
+    async def fails(_: bytes) -> bytes:
+        return b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+    async with answering(fails) as (url, got), Pushing(hook(url)) as one:
+        one.tell(smoke("a"))
+        await until(lambda: len(got) >= 5, "tried again and again")
+    times = [at_s for at_s, _ in got]
+    pauses_s = [after - before for before, after in pairwise(times[:5])]
+    assert [pause >= least for pause, least in zip(pauses_s, (0.0, 0.2, 0.4, 0.4), strict=True)] == [True] * 4, pauses_s
 
 
 async def test_a_target_that_failed_twice_with_a_good_answer_between_is_tried_again_soon_both_times(

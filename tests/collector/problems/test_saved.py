@@ -1,6 +1,7 @@
 """What outlives a restart: when the files are written, what is read from earlier ones, and what had begun to hold."""
 
 import json
+import time
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from collector.problems.history import History, history_files
 from collector.problems.saved import (
     BYTES_PER_S,
     REMEMBERED_REFRESH_S,
+    Holding,
     Present,
     Saved,
     StateFile,
@@ -131,6 +133,26 @@ async def test_a_restart_remembers_what_was_there_also_from_the_one_file_of_an_e
     one = monitor(path)
     await one.files.load()
     assert one.remembered() == {("DcimPhaseDead", LABELS): SEEN_S + (0 if is_upgrade else 9)}
+
+
+async def test_a_problem_that_this_version_does_not_know_costs_no_other(tmp_path: Path) -> None:
+    """After an upgrade that renamed one: the others, who was notified, and what was about to be reported go on."""
+    path = tmp_path / "problems.json"
+    saved = [Saved(name, list(FLOW[1]), list(CDU), 1.0, 1.0, SEEN_S) for name in ("DcimOfAnotherVersion", FLOW[0])]
+    url = "http://127.0.0.1:1/hook"
+    before = monitor(path)
+    before.files.notified(url).add(FLOW)
+    told = {digest: [*keys] for digest, keys in before.files._notified.items()}  # noqa: SLF001 - as it is written
+    holding = [Holding("DcimCduAllPumpsStopped", list(FLOW[1]), list(CDU), 4.0, SEEN_S)]
+    path.write_bytes(msgspec.json.encode(Present(1, saved, told, holding)))
+    one = monitor(path)
+    await one.files.load()
+    assert [each.key for each in one.tracker.active()] == [FLOW]
+    assert one.files.notified(url) == {FLOW}
+    key = "DcimCduAllPumpsStopped", FLOW[1]
+    one.tracker.update(CDU, {key: 1.0}, time.monotonic(), decides=never)
+    (found,) = one.tracker.holding()
+    assert (found.key, found.began_to_hold_s) == (key, SEEN_S)
 
 
 async def test_after_a_restart_it_is_known_how_much_a_device_once_gave(tmp_path: Path) -> None:

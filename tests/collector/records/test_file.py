@@ -2,6 +2,7 @@
 
 import random
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from collector.receive.poll_counts import HOUR_S, PollCounts, Polled, PolledDevi
 from collector.records.file import (
     DEVICE_MARGIN_H,
     KEPT_H,
+    MAX_BODY_BYTES,
     RecordsFile,
     Snapshot,
     pack,
@@ -321,3 +323,12 @@ def test_polls_are_packed_without_loss(rows: dict[int, list[float]]) -> None:
 def test_an_hour_is_packed_without_loss() -> None:
     assert unpack(pack(HOUR)) == HOUR
     assert unpack(pack(Hour())) == Hour()
+
+
+def test_a_row_that_is_cut_short_or_that_nobody_can_have_written_is_damage() -> None:
+    """A disk that lost the end of a page; and a megabyte that unpacks to more than the memory of the machine."""
+    whole = zlib.compress(b" " * 100)
+    too_large = zlib.compress(b" " * (MAX_BODY_BYTES + 1))
+    for body in (whole[:-5], too_large):
+        with pytest.raises(sqlite3.DatabaseError, match="cut short, or larger"):
+            unpack(body)
