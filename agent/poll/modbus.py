@@ -69,6 +69,8 @@ ASKED_AGAIN = 4
 NEAR_CARRY: Final = 4096
 # Serial number and model are read again this often: 1 to 3 requests a minute. Chosen value.
 IDENTIFY_EVERY_S = 60.0
+# Its firmware too, and at once after a failed poll, as an update restarts a unit, often for less time than makes it down. Chosen value.
+FIRMWARE_EVERY_S = 3600.0
 
 
 @dataclass(slots=True)
@@ -133,7 +135,7 @@ class ModbusPoller:
         # By reference: the value of the high register of each such number in the last poll.
         self._last_highs: dict[str, RawValue] = {}
         self._identity = Identity()
-        self._identify_due_at = 0.0
+        self._identify_due_at = self._firmware_due_at = 0.0
         # Whether the last poll failed, so that the unit may have been restarted or replaced since.
         self._last_poll_failed = False
         # How often a request may still be repeated if the unit answers "not now". Any other answer restores the full number.
@@ -175,6 +177,7 @@ class ModbusPoller:
         self._begin(found.raw)
         self._unfinished = self._last_poll_failed = False
         self._identify_due_at = self._clock() + IDENTIFY_EVERY_S
+        self._firmware_due_at = self._clock() + FIRMWARE_EVERY_S
         return identified(self._device, self._profile, self._identity, self._plan)
 
     async def _find_absent(self, plan: Plan, deciding: Sequence[Block], found: _Answers) -> None:
@@ -255,7 +258,7 @@ class ModbusPoller:
         )
         if had_failed:
             self._refusals.ask_all_again()
-            self._identify_due_at = self._clock()
+            self._identify_due_at = self._firmware_due_at = self._clock()
         readings.reopen = await self._check_for_changes(found.until_s)
         return readings
 
@@ -401,7 +404,7 @@ class ModbusPoller:
         if now >= self._identify_due_at:
             self._identify_due_at = now + IDENTIFY_EVERY_S
             with contextlib.suppress(DeviceError):
-                if changed := await self._changed_identity():
+                if changed := await self._changed_identity(now):
                     return changed
         absent = (
             self._refusals.due({*self._refusals.absent, *self._unread}, ASKED_AGAIN)
@@ -421,8 +424,12 @@ class ModbusPoller:
                 return "registers that were absent answer"
         return ""
 
-    async def _changed_identity(self) -> str:
-        for name in ("serial", "model"):
+    async def _changed_identity(self, now: float) -> str:
+        names = ["serial", "model"]
+        if now >= self._firmware_due_at:
+            self._firmware_due_at = now + FIRMWARE_EVERY_S
+            names.append("firmware")
+        for name in names:
             known = getattr(self._identity, name)
             text = await unit_text(self._ask, self._profile, getattr(self._profile.identity, name))
             if text and text != known:

@@ -10,7 +10,7 @@ import pytest
 
 from agent.config import Device
 from agent.poll import ModbusPoller
-from agent.poll.modbus import IDENTIFY_EVERY_S
+from agent.poll.modbus import FIRMWARE_EVERY_S, IDENTIFY_EVERY_S
 from agent.profile import parse_profile
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from rackflow.recording import RegisterTable
@@ -318,6 +318,25 @@ async def test_a_unit_that_answers_again_is_asked_at_once_whether_it_is_the_same
         await one.poll("slow", 1e9)
     client.silent, client.registers[92] = False, 0x5332
     assert (await one.poll("slow", 1e9)).reopen == "serial was 'S1' and is 'S2'"
+
+
+async def test_a_unit_with_new_firmware_is_opened_anew_at_once_after_a_failed_poll_and_else_within_an_hour() -> None:
+    """An update takes a unit away for less than three polls, so it was never down, and its document named the former firmware for ever."""
+    now_s = [0.0]
+    client = MemoryModbus({20: 50, 92: 0x5631})
+    one = poller(client, points="identity:\n  firmware: [{register: 92, words: 1}]\n", clock=lambda: now_s[0])
+    assert (await one.open()).identity.firmware == "V1"
+    client.silent = True
+    with pytest.raises(DeviceError):
+        await one.poll("slow", 1e9)
+    client.silent, client.registers[92] = False, 0x5632
+    assert (await one.poll("slow", 1e9)).reopen == "firmware was 'V1' and is 'V2'"
+    assert (await one.open()).identity.firmware == "V2"
+    client.registers[92] = 0x5633
+    now_s[0] += FIRMWARE_EVERY_S - 1
+    assert (await one.poll("slow", 1e9)).reopen == ""
+    now_s[0] += IDENTIFY_EVERY_S
+    assert (await one.poll("slow", 1e9)).reopen == "firmware was 'V2' and is 'V3'"
 
 
 async def test_a_unit_that_had_no_register_of_its_profile_is_asked_for_all_of_them_again() -> None:
