@@ -261,9 +261,9 @@ class GufoClient(PortionedClient):
 
     def _hear_late_answers(self, deadline: Deadline) -> None:
         if isinstance(self._session, PlainSession):
-            self._session.on_late = partial(self._bear_with, deadline, copy_context())
+            self._session.on_late = partial(self._on_late_answer, deadline, copy_context())
 
-    def _bear_with(self, deadline: Deadline, poll: Context) -> None:
+    def _on_late_answer(self, deadline: Deadline, poll: Context) -> None:
         """The early try was answered late: a slow card takes as long for the second one, which stands behind it in its queue."""
         poll.run(note_answer)
         deadline.restart()
