@@ -156,9 +156,9 @@ class Cdu:
         # Affinity laws: the head follows the square of the speed.
         head = SHUT_OFF_HEAD_RATIO * HEAD_RESERVE * DESIGN_PRESSURE_PA * self.speed**2 * pumping
         # Pumps in parallel share the flow. With fewer pumps each carries more and moves further down its curve.
-        bend = CURVE_DROP * DESIGN_PRESSURE_PA / design**2 * (self.pumps_required / max(1, len(self.running))) ** 2
+        pumps = CURVE_DROP * DESIGN_PRESSURE_PA / design**2 * (self.pumps_required / max(1, len(self.running))) ** 2
         inside = FILTER_SHARE * self.filter_resistance_ratio + EXCHANGER_SHARE
-        return Branch(head, bend, inside * DESIGN_PRESSURE_PA / design**2)
+        return Branch(head, pumps + inside * DESIGN_PRESSURE_PA / design**2)
 
     def set_flow(self, flow: float, pressure_pa: float) -> None:
         """Set this unit's flow from the loop's solution, and the power that its pumps need for it."""

@@ -1,11 +1,10 @@
-"""Pumps, pipes and filters of one secondary loop: finds the pressure at which all flows agree.
+"""Pumps, pipes and filters of one secondary loop: finds its operating point, the pressure at which all flows agree.
 
 Pressures are Pa, flows m3/s. Every resistance is turbulent: pressure = resistance * flow^2.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 # Typical values, chosen; not from one product.
 MAX_RPM: Final = 6000
@@ -20,32 +19,31 @@ MOTOR_EFFICIENCY: Final = 0.9
 SOLVER_STEPS: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """One CDU as a branch of its loop: a pump curve, pressure = head_pa - bend * flow^2, less its own resistance * flow^2."""
+class Branch(NamedTuple):
+    """One CDU as a branch of its loop: the pressure that it delivers is `head_pa - resistance * flow^2`."""
 
     head_pa: float
-    bend: float
+    """Pressure of its pumps without flow."""
     resistance: float
+    """Pa/(m3/s)^2: how fast the pumps' pressure falls with the flow, and what filter and exchanger take."""
 
     def flow(self, pressure_pa: float) -> float:
         """Flow through the CDU against this pressure, m3/s. A check valve prevents reverse flow."""
         spare = self.head_pa - pressure_pa
-        return (spare / (self.bend + self.resistance)) ** 0.5 if spare > 0 else 0.0
+        return (spare / self.resistance) ** 0.5 if spare > 0 else 0.0
 
 
-def solve(branches: Sequence[Branch], loop_resistance: float) -> tuple[float, list[float]]:
-    """Pressure over the racks (Pa) and the flow of each CDU (m3/s), at which the sum of flows meets the loop's resistance.
+def operating_point(branches: Sequence[Branch], loop_resistance: float) -> tuple[float, list[float]]:
+    """The pressure over the racks (Pa) at which the CDUs deliver what the racks let through, and the flow of each CDU (m3/s).
 
     Bisection rather than Newton's method: a branch's flow has an infinite slope at the point where its check valve closes.
     """
     low, high = 0.0, max((branch.head_pa for branch in branches), default=0.0)
-    # `Branch.flow` written out: this is asked for fifty times a step, and calls would take three quarters of the solver's time.
-    curves = [(branch.head_pa, branch.bend + branch.resistance) for branch in branches]
     for _ in range(SOLVER_STEPS):
         middle = (low + high) / 2
         flow = 0.0
-        for head, resistance in curves:
+        # `Branch.flow` written out: calls, or a list of flows, make this loop three times as slow, and it runs for every loop and second.
+        for head, resistance in branches:
             if head > middle:
                 flow += ((head - middle) / resistance) ** 0.5
         if loop_resistance * flow * flow > middle:

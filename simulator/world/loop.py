@@ -12,7 +12,7 @@ from typing import Final
 from rackflow.fluids import known_fluid
 from rackflow.site import Loop as LoopSection
 from simulator.world.cdu import DESIGN_PRESSURE_PA, DESIGN_RISE_K, Cdu
-from simulator.world.hydraulics import solve
+from simulator.world.hydraulics import operating_point
 
 # Typical values, chosen; not from one product.
 # Pressure over ambient at the pumps' inlet, with a full and with an empty reservoir. Loops are pre-charged so that pumps do not
@@ -143,7 +143,8 @@ class SecondaryLoop:
             self.gas_fraction *= math.exp(-dt_s / DEAERATION_S)
         for cdu in self.cdus:
             cdu.control_pumps(self.pressure_pa, self.return_c, dt_s, live=live[cdu.section.id])
-        self.pressure_pa, flows = solve([cdu.branch(self.gas_fraction) for cdu in self.cdus], self.resistance)
+        branches = [cdu.branch(self.gas_fraction) for cdu in self.cdus]
+        self.pressure_pa, flows = operating_point(branches, self.resistance)
         for cdu, flow in zip(self.cdus, flows, strict=True):
             cdu.set_flow(flow, self.pressure_pa)
             cdu.control_valve(dt_s, live=live[cdu.section.id])

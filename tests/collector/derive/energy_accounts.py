@@ -1,4 +1,4 @@
-"""What a site without a site file of its own accounts for, in tests of its energy records."""
+"""Energy accounts of a site without a site file, for tests of energy records and of the statement."""
 
 from collections.abc import Iterable
 
