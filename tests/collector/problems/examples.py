@@ -260,6 +260,22 @@ DIPS: dict[str, Example] = {
     ),
 }
 
+# Causes that are there together, and groups within groups.
+TOGETHER: dict[str, Example] = {
+    "an agent sees nothing, and another one sees its half of a feed dark": Example(
+        [
+            *(each for feed in "AB" for each in feeds(5, 0, feed=feed, agent="h", room="hall-2")),
+            *feeds(4, 1, room="hall-1"),
+            *feeds(0, 5, feed="B", room="hall-1"),
+        ],
+        ("DcimAgentSeesNothing", "DcimFeedLost", *("DcimRoomFeedLost",) * 3, *("DcimDeviceUnreachable",) * 14),
+    ),
+    "a room and its only row": Example(
+        [*feeds(4, 0, room="hall-1", row="a"), *feeds(0, 5, room="hall-2", row="b")],
+        ("DcimRoomFeedLost", "DcimRowFeedLost", *("DcimDeviceUnreachable",) * 4),
+    ),
+}
+
 # Values at the threshold or beside it, and what must not be mistaken for an incident. Nothing at all may be reported.
 NEAR_MISSES: dict[str, Example] = {
     "a feed of which half is dark may have lost a network switch": Example(

@@ -11,7 +11,7 @@ import pytest
 from collector.problems.promql import rules_yaml
 from collector.problems.table import Limit, load_table
 from rackflow.process.yaml import load_yaml_text
-from tests.collector.problems.examples import DIPS, INCIDENTS, NEAR_MISSES
+from tests.collector.problems.examples import DIPS, INCIDENTS, NEAR_MISSES, TOGETHER
 from tests.collector.problems.plant_examples import PLANT_INCIDENTS, PLANT_NEAR_MISSES
 from tests.collector.problems.played import (
     FEW_STEPS,
@@ -29,7 +29,7 @@ from tests.servers.process import find_program
 from tests.servers.promtool import PROMTOOL_ENV
 
 RULES = REPOSITORY / "deploy" / "prometheus" / "rules" / "dcim.rules.yml"
-OF_DEVICES = INCIDENTS | DIPS | NEAR_MISSES
+OF_DEVICES = INCIDENTS | DIPS | TOGETHER | NEAR_MISSES
 OF_PLANT = PLANT_INCIDENTS | PLANT_NEAR_MISSES
 EXAMPLES = OF_DEVICES | OF_PLANT
 # What only Prometheus can tell, or only over a collector that runs; dcim.test.yml and the tests of a running collector have these.
