@@ -217,6 +217,18 @@ async def test_a_change_of_broker_is_no_messages_fault_and_a_second_break_at_one
     assert await broken_with_a_message_in_flight() == 1
 
 
+async def test_a_broker_that_stays_away_is_logged_once_for_each_cause(caplog: pytest.LogCaptureFixture) -> None:
+    publisher, counters = publisher_of(MemoryOutbox("E1", 1 << 20))
+    with caplog.at_level("INFO", "agent.publish.publisher"):
+        for fault in ("refused", "refused", "silent", "silent", None, "silent"):
+            publisher._set_fault(Broker(), fault)  # noqa: SLF001 - as each attempt of `run`
+    told = [each.getMessage().partition("1883 ")[2].split(";")[0] for each in caplog.records]
+    assert told == ["not connected: refused", "not connected: silent", "connected", "not connected: silent"]
+    assert (counters.connected, counters.reconnects) == (False, 0)
+    publisher._set_fault(Broker(), None)  # noqa: SLF001 - as the first confirmation on a connection
+    assert (counters.connected, counters.reconnects) == (True, 1)
+
+
 async def test_a_message_to_which_the_broker_answers_nonsense_is_held_at_the_first_break() -> None:
     outbox = MemoryOutbox("E1", 1 << 20)
     publisher, counters = publisher_of(outbox)
