@@ -229,7 +229,7 @@ async def test_traps_of_every_address_of_a_name_are_the_devices(mosquitto: Mosqu
                 device.sendto(COLD_START, ("127.0.0.1", receiver.port))
             return bool(told)
 
-        await eventually(is_told, "a trap from its second address, once the name is known")
+        await eventually(is_told, "a trap from its second address, once the name is known", timeout_s=30)
     await receiver.stop(5)
     assert set(told) == {"ups-1"}
 

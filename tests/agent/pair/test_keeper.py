@@ -42,6 +42,16 @@ def test_the_account_to_check_is_that_of_the_pair() -> None:
     assert "check the account in `pair`" in remedy_of_lease("[code:135] Not authorized")
 
 
+def test_a_fault_that_lasts_is_logged_once_and_again_when_it_comes_back(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "agent.pair")
+    keeper = LeaseKeeper(Broker(), "t1", "gw-1", 10.0)
+    for fault in ("refused", "refused", "away", "refused", "", "", "refused"):
+        keeper._set_fault(fault)  # noqa: SLF001 - as each attempt to connect
+    told = [each.getMessage().partition("lease=standby ")[2] for each in caplog.records]
+    assert told == ["refused", "away", "the lease works again", "refused"]
+    assert keeper.fault == "refused"
+
+
 def test_the_lease_is_timed_by_a_clock_that_goes_on_while_the_machine_is_suspended() -> None:
     before = time.clock_gettime(time.CLOCK_BOOTTIME)
     assert before <= lease_clock() <= time.clock_gettime(time.CLOCK_BOOTTIME)

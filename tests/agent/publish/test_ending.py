@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from agent.publish.publisher import Publisher
 from rackflow.documents import Status, Stored, decode, encode
+from rackflow.errors import ConfigError
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
 from rackflow.process.mqtt5.packets import Received
@@ -213,6 +215,45 @@ async def test_a_change_of_broker_is_no_messages_fault_and_a_second_break_at_one
     publisher._wake.clear()  # noqa: SLF001 - as `run` does before the next attempt
     assert await broken_with_a_message_in_flight() == 0
     assert await broken_with_a_message_in_flight() == 1
+
+
+async def test_a_broker_that_stays_away_is_logged_once_for_each_cause(caplog: pytest.LogCaptureFixture) -> None:
+    publisher, counters = publisher_of(MemoryOutbox("E1", 1 << 20))
+    with caplog.at_level("INFO", "agent.publish.publisher"):
+        for fault in ("refused", "refused", "silent", "silent", None, "silent"):
+            publisher._set_fault(Broker(), fault)  # noqa: SLF001 - as each attempt of `run`
+    told = [each.getMessage().partition("1883 ")[2].split(";")[0] for each in caplog.records]
+    assert told == ["not connected: refused", "not connected: silent", "connected", "not connected: silent"]
+    assert (counters.connected, counters.reconnects) == (False, 0)
+    publisher._set_fault(Broker(), None)  # noqa: SLF001 - as the first confirmation on a connection
+    assert (counters.connected, counters.reconnects) == (True, 1)
+
+
+async def test_a_message_to_which_the_broker_answers_nonsense_is_held_at_the_first_break() -> None:
+    outbox = MemoryOutbox("E1", 1 << 20)
+    publisher, counters = publisher_of(outbox)
+    put(outbox)
+    message = await outbox.take()
+    client = connection()
+    client.send(message.topic, message.payload, message.key, retain=False)
+    client._wire.is_unreadable = True  # noqa: SLF001 - as after a packet that is none
+    publisher._find_cause(client)  # noqa: SLF001 - as a session
+    assert sum(counters.topics_refused.values()) == 1
+    assert outbox.stats().held == 1
+
+
+async def test_a_reload_to_a_broker_whose_certificates_cannot_be_read_is_refused_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    publisher, _ = publisher_of(MemoryOutbox("E1", 1 << 20))
+    client = publisher._client = connection()  # noqa: SLF001 - as a session
+    bad = tmp_path / "ca.pem"
+    bad.write_text("no certificate", encoding="utf-8")
+    with pytest.raises(ConfigError, match="a certificate file cannot be used"):
+        publisher.set_broker(Broker(host="other", tls=True, ca_file=bad))
+    assert not client.ended.done()
+    publisher.set_broker(Broker())
+    assert not client.ended.done(), "the broker is the one before"
 
 
 async def test_a_broker_that_restarts_again_and_again_is_no_second_agent() -> None:

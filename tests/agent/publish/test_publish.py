@@ -110,6 +110,16 @@ async def test_status_documents_and_messages_arrive_in_order_and_the_end_is_repo
         assert late.statuses()[0].status == "offline"
 
 
+async def test_the_status_at_a_connection_has_the_account_of_that_moment(mosquitto: Mosquitto) -> None:
+    async with listening(mosquitto) as listener, sending(broker_at(mosquitto)) as sender:
+        # Before the first attempt to connect, which is in another task.
+        sender.outbox.done(sender.outbox.put(TOPIC, lambda _: b"{}", now_ms=1), "too_large")
+        await eventually(listener.statuses, "the status")
+        account = listener.statuses()[0].account
+        assert account is not None
+        assert [(each.first, each.last, each.reason) for each in account.dropped] == [(1, 1, "too_large")]
+
+
 async def test_a_removed_device_leaves_nothing_retained(mosquitto: Mosquitto) -> None:
     async with listening(mosquitto) as listener, sending(broker_at(mosquitto)) as sender:
         sender.publisher.set_device_document(DeviceDocument(agent="gw-1", device="d", device_class="ups", time=1))

@@ -146,6 +146,6 @@ async def test_a_broker_that_is_changed_while_the_agent_connects_is_not_kept() -
             changed_at_the_first_time,
         )
         task = group.create_task(publisher.run(), name="publisher")
-        await eventually(lambda: second.connections == 1, "the broker that is configured now")
+        await eventually(lambda: second.connections == 1, "the broker that is configured now", timeout_s=30)
         assert first.connections == 1
         task.cancel()

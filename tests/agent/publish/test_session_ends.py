@@ -85,6 +85,10 @@ async def test_what_the_broker_is_to_say_of_an_agent_that_dies_is_offline() -> N
         await publisher._connect_once(Broker(port=server.port, timeout_s=20))  # noqa: SLF001 - one attempt of `run`
     assert b'"status":"offline"' in server.heard
     assert b'"status":"online"' not in server.heard
+    assert b'"account":null' in server.heard
+    # A broker that limits packets would refuse a CONNECT with the names of thousands of devices.
+    assert b'"devices":[]' in server.heard
+    assert len(server.heard) < 1000
 
 
 async def test_a_certificate_file_that_cannot_be_read_any_more_is_tried_slowly_and_a_closed_port_is_not(

@@ -176,6 +176,24 @@ def test_a_file_of_just_its_limit_keeps_everything_and_a_byte_less_costs_the_old
     file.close()
 
 
+def test_what_the_broker_refuses_stays_while_there_is_room_and_goes_before_anything_else(tmp_path: Path) -> None:
+    held = list(range(101, 301))
+    file = opened(tmp_path, size=1_000_000)
+    file.commit(messages(1, 400, 2000), [], NOBODY, held)
+    assert (file.totals.messages, lost(file)) == (400, []), "there is room"
+    file.commit(messages(401, 560, 2000), [], NOBODY, held)
+    refused = file.totals.dropped["refused"]
+    assert lost(file) == [("E1", 101, 100 + refused, "refused")], "the oldest of them, and no others"
+    assert 0 < refused < 200
+    assert file.totals.used_bytes <= 1_000_000
+    assert keys(file) == [*range(1, 101), *range(101 + refused, 561)]
+    # Of those that are still held a few are enough each time.
+    file.commit(messages(561, 561, 2000), [], NOBODY, held[refused:])
+    assert file.totals.dropped["refused"] <= refused + 64
+    file.close()
+    assert lost(opened_and_closed(tmp_path, "E2"))[0][:2] == ("E1", 101)
+
+
 def test_what_is_dropped_is_known_by_reason_after_a_restart(tmp_path: Path, clocks: Clocks) -> None:
     """The account tells it, until the collector knows."""
     file = opened(tmp_path, size=1_000_000)
