@@ -61,6 +61,40 @@ def test_reused_heat_is_compared_with_the_energy_of_the_same_hours() -> None:
     assert (erf.value, erf.share) == (0.5, 0.75)
 
 
+@pytest.mark.parametrize(
+    ("partly", "affected"),
+    [
+        ("facility:m", {"interim_pue_ratio", "pv_share_ratio", "pv_self_consumption_ratio"}),
+        ("pv:r", {"interim_pue_ratio", "pv_share_ratio", "pv_self_consumption_ratio"}),
+        ("it:u", {"interim_pue_ratio", "wue_liters_per_kilowatt_hour"}),
+        ("water:w", {"wue_liters_per_kilowatt_hour"}),
+    ],
+)
+def test_a_ratio_rests_on_the_hours_in_which_all_of_its_meters_were_read(partly: str, affected: set[str]) -> None:
+    """In 6 of 24 hours one meter was read for ten minutes: what it counted then is compared with nothing."""
+    amounts = {"facility:m": 10 * KWH_J, "pv:r": 2 * KWH_J, "it:u": 8 * KWH_J, "water:w": 0.016}
+    totals = HourlyTotals()
+    for hour in range(24):
+        is_partly = hour >= 18
+        read = amounts | ({partly: amounts[partly] / 6} if is_partly else {})
+        totals.hours[hour] = Hour(read, dict.fromkeys(amounts, 3600.0) | ({partly: 600.0} if is_partly else {}))
+    figures = run_through(Statement(accounts_of(amounts), totals, Factors(), 24).figure_steps())
+    of_day = {
+        each.output.metric.name.removeprefix("dcim_site_"): each
+        for each in figures
+        if ("window", "day") in each.output.labels
+    }
+    expected = {
+        "interim_pue_ratio": 1.5,
+        "wue_liters_per_kilowatt_hour": 2.0,
+        "pv_share_ratio": 1 / 6,
+        "pv_self_consumption_ratio": 1.0,
+    }
+    for name, value in expected.items():
+        assert of_day[name].value == pytest.approx(value), name
+        assert of_day[name].share == (0.75 if name in affected else 1.0), name
+
+
 def test_reused_heat_is_compared_with_all_the_site_used_and_self_consumption_with_all_that_the_roof_gave() -> None:
     """The grid gives 10 kWh and takes back 2, the roof gives 6: the site used 14, of which 7 are reused, and 4 of the roof's 6."""
     amounts = {each: kwh * KWH_J for each, kwh in {"facility:m": 10, "export:m": 2, "pv:r": 6, "reuse:r": 7}.items()}
