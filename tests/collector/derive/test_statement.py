@@ -3,9 +3,10 @@
 import pytest
 
 from collector.derive.energy.carbon import KWH_J, Factor, Factors
-from collector.derive.energy.hourly import Hour, HourlyTotals
+from collector.derive.energy.hourly import Hour, HourlyTotals, Terms
 from collector.derive.energy.statement import Statement
 from rackflow.process.slices import EACH_STEP, in_slices, run_through
+from rackflow.site import Grid
 from tests.collector.derive.books import accounts_of
 from tests.turns import CALLS_OF_50_MS, Turns
 
@@ -128,6 +129,21 @@ def test_carbon_is_that_of_the_hours_whose_factor_is_known() -> None:
     }
     assert {name: found[name].value for name in expected} == pytest.approx(expected)
     assert {name: found[name].share for name in expected} == dict.fromkeys(expected, 0.75)
+
+
+def test_an_hour_keeps_the_factor_that_it_was_accounted_with() -> None:
+    """The yearly factor of the site file was 500 g then, and is 400 g since: 10 kWh for 8 kWh of IT were 5 kg, as in the report."""
+    amounts = {"facility:m": 10 * KWH_J, "it:u": 8 * KWH_J}
+    then = Factor(500.0, 0.2, estimated=True, source="site-file")
+    terms = Terms(quantities=("facility:m", "it:u"), category="1", profile_j=None, factor=then, residual=None)
+    totals = HourlyTotals()
+    for hour in range(24):
+        totals.hours[hour] = Hour(dict(amounts), dict.fromkeys(amounts, 3600.0), terms=terms)
+    now = Factors(Grid(zone="MA", carbon_grams_per_kwh=400.0, carbon_free_ratio=0.3, source="u"))
+    figures = run_through(Statement(accounts_of(amounts), totals, now, 24).figure_steps())
+    of_day = {each.output.metric.name: each.value for each in figures if ("window", "day") in each.output.labels}
+    assert of_day["dcim_site_cue_kilograms_per_kilowatt_hour"] == pytest.approx(5 / 8)
+    assert of_day["dcim_site_carbon_free_energy_ratio"] == pytest.approx(0.2)
 
 
 def test_contracts_for_more_than_the_site_uses_make_it_renewable_once() -> None:
