@@ -57,6 +57,23 @@ def test_what_store_alertmanagers_and_webhooks_show_is_known_and_stays_known_whi
     assert 89 < (peers.found()["store"][0].expires_s - time.time()) / 86_400 <= 90
 
 
+def test_who_is_reached_without_tls_is_not_asked_and_the_port_of_https_need_not_be_written(tmp_path: Path) -> None:
+    store: dict[str, object] = {
+        "kind": "influxdb",
+        "url": "https://influx.example",
+        "bucket": "b",
+        "org": "o",
+        "token": "t",
+    }
+    targets = {"alertmanagers": ["http://127.0.0.1:9093"], "webhooks": [{"url": "https://chat.example:8443/hook"}]}
+    peers = Peers(config_for(free_port(), tmp_path, store, problems=targets))
+    assert peers.addresses == {
+        "store": [("influx.example", 443)],
+        "alertmanager": [],
+        "webhook": [("chat.example", 8443)],
+    }
+
+
 async def test_a_collector_says_when_the_certificate_of_an_alertmanager_ends(
     peer: DeployedBroker, mosquitto: Mosquitto, tmp_path: Path
 ) -> None:

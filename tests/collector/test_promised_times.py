@@ -70,6 +70,7 @@ HOUR_S, DAY_S = 3600.0, 86_400.0
         ("Prometheus may see an end later", push.PULL_LAG_S, 15.0),
         ("a problem is over before a webhook hears of it", push.SETTLE_S, 30.0),
         ("a target may take to answer", push.TIMEOUT_S, 5.0),
+        ("what begins together goes into one request", push.GATHER_S, 0.05),
         ("a target that asks for a pause gets it, up to", push.MAX_RETRY_AFTER_S, 120.0),
         ("a consequence of a problem of the safety class may outlast it", table.SAFETY_CLEARS_S, 15.0),
         ("a consequence may outlast its cause", table.CLEARS_S, 30.0),

@@ -3,9 +3,10 @@
 import pytest
 
 from collector.derive.energy.carbon import KWH_J, Factor, Factors
-from collector.derive.energy.hourly import Hour, HourlyTotals
+from collector.derive.energy.hourly import Hour, HourlyTotals, Terms
 from collector.derive.energy.statement import Statement
 from rackflow.process.slices import EACH_STEP, in_slices, run_through
+from rackflow.site import Grid
 from tests.collector.derive.energy_accounts import accounts_of
 from tests.turns import CALLS_OF_50_MS, Turns
 
@@ -61,6 +62,40 @@ def test_reused_heat_is_compared_with_the_energy_of_the_same_hours() -> None:
     assert (erf.value, erf.share) == (0.5, 0.75)
 
 
+@pytest.mark.parametrize(
+    ("partly", "affected"),
+    [
+        ("facility:m", {"interim_pue_ratio", "pv_share_ratio", "pv_self_consumption_ratio"}),
+        ("pv:r", {"interim_pue_ratio", "pv_share_ratio", "pv_self_consumption_ratio"}),
+        ("it:u", {"interim_pue_ratio", "wue_liters_per_kilowatt_hour"}),
+        ("water:w", {"wue_liters_per_kilowatt_hour"}),
+    ],
+)
+def test_a_ratio_rests_on_the_hours_in_which_all_of_its_meters_were_read(partly: str, affected: set[str]) -> None:
+    """In 6 of 24 hours one meter was read for ten minutes: what it counted then is compared with nothing."""
+    amounts = {"facility:m": 10 * KWH_J, "pv:r": 2 * KWH_J, "it:u": 8 * KWH_J, "water:w": 0.016}
+    totals = HourlyTotals()
+    for hour in range(24):
+        is_partly = hour >= 18
+        read = amounts | ({partly: amounts[partly] / 6} if is_partly else {})
+        totals.hours[hour] = Hour(read, dict.fromkeys(amounts, 3600.0) | ({partly: 600.0} if is_partly else {}))
+    figures = run_through(Statement(accounts_of(amounts), totals, Factors(), 24).figure_steps())
+    of_day = {
+        each.output.metric.name.removeprefix("dcim_site_"): each
+        for each in figures
+        if ("window", "day") in each.output.labels
+    }
+    expected = {
+        "interim_pue_ratio": 1.5,
+        "wue_liters_per_kilowatt_hour": 2.0,
+        "pv_share_ratio": 1 / 6,
+        "pv_self_consumption_ratio": 1.0,
+    }
+    for name, value in expected.items():
+        assert of_day[name].value == pytest.approx(value), name
+        assert of_day[name].share == (0.75 if name in affected else 1.0), name
+
+
 def test_reused_heat_is_compared_with_all_the_site_used_and_self_consumption_with_all_that_the_roof_gave() -> None:
     """The grid gives 10 kWh and takes back 2, the roof gives 6: the site used 14, of which 7 are reused, and 4 of the roof's 6."""
     amounts = {each: kwh * KWH_J for each, kwh in {"facility:m": 10, "export:m": 2, "pv:r": 6, "reuse:r": 7}.items()}
@@ -94,6 +129,21 @@ def test_carbon_is_that_of_the_hours_whose_factor_is_known() -> None:
     }
     assert {name: found[name].value for name in expected} == pytest.approx(expected)
     assert {name: found[name].share for name in expected} == dict.fromkeys(expected, 0.75)
+
+
+def test_an_hour_keeps_the_factor_that_it_was_accounted_with() -> None:
+    """The yearly factor of the site file was 500 g then, and is 400 g since: 10 kWh for 8 kWh of IT were 5 kg, as in the report."""
+    amounts = {"facility:m": 10 * KWH_J, "it:u": 8 * KWH_J}
+    then = Factor(500.0, 0.2, estimated=True, source="site-file")
+    terms = Terms(quantities=("facility:m", "it:u"), category="1", profile_j=None, factor=then, residual=None)
+    totals = HourlyTotals()
+    for hour in range(24):
+        totals.hours[hour] = Hour(dict(amounts), dict.fromkeys(amounts, 3600.0), terms=terms)
+    now = Factors(Grid(zone="MA", carbon_grams_per_kwh=400.0, carbon_free_ratio=0.3, source="u"))
+    figures = run_through(Statement(accounts_of(amounts), totals, now, 24).figure_steps())
+    of_day = {each.output.metric.name: each.value for each in figures if ("window", "day") in each.output.labels}
+    assert of_day["dcim_site_cue_kilograms_per_kilowatt_hour"] == pytest.approx(5 / 8)
+    assert of_day["dcim_site_carbon_free_energy_ratio"] == pytest.approx(0.2)
 
 
 def test_contracts_for_more_than_the_site_uses_make_it_renewable_once() -> None:

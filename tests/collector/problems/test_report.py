@@ -39,6 +39,25 @@ def test_what_is_wrong_is_listed_by_severity_the_latest_first_and_consequences_b
     assert len({each.id for each in listed}) == 5
 
 
+def test_a_consequence_stands_behind_its_cause_however_severe_it_is() -> None:
+    tracker = troubled()
+    smoke = tracker.get(SMOKE)
+    assert smoke is not None
+    smoke.cause = WARM
+    assert [each.name for each in present(tracker, "")] == [FEED[0], WARM[0], SMOKE[0], *(name for name, _ in DARK)]
+
+
+def test_while_nobody_can_tell_whether_a_problem_goes_on_it_is_uncertain() -> None:
+    tracker = troubled()
+    tracker.update(("device", "s", "room-1"), {}, 151.0, is_silent=lambda _: True)
+    tracker.tick(151.0, WALL_S + 151.0)
+    smoke = tracker.get(SMOKE)
+    assert smoke is not None
+    assert describe(smoke, 0, "").status == "uncertain"
+    tracker.update(("device", "s", "room-1"), {SMOKE: 1.0}, 152.0)
+    assert describe(smoke, 0, "").status == "active"
+
+
 def test_a_lost_feed_says_what_remains_before_what_to_do_and_which_racks_it_concerns() -> None:
     tracker = troubled()
     feed = tracker.get(FEED)

@@ -142,7 +142,8 @@ async def test_a_problem_that_this_version_does_not_know_costs_no_other(tmp_path
     url = "http://127.0.0.1:1/hook"
     before = monitor(path)
     before.files.notified(url).add(FLOW)
-    told = {digest: [*keys] for digest, keys in before.files._notified.items()}  # noqa: SLF001 - as it is written
+    digests = [*before.files._notified]  # noqa: SLF001 - as it is written
+    told = {digest: [(FLOW[0], list(FLOW[1]))] for digest in digests}
     holding = [Holding("DcimCduAllPumpsStopped", list(FLOW[1]), list(CDU), 4.0, SEEN_S)]
     path.write_bytes(msgspec.json.encode(Present(1, saved, told, holding)))
     one = monitor(path)

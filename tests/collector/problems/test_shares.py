@@ -54,6 +54,17 @@ def test_more_than_half_of_at_least_four_devices_make_it_and_their_racks_are_nam
     assert group.lost() == {}, "what a device said last counts"
 
 
+def test_a_rack_whose_devices_answer_again_is_not_named_any_more() -> None:
+    group = Group()
+    for number in range(6):
+        group.note(f"d{number}", 0.0, rack=f"r{number // 2}")
+    assert group.lost() == {FEED_A: Found(1.0, ("r0", "r1", "r2"))}
+    group.note("d0", 1.0, rack="r0")
+    assert group.lost()[FEED_A].racks == ("r0", "r1", "r2")
+    group.note("d1", 1.0, rack="r0")
+    assert group.lost() == {FEED_A: Found(4 / 6, ("r1", "r2"))}
+
+
 def test_mains_that_are_lost_are_not_about_the_racks_in_which_the_upss_stand() -> None:
     group = Group()
     for name in ("ups-1", "ups-2"):

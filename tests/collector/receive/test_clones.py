@@ -104,3 +104,10 @@ def test_an_agent_that_an_operator_forgets_is_no_longer_said_to_run_twice(tmp_pa
         assert rig.clones.states(1000.0) == {GW3: True}
         rig.process(topic_of(hello("gw-3"), "cas1"), b"")
         assert rig.clones.states(1000.0) == {}
+
+
+def test_a_clone_of_before_a_restart_of_the_collector_is_shown_until_it_would_have_been_without() -> None:
+    clones = Clones()
+    clones.restore(*GW3, 100.0)
+    assert GW3 in clones.current(100.0 + REMEMBERED_S - 1.0)
+    assert GW3 not in clones.current(100.0 + REMEMBERED_S)
