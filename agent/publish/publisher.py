@@ -224,9 +224,7 @@ class Publisher:
                     client.end("the configuration has changed")
                 why = await client.ended
                 await stop_tasks(*tasks, within_s=END_TASKS_S)
-            # Not if the connection was ended from here, for another configuration.
-            if not self._wake.is_set() and (refused := self._answers.refused_by_ending(client)) is not None:
-                self._on_refused(*refused)
+            self._find_cause(client)
             self._answers.refusals.disconnected()
             return why
         finally:
@@ -236,6 +234,12 @@ class Publisher:
                 await client.publish_offline(self._status.topic, self._status.offline)
             # Last, because confirmations may still arrive until here; messages still unconfirmed are sent again.
             self._outbox.rewind()
+
+    def _find_cause(self, client: Connection) -> None:
+        """Hold back the topic because of which the broker may have ended the connection."""
+        is_ended_from_here = self._wake.is_set()  # for another configuration
+        if not is_ended_from_here and (refused := self._answers.refused_by_ending(client)) is not None:
+            self._on_refused(*refused)
 
     async def _send_retained(self, client: Connection) -> None:
         while True:
