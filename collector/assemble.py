@@ -165,7 +165,7 @@ def open_store(config: CollectorConfig, counters: Counters | None = None) -> Sto
 
 
 async def open_records(config: CollectorConfig, failures: Failures) -> RecordsFile | None:
-    """Open the hourly records. Without them (None) the collector runs on: figures start anew, and nothing is recorded."""
+    """Open the hourly records. Without them (None) the collector runs on: figures start over, and nothing is recorded."""
     path = config.records_path
     check_regular(path, "derive: state")
     try:

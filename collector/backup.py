@@ -222,7 +222,7 @@ def copy_pages(source: sqlite3.Connection, copy: sqlite3.Connection, done: Done)
         done((total - remaining - copied) * page_bytes)
         copied = total - remaining
 
-    # A transaction of ours around all steps: without one, each step looks anew, and what a collector has written since makes SQLite
+    # A transaction of ours around all steps: without one, each step looks again, and what a collector has written since makes SQLite
     # begin again (https://sqlite.org/c3ref/backup_finish.html): beside one that writes each second, a large file would never be done.
     source.execute("BEGIN")
     source.execute("SELECT count(*) FROM sqlite_schema").fetchone()

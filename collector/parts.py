@@ -27,7 +27,7 @@ from rackflow.process.bulkhead import Failures
 from rackflow.process.loop_lag import LoopMeter
 from rackflow.site import Site
 
-# How often the devices of the site file that were never heard of are counted anew: there can be thousands, and problems ask each second.
+# How often the devices of the site file that were never heard of are counted again: there can be thousands, and problems ask each second.
 RECOUNT_S = 10.0
 
 

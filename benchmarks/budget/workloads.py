@@ -109,8 +109,8 @@ def _take(rig: IngestRig, batch: Batch) -> None:
         raise RuntimeError(f"readings of the workload were refused: {rig.failures()}")
 
 
-def _inlet(folder: Path) -> IngestRig:
-    """An rig whose budgets refuse nothing of these workloads."""
+def _ingest_rig(folder: Path) -> IngestRig:
+    """A rig whose budgets refuse nothing of these workloads."""
     return IngestRig(
         folder, budgets=Budgets(AgentBudget(1000, 100_000, 1 << 28), agents=10, sites=3), series_limit=100_000
     )
@@ -120,7 +120,7 @@ def _inlet(folder: Path) -> IngestRig:
 def store() -> Iterator[Work]:
     """Messages of a rack PDU, from the payload to lines for the store, with the latest values updated."""
     with tempfile.TemporaryDirectory() as folder:
-        rig = _inlet(Path(folder))
+        rig = _ingest_rig(Path(folder))
         _take(rig, _batch(0, 1))
         batches = [_batch(0, seq) for seq in range(2, BATCHES + 2)]
 
@@ -135,7 +135,7 @@ def store() -> Iterator[Work]:
 def scrape() -> Iterator[Work]:
     """Scrapes of 2,000 series between which all have changed."""
     with tempfile.TemporaryDirectory() as folder:
-        rig = _inlet(Path(folder))
+        rig = _ingest_rig(Path(folder))
         for device in range(DEVICES):
             _take(rig, _batch(device, device + 1, 20))
 
@@ -153,7 +153,7 @@ def scrape() -> Iterator[Work]:
 def problems() -> Iterator[Work]:
     """Looks for problems among UPSs whose readings have changed far from each limit, as nearly all do."""
     with tempfile.TemporaryDirectory() as folder:
-        rig = _inlet(Path(folder))
+        rig = _ingest_rig(Path(folder))
         for device in range(DEVICES):
             _take(rig, msgspec.structs.replace(_batch(device, device + 1), values=dict.fromkeys(UPS_READINGS, 20.0)))
         monitor = Monitor(

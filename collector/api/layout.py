@@ -1,6 +1,6 @@
 """Where everything stands: rooms, rows, racks and the devices in them, from the site file or else from the labels of devices.
 
-A layout is made anew only when a device or a series is new, or a device stands elsewhere, because it does not depend on any value. Pure.
+A layout is made again only when a device or a series is new, or a device stands elsewhere, because it does not depend on any value. Pure.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -14,7 +14,7 @@ import msgspec
 from collector.api.merge_patch import merge_patch_steps
 from rackflow.process.slices import run_through
 
-# Kept for so long without a viewer: a page that is loaded anew, or has lost its connection for a moment, gets its floor at once.
+# Kept for so long without a viewer: a page that is loaded again, or has lost its connection for a moment, gets its floor at once.
 IDLE_S = 15.0
 # Parts at a time, of all streams together. Their documents have up to 1 MB for a campus without rooms; a page shows about four.
 MAX_PARTS = 256

@@ -47,7 +47,7 @@ class SeriesCount:
     current: int = 0
 
     def update(self, device: DeviceState, now: float) -> None:
-        """Count anew what is current at `now` (monotonic seconds), if that can have changed."""
+        """Count again what is current at `now` (monotonic seconds), if that can have changed."""
         if self.received_at == device.received_at and self.present == len(device.series) and now < self.valid_until:
             return
         expiries = [expires_at for each in device.series.values() if now < (expires_at := each.expires_at)]

@@ -279,7 +279,7 @@ class CycleState:
         input_w, output_w = (values.number(slot) for slot in sides)
         level = self.losses.setdefault(ups, FiveMinuteMean())
         if input_w is None or output_w is None or input_w <= 0:
-            # Starts anew after any gap: a mean across the gap would mix losses before and after a transfer to battery or bypass.
+            # Starts over after any gap: a mean across the gap would mix losses before and after a transfer to battery or bypass.
             self.losses[ups] = FiveMinuteMean()
             words = [word for slot in sides for word in values.coverage(slot)[1]] or ["the UPS takes no power"]
             return Figure(output, None, 0.0, 1.0, tuple(words))

@@ -15,7 +15,7 @@ from rackflow.process.slices import run_through
 _SHELF_LIFE_CYCLES = 3
 # Figures that are written in one slice; each takes about 3 microseconds, and 20 when its labels are written for the first time.
 _FIGURES_PER_SLICE = 200
-# Texts of places that are kept although they may be gone, before all are written anew.
+# Texts of places that are kept although they may be gone, before all are written again.
 _MAX_UNUSED_TEXTS = 1000
 FigureAtPlace = tuple[str, tuple[Label, ...]]
 """Name of a figure without `dcim_`, and the labels of its place."""

@@ -60,7 +60,7 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def can_spill(self) -> bool:
-        """Whether it goes to disk while the store is away. Derived points do not, because they are calculated anew."""
+        """Whether it goes to disk while the store is away. Derived points do not, because they are calculated again."""
         return self.delivery is not None and bool(self.prepared.lines)
 
 

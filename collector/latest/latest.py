@@ -51,7 +51,7 @@ class Latest:
         self.size = 0
         self.changes = 0
         """Grows whenever a device or series is added, a device is removed or replaced, or its labels or class change. Plans of derived
-        figures and the layout of the floor are made anew when it has changed."""
+        figures and the layout of the floor are made again when it has changed."""
         self.dropped = 0
         """Grows whenever series have expired."""
         self.touched: set[tuple[str, str]] = set()

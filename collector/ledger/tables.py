@@ -73,7 +73,7 @@ def _identity(db: sqlite3.Connection) -> tuple[str, int]:
 def save(db: sqlite3.Connection, changes: Changes) -> None:
     """Write changes in one transaction: an entry is there with all of its chunk, or not at all.
 
-    Deletions come first, because a forgotten epoch may have begun anew in the same changes.
+    Deletions come first, because a forgotten epoch may have started over in the same changes.
     """
     with db:
         db.execute("BEGIN IMMEDIATE")

@@ -103,7 +103,7 @@ def _counted(
     known: frozenset[EpochKey],
     before: Mapping[EpochKey, EpochAccount],
 ) -> tuple[dict[EpochKey, EpochAccount], dict[tuple[str, str], AgentAccount]]:
-    """The sums of every known epoch, read anew where due, and of every agent. Blocks."""
+    """The sums of every known epoch, read again where due, and of every agent. Blocks."""
     new = {record.key: sums_of(record, chunks) for record, chunks in read_snapshot(path, due).epochs}
     sums = {key: each for key, each in ({**before, **new}).items() if key in known}
     accounts: dict[tuple[str, str], AgentAccount] = {}

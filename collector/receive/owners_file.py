@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS agent (
 
 
 class OwnersFile:
-    """The file of one collector. Raises OSError if it cannot be opened; a damaged file is set aside and begun anew."""
+    """The file of one collector. Raises OSError if it cannot be opened; a damaged file is set aside, and a new one is begun."""
 
     def __init__(self, path: Path, owners: Owners, wall_s: Callable[[], float] = time.time) -> None:
         self.path = path

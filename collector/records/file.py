@@ -91,7 +91,7 @@ class RecordsFile:
         self._is_aside = False
         """Whether the damaged file is set aside, and no new one could be opened yet."""
         self._is_new = False
-        """Whether a file was begun anew of which no save was told yet."""
+        """Whether the file is a new one, and no call of `save` has returned that yet."""
         self._one = threading.Lock()  # a cancelled save still runs in its thread when the last one begins
         self.sites: dict[str, SiteRecords] = {}
         self.enrolled: dict[PolledDevice, ExpectedDevice] = {}

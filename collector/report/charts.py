@@ -5,10 +5,10 @@ Unmetered parts of a day are always hatched: a bar that is low because of a gap 
 
 from collections.abc import Sequence
 
+from collector.report.display import NAMES, coverage, display_value
 from collector.report.frame import Chart, day_names, day_table, legend
 from collector.report.rows import Row, Rows
 from collector.report.svg import LEFT, RIGHT, TOP, WIDTH, Scale, axis, dot, drawing, line, rect, text, up_to
-from collector.report.words import NAMES, coverage, shown
 
 # In units of the drawing, which is 760 wide (svg.py) and scaled to the page.
 _HEIGHT = 230.0
@@ -33,7 +33,7 @@ def energy_chart(rows: Rows, site: str) -> Chart | None:
         for css, row in stack:
             if row is not None and row.value is not None and row.value > 0:
                 top = scale.at(base + row.value)
-                title = f"{row.start[:10]}: {NAMES[row.figure]} {shown(row)}, {coverage(row)} of hours"
+                title = f"{row.start[:10]}: {NAMES[row.figure]} {display_value(row)}, {coverage(row)} of hours"
                 found.append(
                     _bar(at=at, day_width=day_width, top=top, height=scale.at(base) - top, css=css, title=title)
                 )
@@ -91,7 +91,7 @@ def pue_chart(rows: Rows, site: str) -> Chart | None:
         run.append(spot)
     found.append(line(run, "l1"))
     for spot, row in zip(spots, (row for row in days if row.value is not None), strict=True):
-        found.append(dot(*spot, "c1", f"{row.start[:10]}: PUE {shown(row)}, {coverage(row)} of hours"))
+        found.append(dot(*spot, "c1", f"{row.start[:10]}: PUE {display_value(row)}, {coverage(row)} of hours"))
     found += [
         _days(days, day_width),
         legend([("c1", "PUE"), ("url(#pue-h)", "hours not metered; unknown below half of the day")], _HEIGHT - 2),
@@ -123,7 +123,7 @@ def carbon_chart(rows: Rows, site: str) -> Chart | None:
                         width=hour_width * 0.36,
                         height=scale.at(0) - top,
                         style=f'class="{("c3", "c2")[which]}"',
-                        title=f"{row.start}: {NAMES[row.figure]} {shown(row)}, {coverage(row)} of hours",
+                        title=f"{row.start}: {NAMES[row.figure]} {display_value(row)}, {coverage(row)} of hours",
                     )
                 )
         found.append(text(LEFT + (at + 0.5) * hour_width, _HEIGHT - _FOOT + 14, hours[at].start[:2]))

@@ -6,9 +6,9 @@ Each chart has a table because not everyone can read colours and bars, and nobod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from collector.report.display import NAMES, coverage, display_value
 from collector.report.rows import PeriodKind, Row, Rows
 from collector.report.svg import LEFT, rect, text
-from collector.report.words import NAMES, coverage, shown
 from rackflow.escape import escape_html as escape
 
 
@@ -51,7 +51,7 @@ def day_table(rows: Rows, site: str, figures: Sequence[str], along: Sequence[Row
     for each in along:
         cells = [rows.at(name, site, kind, each.start) for name in figures]
         shared = next((cell for cell in cells if cell is not None), None)
-        values = "".join(f"<td>{escape(shown(cell))}</td>" for cell in cells)
+        values = "".join(f"<td>{escape(display_value(cell))}</td>" for cell in cells)
         day = each.start[:10] if kind == "day" else each.start
         body.append(f"<tr><th>{day}</th>{values}<td>{coverage(shared)}</td></tr>")
     return f"<table><thead><tr><th>{kind.replace('_', ' ')}</th>{heads}<th>coverage</th></tr></thead><tbody>{''.join(body)}</tbody></table>"
@@ -62,7 +62,7 @@ def grid(corner: str, columns: Sequence[str], lines: Sequence[tuple[str, Sequenc
     heads = "".join(f"<th>{escape(each[8:10])}</th>" for each in columns)
     body = []
     for name, cells in lines:
-        values = "".join(f"<td>{' / '.join(shown(row, unit=False) for row in cell)}</td>" for cell in cells)
+        values = "".join(f"<td>{' / '.join(display_value(row, unit=False) for row in cell)}</td>" for cell in cells)
         body.append(f"<tr><th>{escape(name)}</th>{values}</tr>")
     return (
         f'<table class="wide"><thead><tr><th>{corner}, %</th>{heads}</tr></thead><tbody>{"".join(body)}</tbody></table>'

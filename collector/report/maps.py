@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from collector.report.display import display_value
 from collector.report.frame import Chart, day_names, grid, legend
 from collector.report.rows import Row, Rows
 from collector.report.svg import LEFT, RIGHT, WIDTH, drawing, rect, text
 from collector.report.telemetry import OF_AGENT
-from collector.report.words import shown
 from rackflow.plural import count_of
 
 # Chosen so that the map fits on one printed page with the site and its agents; all devices are in the CSV file.
@@ -40,7 +40,7 @@ def carbon_free_map(rows: Rows, site: str) -> Chart | None:
                     width=width - 0.6,
                     height=line_height - 0.6,
                     style=_colour(row, _FREE, "q", "free"),
-                    title=f"{row.start}: {shown(row)}",
+                    title=f"{row.start}: {display_value(row)}",
                 )
             )
     foot = _TOP + 24 * line_height
@@ -70,7 +70,10 @@ def availability_map(rows: Rows, site: str) -> Chart | None:
     for at, row in enumerate(chosen):
         line_y = _TOP + at * line_height
         name = row.place if len(row.place) <= 32 else f"{row.place[:31]}…"  # noqa: PLR2004 - what fits beside the chart
-        found += [text(_NAME - 6, line_y + 11, name, "end"), text(WIDTH - RIGHT, line_y + 11, shown(row), "end")]
+        found += [
+            text(_NAME - 6, line_y + 11, name, "end"),
+            text(WIDTH - RIGHT, line_y + 11, display_value(row), "end"),
+        ]
         cells = [rows.at("telemetry_available", row.place, "day", day) for day in days]
         table.append((row.place, [[cell] if cell else [] for cell in cells]))
         for column, cell in enumerate(cells):
@@ -82,7 +85,7 @@ def availability_map(rows: Rows, site: str) -> Chart | None:
                         width=column_width - 0.6,
                         height=line_height - 1.6,
                         style=_colour(cell, _AVAILABLE, "a", "tele"),
-                        title=f"{row.place} {cell.start[:10]}: {shown(cell)}",
+                        title=f"{row.place} {cell.start[:10]}: {display_value(cell)}",
                     )
                 )
     foot = _TOP + len(chosen) * line_height

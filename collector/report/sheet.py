@@ -8,11 +8,11 @@ from importlib.resources import files
 from string import Template
 
 from collector.report.charts import carbon_chart, energy_chart, pue_chart
+from collector.report.display import NAMES, coverage, display_value
 from collector.report.frame import Chart
 from collector.report.maps import availability_map, carbon_free_map
 from collector.report.rows import Row, Rows
 from collector.report.telemetry import OF_AGENT
-from collector.report.words import NAMES, coverage, shown
 from rackflow.escape import escape_html as escape
 from rackflow.plural import count_of
 
@@ -61,7 +61,7 @@ def _tile(row: Row) -> str:
 
 
 def _value(row: Row) -> str:
-    value, _, unit = shown(row).partition(" ")
+    value, _, unit = display_value(row).partition(" ")
     return f"{escape(value)} <small>{escape(unit)}</small>" if unit else escape(value)
 
 
@@ -75,7 +75,7 @@ def _name(row: Row) -> str:
 
 def _figures(rows: Iterable[Row]) -> str:
     body = "".join(
-        f'<tr><th>{escape(_name(row))}</th><td>{escape(shown(row))}</td><td>{coverage(row)}</td><td class="why">'
+        f'<tr><th>{escape(_name(row))}</th><td>{escape(display_value(row))}</td><td>{coverage(row)}</td><td class="why">'
         f"{escape(row.rests_on)}</td></tr>"
         for row in rows
     )
@@ -99,10 +99,10 @@ def _devices(rows: Rows, site: str) -> str:
     body = []
     for row in [*sorted(agents, key=lambda row: row.place != site), *devices[:DEVICES_SHOWN]]:
         polls = "".join(
-            f"<td>{shown(rows.at(name, row.place, 'month', row.start), unit=False)}</td>" for name in _POLLS
+            f"<td>{display_value(rows.at(name, row.place, 'month', row.start), unit=False)}</td>" for name in _POLLS
         )
         body.append(
-            f"<tr><th>{escape(row.place)} <small>{escape(row.rests_on)}</small></th><td>{shown(row)}</td>{polls}</tr>"
+            f"<tr><th>{escape(row.place)} <small>{escape(row.rests_on)}</small></th><td>{display_value(row)}</td>{polls}</tr>"
         )
     heads = "".join(f"<th>{each}</th>" for each in ("answered", "expected", "answered", "not answered", "not received"))
     left = len(devices) - DEVICES_SHOWN
@@ -127,10 +127,11 @@ def _account(rows: Rows) -> str:
     for place, own in latest[:EPOCHS_SHOWN]:
         of = {row.figure.removeprefix("messages_"): row for row in own}
         cells = "".join(
-            f"<td>{shown(of.get(name), unit=False)}</td>" for name in ("produced", "stored", "in_flight", "missing")
+            f"<td>{display_value(of.get(name), unit=False)}</td>"
+            for name in ("produced", "stored", "in_flight", "missing")
         )
         dropped = "; ".join(
-            f"{name.removeprefix('dropped_').replace('_', ' ')}: {shown(row, unit=False)}"
+            f"{name.removeprefix('dropped_').replace('_', ' ')}: {display_value(row, unit=False)}"
             for name, row in of.items()
             if name.startswith("dropped_")
         )
@@ -140,7 +141,7 @@ def _account(rows: Rows) -> str:
         )
     heads = "".join(f"<th>{each}</th>" for each in ("produced", "stored", "in flight", "missing", "dropped"))
     gaps = "".join(
-        f"<li>{escape(row.place)}: {shown(row)}, from {row.start or '?'} to {row.end or '?'} ({escape(row.rests_on)})</li>"
+        f"<li>{escape(row.place)}: {display_value(row)}, from {row.start or '?'} to {row.end or '?'} ({escape(row.rests_on)})</li>"
         for row in rows.of("messages_missing_run", "gap")
     )
     more = len(latest) - EPOCHS_SHOWN

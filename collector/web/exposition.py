@@ -139,7 +139,7 @@ class Identity:
 
 
 def identity_of(device: DeviceState) -> Identity:
-    """The cached identity of a device, made anew when a value it depends on has changed: making the text took half of a scrape."""
+    """The cached identity of a device, made again when a value it depends on has changed: making the text took half of a scrape."""
     source = device.labels, device.document, device.agent, device.device_class
     known = device.cache.get(IDENTITY)
     if isinstance(known, Identity) and known.source == source:
@@ -252,7 +252,7 @@ def _with_gaps(heads: Sequence[str]) -> tuple[str, ...]:
 
 
 def series_lines(owner: DeviceState | AgentState, base: str) -> tuple[SeriesLines, ...]:
-    """The lines of a device or agent, made when its set of series last changed: filling them takes a quarter of writing them anew."""
+    """The lines of a device or agent, made when its set of series last changed: filling them takes a quarter of writing them again."""
     made = owner.cache.get(SERIES)
     if not isinstance(made, _Parts) or made.base != base:
         made = owner.cache[SERIES] = _Parts(base, _parts(owner.series.values(), base))

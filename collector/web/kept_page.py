@@ -147,7 +147,7 @@ class KeptPage:
         if self._figures is not None:
             yield from failures.attempt_steps(METRICS_PART, self._figures.expose_steps(families, now), otherwise=None)
         if not is_filled:
-            self._shape = None  # makes all lines anew next time, which finds the device that failed
+            self._shape = None  # makes all lines again next time, which finds the device that failed
         return list(self._parts(families))
 
     def _is_current(self) -> Generator[None, None, bool]:

@@ -25,7 +25,7 @@ from rackflow.escape import escape_html as escape
 from rackflow.plural import count_of
 from rackflow.process.bulkhead import Failures
 
-# How often the plain page, or the summary in a browser without script, is loaded anew.
+# How often the plain page, or the summary in a browser without script, is loaded again.
 REFRESH_S = 10
 _PLACE = ("room", "row", "rack", "feed")
 # A reading is current for three poll intervals (collector.latest). In the last interval at least one poll was missed, so it is shown as

@@ -24,7 +24,7 @@ class _FromReadings:
         self._device = device
 
     def readings(self) -> Readings:
-        """All readings of the device; the same object until they are computed anew."""
+        """All readings of the device; the same object until they are computed again."""
         return self._instruments.read(self._device)
 
     def _number(self, metric: str, label: str = "", value: str = "") -> float:

@@ -145,7 +145,7 @@ class Counter(msgspec.Struct):
             self.away.least_w = min(self.away.least_w, max(power_w or 0.0, 0.0))
 
     def begin(self, now_s: float) -> None:
-        """Begin anew at a reading, whatever was before it."""
+        """Start over at a reading, whatever was before it."""
         self.changed_s, self.away, self.former, self.since_former = now_s, None, None, 0.0
 
     def update(self, last: tuple[float, float], value: float, now_s: float, bound: Bound) -> Outcome:

@@ -123,7 +123,7 @@ class HourlyTotals:
     def count(self, quantity: str, value: float | None, wall_s: float, bound: Bound = UNBOUND) -> None:
         """Take a counter's reading, None if it is unknown. An impossible step is not counted as energy, and its time counts as lost.
 
-        After a gap of more than a week, and after a clock that was set back, counting begins anew.
+        After a gap of more than a week, and after a clock that was set back, counting starts over.
         """
         counter = self.counters.get(quantity)
         if quantity in self.powers:

@@ -108,7 +108,7 @@ class EnergyRecords:
         return [*self._hourly[1], *now, *counters]
 
     def _learn_factors(self, now_hour: int) -> Generator[None, None, None]:
-        """Account hours anew whose carbon factor arrived after them.
+        """Account hours again whose carbon factor arrived after them.
 
         Factors older than every hour kept are dropped: a source that runs for years would pile them up. Yields after each slice.
         """

@@ -59,7 +59,7 @@ class StatefulFigures:
             del self._kept[gone]
 
     def forget(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Drop the state of these steps; they begin anew."""
+        """Drop the state of these steps; they start over."""
         for key in keys:
             self._kept.pop(key, None)
 

@@ -60,7 +60,7 @@ class Contradiction:
     name: str
     """What an operator reads: the label `reading`."""
     above: bool
-    """Whether the value (for a current: the power) is above what it is compared with. If this changes, the minute starts anew."""
+    """Whether the value (for a current: the power) is above what it is compared with. If this changes, the minute starts over."""
     keys: tuple[str, ...]
     """Every series that was compared; the slowest of them sets how long the contradiction must last."""
 

@@ -73,7 +73,7 @@ class HoldTimer:
     _since: dict[Hashable, float] = field(default_factory=dict)
 
     def update(self, holding: Mapping[Condition, float], now: float) -> Iterator[Condition]:
-        """Yield each condition that has held for its required seconds, the mapping's value. Conditions not in the mapping start anew."""
+        """Yield each condition that has held for its required seconds, the mapping's value. Conditions not in the mapping start over."""
         for gone in self._since.keys() - holding.keys():
             del self._since[gone]
         for each, least_s in holding.items():
@@ -113,7 +113,7 @@ class _TenMinuteMaximum:
     def update(self, value: float | None, now: float) -> float | None:
         """Take the current power, W; return the highest, or None before ten minutes have been seen in a row.
 
-        After a gap of a minute it starts anew: the power during the gap may have been higher than any value seen. A shorter one is no gap:
+        After a gap of a minute it starts over: the power during the gap may have been higher than any value seen. A shorter one is no gap:
         the power is unknown for one cycle after each new plan.
         """
         minute, minutes = int(now // 60), self._minutes

@@ -63,7 +63,7 @@ class Clogging:
     """Computed once an hour, with each new mean, and not when asked for, which is in every cycle: the trend of two weeks takes 0.1 ms."""
 
     def add(self, resistance: float, now: float, running_s: float | None = None) -> None:
-        """Take one sample, Pa/(m3/s)2. If the filter's running time `running_s` went back, it was changed: learn anew."""
+        """Take one sample, Pa/(m3/s)2. If the filter's running time `running_s` went back, it was changed: learn again."""
         if running_s is not None:
             if running_s < self._running_s:
                 self._means.clear()

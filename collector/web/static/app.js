@@ -49,7 +49,7 @@ class Page {
     this._historyAt = 0;
     this._sparksAt = 0;
     this._wasLive = false;
-    // Who cares for each problem (an acknowledgement, a maintenance window), as text: if it changes, the history is fetched anew.
+    // Who cares for each problem (an acknowledgement, a maintenance window), as text: if it changes, the history is fetched again.
     this._careNoted = "";
     this._query = "";
     this._limit = PAGE_OF_DEVICES;

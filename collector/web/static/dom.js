@@ -1,7 +1,7 @@
 // Takes a description of the page, and changes only what differs in the document.
 //
 // Text reaches the document as text nodes and attribute values only, so markup in a device's name is shown, never parsed. A view is
-// made anew from the data each second; nodes stay the same, so that focus, selection and scroll positions do.
+// made again from the data each second; nodes stay the same, so that focus, selection and scroll positions do.
 
 const SVG = new Set(["svg", "polyline", "line", "rect", "title", "path", "circle"]);
 const NAMESPACE = "http://www.w3.org/2000/svg";
@@ -13,7 +13,7 @@ export function h(tag, attributes, ...children) {
   return { tag, attributes: attributes ?? {}, key: attributes?.key, children: children.flat(Infinity).filter(isShown) };
 }
 
-/** An element that is made anew only if a value in `uses` has changed. (Unchanged parts of a document stay the same objects.) */
+/** An element that is made again only if a value in `uses` has changed. (Unchanged parts of a document stay the same objects.) */
 export function memo(key, uses, make) {
   return { key, uses, make };
 }

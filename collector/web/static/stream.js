@@ -9,7 +9,7 @@ import { merge } from "./merge.js";
 const SILENT_MS = 25_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
-// A connection that ends is made anew at once by most proxies and restarts; the page turns grey if that takes longer than this.
+// A connection that ends is made again at once by most proxies and restarts; the page turns grey if that takes longer than this.
 const GRACE_MS = 1_500;
 // A hidden tab closes its stream: browsers allow six connections to one host, and hidden tabs would take them from the visible one.
 const HIDDEN_MS = 60_000;

@@ -5,12 +5,12 @@ import re
 import pytest
 
 from collector.report.charts import carbon_chart, energy_chart, pue_chart
+from collector.report.display import NAMES, coverage, display_value
 from collector.report.frame import day_names, day_table, grid, legend
 from collector.report.maps import availability_map, carbon_free_map
 from collector.report.rows import PeriodKind, Row, Rows, as_csv, from_csv
 from collector.report.sheet import DEVICES_SHOWN, EPOCHS_SHOWN, render
 from collector.report.svg import Scale, axis, nice, up_to
-from collector.report.words import NAMES, coverage, shown
 
 DAYS = ("2026-10-01T00:00+00:00", "2026-10-02T00:00+00:00", "2026-10-03T00:00+00:00", "2026-10-04T00:00+00:00")
 
@@ -64,11 +64,14 @@ def classes(picture: str, letter: str) -> list[str]:
 def test_each_figure_has_its_decimals_and_unit(
     figure: str, value: float | None, unit: str, said: str, bare: str
 ) -> None:
-    assert (shown(row(figure, value, unit)), shown(row(figure, value, unit), unit=False)) == (said, bare)
+    assert (display_value(row(figure, value, unit)), display_value(row(figure, value, unit), unit=False)) == (
+        said,
+        bare,
+    )
 
 
 def test_a_row_that_is_not_there_is_a_dash() -> None:
-    assert (shown(None), coverage(None), coverage(row("pue", 1.2, share=None))) == ("-", "-", "-")
+    assert (display_value(None), coverage(None), coverage(row("pue", 1.2, share=None))) == ("-", "-", "-")
 
 
 def test_coverage_has_one_decimal_where_it_needs_one() -> None:

@@ -39,7 +39,7 @@ _DECIMALS = {"pue": 3, "cue": 4, "wue": 3, "telemetry_available": 3}
 _WHOLE = 1000
 
 
-def shown(row: Row | None, *, unit: bool = True) -> str:
+def display_value(row: Row | None, *, unit: bool = True) -> str:
     """The value for display, `unknown`, or `-` if there is no such row."""
     if row is None:
         return "-"
