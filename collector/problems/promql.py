@@ -119,7 +119,7 @@ def _left_out(table: Table) -> Iterator[str]:
         groups = f"{_in_brackets(_share_now(problem, table))}\nor\n{_firing(problem)}"
         yield f"      - record: {_left_out_name(name)}\n"
         yield _block(
-            "expr", f"max by (device, {whose}) (dcim_device_observed)\nand on ({whose})\n{_in_brackets(groups)}"
+            "expr", f"max by (device, {whose}) (dcim_device_up == 0)\nand on ({whose})\n{_in_brackets(groups)}"
         )
 
 

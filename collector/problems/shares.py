@@ -32,7 +32,7 @@ class _Contribution(NamedTuple):
 
     group: Labels
     overlap: Labels | None
-    """Its group of the problem whose devices are left out (`Share.except_in`), if the problem names one."""
+    """Its group of the problem whose devices are left out (`Share.except_in`), if it does not answer and the problem names one."""
     belongs: bool
     fulfils: bool
     is_silent: bool
@@ -135,7 +135,7 @@ class Shares:
             fulfils = any(holds(each, subject) for each in of)
             part = _Contribution(
                 group=_group(by, texts),
-                overlap=_group(overlap_by, _texts(overlap_by, subject)) if overlap_by else None,
+                overlap=_group(overlap_by, _texts(overlap_by, subject)) if overlap_by and subject.is_silent else None,
                 belongs=belongs,
                 fulfils=fulfils,
                 is_silent=subject.is_silent,

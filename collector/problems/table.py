@@ -142,7 +142,7 @@ class Share(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     above: float
     least: int
     except_in: str = ""
-    """Another problem with a share: while it stands for an agent, that agent's devices count neither in the share nor among all.
+    """Another problem with a share: while it stands for an agent, that agent's devices that do not answer count nowhere.
 
     A cause would not do where groups overlap: half of a feed's devices may be those of an agent that sees nothing, and the other half dark.
     """
