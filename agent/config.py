@@ -397,7 +397,7 @@ class AgentConfig(StrictModel):
 def load_agent_config(path: Path, *, with_site_file: bool = True) -> AgentConfig:
     """Load and check the configuration, and complete its devices from the site file. Raises ConfigError naming file, key and remedy.
 
-    Without `with_site_file`, the site file is not read: for who writes it anew.
+    Without `with_site_file`, the site file is not read: for a command that is about to write it.
     """
     config = load_config(path, AgentConfig, other_word)
     if config.profiles and not config.profiles.is_dir():

@@ -53,7 +53,7 @@ class Deadline:
         self._task, self.loop = task, asyncio.get_running_loop()
         self._cancelling = task.cancelling()
         self._expired = False
-        # The clock of the loop's timers, so that tests with a simulated clock work. (uvloop reads the clock anew each time.)
+        # The clock of the loop's timers, so that tests with a simulated clock work. (uvloop reads the clock at each call.)
         self._checked_s = self.loop.time()
         self._end_s = self._checked_s + self._left_s * MAX_STRETCH
         self._arm()
@@ -65,7 +65,7 @@ class Deadline:
             raise TimeoutError from error
 
     def restart(self) -> None:
-        """Give the seconds anew from now on: the device is not silent. However often, it ends after MAX_STRETCH times its seconds."""
+        """Count the seconds from 0 again, because the device is not silent. In any case it ends after MAX_STRETCH times its seconds."""
         self._left_s = self.seconds + self.loop.time() - self._checked_s
 
     def _arm(self) -> None:

@@ -1,4 +1,4 @@
-"""The task of one device: polls it when due, puts batches and events into the outbox, and publishes its document.
+"""The task of one device: polls it when due, reports what comes of it, and publishes its document.
 
 An error affects no other device: a `DeviceError` becomes a failed batch, and so does any other exception, as a fault of the agent
 (`agent/poll/barrier.py`).
@@ -8,28 +8,21 @@ import asyncio
 import contextlib
 import logging
 import math
-import random
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, TypeVar, cast
-
-import msgspec
+from collections.abc import Awaitable, Mapping
+from typing import TypeVar, cast
 
 from agent.config import Device
+from agent.context import AgentContext
 from agent.deadline import Deadline, PollDeadline
-from agent.poll import DeviceBarrier, DevicePoller, OpeningPace, printable
+from agent.poll import DeviceBarrier, DevicePoller
 from agent.readings import Identified, Readings
+from agent.reporter import Attempt, Reporter
 from agent.schedule import DOWN_AFTER_FAILURES, MAX_DEADLINE_S, MAX_RETRY_S, CircuitBreaker, DeviceSchedule, DuePoll
-from agent.self_metrics import Counters
-from agent.split import split_batch
-from agent.wake_ups import LATEST_S, WakeUps
+from agent.wake_ups import LATEST_S
 from rackflow.catalogue import PollClass
-from rackflow.documents import MAX_PAYLOAD_BYTES, Batch, Coolant, DeviceDocument, DeviceFault, Event, encode
-from rackflow.errors import ContractError, DeviceDecodeError, DeviceError, DeviceTimeout
-from rackflow.outbox import Outbox
+from rackflow.documents import Coolant, DeviceDocument, DeviceFault
+from rackflow.errors import DeviceDecodeError, DeviceError, DeviceTimeout
 from rackflow.process.stopping import obey_cancellation, stop_tasks
-from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)
 # Opening recognises the device and walks all its tables, which takes far longer than a poll. Chosen value: a device that needs
@@ -37,10 +30,6 @@ log = logging.getLogger(__name__)
 OPEN_DEADLINE_S = 30.0
 # Closing sends nothing; only a serial port or a broken library could make it wait. Must stay below STOP_TASKS_S in run.py.
 CLOSE_S = 1.0
-# Device class in the batches of a device that was never opened: a batch needs one, and failures must be published all the same.
-UNKNOWN_CLASS = "unknown"
-# An event's text is an error message for a page and a log. Some devices send whole dumps as their error text. Chosen value.
-EVENT_TEXT_CHARACTERS = 200
 # Most changed states that one poll may report as events. A rack PDU of 48 outlets that is switched off changes 100. Without a limit, a
 # device whose states are noise could fill the outbox. The batch has all states in any case. Chosen value.
 MAX_STATE_EVENTS = 200
@@ -58,130 +47,6 @@ TRAP_POLLS_S = 1.0
 TRAP_POLLS_TIMES = 3.0
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class AgentContext:
-    """What the device tasks of one agent share: its names, its outbox and its counters.
-
-    `wall` gives Unix seconds, `clock` seconds for measuring durations, and `draw` random numbers in [0, 1). `announce` publishes a
-    device's retained document. `largest_bytes` gives the largest payload that the broker accepts. `pace` limits how many devices are
-    opened at the same time. `late` is called with the seconds by which a poll began late. Polls are due at multiples of `grid_s`, and
-    `wake_ups` wakes the tasks that wait for them.
-    """
-
-    site: str
-    agent: str
-    epoch: str
-    outbox: Outbox
-    counters: Counters
-    announce: Callable[[DeviceDocument], None]
-    wall: Callable[[], float] = time.time
-    clock: Callable[[], float] = time.perf_counter
-    draw: Callable[[], float] = random.random
-    largest_bytes: Callable[[], int] = lambda: MAX_PAYLOAD_BYTES
-    pace: OpeningPace = field(default_factory=OpeningPace)
-    late: Callable[[float], None] = lambda _: None
-    grid_s: float = 0.0
-    wake_ups: WakeUps = field(default_factory=WakeUps)
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """The class and the times of one poll. `interval_s` is the time until the next one; receivers derive from it when a value is stale."""
-
-    poll_class: PollClass
-    interval_s: float
-    duration_s: float
-
-
-class Reporter:
-    """Puts one device's batches and events into the outbox."""
-
-    def __init__(
-        self, context: AgentContext, device: str, labels: dict[str, str], device_class: str = UNKNOWN_CLASS
-    ) -> None:
-        self.device_class = device_class
-        self._context = context
-        self._device = device
-        self._labels = labels
-        self._batch_topic = build_topic(Topic(context.site, context.agent, "batch", device))
-        self._event_topic = build_topic(Topic(context.site, context.agent, "event", device))
-
-    def batch(self, poll: Attempt, readings: Readings, error: DeviceFault | None = None) -> None:
-        time_ms = int(self._context.wall() * 1000)
-        whole = Batch(
-            agent=self._context.agent,
-            epoch=self._context.epoch,
-            seq=0,  # given by the outbox
-            time=time_ms,
-            device=self._device,
-            device_class=self.device_class,
-            poll=poll.poll_class,
-            interval_s=poll.interval_s,
-            duration_s=poll.duration_s,
-            up=error is None,
-            error=error,
-            labels=self._labels,
-            values=readings.values,
-            states=readings.states,
-            bad=readings.bad,
-        )
-        limit_bytes = self._context.largest_bytes()
-        try:
-            parts = split_batch(whole, limit_bytes)
-        except ContractError:
-            parts = split_batch(_finite(whole), limit_bytes)
-        for part in parts:
-            self._put(part)
-
-    def _put(self, batch: Batch) -> None:
-        def make(seq: int) -> bytes:
-            numbered = msgspec.structs.replace(batch, seq=seq)
-            try:
-                return encode(numbered)
-            except ContractError:
-                # Values are finite by construction. Checking each one of every batch would cost more than this rare repair.
-                return encode(_finite(numbered))
-
-        self._context.outbox.put(self._batch_topic, make, batch.time)
-
-    def event(
-        self,
-        kind: Literal["up", "down", "state", "trap"],
-        series: str = "",
-        old: str = "",
-        new: str = "",
-        text: str = "",
-    ) -> None:
-        time_ms = int(self._context.wall() * 1000)
-
-        def make(seq: int) -> bytes:
-            return encode(
-                Event(
-                    agent=self._context.agent,
-                    epoch=self._context.epoch,
-                    seq=seq,
-                    time=time_ms,
-                    device=self._device,
-                    device_class=self.device_class,
-                    kind=kind,
-                    labels=self._labels,
-                    series=series,
-                    old=old,
-                    new=new,
-                    text=printable(text)[:EVENT_TEXT_CHARACTERS],
-                )
-            )
-
-        self._context.outbox.put(self._event_topic, make, time_ms)
-
-
-def _finite(batch: Batch) -> Batch:
-    """The batch without infinite values and NaN, which JSON cannot express: they are listed in `bad`, the rest is published."""
-    values = {key: value for key, value in batch.values.items() if math.isfinite(value)}
-    rejected = dict.fromkeys(batch.values.keys() - values.keys(), "range")
-    return msgspec.structs.replace(batch, values=values, bad=batch.bad | rejected)
 
 
 class DeviceLoop:
@@ -215,9 +80,9 @@ class DeviceLoop:
         # What the task waits on for its next poll, or for its next attempt to open. A trap ends this wait.
         self._waiting: asyncio.Future[None] | None = None
         # When the last poll asked for by a trap was due, or will be (the loop's clock).
-        self._hurried_at = -math.inf
+        self._trap_poll_at = -math.inf
         # Whether a trap asked for a poll since the present attempt or poll began.
-        self._trapped_meanwhile = False
+        self._trap_came = False
         # By poll class: a batch only has the states of its own class, so the states of other classes do not count as missing.
         self._states: dict[PollClass, dict[str, str]] = {}
         # Total seconds spent polling this device; and by poll class, that total when its last poll began.
@@ -232,7 +97,7 @@ class DeviceLoop:
             await asyncio.sleep(start_delay_s)
             while True:
                 retry_s = await self._open_and_poll()
-                if self._trapped_meanwhile:
+                if self._trap_came:
                     # A device that is starting sends a trap, and may answer now although this attempt was too early.
                     retry_s = min(retry_s, TRAP_POLLS_S)
                 self._waiting = self._context.wake_ups.at(asyncio.get_running_loop().time() + retry_s)
@@ -250,27 +115,28 @@ class DeviceLoop:
             async with asyncio.timeout(CLOSE_S):
                 await self._poller.close()
 
-    def trapped(self, text: str, *, becomes_event: bool) -> None:
+    def receive_trap(self, text: str, *, becomes_event: bool) -> None:
         """The device has sent a trap: poll it at once, also if it is down and waits for its next attempt."""
         if becomes_event:
             self._reporter.event("trap", text=text)
         loop = asyncio.get_running_loop()
         now = loop.time()
-        if self._hurried_at > now:
+        if self._trap_poll_at > now:
             return  # a poll is about to begin that will see what this trap is about, too
-        self._hurried_at = max(now, self._hurried_at + self._trap_pause_s())
-        loop.call_at(self._hurried_at, self._hurry)
+        self._trap_poll_at = max(now, self._trap_poll_at + self._trap_pause_s())
+        loop.call_at(self._trap_poll_at, self._poll_for_trap)
 
     def _trap_pause_s(self) -> float:
         """Least seconds between two polls that traps ask for."""
         takes_s = sum(seconds for poll_class, seconds in self._took_s.items() if poll_class != "inventory")
         return max(TRAP_POLLS_S, TRAP_POLLS_TIMES * takes_s)
 
-    def _hurry(self) -> None:
+    def _poll_for_trap(self) -> None:
+        """Make polls due now, or end the wait for the next attempt to open the device."""
         if self._schedule is not None:
             # Also during a poll: it may have read the values before they changed, so another one follows it.
             self._schedule.hurry(asyncio.get_running_loop().time())
-        self._trapped_meanwhile = True
+        self._trap_came = True
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
@@ -282,7 +148,7 @@ class DeviceLoop:
     async def _open_and_poll(self) -> float:
         """Open the device and poll it until it is down or must be opened again. Returns the seconds to wait before that."""
         started = self._context.clock()
-        self._reopen = self._trapped_meanwhile = False
+        self._reopen = self._trap_came = False
         self._schedule = None
         try:
             # Outside the deadline: waiting for a place is not the device's fault.
@@ -319,7 +185,7 @@ class DeviceLoop:
     async def _poll(self, due: DuePoll) -> float:
         """Make one poll and publish its batch. Returns the seconds until the next attempt, which only count if the device is down now."""
         self._counters.overruns += due.skipped
-        self._trapped_meanwhile = False
+        self._trap_came = False
         started = self._context.clock()
         operation = f"poll {due.poll_class}"
         try:
@@ -367,7 +233,7 @@ class DeviceLoop:
         if readings.bad:
             counters.rejected.update(readings.bad.values())
         if readings.reopen:
-            log.info("device=%s is opened anew reason=%s", self._device.id, readings.reopen)
+            log.info("device=%s is opened again reason=%s", self._device.id, readings.reopen)
             self._reopen = True
         self.up = True
         if self._circuit_breaker.succeeded():

@@ -36,7 +36,7 @@ async def run(
 ) -> None:
     """Run an agent until SIGTERM or SIGINT; SIGHUP reloads. `shared` must be the object that `make_poller` uses.
 
-    `reload` loads the configuration anew, and calls `Families.prepare` with the profiles it has read. `deadline` is for a process that
+    `reload` loads the configuration again, and calls `Families.prepare` with the profiles it has read. `deadline` is for a process that
     ends with this call: the signal that stops the agent starts it. Raises ConfigError if the configuration cannot be used.
     """
     manager = started_by()

@@ -10,8 +10,14 @@ from rackflow.catalogue import PollClass
 class Readings:
     """The readings of one poll, by series key.
 
-    `values` are in the catalogue's base units. `bad` has the reason for each reading that is not usable: sentinel, range, decode, null,
-    state, gated, refused, busy, limit or replanning. Each key is in only one of the three mappings.
+    `values` are in the catalogue's base units. `bad` has the reason for each reading that is not usable. Each key is in only one of the
+    three mappings. The reasons, and who gives them (docs/how-to/troubleshoot.md says what they mean):
+
+    * `null`, `sentinel`, `range`, `state`, `decode`, `gated`: the answer itself, in `agent/profile/normalise.py`.
+    * `range` and `state` also: readings of one device contradict each other, in the checks that `agent/poll/checks.py` lists, or a value
+      of `agent/poll/derive.py`. For Modbus `decode` and `sentinel` also: `word_order.py` and `register_fit.py` there.
+    * `refused`, `busy`: Modbus exceptions for these registers, in `agent/poll/modbus.py`.
+    * `replanning`, `limit`: the plan does not hold any more, in `agent/poll/planned_cells.py` and `snmp.py`; too many rows, in `snmp.py`.
     """
 
     values: dict[str, float] = field(default_factory=dict)
@@ -20,7 +26,7 @@ class Readings:
     about: dict[str, float] = field(default_factory=dict)
     """Figures about the device's series as a whole, published with `values`."""
     reopen: str = ""
-    """Why the device must be opened anew: it rebooted, was replaced, or was reconfigured. Empty if it need not be."""
+    """Why the device must be opened again: it rebooted, was replaced, or was reconfigured. Empty if it need not be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent.config import AgentConfig, Device
+from agent.context import AgentContext
 from agent.epoch import new_epoch
-from agent.loop import AgentContext, Attempt, DeviceLoop, Reporter, run_after
+from agent.loop import DeviceLoop, run_after
 from agent.poll import DevicePoller, OpeningPace, SharedPlans
 from agent.profile import Families
 from agent.publish import Publisher
 from agent.readings import Readings
+from agent.reporter import Attempt, Reporter
 from agent.schedule import grid, phase
 from agent.self_metrics import CertificateEnds, Counters, loop_values, own_values
 from agent.settings import DeviceSettings, check_reloadable, enabled_devices, most_polls_per_s
@@ -284,14 +286,15 @@ class Agent:
             # Imported here because most agents receive no traps and are spared its memory.
             from agent.traps import TrapReceiver  # noqa: PLC0415
 
-            self.traps = TrapReceiver(config, self._trapped, self._shared.snmp)
+            self.traps = TrapReceiver(config, self._pass_on_trap, self._shared.snmp)
             self.traps.start()
         elif self.traps is not None:
             self.traps.set_config(config)
 
-    def _trapped(self, device: str, text: str, becomes_event: bool) -> None:  # noqa: FBT001
+    def _pass_on_trap(self, device: str, text: str, becomes_event: bool) -> None:  # noqa: FBT001 - called by TrapReceiver
+        """Hand a trap to the task of its device."""
         if (running := self.running.get(device) or self._ending.get(device)) is not None:
-            running.loop.trapped(text, becomes_event=becomes_event)
+            running.loop.receive_trap(text, becomes_event=becomes_event)
 
     def _is_running(self, wanted: DeviceSettings) -> bool:
         running = self.running.get(wanted.device.id)

@@ -52,20 +52,21 @@ REMEDIES: Final = {
 
 
 class TrapReceiver:
-    """Receives traps between `start` and `stop`. `told` is called with a device's id, the trap's text, and whether it becomes an event.
+    """Receives traps between `start` and `stop`, and passes each accepted one to `on_trap`, once per device that may have sent it.
 
+    `on_trap` gets the device's id, the trap's text, and whether the trap becomes an event. `Agent` hands it to that device's `DeviceLoop`.
     `snmp` makes the clients with which the devices are polled: their keys, clocks and addresses are used here, too.
     """
 
     def __init__(
         self,
         config: AgentConfig,
-        told: Callable[[str, str, bool], None],
+        on_trap: Callable[[str, str, bool], None],
         snmp: SnmpClients | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._config = config
-        self._told = told
+        self._on_trap = on_trap
         self._snmp = snmp or SnmpClients()
         self._clock = clock or asyncio.get_running_loop().time
         self._failures = Failures(PART)
@@ -211,7 +212,7 @@ class TrapReceiver:
             may_tell = self._may_tell(device)
             if not may_tell:
                 self._refuse(TrapRefusal.LIMIT, address)
-            self._failures.shield(PART, self._told)(device, found.trap.text, may_tell)
+            self._failures.shield(PART, self._on_trap)(device, found.trap.text, may_tell)
 
     def _may_tell(self, device: str) -> bool:
         now = self._clock()

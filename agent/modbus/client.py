@@ -188,7 +188,7 @@ class ModbusLink:
         if self._wire is not None and self._wire.connected:
             return self._wire
         self._disconnect()
-        wire = _wire_of(self._target, self._polled)
+        wire = wire_of(self._target, self._polled)
         try:
             await obey_cancellation(wire.connect(address))
         except OSError as error:
@@ -263,7 +263,8 @@ class _Request:
         return f"read unit {self.unit} {table} {self.address}+{self.count}"
 
 
-def _wire_of(target: ModbusTarget, polled: AbstractSet[int]) -> Wire:
+def wire_of(target: ModbusTarget, polled: AbstractSet[int]) -> Wire:
+    """A connection of the target's transport, not opened yet. `polled` are the units that are read over its link."""
     if target.transport == "tcp":
         return TcpWire(target.port, polled)
     # Imported here, because most agents have no RTU device, and pymodbus takes 0.03 s of CPU and 2 MB.

@@ -19,10 +19,11 @@ from agent.snmp import SnmpClient, SnmpClients, SnmpCommunity, SnmpTarget, SnmpU
 from rackflow.errors import ConfigError
 from rackflow.process.resolve import Resolver
 
-# For SNMP; Modbus gets half. Chosen values that a device's configuration overrides: SNMP cards are slow while they serve their web
-# pages, and waiting longer for a Modbus unit holds up all others on its link. With one retry, a silent SNMP device delays only
-# its own task, by 4 s.
-DEFAULT_TIMEOUT_S = 2.0
+# How long to wait for one answer, unless the device's configuration says otherwise. SNMP cards are slow while they serve their web pages;
+# with one retry, a silent one delays only its own task, by 4 s. Waiting longer for a Modbus unit would hold up all others on its link.
+# Chosen values.
+SNMP_TIMEOUT_S = 2.0
+MODBUS_TIMEOUT_S = 1.0
 # Used until the profile is known, which has its own limit. See SnmpTarget.max_varbinds.
 DEFAULT_VARBINDS = 20
 
@@ -108,7 +109,7 @@ def snmp_target(config: AgentConfig, device: Device) -> SnmpTarget:
         host=device.host or "",
         port=device.used_port,
         credential=credential_of(config.credentials[device.credential or ""]),
-        timeout_s=device.timeout_s or DEFAULT_TIMEOUT_S,
+        timeout_s=device.timeout_s or SNMP_TIMEOUT_S,
         retries=device.retries,
         max_varbinds=device.max_varbinds or DEFAULT_VARBINDS,
     )
@@ -124,7 +125,7 @@ def modbus_target(device: Device, profiles: Mapping[str, Profile]) -> ModbusTarg
         baudrate=device.baudrate,
         parity=device.parity,
         stopbits=device.stopbits,
-        timeout_s=device.timeout_s or DEFAULT_TIMEOUT_S / 2,
+        timeout_s=device.timeout_s or MODBUS_TIMEOUT_S,
         pause_s=profiles[device.profile].modbus.pause_s,
         accepts=frozenset(device.accept_answers),
     )

@@ -144,7 +144,7 @@ class ModbusPoller:
         self._register_fit = RegisterFit(device.id)
         self._inputs = PlannedInputs()
         self._cells = PlannedCells()
-        # Cells that planning could not read. The device is opened anew once one of them answers.
+        # Cells that planning could not read. The device is opened again once one of them answers.
         self._unread: list[str] = []
         self._reopened_at = -math.inf
 
@@ -391,7 +391,7 @@ class ModbusPoller:
                 return values
 
     async def _check_for_changes(self, until_s: float) -> str:
-        """Why the unit must be opened anew: it was replaced, or has registers that it did not have. Empty if it need not be."""
+        """Why the unit must be opened again: it was replaced, or has registers that it did not have. Empty if it need not be."""
         now = self._clock()
         if (cell := self._cells.changed()) and now - self._reopened_at >= REOPEN_MIN_S:
             self._reopened_at = now

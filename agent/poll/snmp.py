@@ -1,4 +1,4 @@
-"""Polls one device over SNMP: opens it, plans, polls a class, and plans again when the device has changed.
+"""Polls one device over SNMP: opens it, plans, polls a class, and plans again when `replanning.py` says so.
 
 An object that is absent at planning is not requested again until the next plan. An object that goes missing later is still
 requested: a device may hide a branch for a moment, for example while its card starts.
@@ -14,7 +14,7 @@ from agent.config import Device
 from agent.deadline import Deadline
 from agent.poll.checks import Checks
 from agent.poll.derive import PlannedInputs
-from agent.poll.fingerprint import Fingerprint, comparable, fingerprint_from, fingerprint_oids
+from agent.poll.fingerprint import Fingerprint, fingerprint_from, fingerprint_oids
 from agent.poll.identity import coolant_of, identified
 from agent.poll.jumps import Jumps
 from agent.poll.own_rows import OwnRows
@@ -22,10 +22,11 @@ from agent.poll.per_plan import PerPlan
 from agent.poll.planned_cells import PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.probe_snmp import recognise_device
+from agent.poll.replanning import REPLAN_MIN_S, Replanning
 from agent.poll.scalars import RelocatedScalars, counted_as_instances
 from agent.poll.series_count import SeriesCount
 from agent.poll.sliced import add_figures, readings_of
-from agent.poll.tables import MAX_ROWS, TableReader
+from agent.poll.tables import MAX_TABLE_ROWS, TableReader
 from agent.poll.uptime import Uptime
 from agent.profile import (
     AMBIGUOUS,
@@ -45,15 +46,6 @@ from rackflow.errors import DeviceDecodeError, DeviceError, DeviceProtocolError,
 
 log = logging.getLogger(__name__)
 
-# How long a plan is used. Rows can come and go without a reboot and without a marker (a sensor plugged in, an alarm replaced by
-# another between two polls); such a change is noticed within this time. Planning walks all tables, which takes dozens of requests on
-# a large PDU, so it must be rare compared with polling. Chosen value.
-REPLAN_AFTER_S = 3600.0
-# Least time between two plans caused by the device, so that a marker that changes at every poll, or an uptime that always goes back,
-# does not cause a table walk at every poll. Large plans wait longer, to keep planning below a few percent of a CPU: a plan of 20,000
-# series takes 0.6 s and 1,000 requests. Chosen values.
-REPLAN_MIN_S = 10.0
-REPLAN_SERIES_PER_S = 200.0
 # Share of a class's interval that planning may take beside a poll (deadline: 0.9). Walking UPS-MIB takes 0.4 s, on a slow card 4 s.
 PLANNING_SHARE = 0.4
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
@@ -85,19 +77,9 @@ class SnmpPoller:
         self._family: Family | None = None
         self._fingerprint: Fingerprint | None = None
         self._coolant: dict[str, str] = {}
-        # Whether the next opening must plan anew: the last one was not completed, or the last poll found none of the plan's objects.
-        self._must_plan = True
         self._plan = Plan({})
-        self._opened_plan = self._plan
         self._uptime = Uptime()
-        # What shows that the latest answers come from another device than the one that was opened; empty if nothing does.
-        self._other_device = ""
-        # Whether planning within a poll was cut off by its deadline, so that the device must be opened again, which has more time.
-        self._tables_outdated = False
-        self._planned_at = 0.0
-        # The markers' values when the plan was made, and the Unix seconds of the last plan that a changed marker caused.
-        self._markers: dict[str, RawValue] = {}
-        self._marker_replanned_at = 0.0
+        self._replanning = Replanning()
         self._cells = PlannedCells()
         # By poll class: how many objects answered its last poll.
         self._answered: dict[PollClass, int] = {}
@@ -109,7 +91,6 @@ class SnmpPoller:
         # Whether that last reading of the rows' names failed, so that nobody knows which row is which.
         self._are_rows_unknown = False
         self._jumps = Jumps()
-        self._reopened_at = -math.inf
         self._series_count = SeriesCount()
         self._checks = Checks(device.id)
         self._inputs = PlannedInputs()
@@ -124,13 +105,13 @@ class SnmpPoller:
             if self._uptime.has_restarted:
                 self._checks.forget()
                 self._own_rows.forget()
-            self._must_plan = True
+            self._replanning.must_plan = True
             family, fingerprint = await self._find_plan()
-            self._must_plan = False
+            self._replanning.must_plan = False
         else:
             self._jumps.forget()
-        self._uptime.has_restarted, self._other_device, self._tables_outdated = False, "", False
-        self._opened_plan = self._plan
+        self._uptime.has_restarted = False
+        self._replanning.opened()
         return identified(self._device, family.profile, fingerprint.identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:
@@ -152,12 +133,12 @@ class SnmpPoller:
         if (
             poll_class == self._series_count.reported_with
             and not self._uptime.has_restarted
-            and self._clock() - self._planned_at > REPLAN_AFTER_S
+            and self._replanning.is_due(self._clock())
         ):
             await self._replan_within_poll(poll_class, family, fingerprint)
         for marker in family.profile.marker:
-            if marker in raw and self._marker_changed(marker, raw[marker], now):
-                self._marker_replanned_at = now
+            if marker in raw and self._replanning.does_marker_ask(marker, raw[marker], now):
+                self._replanning.marker_replanned_at = now
                 await self._replan_within_poll(poll_class, family, fingerprint)
                 break
         await add_figures(
@@ -168,7 +149,9 @@ class SnmpPoller:
             device_class=family.profile.class_,
             coolant=self._coolant,
         )
-        readings.reopen = self._reason_to_reopen()
+        readings.reopen = self._replanning.reason_to_reopen(
+            self._cells.changed(), self._clock(), has_restarted=self._uptime.has_restarted
+        )
         return readings
 
     async def _answers(self, poll_class: PollClass, part: ClassPlan) -> dict[str, RawValue]:
@@ -184,7 +167,7 @@ class SnmpPoller:
         if is_uptime_added:
             raw.pop(SYS_UPTIME, None)
         if not raw:
-            self._must_plan = True
+            self._replanning.must_plan = True
             raise DeviceProtocolError(
                 "answers none of the objects it had before", device=self._device.id, operation=f"poll {poll_class}"
             )
@@ -209,8 +192,8 @@ class SnmpPoller:
         self._cells.update(raw)
         if unconfirmed:
             _mark_unconfirmed(part, unconfirmed, readings)
-        self._other_device = fingerprint.contradiction(raw) or self._other_device
-        self._cells.reject(readings, everything=bool(self._other_device), any_dependent=self._are_rows_unknown)
+        other_device = self._replanning.other_device = fingerprint.contradiction(raw) or self._replanning.other_device
+        self._cells.reject(readings, everything=bool(other_device), any_dependent=self._are_rows_unknown)
         self._checks.reject(poll_class, readings, raw)
         return readings
 
@@ -259,26 +242,18 @@ class SnmpPoller:
         Rows that came or went without a restart and without a marker are noticed within the hour, as while the device is polled. Cells that
         the plan depends on are read again with the next polls.
         """
-        changed = (
-            self._must_plan
-            or self._tables_outdated
-            or self._uptime.has_restarted
-            or self._other_device
-            or self._cells.changed()
-        )
-        if changed or self._clock() - self._planned_at > REPLAN_AFTER_S:
+        replanning = self._replanning
+        if not replanning.keeps_plan(self._clock()) or self._uptime.has_restarted or self._cells.changed():
             return False
-        markers = [each for each in profile.marker if self._markers.get(each) is not None]
         try:
-            answers = await self._client.get([*fingerprint_oids(profile), SYS_UPTIME, *markers])
+            answers = await self._client.get([*fingerprint_oids(profile), SYS_UPTIME, *replanning.known_markers])
         except (DeviceTimeout, DeviceUnreachable):
             raise
         except DeviceError:
             # Something answers, but not as the device did.
             return False
-        if not self._uptime.update_after_silence(answers.get(SYS_UPTIME), self._clock()) or any(
-            comparable(answers.get(each)) != self._markers[each] for each in markers
-        ):
+        has_run_on = self._uptime.update_after_silence(answers.get(SYS_UPTIME), self._clock())
+        if not has_run_on or replanning.have_markers_changed(answers):
             return False
         return fingerprint_from(profile, answers) == before
 
@@ -336,7 +311,7 @@ class SnmpPoller:
         )
 
     async def _replan_within_poll(self, poll_class: PollClass, family: Family, fingerprint: Fingerprint) -> None:
-        """Plan again as part of a poll, if its time suffices; otherwise ask for the device to be opened anew, which has more time.
+        """Plan again as part of a poll, if its time suffices; otherwise ask for the device to be opened again, which has more time.
 
         The readings of the poll are published in either case: the rows of an alarm table change during an outage, and then a slow card
         must not count as down.
@@ -348,7 +323,7 @@ class SnmpPoller:
             log.info(
                 "device=%s could not be planned again within a poll error=%s", self._device.id, str(error) or "too slow"
             )
-            self._tables_outdated = True
+            self._replanning.is_outdated = True
 
     async def _make_plan(self, family: Family, fingerprint: Fingerprint) -> None:
         """Plan; if scalars were found under another instance, plan again with them, because the plan may depend on their values."""
@@ -383,7 +358,7 @@ class SnmpPoller:
         lacking = frozenset(oid for oid in wanted if oid not in answers or oid in shared)
         trimmed = await self._plans.trim(key, plan, lacking)
         self._begin(counted_as_instances(plan, trimmed, self._client.ambiguous), fingerprint, answers)
-        self._markers = {each: comparable(answers.get(each)) for each in profile.marker}
+        self._replanning.planned(self._plan, profile.marker, answers, self._clock())
         return True
 
     async def _read_tables(self, family: Family) -> tuple[dict[str, list[str]], dict[str, RawValue], set[str]]:
@@ -396,8 +371,8 @@ class SnmpPoller:
         # Rows of tables with the same name are joined: a profile and its base may both list the table.
         for table in family.profile.tables:
             indexes = await tables.row_indexes(table)
-            rows.setdefault(table.name, []).extend(self._own_rows.of(table.name, indexes[:MAX_ROWS]))
-            if len(indexes) > MAX_ROWS:
+            rows.setdefault(table.name, []).extend(self._own_rows.of(table.name, indexes[:MAX_TABLE_ROWS]))
+            if len(indexes) > MAX_TABLE_ROWS:
                 cut.add(table.name)
         return rows, cells, cut
 
@@ -424,37 +399,6 @@ class SnmpPoller:
         self._jumps.begin(self._plan, answers)
         self._series_count.begin(self._plan)
         self._checks.begin(self._plan, answers)
-        self._planned_at = self._clock()
-
-    def _reason_to_reopen(self) -> str:
-        """Why the device should be opened anew; empty if it should not.
-
-        A reason counts only after a pause since the last one: a faulty device may restart its uptime, or change a name, at every poll.
-        """
-        reason = self._other_device
-        if self._uptime.has_restarted:
-            reason = "has rebooted"
-        elif cell := self._cells.changed():
-            reason = f"{cell} has changed, which the plan depends on"
-        elif self._tables_outdated:
-            reason = "its tables could not be walked within a poll"
-        elif not reason and self._plan.classes.keys() != self._opened_plan.classes.keys():
-            reason = "has gained or lost poll classes"
-        if not reason or self._clock() - self._reopened_at < self._replan_pause_s():
-            return ""
-        self._reopened_at = self._clock()
-        return reason
-
-    def _replan_pause_s(self) -> float:
-        """The least seconds between two plans that the device itself causes, by its marker or by an uptime that went back."""
-        series = sum(len(part.slots) for part in self._plan.classes.values())
-        return max(REPLAN_MIN_S, series / REPLAN_SERIES_PER_S)
-
-    def _marker_changed(self, marker: str, value: RawValue, now: float) -> bool:
-        """Whether to plan again because a marker of the profile has changed: rows of its tables have come or gone."""
-        changed = comparable(value) != self._markers.get(marker)
-        # A negative age means that the clock was set back, so the age of the last plan is unknown.
-        return changed and not 0 <= now - self._marker_replanned_at < self._replan_pause_s()
 
 
 _plans_with_extra_objects: PerPlan[dict[tuple[str, ...], Plan]] = PerPlan(lambda _: {})

@@ -7,7 +7,7 @@ from agent.snmp import MAX_DOTS, SnmpClient
 from rackflow.errors import DeviceDecodeError
 
 # Most rows of a table. Every row gives at least one series, or nothing.
-MAX_ROWS = MAX_SERIES
+MAX_TABLE_ROWS = MAX_SERIES
 # How many columns of readings are tried to find the rows of a table that lacks its row column. Chosen; each may cost a request.
 MAX_COLUMNS_BESIDE = 4
 # Cells of all tables that planning reads: about 60 MB. A device with more of them is refused; 20,000 rows with ten columns of labels
@@ -66,7 +66,7 @@ class TableReader:
             return self._walked[column]
         room = MAX_CELLS - len(self._cells)
         # One row more than is used shows that there are more. Long texts are cut, because they stay in memory until the plan is made.
-        found = await self._client.walk(column, min(MAX_ROWS, room) + 1)
+        found = await self._client.walk(column, min(MAX_TABLE_ROWS, room) + 1)
         if len(found) > room:
             text = f"has more than {MAX_CELLS} cells in its tables"
             raise DeviceDecodeError(text, device=self._device, operation=f"walk {column}")

@@ -1,9 +1,6 @@
 """Publishes the messages of the outbox and the retained documents, and reconnects for ever.
 
-The broker's confirmation (PUBACK) frees a message's place in the window; only the report of a collector deletes it from the outbox
-(`stored_reports.py`). If the broker refuses a message, or confirms it with "no matching subscribers" (it has discarded the message), the
-messages of that topic are held back, and no others (`refusals.py`). Two kinds of messages are given up, counted, and listed as dropped in
-the agent's account: those too large to split, and those refused while other messages of their topic are accepted.
+Here are the life of a connection and what is sent on it, and when. What follows from the broker's answer to a message is in `answers.py`.
 """
 
 import asyncio
@@ -12,21 +9,18 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
+from agent.publish.answers import BrokerAnswers
 from agent.publish.connection import WINDOW, Connection, Sent, refused_credentials
-from agent.publish.limit import SizeLimit
 from agent.publish.pauses import Pauses
-from agent.publish.refusals import NO_SUBSCRIBERS, OTHER_REASON, PACKET_TOO_LARGE, REASON_NAMES, Refusals, kind_of
+from agent.publish.refusals import PACKET_TOO_LARGE
+from agent.publish.report_reader import StoredReportReader
 from agent.publish.retained import Retained
-from agent.publish.stored_reports import StoredReportReader
+from agent.publish.status import AgentStatus
 from agent.self_metrics import Counters
-from agent.split import split_batch
-from rackflow.documents import Account, Batch, DeviceDocument, Status, decode, encode
-from rackflow.errors import ConfigError, ContractError, ResolveError
+from rackflow.documents import Account, DeviceDocument, Status, encode
+from rackflow.errors import ConfigError, ResolveError
 from rackflow.outbox import Outbox
 from rackflow.process.broker import Broker, BrokerAddresses, remedy_for
 from rackflow.process.mqtt5.client import BrokerError
@@ -42,16 +36,8 @@ log = logging.getLogger(__name__)
 # cost the broker and the other topics little. Chosen values.
 PROBE_STEP_S = 0.25
 PROBES_PER_STEP = 5
-# How many refused topics are named: in the log, per minute; and in the agent's status, which is retained and must stay small. A metric
-# counts all of them.
-NAMED_PER_MINUTE = 10
-NAMED_IN_STATUS = 20
-MINUTE_S = 60.0
 # None of the tasks of a connection takes longer to end than a turn of the loop.
 END_TASKS_S = 1.0
-# Least time between two statuses that differ only in the first message still in the outbox. A status is retained and names all devices:
-# 30 kB at 3,000 of them. Chosen value.
-ACCOUNT_S = 60.0
 # How long a stop waits for the collector's report on the last messages; reports come every 1.5 s. Chosen value.
 REPORT_WAIT_S = 2.5
 # How often `flush` checks whether it is done. `flush` runs once, for at most 5 s.
@@ -86,58 +72,33 @@ class Publisher:
         self._agent = status.agent
         # Unique, because names have no @. A slash, as in the account SITE/AGENT, makes rumqttd 0.20 panic (no public issue).
         self._client_id = f"{status.agent}@{status.site}"
-        self._status_topic = build_topic(Topic(status.site, status.agent, "status"))
         self._outbox = outbox
         self._counters = counters
         self._retained = Retained()
         self._addresses = BrokerAddresses()
-        self._refusals = Refusals()
-        self._refusal_came = asyncio.Event()
-        self._named_at: list[float] = []
-        self._limit = SizeLimit()
-        self._broken_at_topic = ""
+        self._answers = BrokerAnswers(status.agent, status.epoch, outbox, self._retained, counters)
+        self._status = AgentStatus(status, outbox, self._answers.refusals, self._retained)
         self._takeovers = Takeovers()
         self._last_takeover_s = float("-inf")
-        self._taken_over_ms = 0
         self._report_reader = StoredReportReader(status.site, status.agent, outbox, counters)
-        self._status_set_at_s = 0.0
         self._wake = asyncio.Event()
         self._client: Connection | None = None
         self._connections = 0
-        self._accepted, self._accepted_at_s = 0, time.monotonic()
-        """How many batches the broker has accepted; and when it last accepted one, or none was waiting (monotonic)."""
         self.fault: str | None = "not connected yet"
         self.certificates: tuple[Certificate, ...] = ()
         """The broker's certificates at the latest connection; none without TLS."""
-        self.set_status(status)
 
     def set_status(self, status: Status) -> None:
         """Publish this status now and after every reconnect. From the next connection on, its "offline" version is the will."""
-        refused = sorted(self._refusals.refused_topics().items())[:NAMED_IN_STATUS]
-        reasons = {topic: REASON_NAMES.get(each.code, OTHER_REASON) for topic, each in refused}
-        self._status_set_at_s = time.monotonic()
-        status = msgspec.structs.replace(status, taken_over=self._taken_over_ms)
-        self._status = msgspec.structs.replace(status, account=self._outbox.stats().account, refused=reasons)
-        # Short, because it is also the will, which is part of CONNECT: a broker that limits packets would refuse the connection.
-        self._offline = encode(msgspec.structs.replace(status, status="offline", account=None, devices=[], refused={}))
-        self._retained.set(self._status_topic, encode(self._status))
+        self._status.set(status)
 
     def set_account(self, account: Account) -> None:
-        """Publish the status with this account of message numbers and the refused topics, if either has changed.
-
-        The number of the first message still in the outbox changes all the time and matters little: with an old number, a collector only
-        counts some more messages as on their way. So if nothing else has changed, it is published at most once a minute.
-        """
-        before = self._status.refused.keys()
-        now = sorted(self._refusals.refused_topics())[:NAMED_IN_STATUS]
-        known = self._status.account
-        is_old = time.monotonic() - self._status_set_at_s >= ACCOUNT_S
-        if before != set(now) or is_important_change(account, known) or (account != known and is_old):
-            self.set_status(self._status)
+        """Publish the status with this account of message numbers and the topics refused now, if either has changed."""
+        self._status.set_account(account)
 
     def largest_bytes(self) -> int:
         """The largest payload that the contract and the broker allow. Batches are split to this size before they are numbered."""
-        return self._limit.bytes
+        return self._answers.limit.bytes
 
     def set_device_document(self, document: DeviceDocument) -> None:
         """Publish this document, now and after every reconnect."""
@@ -152,11 +113,7 @@ class Publisher:
         if broker == self._broker:
             return
         broker.tls_context()
-        # What was learnt about the former broker or account says nothing about the new one.
-        self._limit = SizeLimit()
-        for topic in self._refusals.clear():
-            self._outbox.resume(topic, "all")
-        self._count_refused()
+        self._answers.forget()
         self._report_reader.broker_changed()
         self._broker = broker
         self._wake.set()
@@ -165,12 +122,7 @@ class Publisher:
 
     def progress(self) -> tuple[int, float]:
         """How many batches the broker has accepted, and for how many seconds it has accepted none although messages waited."""
-        stats, now_s = self._outbox.stats(), time.monotonic()
-        # A topic without subscribers does not count as stuck: this account may publish, and any other would get the same answer.
-        is_unheard = any(each.code == NO_SUBSCRIBERS for each in self._refusals.refused_topics().values())
-        if stats.messages == stats.awaiting or is_unheard:
-            self._accepted_at_s = now_s
-        return self._accepted, now_s - self._accepted_at_s
+        return self._answers.progress()
 
     def replaced(self) -> None:
         """Note that the other process of the pair publishes under this agent's name now, so `run` must not publish "offline"."""
@@ -213,7 +165,7 @@ class Publisher:
 
     async def _connect_once(self, broker: Broker) -> ConnectionEnd:
         """Open a connection and exchange messages until it ends."""
-        will = self._status_topic, self._offline
+        will = self._status.topic, self._status.offline
         if self._before_connect is not None:
             await self._before_connect()
         try:
@@ -254,9 +206,9 @@ class Publisher:
         """Send and receive over an open connection until it ends. Returns why it ended."""
         self._client, self.certificates = client, client.certificates
         # The broker may have published the will or lost its retained documents: all are sent again, the status first.
-        self.set_status(self._status)
+        self._status.refresh()
         self._retained.resend_all()
-        self._limit.connected(client.largest_bytes, time.monotonic())
+        self._answers.limit.connected(client.largest_bytes, time.monotonic())
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -272,49 +224,52 @@ class Publisher:
                     client.end("the configuration has changed")
                 why = await client.ended
                 await stop_tasks(*tasks, within_s=END_TASKS_S)
-            self._find_cause(client)
-            self._refusals.disconnected()
+            # Not if the connection was ended from here, for another configuration.
+            if not self._wake.is_set() and (refused := self._answers.refused_by_ending(client)) is not None:
+                self._on_refused(*refused)
+            self._answers.refusals.disconnected()
             return why
         finally:
             self._client = None
             self._report_reader.disconnected()
             if not self._is_replaced:
-                await client.publish_offline(self._status_topic, self._offline)
+                await client.publish_offline(self._status.topic, self._status.offline)
             # Last, because confirmations may still arrive until here; messages still unconfirmed are sent again.
             self._outbox.rewind()
 
     async def _send_retained(self, client: Connection) -> None:
         while True:
             topic, payload = await self._retained.take()
-            if len(payload) > self._limit.bytes:
-                self._note_too_large(topic, len(payload), "not published")
+            if len(payload) > self._answers.limit.bytes:
+                self._answers.note_too_large(topic, len(payload), "not published")
                 continue
             # Half of the window is left to readings: after each reconnect there may be thousands of documents.
             await client.window.place(spare=WINDOW // 2)
-            if self._refusals.admits(topic, topic):
+            if self._answers.refusals.admits(topic, topic):
                 client.send(topic, payload, topic, retain=True)
 
     async def _send_outbox(self, client: Connection) -> None:
         await self._report_reader.wait_for_first_reports()
         while True:
             message = await self._outbox.take()
-            if len(message.payload) > self._limit.bytes:
-                self._replace_by_parts(message.key, message.topic, message.payload)
+            if len(message.payload) > self._answers.limit.bytes:
+                self._answers.replace_by_parts(message.key, message.topic, message.payload)
                 continue
             await client.window.place()
-            if self._refusals.admits(message.topic, message.key):
+            if self._answers.refusals.admits(message.topic, message.key):
                 client.send(message.topic, message.payload, message.key, retain=False)
             else:
                 self._outbox.hold(message.key)
 
     async def _probe_refused(self) -> None:
         """Send one message to each refused topic from time to time, to find out whether it is still refused."""
+        refusals, refusal_came = self._answers.refusals, self._answers.refusal_came
         while True:
-            if not self._refusals:
-                self._refusal_came.clear()
-                await self._refusal_came.wait()
+            if not refusals:
+                refusal_came.clear()
+                await refusal_came.wait()
             await asyncio.sleep(PROBE_STEP_S)
-            for topic, which in self._refusals.due(time.monotonic(), PROBES_PER_STEP):
+            for topic, which in refusals.due(time.monotonic(), PROBES_PER_STEP):
                 self._outbox.resume(topic, which)
                 self._retained.resend(topic)
 
@@ -332,47 +287,13 @@ class Publisher:
         # Only a confirmation proves that the broker accepts messages; CONNACK does not.
         if self.fault is not None and self._client is not None:
             self._set_fault(self._broker, None)
-        self._limit.accepted(sent.size)
-        if isinstance(sent.key, int):
-            self._outbox.confirmed(sent.key)
-            if kind_of(sent.topic) == "batch":
-                self._accepted, self._accepted_at_s = self._accepted + 1, time.monotonic()
-        else:
-            self._retained.confirmed(sent.key, sent.payload)
-        released = self._refusals.note_accepted(sent.topic, sent.key, time.monotonic())
-        for topic in released:
-            self._outbox.resume(topic, "all")
-            self._retained.resend(topic)
-        if released:
-            log.info("agent=%s topic=%s accepted again, with %d like it", self._agent, sent.topic, len(released) - 1)
-            self._count_refused()
+        self._answers.confirmed(sent)
 
     def _on_refused(self, sent: Sent, code: int, text: str) -> None:
-        now_s, key = time.monotonic(), sent.key
-        if code == PACKET_TOO_LARGE:
-            self._limit.refused(sent.size, now_s)
-            if isinstance(key, int):
-                self._replace_by_parts(key, sent.topic, sent.payload)
-            else:
-                self._note_too_large(sent.topic, sent.size, "not published")
-            return
-        if self.fault is not None and self._client is not None:
+        # A message that is too large says nothing about the others.
+        if code != PACKET_TOO_LARGE and self.fault is not None and self._client is not None:
             self._set_fault(self._broker, f"it refuses messages ({text}); allow this client to publish to its topics")
-        self._counters.publish_failures["unheard" if code == NO_SUBSCRIBERS else "refused"] += 1
-        verdict = self._refusals.note_refused(sent.topic, key, code, text, now_s)
-        if isinstance(key, int):
-            if verdict == "message":
-                log.error(
-                    "agent=%s topic=%s message=%d dropped, the broker refuses it (%s) and accepts others of its topic",
-                    *(self._agent, sent.topic, key, text),
-                )
-                self._outbox.done(key, "refused")
-            else:
-                self._outbox.hold(key)
-        if verdict == "new":
-            self._name_refused(sent.topic, code, text, now_s)
-            self._count_refused()
-        self._refusal_came.set()
+        self._answers.refused(sent, code, text)
 
     def _is_taken_over(self, client: Connection) -> bool:
         # A connection that ended from here, or because of a message, says nothing about other clients.
@@ -385,78 +306,9 @@ class Publisher:
             # If the broker says so (`ended_by`), a single takeover may be `doctor`, which uses this account, so two are needed. If it does
             # not, `Takeovers` has already inferred this from several breaks.
             if client.ended_by is None or now_s - self._last_takeover_s <= WITHIN_S:
-                self._taken_over_ms = time.time_ns() // 1_000_000
+                self._status.taken_over_ms = time.time_ns() // 1_000_000
             self._last_takeover_s = now_s
         return found
-
-    def _find_cause(self, client: Connection) -> None:
-        """Find the message that may have made the broker end the connection. Otherwise the next connection would send it first again.
-
-        Brokers confirm in order, so it is the oldest message in flight. Some brokers answer a forbidden topic with DISCONNECT, others just
-        hang up. If in truth the network broke, a topic is only blamed if that happened twice at the same topic, and then it loses no more
-        than one pause, because its probe is accepted.
-        """
-        inflight = list(client.inflight.values())
-        code = client.ended_by
-        if not inflight or self._wake.is_set():
-            return
-        if code == PACKET_TOO_LARGE:
-            self._on_refused(max(inflight, key=lambda sent: sent.size), code, "Packet too large")
-        elif code in REASON_NAMES or client.is_unreadable or inflight[0].topic == self._broken_at_topic:
-            self._on_refused(inflight[0], code or 0x80, "the connection ended")
-        self._broken_at_topic = inflight[0].topic
-
-    def _replace_by_parts(self, key: int, topic: str, payload: bytes) -> None:
-        """Handle a message that is larger than the broker's limit, which was not known when the message was numbered.
-
-        A batch is split, and its parts are put into the outbox with new numbers. The old number never arrives and is reported as dropped
-        with the reason `split`. A message that cannot be split is lost, with the reason `too_large`.
-        """
-        parts: list[Batch] = []
-        if kind_of(topic) == "batch":
-            # The batch may be of an earlier epoch, but new numbers belong to the present one.
-            with contextlib.suppress(ContractError):
-                batch = msgspec.structs.replace(decode(payload, Batch), epoch=self._status.epoch)
-                parts = split_batch(batch, self._limit.bytes)
-        if len(parts) <= 1:
-            self._note_too_large(topic, len(payload), "dropped")
-            self._outbox.done(key, "too_large")
-            return
-        for part in parts:
-            self._outbox.put(topic, partial(_numbered, part), part.time)
-        self._outbox.done(key, "split")
-
-    def _note_too_large(self, topic: str, size: int, outcome: str) -> None:
-        self._counters.publish_failures["size"] += 1
-        log.error(
-            "agent=%s topic=%s bytes=%d %s, the broker accepts at most %d bytes; raise its packet limit",
-            *(self._agent, topic, size, outcome, self._limit.bytes),
-        )
-
-    def _name_refused(self, topic: str, code: int, text: str, now_s: float) -> None:
-        """Log a topic that is refused. Thousands may be refused at once, for example while no collector subscribes."""
-        kind, refused = kind_of(topic), self._refusals.refused_topics()
-        if code == NO_SUBSCRIBERS:
-            if sum(each.code == code and kind_of(name) == kind for name, each in refused.items()) == 1:
-                log.warning(
-                    "agent=%s no collector subscribes to %s messages such as topic=%s; they are kept and sent again",
-                    *(self._agent, kind, topic),
-                )
-            return
-        self._named_at = [at_s for at_s in self._named_at if now_s - at_s < MINUTE_S]
-        if len(self._named_at) < NAMED_PER_MINUTE:
-            self._named_at.append(now_s)
-            log.warning(
-                "agent=%s topic=%s refused by the broker (%s), one of %d; its messages are held and tried again, others go on;"
-                " allow this client to publish to it",
-                *(self._agent, topic, text, len(refused)),
-            )
-
-    def _count_refused(self) -> None:
-        counts = dict.fromkeys((*REASON_NAMES.values(), OTHER_REASON), 0)
-        for each in self._refusals.refused_topics().values():
-            counts[REASON_NAMES.get(each.code, OTHER_REASON)] += 1
-        self._counters.topics_refused = counts
 
     def _set_fault(self, broker: Broker, fault: str | None) -> None:
         where = f"{broker.host}:{broker.port}"
@@ -468,16 +320,3 @@ class Publisher:
         elif fault != self.fault:
             log.warning("agent=%s broker=%s not connected: %s%s", self._agent, where, fault, remedy_for(fault))
         self.fault = fault
-
-
-def is_important_change(account: Account, known: Account | None) -> bool:
-    """Whether an account differs in more than the first numbers still in the outbox."""
-    if known is None:
-        return True
-    names = {each.epoch for each in known.undelivered}
-    is_new = any(each.epoch not in names for each in account.undelivered)
-    return is_new or (account.dropped, account.ended) != (known.dropped, known.ended)
-
-
-def _numbered(part: Batch, seq: int) -> bytes:
-    return encode(msgspec.structs.replace(part, seq=seq))

@@ -61,6 +61,11 @@ class Refusal:
     tries: int = 0
     """Probes since the topic was refused."""
 
+    @property
+    def reason(self) -> str:
+        """The word for its reason code in metrics and in the agent's status."""
+        return REASON_NAMES.get(self.code, OTHER_REASON)
+
 
 @dataclass(slots=True)
 class _RefusedMessage:
@@ -95,6 +100,13 @@ class Refusals:
     def refused_topics(self) -> dict[str, Refusal]:
         """The refused topics."""
         return {topic: each for topic, each in self._topics.items() if each.is_refused}
+
+    def count_by_reason(self) -> dict[str, int]:
+        """How many topics are refused, by the word for the reason; 0 for reasons that none is refused for."""
+        counts = dict.fromkeys((*REASON_NAMES.values(), OTHER_REASON), 0)
+        for each in self.refused_topics().values():
+            counts[each.reason] += 1
+        return counts
 
     def admits(self, topic: str, key: SentKey) -> bool:
         """Whether something may be sent to this topic now. True once per probe if refused: the caller must send then."""

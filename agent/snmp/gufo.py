@@ -10,7 +10,7 @@ smaller requests before they count as absent; an object wrongly counted as absen
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Final, TypeVar
@@ -32,6 +32,7 @@ from agent.snmp.requests import (
     silent,
 )
 from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
+from agent.snmp.tries import Asked, TryTimeouts
 from agent.snmp.usm import PolledClocks, RefusedDatagrams, UsmKeys
 from rackflow.errors import (
     DeviceAuthError,
@@ -53,16 +54,6 @@ SENDS_PER_TRY: Final = 3
 # Up to this many missing objects are asked for one at a time: only a single GET tells NULL from absent. Each costs a round trip,
 # so larger numbers are settled by one request that includes a known object, or by halving. Chosen value.
 MAX_SINGLE_GETS: Final = 4
-# A network that loses every tenth datagram loses the request or the answer of each fifth request. With the two full tries alone, a device
-# whose opening takes 75 requests was never opened there, and each loss cost a poll of a 1 s class. So a device that answers fast is asked
-# again sooner, once, before the tries of the configuration. Not sooner than QUICK_S, nor than TIMES_SLOWEST its slowest answer lately: a
-# card that answers one request after the other must not get a queue of them. FADE per answer forgets a slow moment within some 20 GETs.
-# A slow answer to the first try shows a card that takes long for some requests only: it is not asked again so soon for PATIENT_S.
-# Chosen values.
-QUICK_S: Final = 0.5
-TIMES_SLOWEST: Final = 4.0
-FADE: Final = 0.9
-PATIENT_S: Final = 3600.0
 # iso.org, above everything a device may have.
 WHOLE_TREE: Final = "1.3"
 
@@ -102,11 +93,7 @@ class GufoClient(PortionedClient):
         )
         self._session: Session | None = None
         self._refusals = 0
-        # The longest time that an answer took, in seconds, by what was asked: a GET, lately; or a step of a walk, at any time, as most rows
-        # come with the one before them and would make a slow one forgotten.
-        self._slowest_s: dict[Callable[..., object], float] = {}
-        # Until when the device is not asked again before its timeout, by the loop's clock.
-        self._patient_until_s = 0.0
+        self._timeouts = TryTimeouts(target)
         # v1 and v2c only. `_lenient`: whether the next session repairs answers and notices answers from other addresses. `_relay`: the
         # relay of the present session, if it is such a one.
         self._lenient = False
@@ -230,22 +217,23 @@ class GufoClient(PortionedClient):
         # A walk of gufo_snmp goes on in the session in which it began, and cannot without that session's relay.
         is_walk = self._v3 is None and call in _STEPS
         clock = asyncio.get_running_loop().time
-        quick_s = self._quick_try(call)
-        patience_s = [*quick_s, *[self._target.timeout_s] * (self._target.retries + 1)]
-        for left, timeout_s in zip(range(len(patience_s) - 1, -1, -1), patience_s, strict=True):
+        asked, timeouts = _ASKED.get(call, "other"), self._timeouts
+        # No early try in a new session, because opening one takes requests of its own with SNMPv3.
+        tries_s = timeouts.configured_s if self._session is None else timeouts.of(asked, clock())
+        for left, timeout_s in zip(range(len(tries_s) - 1, -1, -1), tries_s, strict=True):
             if self._session is None or (call is _get_many and self._address.is_due()):
                 await self._find_address()
             began_s = clock()
             try:
                 with Deadline(timeout_s) as deadline:
-                    if quick_s and timeout_s > quick_s[0]:
+                    if timeout_s > tries_s[0]:
                         self._hear_late_answers(deadline)
                     answer = await self._try(call, argument)
                     note_answer()
-                    self._note_seconds(call, clock() - began_s)
+                    timeouts.answered(asked, clock() - began_s)
                     return answer
             except TimeoutError as error:
-                if left and self._v3 is None and (is_walk or timeout_s < self._target.timeout_s):
+                if left and self._v3 is None and (is_walk or timeout_s < tries_s[-1]):
                     # In the same session, which passes over late answers to an earlier request.
                     continue
                 unreachable, complaint = self._instead_of_an_answer(complaint)
@@ -255,7 +243,7 @@ class GufoClient(PortionedClient):
                 self._drop_session()
                 self._lenient = self._v3 is None
                 if not left:
-                    self._note_silence(quick_s)
+                    self._note_silence(tries_s)
                     raise self._no_answer(unreachable, complaint, other_sender) from error
             except (SnmpEncodeError, _SessionReplaced):
                 raise
@@ -266,31 +254,20 @@ class GufoClient(PortionedClient):
                 raise
         raise AssertionError(self._target.retries)  # pragma: no cover - the loop returns or raises
 
-    def _quick_try(self, call: Callable[..., object]) -> list[float]:
-        """The timeout of a first try where the device usually answers much faster than `timeout_s`; otherwise none."""
-        slowest_s = self._slowest_s.get(_kind_of(call), 0.0)
-        quick_s = max(QUICK_S, slowest_s * TIMES_SLOWEST)
-        is_known_fast = self._session is not None and slowest_s > 0 and quick_s <= self._target.timeout_s / 2
-        is_impatient = self._target.retries and asyncio.get_running_loop().time() >= self._patient_until_s
-        return [quick_s] if is_known_fast and is_impatient else []
-
-    def _note_seconds(self, call: Callable[..., object], took_s: float) -> None:
-        if call in (_get_many, *_STEPS):
-            self._slowest_s[call] = max(took_s, self._slowest_s.get(call, 0.0) * (FADE if call is _get_many else 1.0))
-
-    def _note_silence(self, quick_s: Sequence[float]) -> None:
-        if quick_s and self._v3 is not None:  # its new session cannot hear that the first try was answered late
-            self._patient_until_s = asyncio.get_running_loop().time() + PATIENT_S
+    def _note_silence(self, tries_s: Sequence[float]) -> None:
+        """Note that none of these tries was answered in time. A new session of v3 cannot hear whether an early one was answered late."""
+        if self._v3 is not None and tries_s[0] < tries_s[-1]:
+            self._timeouts.was_too_early(asyncio.get_running_loop().time())
 
     def _hear_late_answers(self, deadline: Deadline) -> None:
         if isinstance(self._session, PlainSession):
-            self._session.on_late = partial(self._bear_with, deadline, copy_context())
+            self._session.on_late = partial(self._on_late_answer, deadline, copy_context())
 
-    def _bear_with(self, deadline: Deadline, poll: Context) -> None:
-        """The first try was answered late: a slow card takes as long for the second one, which stands behind it in its queue."""
+    def _on_late_answer(self, deadline: Deadline, poll: Context) -> None:
+        """The early try was answered late: a slow card takes as long for the second one, which stands behind it in its queue."""
         poll.run(note_answer)
         deadline.restart()
-        self._patient_until_s = asyncio.get_running_loop().time() + PATIENT_S
+        self._timeouts.was_too_early(deadline.loop.time())
 
     async def _try(self, call: Callable[[Session, Argument], Awaitable[Answer]], argument: Argument) -> Answer:
         """One try within its caller's deadline. Raises SnmpEncodeError, and DeviceError but not DeviceTimeout."""
@@ -484,8 +461,9 @@ def _is_panic(error: BaseException) -> bool:
 
 _STEPS: Final = (_next_row, _one_getnext)
 """What walks consist of."""
-
-
-def _kind_of(call: Callable[..., object]) -> Callable[..., object]:
-    """Of which call the seconds tell how long this one may take."""
-    return call if call in _STEPS else _get_many
+_ASKED: Final[Mapping[Callable[..., object], Asked]] = {
+    _get_many: "get",
+    _next_row: "next row",
+    _one_getnext: "getnext",
+}
+"""What each request asks for; all others are `other`."""

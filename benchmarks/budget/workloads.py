@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 
 from agent.config import Device
+from agent.context import AgentContext
 from agent.lab.replay import RecordingClient
-from agent.loop import AgentContext, Attempt, Reporter
 from agent.poll import SnmpPoller
 from agent.profile import load_profiles
+from agent.reporter import Attempt, Reporter
 from agent.self_metrics import Counters
 from collector.budgets import AgentBudget, Budgets
 from collector.problems import Monitor, load_table

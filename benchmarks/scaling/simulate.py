@@ -1,6 +1,6 @@
 """A discrete-event simulation of agents, one broker and the collectors behind it, through an outage of the broker. Pure.
 
-What the model leaves out is here: agents reconnect after random pauses (full jitter, as `agent/publish/publisher.py`), their seconds have
+What the model leaves out is here: agents reconnect after random pauses (full jitter, as `agent/publish/pauses.py`), their seconds have
 different phases, and the broker's queue is served message by message in the order of arrival.
 """
 

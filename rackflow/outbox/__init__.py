@@ -4,9 +4,9 @@ The agent's outbox is between polling and MQTT. It keeps each message until a co
 The collector uses the same outbox while its store is unavailable. Live messages leave before the backlog. Dropped messages are counted
 by reason, and their numbers are reported.
 
-`disk` and `memory` implement the interface in `seam`. Which message leaves next: `lanes`, `held`, `pacing`. When one is deleted or sent
-again: `awaiting`, `stored_reports`, `account`. Files, from the outside in: `jobs` (the thread), `log`, `segments`, `segment`, `record`;
-`format1` reads the files of the version before.
+`disk` and `memory` implement the interface in `seam`. Where each message of `disk` is: `places`. Which message leaves next: `lanes`,
+`held`, `pacing`. When one is deleted or sent again: `awaiting`, `stored_reports`, `account`. Files, from the outside in: `jobs` (the
+thread), `log`, `segments`, `segment`, `record`; `format1` reads the files of the version before.
 """
 
 from rackflow.outbox.config import DISK_LIMIT_BYTES, OutboxSection, make_outbox

@@ -8,10 +8,8 @@ numbers were never sent. Only while the disk refuses are messages handed out fro
 import asyncio
 import logging
 import time
-from array import array
-from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,17 +17,14 @@ import msgspec
 
 from rackflow.documents import Account, Numbers, Stored
 from rackflow.outbox.account import bases_of, durable_keys, ended_epochs, undelivered_numbers
-from rackflow.outbox.awaiting import Awaiting
-from rackflow.outbox.held import HeldKeys, Which
+from rackflow.outbox.held import Which
 from rackflow.outbox.jobs import READ_MESSAGES, DiskJob, DiskThread, JobResult
-from rackflow.outbox.lanes import Lanes
 from rackflow.outbox.numbers import EpochBase, add_range, added, bounded, numbers_of_keys
 from rackflow.outbox.pacing import BacklogPace
-from rackflow.outbox.rangeset import Range, RangeSet
+from rackflow.outbox.places import MessagePlaces
 from rackflow.outbox.seam import Message, OutboxStats
 from rackflow.outbox.state import Limits, Totals
 from rackflow.outbox.stored_reports import StoredReports
-from rackflow.outbox.unsaved import Unsaved
 
 log = logging.getLogger(__name__)
 # While there is something to commit, commits start this far apart; the first one after a pause comes at once. This trades the
@@ -51,11 +46,8 @@ MEMORY_BYTES: Final = 32 * 1024 * 1024
 class DiskOutbox:
     """An `Outbox` on disk. `open` it, `run` it in a task, `close` it.
 
-    Keys of this epoch are its message numbers; messages of earlier epochs have keys of 0 and below.
-
-    A message is in `_present` until a collector has stored it or the limits evict it, and in `_unsaved` until it is on disk. Its place on
-    the way out is one of: `_lanes` (live, backlog in memory, or in flight), `_held` (its topic is refused), `_resumed` (no longer held, to
-    be read from disk), `_backlog` (on disk, to be read and sent), or `_awaiting` (confirmed by the broker).
+    Keys of this epoch are its message numbers; messages of earlier epochs have keys of 0 and below. Where each message is, is in
+    `MessagePlaces`; here are the calls of the `Outbox`, and the jobs of the thread.
     """
 
     def __init__(
@@ -78,38 +70,26 @@ class DiskOutbox:
         self._thread = DiskThread(path, epoch, limits)
         self._totals = Totals()
         self._last = 0
-        self._handed_out = 0
-        """The highest key that was handed out. A message that becomes durable late must not be handed out twice."""
-        self._unsaved = Unsaved()
-        self._present = RangeSet()
-        self._to_delete = RangeSet()
-        """Keys of messages that are, or may be, on disk and that the next commits delete."""
-        self._awaiting = Awaiting(limits.confirmed_s)
+        self._has_work = asyncio.Event()
+        """Set while there is something for the thread to write, delete or read."""
+        self._places = MessagePlaces(limits.confirmed_s, lambda: self.backlog_per_s, self._has_work)
         self._reports = StoredReports(require)
         if self._reports.are_required:
-            self._awaiting.require_reports()
+            self._places.awaiting.require_reports()
             self._pace.begin(clock(), has_reports=True)
         self._collectors_on_disk: list[tuple[str, str]] = []
-        self._lanes = Lanes(lambda: self.backlog_per_s, self._request_backlog)
-        self._backlog = RangeSet()
-        """Messages on disk that are to be sent and not in memory yet."""
-        self._held = HeldKeys()
-        self._resumed = array("q")
-        """Keys, ascending, of messages that are no longer held and must be read from disk."""
         self._republished = 0
         self._dropped = Counter({"disk": 0})
         """Messages dropped, by reason; the file counts those of the other reasons."""
         self._losses: list[Numbers] = []
         """Numbers of dropped messages whose loss is not recorded in the file yet."""
-        self._has_work = asyncio.Event()
-        """Set while there is something for the thread to write, delete or read."""
         self._job_ended = asyncio.Condition()
         self.fault: str | None = None
 
     async def open(self) -> None:
         """Open the files. Raises ConfigError if another process has them open. If the disk refuses, `run` tries again."""
         await self._run_job(DiskJob(messages=[], deletions=[], spare=frozenset(), read=[]))
-        self._request_backlog()
+        self._places.request_backlog()
 
     async def run(self) -> None:
         """Write new messages, delete those that are done, and read the backlog, until cancelled."""
@@ -128,7 +108,7 @@ class DiskOutbox:
     async def close(self) -> None:
         """Write the remaining messages, and close the files. `run` must have ended."""
         await self.step()
-        while self._to_delete and self.fault is None:
+        while self._places.to_delete and self.fault is None:
             await self.step()
         await self._thread.close()
 
@@ -137,102 +117,87 @@ class DiskOutbox:
         key = self._last + 1
         message = Message(key, topic, make(key), now_ms)
         self._last = key
-        self._present.add(key, key)
-        self._unsaved.add(message)
+        self._places.add(message)
         if self.fault is not None:
-            self._release(message)
+            self._places.release(message)
         # One large message may take the room of many small ones.
-        while self._unsaved.size_bytes > self._memory_bytes and self._drop_oldest():
+        while self._places.unsaved.size_bytes > self._memory_bytes and self._drop_oldest():
             pass
         self._has_work.set()
         return key
 
     async def saved(self, key: int) -> bool:
         """Wait until a message is on disk. False if the disk refuses, or is too slow to wait for."""
+        unsaved = self._places.unsaved
         async with self._job_ended:
-            await self._job_ended.wait_for(lambda: key not in self._unsaved.messages or self.fault is not None)
-        return key not in self._unsaved.messages
+            await self._job_ended.wait_for(lambda: key not in unsaved.messages or self.fault is not None)
+        return key not in unsaved.messages
 
     async def take(self) -> Message:
         """See `Outbox.take`."""
-        return await self._lanes.take()
+        return await self._places.lanes.take()
 
     def done(self, key: int, loss: str = "") -> None:
         """See `Outbox.done`."""
-        if loss and key in self._present:
+        if loss and key in self._places.present:
             self._count_loss(key, loss)
-        self._free([(key, key)])
+        self._places.free([(key, key)])
 
     def confirmed(self, key: int) -> None:
         """See `Outbox.confirmed`."""
-        self._lanes.drop(key)
-        if key not in self._present:
+        places, unsaved = self._places, self._places.unsaved
+        places.lanes.drop(key)
+        if key not in places.present:
             return
         now_s = self._clock()
-        self._awaiting.confirm(key, now_s)
+        places.awaiting.confirm(key, now_s)
         self._pace.confirmed(key, now_s)
         # A message that was confirmed before it was written, because the disk refuses, need not be written.
-        is_unwritten = key in self._unsaved.messages and key not in self._unsaved.being_written
+        is_unwritten = key in unsaved.messages and key not in unsaved.being_written
         if is_unwritten and not self._reports.are_required:
-            self._free([(key, key)])
-        self._free(self._awaiting.expired(now_s))
+            places.free([(key, key)])
+        places.free(places.awaiting.expired(now_s))
 
     def stored(self, report: Stored) -> None:
         """See `Outbox.stored`."""
-        had_reports = self._reports.are_required
-        keys = durable_keys(report, self._bases(), self._handed_out)
-        self._free(self._reports.update(report.collector, report.ledger, keys))
+        had_reports, places = self._reports.are_required, self._places
+        keys = durable_keys(report, self._bases(), places.handed_out)
+        places.free(self._reports.update(report.collector, report.ledger, keys))
         self._pace.stored(max((last for _, last in keys), default=0), self._clock())
         if self._reports.are_required and not had_reports:
-            self._awaiting.require_reports()
+            places.awaiting.require_reports()
         if self._reports.collectors != self._collectors_on_disk:
             self._has_work.set()
-        lost = self._awaiting.missing(self._reports.highest, self._handed_out, self._clock())
-        for first, last in lost:
-            self._republished += last - first + 1
-            self._return_to_backlog(first, last)
+        lost = places.awaiting.missing(self._reports.highest, places.handed_out, self._clock())
         if lost:
+            count = sum(last - first + 1 for first, last in lost)
+            self._republished += count
             log.info(
                 "outbox=%s collector=%s republishing %d messages that did not reach the collector",
-                *(self._path, report.collector, sum(last - first + 1 for first, last in lost)),
+                *(self._path, report.collector, count),
             )
-            self._lanes.wake()
-            self._request_backlog()
+            places.send_again(lost)
 
     def withdrawn(self, collector: str) -> None:
         """See `Outbox.withdrawn`."""
         self._reports.withdraw(collector)
         if not self._reports.are_required:
-            self._awaiting.collectors_gone(self._clock())
+            self._places.awaiting.collectors_gone(self._clock())
             self._pace.collectors_gone()
         self._has_work.set()
 
     def hold(self, key: int) -> None:
         """See `Outbox.hold`."""
-        if (message := self._lanes.hold(key)) is not None:
-            self._held.add(message.topic, key)
+        self._places.hold(key)
 
     def resume(self, topic: str, which: Which) -> None:
         """See `Outbox.resume`."""
-        keys, unsaved = self._held.take(topic, which), self._unsaved.messages
-        self._lanes.put_first([unsaved[key] for key in keys if key in unsaved])
-        self._resumed = array("q", sorted([*self._resumed, *(key for key in keys if key not in unsaved)]))
-        self._request_backlog()
+        self._places.resume(topic, which)
 
     def rewind(self) -> None:
         """See `Outbox.rewind`."""
         self._pace.begin(self._clock(), has_reports=self._reports.are_required)
-        for key in self._resumed:
-            self._backlog.add(key, key)
-        self._resumed = array("q")
-        # Messages on disk are read again, in order. Messages that are only in memory must be kept in the backlog lane.
-        for message in self._lanes.clear():
-            if message.key in self._unsaved.messages:
-                self._lanes.backlog[message.key] = message
-            elif message.key in self._present:
-                self._backlog.add(message.key, message.key)
-        self._lanes.wake()
-        self._request_backlog()
+        self._places.rewind()
 
     @property
     def backlog_per_s(self) -> float:
@@ -241,20 +206,20 @@ class DiskOutbox:
 
     def stats(self) -> OutboxStats:
         """See `Outbox.stats`."""
-        totals = self._totals
-        reports_required, awaiting = self._reports.are_required, len(self._awaiting.keys)
-        messages = len(self._present) - (0 if reports_required else awaiting)
-        oldest_ms = totals.oldest_ms or self._unsaved.oldest_ms
+        totals, places = self._totals, self._places
+        reports_required, awaiting = self._reports.are_required, len(places.awaiting.keys)
+        messages = len(places.present) - (0 if reports_required else awaiting)
+        oldest_ms = totals.oldest_ms or places.unsaved.oldest_ms
         return OutboxStats(
             messages=messages,
-            size_bytes=totals.used_bytes + self._unsaved.size_bytes,
+            size_bytes=totals.used_bytes + places.unsaved.size_bytes,
             limit_bytes=self._limits.size_bytes,
             oldest_ms=oldest_ms if messages else 0,
             dropped=added(totals.dropped, self._dropped),
             account=self._account(),
             durable=self.fault is None,
             damaged=totals.damaged,
-            held=len(self._held),
+            held=len(places.held),
             awaiting=awaiting if reports_required else 0,
             republished=self._republished,
             reports_required=reports_required,
@@ -263,12 +228,8 @@ class DiskOutbox:
 
     def _account(self) -> Account:
         undelivered = list[Numbers]()
-        # Only the lowest and the highest key are needed. Ranges and arrays are ascending, so their first and last keys suffice.
-        keys = [*self._lanes.in_flight, *self._lanes.backlog, *self._resumed[:1], *self._resumed[-1:]]
-        for each in (self._held, self._awaiting.keys, self._backlog):
-            keys += [key for key in (each.first, each.last) if key is not None]
-        if keys:
-            undelivered = undelivered_numbers(self._bases(), self._present, min(keys), max(keys))
+        if (span := self._places.undelivered()) is not None:
+            undelivered = undelivered_numbers(self._bases(), self._places.present, *span)
         dropped = [*self._totals.losses, *self._losses]
         ended = ended_epochs(self._totals.epochs)
         return Account(kind="disk", undelivered=bounded(undelivered), dropped=dropped, ended=ended)
@@ -279,46 +240,20 @@ class DiskOutbox:
     def _numbers(self, first: int, last: int) -> list[Numbers]:
         return numbers_of_keys(self._bases(), first, last)
 
-    def _free(self, ranges: Iterable[Range]) -> None:
-        """Delete messages, wherever they are."""
-        for given in ranges:
-            for first, last in self._present.take(*given):
-                self._to_delete.add(first, last)
-                self._awaiting.remove(first, last)
-                self._backlog.take(first, last)
-                if self._held:
-                    self._held.remove_between(first, last)
-                # In place, not by a copy of the array for each range. Messages of a topic that is accepted again lie between those of
-                # others, so a report that 1,000 are stored frees as many ranges; with 20,000 to be read, copies blocked the loop for 12 s.
-                del self._resumed[bisect_left(self._resumed, first) : bisect_right(self._resumed, last)]
-                self._lanes.drop_between(first, last)
-                self._unsaved.remove_freed(first, last)
-                self._has_work.set()
-
-    def _return_to_backlog(self, first: int, last: int) -> None:
-        self._backlog.add(first, last)
-        for key in self._unsaved.keys_between(first, last):
-            self._backlog.take(key, key)
-            self._lanes.backlog[key] = self._unsaved.messages[key]
-
-    def _request_backlog(self) -> None:
-        if self._resumed or self._backlog:
-            self._has_work.set()
-
     def _collect(self) -> DiskJob:
         """What the thread is to do next."""
-        lanes = self._lanes
-        messages = self._unsaved.begin_write()
-        read = [] if lanes.backlog else self._backlog.head(READ_MESSAGES)
-        is_nearly_full = self._totals.used_bytes + self._unsaved.size_bytes > self._limits.size_bytes // 2
+        places, lanes = self._places, self._places.lanes
+        messages = places.unsaved.begin_write()
+        read = [] if lanes.backlog else places.backlog.head(READ_MESSAGES)
+        is_nearly_full = self._totals.used_bytes + places.unsaved.size_bytes > self._limits.size_bytes // 2
         if is_nearly_full and not self._reports.are_required:
             # Confirmed messages are evicted before messages that were never delivered.
-            self._free(list(self._awaiting.keys))
+            places.free(list(places.awaiting.keys))
         # Only near the limit, because it visits all held topics.
-        held = list(self._held.oldest(EVICT_HELD)) if is_nearly_full else []
-        resumed = self._resumed[:READ_MESSAGES].tolist() if not lanes.backlog else []
+        held = list(places.held.oldest(EVICT_HELD)) if is_nearly_full else []
+        resumed = places.resumed[:READ_MESSAGES].tolist() if not lanes.backlog else []
         collectors = self._reports.collectors if self._reports.collectors != self._collectors_on_disk else None
-        deletions = self._to_delete.head(DELETE_KEYS)
+        deletions = places.to_delete.head(DELETE_KEYS)
         is_trial = self.fault is not None and not messages
         return DiskJob(
             messages=messages,
@@ -340,7 +275,7 @@ class DiskOutbox:
             self._set_fault(str(error))
             self._has_work.set()
         finally:
-            self._unsaved.end_write()
+            self._places.unsaved.end_write()
         async with self._job_ended:
             self._job_ended.notify_all()
 
@@ -349,93 +284,38 @@ class DiskOutbox:
         self._load_opened(result)
         if job.collectors is not None:
             self._collectors_on_disk = job.collectors
+        places = self._places
         for first, last in job.deletions:
-            self._to_delete.take(first, last)
+            places.to_delete.take(first, last)
         self._losses = [each for each in self._losses if each not in job.losses]
         for message in job.messages:
-            self._unsaved.remove(message.key)
-            if message.key in self._present:
-                self._release(message)
-        self._forget_evicted(result.evicted)
-        self._put_backlog(job.read, result.found)
-        if job.resumed and self._resumed[: len(job.resumed)].tolist() == job.resumed:
-            del self._resumed[: len(job.resumed)]
-            self._lanes.put_first([each for each in result.resumed if self._is_resumed(each)])
-            # What is not found was in a damaged file, and has been counted as lost already.
-            for key in set(job.resumed) - {each.key for each in result.resumed}:
-                self._present.take(key, key)
-        self._reports.trim(self._present.first if self._present.first is not None else self._last + 1)
-        if not self._lanes.backlog:
-            self._request_backlog()
-        if self._to_delete:
+            places.saved(message)
+        places.forget_evicted(result.evicted)
+        places.put_backlog(job.read, result.found)
+        places.put_resumed(job.resumed, result.resumed)
+        self._reports.trim(places.present.first if places.present.first is not None else self._last + 1)
+        if not places.lanes.backlog:
+            places.request_backlog()
+        if places.to_delete:
             self._has_work.set()
 
     def _load_opened(self, result: JobResult) -> None:
         """Take over what the file held, if this job has opened it: its messages become backlog, and its collectors are known."""
-        for first, last in result.opened:
-            self._present.add(first, last)
-            self._backlog.add(first, last)
+        self._places.load(result.opened)
         if result.collectors:
             self._collectors_on_disk = sorted(result.collectors)
             self._reports.restore(result.collectors)
-            self._awaiting.require_reports()
+            self._places.awaiting.require_reports()
             self._pace.begin(self._clock(), has_reports=True)
-
-    def _forget_evicted(self, evicted: list[Range]) -> None:
-        # A message that is already in memory to be sent is still sent, so the lanes are not changed.
-        for first, last in evicted:
-            self._present.take(first, last)
-            self._awaiting.remove(first, last)
-            self._backlog.take(first, last)
-            self._held.remove_between(first, last)
-
-    def _put_backlog(self, read: list[Range], found: list[Message]) -> None:
-        """Put messages that were read into the lane, unless they were freed, or sent from memory, meanwhile."""
-        for message in found:
-            if self._backlog.take(message.key, message.key):
-                self._lanes.backlog[message.key] = message
-        for given in read:
-            # A message that is not found was in a damaged file. It has been counted as lost already.
-            for first, last in self._backlog.take(*given):
-                self._present.take(first, last)
-        if found:
-            self._lanes.wake()
-
-    def _is_resumed(self, message: Message) -> bool:
-        """Whether a message that was read from disk is still to be handed out: it may have been freed, or held again, meanwhile."""
-        key = message.key
-        is_elsewhere = key in self._lanes or key in self._awaiting.keys or self._held.has(message.topic, key)
-        return key in self._present and not is_elsewhere
-
-    def _release(self, message: Message) -> None:
-        """Add a message to the live lane, unless it was handed out before.
-
-        If the lane is too long, its oldest message becomes backlog: it is read from disk again when its turn comes, or stays in
-        memory if it is not on disk yet.
-        """
-        if message.key <= self._handed_out:
-            return
-        self._handed_out = message.key
-        if (relegated := self._lanes.push(message)) is None:
-            return
-        if relegated.key in self._unsaved.messages:
-            self._lanes.backlog[relegated.key] = relegated
-            return
-        self._backlog.add(relegated.key, relegated.key)
-        self._request_backlog()
 
     def _drop_oldest(self) -> bool:
         """Drop one message that is not on disk. Returns False if none may be dropped."""
-        # Messages that the thread is writing may soon be on disk, and messages in flight may soon be confirmed.
-        unsaved = self._unsaved
-        spared = unsaved.being_written | self._lanes.in_flight.keys()
-        doomed, reason = self._held.from_key(next(iter(unsaved.messages))), "refused"
-        if doomed is None or doomed not in unsaved.messages or doomed in spared:
-            doomed, reason = unsaved.oldest(spared), "disk"
-        if doomed is None:
+        found = self._places.oldest_to_drop()
+        if found is None:
             return False
-        self._count_loss(doomed, reason)
-        self._free([(doomed, doomed)])
+        key, reason = found
+        self._count_loss(key, reason)
+        self._places.free([(key, key)])
         return True
 
     def _count_loss(self, key: int, reason: str) -> None:
@@ -447,8 +327,8 @@ class DiskOutbox:
     def _set_fault(self, fault: str | None) -> None:
         if fault is not None:
             # It is better to deliver readings that a kill could lose than to hold them back.
-            for message in self._unsaved.messages.values():
-                self._release(message)
+            for message in self._places.unsaved.messages.values():
+                self._places.release(message)
             if self.fault is None:
                 log.error(
                     "outbox=%s cannot be written, messages are kept in memory (at most %d MiB) and are lost if the process"

@@ -123,7 +123,7 @@ class Supervisor:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, part: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Run `run()` until `stop`; whenever it raises, run it anew."""
+        """Run `run()` until `stop`; whenever it raises, run it again."""
         self._tasks.append(asyncio.create_task(self._keep_running(part, run), name=f"optional-{part}"))
 
     def cancel(self) -> None:

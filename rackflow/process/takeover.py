@@ -14,7 +14,7 @@ SESSION_TAKEN_OVER: Final = 0x8E
 # works for a while. Chosen values.
 PAUSE_S: Final = (10.0, 30.0)
 # How many connections must end like this, within which time, before another client is named. A broker that restarts refuses
-# connections in between, which starts the count anew. Two clients whose first pauses are 0.5, 1 and 2 s reach it within seconds. The
+# connections in between, which sets the count back to 0. Two clients whose first pauses are 0.5, 1 and 2 s reach it within seconds. The
 # time holds three ends with two of the longest pauses between them: if one of the two notices first, the other one is thrown out only
 # as often as the first one comes back, and would otherwise never notice. Once noticed, each end within this time counts, because the
 # first connection after a pause lasts as long as the other one's pause.

@@ -75,7 +75,7 @@ class Watchdog:
         self._end = end
         self._beats = 0
         self._rest_beats = int(hard_limit_s / HARD_SETTINGS / BEAT_S)
-        """Beats without setting the hard limit anew."""
+        """Beats without setting the hard limit again."""
         self._rested = self._rest_beats
         self._why = ""
         self._over = threading.Event()

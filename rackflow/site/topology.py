@@ -117,7 +117,7 @@ class Site:
 
     def _index_sensors(self) -> None:
         # Sensors by place and device, and what was looked up before: planning asks for each rack and each device several times, and a
-        # site of 5,000 devices spent 40 % of planning in searching all UPSs and sensors anew.
+        # site of 5,000 devices spent 40 % of planning in searching all UPSs and sensors for each of them.
         self._sensors_at: dict[tuple[str, str], list[Sensor]] = {}
         self._sensors_of: dict[str, list[Sensor]] = {}
         for sensor in self.sensors.values():

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from agent.config import Device
-from agent.loop import AgentContext, DeviceLoop
+from agent.context import AgentContext
+from agent.loop import DeviceLoop
 from agent.poll import OpeningPace
 from agent.readings import Identified, Identity, Readings
 from agent.self_metrics import Counters

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import pytest
 
 from agent.config import AgentConfig, Device
-from agent.loop import AgentContext, DeviceLoop
+from agent.context import AgentContext
+from agent.loop import DeviceLoop
 from agent.poll import PollerFactory
 from agent.profile.load import parse_profile
 from agent.readings import Identified, Identity, Readings

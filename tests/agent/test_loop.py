@@ -7,15 +7,14 @@ import time
 import pytest
 
 from agent.config import CoolantConfig
-from agent.loop import MAX_KNOWN_STATES, MAX_STATE_EVENTS, OPEN_DEADLINE_S, AgentContext, Attempt, Reporter
+from agent.loop import MAX_KNOWN_STATES, MAX_STATE_EVENTS, OPEN_DEADLINE_S
 from agent.poll import OpeningPace
 from agent.poll.pace import FIRST_PLACES, PLACE_S
 from agent.readings import Identified, Identity, Readings
 from agent.schedule import DEADLINE_SHARE, DOWN_AFTER_FAILURES, MAX_RETRY_S
-from agent.self_metrics import Counters
 from rackflow import Event
 from rackflow.catalogue import PollClass
-from rackflow.documents import Batch, Coolant, DeviceDocument, decode
+from rackflow.documents import Coolant, DeviceDocument
 from rackflow.errors import (
     DeviceAuthError,
     DeviceDecodeError,
@@ -25,7 +24,6 @@ from rackflow.errors import (
     DeviceTimeout,
     DeviceUnreachable,
 )
-from rackflow.outbox.memory import MemoryOutbox
 from tests.agent.device_life import (
     BATTERY,
     CHARGE,
@@ -34,7 +32,6 @@ from tests.agent.device_life import (
     LOAD,
     NORMAL,
     SOURCE,
-    WALL_S,
     ScriptedDevice,
     living,
 )
@@ -90,47 +87,6 @@ async def test_a_batch_carries_who_when_and_what() -> None:
     polls = life.counters.polls["snmp"]
     assert polls >= 3
     assert (life.counters.samples, life.counters.rejected) == (3 * polls, {"sentinel": polls})
-
-
-@pytest.mark.parametrize("kind", ["batch", "event"])
-def test_the_outbox_knows_when_a_message_was_made_by_which_it_expires(kind: str) -> None:
-    outbox = MemoryOutbox("E", 1 << 20)
-    context = AgentContext(
-        site="t1",
-        agent="gw-1",
-        epoch="E",
-        outbox=outbox,
-        counters=Counters(),
-        announce=lambda _: None,
-        wall=lambda: WALL_S,
-    )
-    reporter = Reporter(context, "ups-1", LABELS)
-    if kind == "batch":
-        reporter.batch(Attempt("safety", 1.0, 0.1), NORMAL)
-    else:
-        reporter.event("up")
-    assert outbox.stats().oldest_ms == 1_800_000_000_123
-
-
-async def test_a_poll_with_one_impossible_number_is_split_to_what_the_broker_takes_as_any_other() -> None:
-    outbox = MemoryOutbox("E", 1 << 20)
-    context = AgentContext(
-        site="t1",
-        agent="gw-1",
-        epoch="E",
-        outbox=outbox,
-        counters=Counters(),
-        announce=lambda _: None,
-        largest_bytes=lambda: 2_000,
-    )
-    values = {f"dcim_pdu_outlet_power_watts{{outlet={at}}}": 1.0 for at in range(60)}
-    impossible = "dcim_pdu_input_power_watts"
-    Reporter(context, "pdu-1", {}).batch(Attempt("safety", 1.0, 0.1), Readings(values | {impossible: float("inf")}))
-    payloads = [(await outbox.take()).payload for _ in range(outbox.stats().messages)]
-    assert max(map(len, payloads)) <= 2_000
-    parts = [decode(each, Batch) for each in payloads]
-    assert {key for part in parts for key in part.values} == values.keys()
-    assert [part.bad for part in parts if part.bad] == [{impossible: "range"}]
 
 
 async def test_a_device_that_hangs_is_waited_for_as_long_as_its_poll_class_allows_and_is_down_then() -> None:

@@ -6,8 +6,8 @@ from agent import loop, run, schedule
 from agent.modbus import client as modbus_link
 from agent.modbus import refusals as refused_registers
 from agent.pair import handover, keeper, lease
-from agent.poll import factory, modbus, pace, planned_cells, snmp, tables, uptime
-from agent.publish import connection, limit, pauses, publisher, stored_reports
+from agent.poll import factory, modbus, pace, planned_cells, replanning, snmp, tables, uptime
+from agent.publish import answers, connection, limit, pauses, publisher, report_reader, status
 from agent.snmp.usm import authentic, clock, refused
 from rackflow.process.stopping import STOP_WITHIN_S
 
@@ -24,11 +24,11 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("a device that does not close is left after", loop.CLOSE_S, 1.0),
         ("changed states of one poll that are reported", loop.MAX_STATE_EVENTS, 200),
         ("all devices are asked for the first time within", run.MAX_START_SPREAD_S, 5.0),
-        ("an SNMP request is waited for", factory.DEFAULT_TIMEOUT_S, 2.0),
+        ("an SNMP request is waited for", factory.SNMP_TIMEOUT_S, 2.0),
         ("a device that is opened has its place for", pace.PLACE_S, 0.25),
-        ("tables are walked anew after", snmp.REPLAN_AFTER_S, 3600.0),
-        ("a device has itself planned anew at most every", snmp.REPLAN_MIN_S, 10.0),
-        ("a large device less often, by series a second", snmp.REPLAN_SERIES_PER_S, 200.0),
+        ("tables are walked anew after", replanning.REPLAN_AFTER_S, 3600.0),
+        ("a device has itself planned anew at most every", replanning.REPLAN_MIN_S, 10.0),
+        ("a large device less often, by series a second", replanning.REPLAN_SERIES_PER_S, 200.0),
         ("planning beside a poll takes at most this share of the interval", snmp.PLANNING_SHARE, 0.4),
         ("a unit is opened anew at most every", planned_cells.REOPEN_MIN_S, 10.0),
         ("columns that are tried for the rows of a table", tables.MAX_COLUMNS_BESIDE, 4),
@@ -60,13 +60,13 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("a limit that the broker did not tell is believed for", limit.LEARNT_FOR_S, 3600.0),
         ("refused topics are looked through every", publisher.PROBE_STEP_S, 0.25),
         ("refused topics tried at a time", publisher.PROBES_PER_STEP, 5),
-        ("refused topics in the log, a minute", publisher.NAMED_PER_MINUTE, 10),
-        ("refused topics in the status", publisher.NAMED_IN_STATUS, 20),
-        ("the first number in the outbox is told every", publisher.ACCOUNT_S, 60.0),
-        ("reports of collectors are waited for at the start", stored_reports.FIRST_REPORTS_S, 3.0),
-        ("connections that may break before reports are given up", stored_reports.MAX_BREAKS, 2),
-        ("and after which time they are asked for again", stored_reports.TRY_AGAIN_S, (60.0, 3600.0)),
-        ("a stop waits for a collector that has reported within", stored_reports.RECENT_REPORT_S, 5.0),
+        ("refused topics in the log, a minute", answers.NAMED_PER_MINUTE, 10),
+        ("refused topics in the status", status.NAMED_IN_STATUS, 20),
+        ("the first number in the outbox is told every", status.ACCOUNT_S, 60.0),
+        ("reports of collectors are waited for at the start", report_reader.FIRST_REPORTS_S, 3.0),
+        ("connections that may break before reports are given up", report_reader.MAX_BREAKS, 2),
+        ("and after which time they are asked for again", report_reader.TRY_AGAIN_S, (60.0, 3600.0)),
+        ("a stop waits for a collector that has reported within", report_reader.RECENT_REPORT_S, 5.0),
         # A pair of agents
         ("a claim waits for another one", lease.SETTLE_S, 1.0),
         ("a lease is renewed every", lease.RENEW_S, 1.0),

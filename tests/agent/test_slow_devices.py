@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.config import AgentConfig
-from agent.loop import AgentContext, DeviceLoop
+from agent.context import AgentContext
+from agent.loop import DeviceLoop
 from agent.poll import PollerFactory
 from agent.profile import parse_profile
 from agent.self_metrics import Counters

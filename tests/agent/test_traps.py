@@ -342,10 +342,10 @@ async def test_a_trap_during_an_attempt_that_fails_is_another_attempt_at_once() 
     async with living(Starting([NORMAL]), {"safety": 60.0}) as life:
         for attempt in range(1, 4):
             await life.hear(attempt)
-            life.loop.trapped("again", becomes_event=False)
+            life.loop.receive_trap("again", becomes_event=False)
         await asyncio.wait_for(asked.wait(), 30)
         # The trap before was less than a second ago, so this one waits for its turn, and the attempt with it.
-        life.loop.trapped("coldStart", becomes_event=False)
+        life.loop.receive_trap("coldStart", becomes_event=False)
         await asyncio.sleep(1.5 * TRAP_POLLS_S)
         trapped.set()
         await life.hear(5)
@@ -378,7 +378,7 @@ async def test_a_burst_of_traps_is_one_poll_at_once_and_one_after_it() -> None:
         await life.hear(1)
         begins = asyncio.get_running_loop().time()
         for number in range(5):
-            life.loop.trapped(f"trap {number}", becomes_event=True)
+            life.loop.receive_trap(f"trap {number}", becomes_event=True)
         await life.hear(3)
         assert life.course()[-2:] == ["up", "up"]
         assert asyncio.get_running_loop().time() - begins >= TRAP_POLLS_S
@@ -401,7 +401,7 @@ async def test_a_slow_card_that_sends_without_end_has_pauses_between_its_polls()
     async with living(SlowCard([NORMAL]), {"safety": 60.0}, clock=clock) as life:
         await life.hear(1)
         for polls in (2, 3):
-            life.loop.trapped("again", becomes_event=False)
+            life.loop.receive_trap("again", becomes_event=False)
             await life.hear(polls)
     assert begun[2] - begun[1] > 0.9 * TRAP_POLLS_TIMES * TRAP_POLLS_S
 
@@ -413,7 +413,7 @@ async def test_a_trap_of_a_device_that_is_down_is_an_attempt_at_once() -> None:
     async with living(script, {"safety": 60.0}) as life:
         for attempt in range(1, 4):
             await life.hear(attempt)
-            life.loop.trapped("coldStart", becomes_event=False)
+            life.loop.receive_trap("coldStart", becomes_event=False)
         await life.hear(4)
         assert life.course() == ["timeout", "timeout", "timeout", "down", "up"]
 

@@ -259,7 +259,7 @@ class EndToEnd(RuleBasedStateMachine):
         outbox = self._outbox
         return {
             (numbers.epoch, seq)
-            for first, last in outbox._present  # noqa: SLF001 - the model compares it with its own
+            for first, last in outbox._places.present  # noqa: SLF001 - the model compares it with its own
             for numbers in outbox._numbers(first, last)  # noqa: SLF001
             for seq in range(numbers.first, numbers.last + 1)
         }

@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from agent.config import AgentConfig
-from agent.loop import AgentContext, DeviceLoop
+from agent.context import AgentContext
+from agent.loop import DeviceLoop
 from agent.poll import PollerFactory
 from agent.profile import load_profiles
 from agent.self_metrics import Counters

@@ -25,15 +25,22 @@ class CopyError(Exception):
     """Processes would not import the copy."""
 
 
-def make_copy(folder: Path, root: Path, *, is_copy: bool = False) -> Path:
-    """Copy the tree at `root` to the new folder `folder`. Raises CopyError when a new process would import something else.
+def make_copy(folder: Path, root: Path) -> Path:
+    """Copy the tree at `root` to the new folder `folder`. Raises CopyError when a new process would import something else."""
+    shutil.copytree(root, folder, ignore=LEFT_OUT, symlinks=True)
+    # Compiled once: processes leave no compiled files behind, and would otherwise compile everything for each mutant.
+    compileall.compile_dir(folder, quiet=2)
+    return _checked(folder)
 
-    `is_copy` where `root` is a copy itself, whose compiled files are taken along: Python takes the paths in them from where they are.
-    """
-    shutil.copytree(root, folder, ignore=None if is_copy else LEFT_OUT, symlinks=True)
-    # Compiled once: processes leave no compiled files behind, and would compile everything anew for each mutant.
-    if not is_copy:
-        compileall.compile_dir(folder, quiet=2)
+
+def duplicate(folder: Path, copy: Path) -> Path:
+    """Like `make_copy`, from another copy, with its compiled files: Python takes the paths in them from where they are."""
+    shutil.copytree(copy, folder, symlinks=True)
+    return _checked(folder)
+
+
+def _checked(folder: Path) -> Path:
+    """The folder of a copy. Raises CopyError when a new process would import something else."""
     packages = [name for name in PACKAGES if (folder / name).is_dir()]
     script = f"import {', '.join(packages)}, sys; print(*(sys.modules[n].__file__ for n in {packages!r}), sep='\\n')"
     # Started in another folder, as a test may do it.

@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import Phase, settings
 
-from tests.mutants.copies import enter_copy, foreign_modules, make_copy
+from tests.mutants.copies import duplicate, enter_copy, foreign_modules, make_copy
 from tests.mutants.watching import Reach, Recorder
 
 POLL_S = 0.01
@@ -76,11 +76,12 @@ class Pool:
 
     def __init__(self, root: Path, folder: Path, size: int) -> None:
         self._slots = [folder / str(number) for number in range(size)]
-        first = self._slots[0] / "tree"
+        first, *others = self._slots
         for slot in self._slots:
             slot.mkdir()
-            is_first = slot == self._slots[0]
-            make_copy(slot / "tree", root if is_first else first, is_copy=not is_first)
+        make_copy(first / "tree", root)
+        for slot in others:
+            duplicate(slot / "tree", first / "tree")
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
         """Run the jobs; each comes back with its outcome when it is done, in no certain order."""

@@ -17,8 +17,9 @@ from typing import Any, Final
 import yaml
 
 from agent.config import load_agent_config
+from agent.context import AgentContext
 from agent.epoch import new_epoch
-from agent.loop import AgentContext, DeviceLoop
+from agent.loop import DeviceLoop
 from agent.modbus.seam import ModbusClient
 from agent.poll.factory import PollerFactory
 from agent.profile.load import load_profiles

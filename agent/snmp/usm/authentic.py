@@ -73,7 +73,7 @@ class PolledClocks:
     def of(self, device: str) -> EngineClocks:
         """Clocks for a client of this device: those of another client that it has, or new ones.
 
-        A reload makes clients anew before it may still be refused. Those that stay must be the ones that are known here.
+        A reload makes new clients before it may still be refused. Those that stay must be the ones that are known here.
         """
         clocks = self._by_device.get(device)
         if clocks is None:

@@ -26,7 +26,7 @@ class EngineClock:
         """Whether an authentic message with these boots and time is no replay; if so, they are learnt when they are newer."""
         if self.boots == MAX_INTEGER:
             # RFC 3414, 2.2.2: the counter has reached its maximum, so restarts can no longer be distinguished. The engine has to be
-            # configured anew.
+            # given a new configuration.
             return False
         expected = self.time + (now - self.at)
         if boots < self.boots or (boots == self.boots and time < expected - WINDOW_S):

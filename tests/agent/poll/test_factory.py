@@ -6,7 +6,7 @@ import pytest
 
 from agent.config import AgentConfig
 from agent.lab.replay import read_all
-from agent.poll.factory import DEFAULT_TIMEOUT_S, PollerFactory, modbus_target, snmp_target
+from agent.poll.factory import MODBUS_TIMEOUT_S, SNMP_TIMEOUT_S, PollerFactory, modbus_target, snmp_target
 from agent.profile.load import parse_profile
 from agent.snmp.pysnmp import PysnmpClient
 from agent.snmp.seam import SnmpClient, SnmpCommunity, SnmpUser
@@ -95,7 +95,7 @@ def config_of(**device: object) -> AgentConfig:
 def test_what_is_configured_of_a_modbus_unit_reaches_its_link() -> None:
     plain = config_of(protocol="modbus", profile="meter").devices[0]
     found = modbus_target(plain, PROFILES)
-    assert (found.host, found.port, found.timeout_s, found.pause_s) == ("h", 502, DEFAULT_TIMEOUT_S / 2, 0.2)
+    assert (found.host, found.port, found.timeout_s, found.pause_s) == ("h", 502, MODBUS_TIMEOUT_S, 0.2)
     assert found.accepts == frozenset()
     odd = {"port": 1502, "timeout_s": 3, "accept_answers": ["other_unit"]}
     found = modbus_target(config_of(protocol="modbus", profile="meter", **odd).devices[0], PROFILES)
@@ -116,7 +116,7 @@ def test_what_is_configured_of_a_modbus_unit_reaches_its_link() -> None:
 def test_what_is_configured_of_an_snmp_device_reaches_its_client() -> None:
     config = config_of(profile="slow-pdu", credential="c")
     found = snmp_target(config, config.devices[0])
-    assert (found.device, found.host, found.port, found.timeout_s) == ("d", "h", 161, DEFAULT_TIMEOUT_S)
+    assert (found.device, found.host, found.port, found.timeout_s) == ("d", "h", 161, SNMP_TIMEOUT_S)
     assert found.credential == SnmpUser("u", "sha256", "authauth1", "aes128", "privpriv1", "phase-b")
     config = config_of(profile="slow-pdu", credential="c", port=1161, timeout_s=5, retries=3, max_varbinds=7)
     found = snmp_target(config, config.devices[0])

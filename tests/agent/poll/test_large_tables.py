@@ -49,7 +49,7 @@ LIMIT = MAX_SERIES // 5
 def limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.profile.plan_builder.MAX_SERIES", LIMIT)
     for module in ("agent.poll.tables", "agent.poll.snmp"):
-        monkeypatch.setattr(f"{module}.MAX_ROWS", LIMIT)
+        monkeypatch.setattr(f"{module}.MAX_TABLE_ROWS", LIMIT)
 
 
 class Wide:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from agent.publish.connection import Connection, Sent
-from agent.publish.publisher import is_important_change
+from agent.publish.status import is_important_change
 from rackflow.documents import Account, Numbers
 from rackflow.process.broker import Broker
 from rackflow.process.mqtt5.packets import puback_packet

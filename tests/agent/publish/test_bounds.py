@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from agent.publish.answers import NAMED_PER_MINUTE
 from agent.publish.connection import Sent
-from agent.publish.publisher import NAMED_IN_STATUS, NAMED_PER_MINUTE, Publisher
+from agent.publish.publisher import Publisher
 from agent.publish.refusals import NO_SUBSCRIBERS, PACKET_TOO_LARGE
+from agent.publish.status import NAMED_IN_STATUS
 from agent.self_metrics import Counters
 from rackflow.documents import Account, Status, Stored, decode
 from rackflow.outbox.memory import MemoryOutbox
@@ -40,7 +42,7 @@ async def test_of_many_refused_topics_all_are_counted_and_some_are_named(caplog:
     """The status is retained and must stay small, and a log that names thousands helps nobody."""
     outbox = MemoryOutbox("E1", 1 << 20)
     publisher, counters = publisher_of(outbox)
-    with caplog.at_level(logging.WARNING, "agent.publish.publisher"):
+    with caplog.at_level(logging.WARNING, "agent.publish.answers"):
         for at in range(MANY):
             publisher._on_refused(await sent(outbox, at), NOT_AUTHORIZED, "Not authorized")  # noqa: SLF001 - as a broker's answer
     assert counters.topics_refused == {"unheard": 0, "not_authorized": MANY, "quota": 0, "refused": 0}
@@ -51,8 +53,8 @@ async def test_of_many_refused_topics_all_are_counted_and_some_are_named(caplog:
     _, payload = await publisher._retained.take()  # noqa: SLF001 - as a connection
     assert decode(payload, Status).refused == {topic(at): "not_authorized" for at in range(NAMED_IN_STATUS)}
     # The will is part of CONNECT, which a broker that limits packets takes only while it is short.
-    publisher.set_status(publisher._status)  # noqa: SLF001 - as a new connection
-    will = decode(publisher._offline, Status)  # noqa: SLF001 - as above
+    publisher._status.refresh()  # noqa: SLF001 - as a new connection
+    will = decode(publisher._status.offline, Status)  # noqa: SLF001 - as above
     assert (will.status, will.refused) == ("offline", {})
     # Another broker may allow what this one refuses.
     publisher.set_broker(Broker(host="another"))

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agent.publish.stored_reports import FIRST_REPORTS_S, LOG_EVERY_S, TRY_AGAIN_S, StoredReportReader
+from agent.publish.report_reader import FIRST_REPORTS_S, LOG_EVERY_S, TRY_AGAIN_S, StoredReportReader
 from agent.self_metrics import Counters
 from rackflow.documents import Stored, encode
 from rackflow.outbox.memory import MemoryOutbox

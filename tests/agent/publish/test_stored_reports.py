@@ -8,7 +8,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from agent.publish import publisher, stored_reports
+from agent.publish import publisher, report_reader
 from agent.publish.publisher import Publisher
 from agent.self_metrics import Counters
 from rackflow.documents import Account, DeviceDocument, Numbers, Status, Stored, encode
@@ -189,7 +189,7 @@ async def test_an_agent_does_not_subscribe_at_a_broker_that_ends_such_connection
 
 async def test_an_agent_subscribes_on_a_connection_that_began_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network broke two connections at the wrong moment. The third one lasts, and reports must come over it."""
-    monkeypatch.setattr(stored_reports, "TRY_AGAIN_S", (3.0, 3.0))
+    monkeypatch.setattr(report_reader, "TRY_AGAIN_S", (3.0, 3.0))
     async with (
         RefusingBroker(ends_subscribers=True, accepts_subscribers=True).serving() as server,
         sending(Broker(port=server.port, timeout_s=2), MemoryOutbox("E1", 10_000_000)) as sender,
@@ -219,7 +219,7 @@ async def test_a_refused_subscription_is_tried_again_until_the_broker_accepts_it
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Somebody has corrected its access rules, as the agent's log asked for."""
-    monkeypatch.setattr(stored_reports, "TRY_AGAIN_S", (0.05, 0.1))
+    monkeypatch.setattr(report_reader, "TRY_AGAIN_S", (0.05, 0.1))
     stored = Stored(agent="gw-1", collector="c", ledger="l", time=1, durable={})
     async with (
         RefusingBroker(accepts_subscribers=True, refuses_subscribers=True).serving() as server,

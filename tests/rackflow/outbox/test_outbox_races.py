@@ -252,7 +252,7 @@ async def test_what_is_just_being_written_is_not_dropped_to_make_room_in_memory(
     fill(outbox, 8, size=500)
     async with slow_disk(outbox):
         writing = asyncio.create_task(outbox.step(), name="write")
-        await eventually(lambda: outbox._unsaved.being_written, "the write is under way")  # noqa: SLF001 - nothing else shows it
+        await eventually(lambda: outbox._places.unsaved.being_written, "the write is under way")  # noqa: SLF001 - nothing else shows it
         fill(outbox, 4, size=500)
         assert outbox.stats().account.dropped == [Numbers(epoch="E1", first=9, last=10, reason="disk")]
     await writing
@@ -271,7 +271,7 @@ async def test_a_held_message_that_is_just_being_written_is_not_dropped_either(t
     folder.unlink()
     async with slow_disk(outbox):
         writing = asyncio.create_task(outbox.step(), name="write")
-        await eventually(lambda: outbox._unsaved.being_written, "the write is under way")  # noqa: SLF001 - as above
+        await eventually(lambda: outbox._places.unsaved.being_written, "the write is under way")  # noqa: SLF001 - as above
         fill(outbox, 4, size=500)
         assert outbox.stats().account.dropped == [Numbers(epoch="E1", first=9, last=10, reason="disk")]
     await writing

@@ -1,0 +1,53 @@
+"""Decides how often a request is sent to an SNMP device, and how long each try waits for the answer. No I/O; `now_s` is the loop's clock.
+
+The configuration gives the number of tries and their timeout. To a device that answers fast, the request is sent once more before these,
+and that early try waits only briefly: a network that loses every tenth datagram loses the request or the answer of each fifth request.
+With two tries of the full timeout alone, a device whose opening takes 75 requests was never opened there, and each loss cost a poll of a
+1 s class.
+"""
+
+from typing import Final, Literal, TypeAlias
+
+from agent.snmp.seam import SnmpTarget
+
+# An early try is not shorter than QUICK_S, nor than TIMES_SLOWEST times the slowest answer lately: a card that answers one request after
+# the other must not get a queue of them. Chosen values.
+QUICK_S: Final = 0.5
+TIMES_SLOWEST: Final = 4.0
+# Factor per GET by which a slow moment is forgotten, within some 20 GETs. Chosen value.
+FADE: Final = 0.9
+# For how long a device gets no early tries after one that was answered late: it takes long for some requests only. Chosen value.
+PATIENT_S: Final = 3600.0
+
+Asked: TypeAlias = Literal["get", "next row", "getnext", "other"]
+"""What a request asks for: objects, the next row of a walk, one row by GETNEXT, or anything else, which is as fast as a GET."""
+
+
+class TryTimeouts:
+    """The timeouts of the tries of each request to one device, from what the configuration says and how fast the device answers."""
+
+    def __init__(self, target: SnmpTarget) -> None:
+        self.configured_s = (target.timeout_s,) * (target.retries + 1)
+        """Seconds of each try, without an early one."""
+        # Without retries, the configuration wants each request to be sent once.
+        self._longest_early_s = target.timeout_s / 2 if target.retries else 0.0
+        # The longest time that an answer took, by what was asked: of GETs, lately; of steps of a walk, ever, because most rows come with
+        # the one before them, and would make a slow one forgotten.
+        self._slowest_s: dict[Asked, float] = {}
+        self._patient_until_s = 0.0
+
+    def of(self, asked: Asked, now_s: float) -> tuple[float, ...]:
+        """Seconds of each try. The first one is shorter than the others if it is an early one."""
+        slowest_s = self._slowest_s.get("get" if asked == "other" else asked, 0.0)
+        early_s = max(QUICK_S, slowest_s * TIMES_SLOWEST)
+        is_fast = slowest_s > 0 and early_s <= self._longest_early_s and now_s >= self._patient_until_s
+        return (early_s, *self.configured_s) if is_fast else self.configured_s
+
+    def answered(self, asked: Asked, took_s: float) -> None:
+        """Note how many seconds an answer took."""
+        if asked != "other":
+            self._slowest_s[asked] = max(took_s, self._slowest_s.get(asked, 0.0) * (FADE if asked == "get" else 1.0))
+
+    def was_too_early(self, now_s: float) -> None:
+        """The answer to an early try came after it had ended, or may have: make none for a while."""
+        self._patient_until_s = now_s + PATIENT_S

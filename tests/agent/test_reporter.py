@@ -1,0 +1,52 @@
+"""Batches and events as they are put into the outbox."""
+
+import pytest
+
+from agent.context import AgentContext
+from agent.readings import Readings
+from agent.reporter import Attempt, Reporter
+from agent.self_metrics import Counters
+from rackflow.documents import Batch, decode
+from rackflow.outbox.memory import MemoryOutbox
+from tests.agent.device_life import LABELS, NORMAL, WALL_S
+
+
+@pytest.mark.parametrize("kind", ["batch", "event"])
+def test_the_outbox_knows_when_a_message_was_made_by_which_it_expires(kind: str) -> None:
+    outbox = MemoryOutbox("E", 1 << 20)
+    context = AgentContext(
+        site="t1",
+        agent="gw-1",
+        epoch="E",
+        outbox=outbox,
+        counters=Counters(),
+        announce=lambda _: None,
+        wall=lambda: WALL_S,
+    )
+    reporter = Reporter(context, "ups-1", LABELS)
+    if kind == "batch":
+        reporter.batch(Attempt("safety", 1.0, 0.1), NORMAL)
+    else:
+        reporter.event("up")
+    assert outbox.stats().oldest_ms == 1_800_000_000_123
+
+
+async def test_a_poll_with_one_impossible_number_is_split_to_what_the_broker_takes_as_any_other() -> None:
+    outbox = MemoryOutbox("E", 1 << 20)
+    context = AgentContext(
+        site="t1",
+        agent="gw-1",
+        epoch="E",
+        outbox=outbox,
+        counters=Counters(),
+        announce=lambda _: None,
+        largest_bytes=lambda: 2_000,
+    )
+    values = {f"dcim_pdu_outlet_power_watts{{outlet={at}}}": 1.0 for at in range(60)}
+    impossible = "dcim_pdu_input_power_watts"
+    Reporter(context, "pdu-1", {}).batch(Attempt("safety", 1.0, 0.1), Readings(values | {impossible: float("inf")}))
+    payloads = [(await outbox.take()).payload for _ in range(outbox.stats().messages)]
+    assert max(map(len, payloads)) <= 2_000
+    parts = [decode(each, Batch) for each in payloads]
+    assert {key for part in parts for key in part.values} == values.keys()
+    assert [part.bad for part in parts if part.bad] == [{impossible: "range"}]
