@@ -196,27 +196,6 @@ async def test_an_open_connection_is_not_taken_over() -> None:
     assert counters.takeovers == 0
 
 
-async def test_a_change_of_broker_is_no_messages_fault_and_a_second_break_at_one_topic_is() -> None:
-    outbox = MemoryOutbox("E1", 1 << 20)
-    publisher, counters = publisher_of(outbox)
-
-    async def broken_with_a_message_in_flight() -> int:
-        put(outbox)
-        message = await outbox.take()
-        client = connection()
-        client.send(message.topic, message.payload, message.key, retain=False)
-        publisher._find_cause(client)  # noqa: SLF001 - as a session
-        outbox.rewind()
-        return sum(counters.topics_refused.values())
-
-    for at in range(3):
-        publisher.set_broker(Broker(host=f"broker-{at}"))
-        assert await broken_with_a_message_in_flight() == 0
-    publisher._wake.clear()  # noqa: SLF001 - as `run` does before the next attempt
-    assert await broken_with_a_message_in_flight() == 0
-    assert await broken_with_a_message_in_flight() == 1
-
-
 async def test_a_broker_that_stays_away_is_logged_once_for_each_cause(caplog: pytest.LogCaptureFixture) -> None:
     publisher, counters = publisher_of(MemoryOutbox("E1", 1 << 20))
     with caplog.at_level("INFO", "agent.publish.publisher"):
@@ -237,7 +216,9 @@ async def test_a_message_to_which_the_broker_answers_nonsense_is_held_at_the_fir
     client = connection()
     client.send(message.topic, message.payload, message.key, retain=False)
     client._wire.is_unreadable = True  # noqa: SLF001 - as after a packet that is none
-    publisher._find_cause(client)  # noqa: SLF001 - as a session
+    refused = publisher._answers.refused_by_ending(client)  # noqa: SLF001 - as a session
+    assert refused is not None
+    publisher._on_refused(*refused)  # noqa: SLF001 - as a session
     assert sum(counters.topics_refused.values()) == 1
     assert outbox.stats().held == 1
 

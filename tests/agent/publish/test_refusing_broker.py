@@ -131,6 +131,25 @@ async def test_a_probe_that_is_lost_with_its_connection_is_sent_again() -> None:
         assert broker.connections == 2
 
 
+async def test_a_change_of_the_configuration_is_no_fault_of_the_message_in_flight() -> None:
+    broker = RefusingBroker(lambda topic, _: ("silence", 0) if topic == B else ACCEPTED)
+    async with sending(broker) as sender:
+        sender.put(B)
+        clients = set[object]()
+
+        def is_in_flight() -> bool:
+            client = sender.publisher._client  # noqa: SLF001 - what is on its way on the present connection
+            if client is None or client in clients or all(each.topic != B for each in list(client.inflight.values())):
+                return False
+            clients.add(client)
+            return True
+
+        for keepalive_s in (20, 21, 22, 23):
+            sender.publisher.set_broker(Broker(port=broker.port, timeout_s=60, keepalive_s=keepalive_s))
+            await eventually(is_in_flight, "the message is on its way", timeout_s=30)
+        assert sum(sender.counters.topics_refused.values()) == 0
+
+
 async def test_a_broker_that_is_changed_while_the_agent_connects_is_not_kept() -> None:
     first, second = RefusingBroker(), RefusingBroker()
     async with first.serving(), second.serving(), asyncio.TaskGroup() as group:

@@ -46,6 +46,26 @@ segments.rewrite(segments.files[:])
 os.write(1, b"joined")
 """
 
+REPORTED = """
+import os, sys
+from pathlib import Path
+from rackflow.outbox.log import OutboxLog
+from rackflow.outbox.seam import Message
+from rackflow.outbox.state import Limits
+
+log = OutboxLog(Path(sys.argv[1]) / "outbox.db", "E1", Limits(10_000_000, 3600))
+log.commit([Message(1, "t", b"x", 5)], [], frozenset())
+os.write(1, b"a message is there")
+log.save_collectors([("c", "ledger-1")])
+os.write(1, b"a collector has reported")
+"""
+
+
+def test_which_collectors_have_reported_is_on_disk_when_it_is_saved(tmp_path: Path) -> None:
+    """After a power cut the agent would not wait for reports, and delete what the broker alone has confirmed."""
+    found = traced(tmp_path, REPORTED, tmp_path)
+    assert on_disk(found, ".seg", said(found, "a message is there"), said(found, "a collector has reported"))
+
 
 def test_files_that_are_joined_are_on_disk_in_the_new_file_before_one_is_deleted(tmp_path: Path) -> None:
     """Otherwise a power cut costs all messages that waited in them."""
