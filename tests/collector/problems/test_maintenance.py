@@ -266,7 +266,7 @@ def test_a_silence_of_alertmanager_covers_what_the_window_does() -> None:
 
 def test_of_several_windows_the_one_that_ends_last_is_named() -> None:
     maintenance = Maintenance(None, Failures())
-    early, late = window(), window(id="W-2", until=NOW + timedelta(hours=3))
+    early, late = window(), window(id="W-0", until=NOW + timedelta(hours=3))
     labels = labels_of(UPS)
     assert maintenance.window_of("DcimSmoke", labels, at(1.0)) is None
     for windows in ([early, late], [late, early]):
