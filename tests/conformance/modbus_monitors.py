@@ -23,7 +23,7 @@ def _vaisala(humidity: int, temperature: int, unit: int) -> Served:
     """Floats with their low word first."""
     one = Served(unit=unit, checked=temperature)
     one.gauge(humidity, "~f", 30.56, "env_relative_humidity_ratio{sensor=1}", 0.3056)
-    one.gauge(temperature, "~f", 22.75, "env_temperature_celsius{sensor=1}", 22.75)
+    one.gauge(temperature, "~f", 24.75, "env_temperature_celsius{sensor=1}", 24.75)
     one.put(8, "~f", 4.5)  # dew or frost point
     return one
 
