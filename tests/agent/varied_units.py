@@ -19,10 +19,11 @@ from tests.conformance.modbus_gensets import genset_maps
 from tests.conformance.modbus_liebert import liebert_maps
 from tests.conformance.modbus_maps import Served, ups_maps
 from tests.conformance.modbus_meters import meter_maps
+from tests.conformance.modbus_monitors import monitor_maps
 from tests.conformance.modbus_more_meters import more_meter_maps
 
 MAPS: Mapping[str, Served] = (
-    ups_maps() | liebert_maps() | gear_maps() | meter_maps() | more_meter_maps() | genset_maps()
+    ups_maps() | liebert_maps() | gear_maps() | meter_maps() | more_meter_maps() | monitor_maps() | genset_maps()
 )
 SHIPPED = shipped_profiles()
 Place = tuple[RegisterTable, int]

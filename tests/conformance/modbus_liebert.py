@@ -370,6 +370,16 @@ def _pmp() -> Served:
     return one
 
 
+def _nxl() -> Served:
+    """On battery."""
+    one = Served(table="input", checked=390)
+    one.put(389, "H", 3)
+    one.put(390, "H", 5)
+    one.states |= {"dcim_ups_battery_state": "low", "dcim_ups_output_source": "battery"}
+    one.phases(328, "H", (41, 39, 43), "ups_output_load_ratio{phase=%}", 0.01)
+    return one
+
+
 def liebert_maps() -> dict[str, Served]:
     """By profile."""
     return {
@@ -383,4 +393,5 @@ def liebert_maps() -> dict[str, Served]:
         "liebert-sts-modbus": _sts1(),
         "liebert-sts2-modbus": _sts2(),
         "liebert-pmp-modbus": _pmp(),
+        "liebert-nxl-modbus": _nxl(),
     }

@@ -19,6 +19,23 @@ def _seahawk() -> Served:
     return one
 
 
+def _vaisala(humidity: int, temperature: int, unit: int) -> Served:
+    """Floats with their low word first."""
+    one = Served(unit=unit, checked=temperature)
+    one.gauge(humidity, "~f", 30.56, "env_relative_humidity_ratio{sensor=1}", 0.3056)
+    one.gauge(temperature, "~f", 24.75, "env_temperature_celsius{sensor=1}", 24.75)
+    one.put(8, "~f", 4.5)  # dew or frost point
+    return one
+
+
+def _hmt330() -> Served:
+    one = _vaisala(0, 2, 240)
+    one.put(512, "H", 1)
+    one.put(513, "H", 1)  # online data available
+    one.values["dcim_device_alarm_active{alarm=sensor_fault,severity=warning}"] = 0.0
+    return one
+
+
 def monitor_maps() -> dict[str, Served]:
     """By profile."""
-    return {"rle-seahawk": _seahawk()}
+    return {"rle-seahawk": _seahawk(), "vaisala-hmt330": _hmt330(), "vaisala-hmw90": _vaisala(2, 4, 1)}

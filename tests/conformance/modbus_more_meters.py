@@ -190,6 +190,16 @@ def _map12e() -> Served:
     return one
 
 
+def _breaker() -> Served:
+    """A MasterPacT that has tripped on a fault."""
+    one = Served(checked=32_000)
+    one.put(31_999, "H", 0b101111)  # bits that are valid
+    one.put(32_000, "H", 0b001110)
+    one.states["dcim_circuit_breaker_state{circuit=main,panel=1}"] = "tripped"
+    one.values["dcim_device_alarm_active{alarm=fault_trip,severity=critical}"] = 1.0
+    return one
+
+
 def more_meter_maps() -> dict[str, Served]:
     """By profile."""
     return {
@@ -200,4 +210,5 @@ def more_meter_maps() -> dict[str, Served]:
         "veris-e51": _veris(),
         "wirenboard-map3e": _map3e(),
         "wirenboard-map12e": _map12e(),
+        "schneider-breaker": _breaker(),
     }

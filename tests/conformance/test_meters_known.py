@@ -104,3 +104,23 @@ async def test_energies_of_a_shark_stand_where_its_series_has_them(model: str, m
         f"{energy}{{direction=import,{METER}}}": pytest.approx(1_234_567 * 360_000.0),
         f"{energy}{{direction=export,{METER}}}": pytest.approx(70_001 * 360_000.0),
     }
+
+
+@pytest.mark.parametrize(
+    ("valid", "status", "state"),
+    [
+        (0b101111, 0b101001, "closed"),
+        (0b101111, 0b100000, "open"),
+        (0b101111, 0b000010, "tripped"),
+        (0b000111, 0b000101, "tripped"),
+        (0b101111, 0x8001, "unknown"),
+        (0, 0b000001, None),
+    ],
+)
+async def test_a_breaker_tells_its_state_while_its_contacts_are_valid(
+    valid: int, status: int, state: str | None
+) -> None:
+    one = MAPS["schneider-breaker"]
+    async with serving(one, {31_999: valid, 32_000: status}) as port:
+        readings = await poll(port, "schneider-breaker", one.unit)
+    assert readings.states.get("dcim_circuit_breaker_state{circuit=main,panel=1}") == state
