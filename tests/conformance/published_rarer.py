@@ -154,4 +154,96 @@ RARER = {
         },
         {"dcim_device_state": "degraded"},
     ),
+    # A PDU with a delta primary: its input is told between lines, its output to neutral. Panel 1 has a three-phase breaker and a single.
+    "eaton-pdu": Published(
+        "1.3.6.1.4.1.534.6.6.4.1",
+        {
+            "1.1.3.0": 3,
+            "1.2.1.0": 600,
+            "1.2.3.0": 61_200,
+            "1.2.4.0": -97,
+            "1.2.6.0": b"Vrms Line-Line",
+            **{f"1.2.8.1.{column}.{phase}": cell for column, cell in ((2, 481), (3, 755)) for phase in (1, 2, 3)},
+            "1.3.1.0": 418_023,
+            "1.3.3.0": 59_800,
+            "1.3.4.0": 98,
+            "1.3.6.0": 4_160,
+            "1.3.7.0": b"Vrms Line-Neutral",
+            **{f"1.3.9.1.{column}.{phase}": cell for column, cell in ((2, 121), (3, 1_690)) for phase in (1, 2, 3)},
+            "2.1.1.3.1": 2_250,
+            **{f"2.2.1.{column}.1": cell for column, cell in ((1, 12_345), (5, 21_300), (6, 96))},
+            **{f"2.3.1.3.1.{phase}": 600 + phase for phase in (1, 2, 3)},
+            **{f"3.1.1.3.1.{breaker}": rated for breaker, rated in ((2, 300), (7, 200))},
+            **{f"3.2.1.1.1.{breaker}": energy for breaker, energy in ((2, 4_001), (7, 75))},
+            **{f"3.3.1.5.1.2.{phase}": 100 + phase for phase in (1, 2, 3)},
+            "3.3.1.5.1.7.2": 34,
+        },
+        {
+            "dcim_circuit_frequency_hertz{circuit=main,panel=input}": 60.0,
+            "dcim_circuit_power_watts{circuit=main,panel=input}": 61_200.0,
+            "dcim_circuit_power_factor_ratio{circuit=main,panel=input}": 0.97,
+            "dcim_circuit_energy_joules_total{circuit=main,panel=output}": 418_023 * 3_600_000.0,
+            "dcim_circuit_power_watts{circuit=main,panel=output}": 59_800.0,
+            "dcim_circuit_power_factor_ratio{circuit=main,panel=output}": 0.98,
+            "dcim_circuit_rated_current_amperes{circuit=main,panel=output}": 416.0,
+            **{f"dcim_circuit_current_amperes{{circuit=main,panel=input,phase=L{line}}}": 75.5 for line in (1, 2, 3)},
+            **{f"dcim_circuit_current_amperes{{circuit=main,panel=output,phase=L{line}}}": 169.0 for line in (1, 2, 3)},
+            **{f"dcim_circuit_voltage_volts{{circuit=main,panel=output,phase=L{line}}}": 121.0 for line in (1, 2, 3)},
+            "dcim_circuit_rated_current_amperes{circuit=main,panel=1}": 225.0,
+            "dcim_circuit_energy_joules_total{circuit=main,panel=1}": 12_345 * 3_600_000.0,
+            "dcim_circuit_power_watts{circuit=main,panel=1}": 21_300.0,
+            "dcim_circuit_power_factor_ratio{circuit=main,panel=1}": 0.96,
+            **{
+                f"dcim_circuit_current_amperes{{circuit=main,panel=1,phase=L{line}}}": 60.0 + line / 10
+                for line in (1, 2, 3)
+            },
+            "dcim_circuit_rated_current_amperes{circuit=2,panel=1}": 30.0,
+            "dcim_circuit_rated_current_amperes{circuit=7,panel=1}": 20.0,
+            "dcim_circuit_energy_joules_total{circuit=2,panel=1}": 4_001 * 3_600_000.0,
+            "dcim_circuit_energy_joules_total{circuit=7,panel=1}": 75 * 3_600_000.0,
+            **{
+                f"dcim_circuit_current_amperes{{circuit=2,panel=1,phase=L{line}}}": 10.0 + line / 10
+                for line in (1, 2, 3)
+            },
+            "dcim_circuit_current_amperes{circuit=7,panel=1,phase=L2}": 3.4,
+        },
+    ),
+    "eaton-power-xpert": Published(
+        "1.3.6.1.4.1.534.8.3.1",
+        {
+            "1.1.1.2.1": 3,
+            **{
+                f"2.1.1.{column}.1": cell
+                for column, cell in ((2, 31), (4, 84_100), (5, 86_900), (6, 21_800), (7, 97), (8, 5_998))
+            },
+            **{
+                f"2.2.1.{column}.1.{phase}": cell
+                for column, cell in ((2, 480), (3, 277), (4, 1_046), (5, 28_030), (6, 28_970), (7, 7_260), (8, 97))
+                for phase in (1, 2, 3)
+            },
+            "4.1.1.1.1": 912_004,
+        },
+        {
+            "dcim_meter_neutral_current_amperes{role=other}": 3.1,
+            "dcim_meter_power_watts{role=other}": 84_100.0,
+            "dcim_meter_apparent_power_voltamperes{role=other}": 86_900.0,
+            "dcim_meter_reactive_power_vars{role=other}": 21_800.0,
+            "dcim_meter_power_factor_ratio{role=other}": 0.97,
+            "dcim_meter_frequency_hertz{role=other}": 59.98,
+            "dcim_meter_current_unbalance_ratio{role=other}": 0.0,
+            "dcim_meter_energy_joules_total{direction=import,role=other}": 912_004 * 3_600_000.0,
+            f"{ALARM}{{alarm=power_quality,severity=warning}}": 1.0,
+            **{
+                f"dcim_meter_{what}{{phase=L{line},role=other}}": value
+                for what, value in (
+                    ("voltage_volts", 277.0),
+                    ("current_amperes", 104.6),
+                    ("phase_power_watts", 28_030.0),
+                    ("phase_apparent_power_voltamperes", 28_970.0),
+                    ("phase_power_factor_ratio", 0.97),
+                )
+                for line in (1, 2, 3)
+            },
+        },
+    ),
 }
