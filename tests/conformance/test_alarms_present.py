@@ -26,6 +26,13 @@ _ROWS: dict[int, tuple[SnmpValue, SnmpValue, SnmpValue]] = {
 _ALARM_TABLE: dict[str, SnmpValue] = {
     f"3.2.1.{column}.{row}": cell for row, cells in _ROWS.items() for column, cell in zip((6, 7, 8), cells, strict=True)
 }
+_POWERALERT_ALARMS: dict[str, SnmpValue] = {
+    "100.1.6.1.0": 2,
+    "100.1.6.2.1.4.5": b"On Battery",
+    "100.1.6.2.1.8.5": 1,
+    "100.1.6.2.1.4.6": b"Load Off",
+    "100.1.6.2.1.8.6": 4,
+}
 CASES = {
     **{
         f"alarms of {profile}": Told(
@@ -45,6 +52,66 @@ CASES = {
         )
         for profile, (tail, answer, values, states) in _TRIPP_LITE.items()
     },
+    "a UPS behind PowerAlert 12 with its alarms, outlets and a warm EnviroSense": Told(
+        "tripplite-poweralert12",
+        "1.3.6.1.4.1.850",
+        {
+            "100.1.9.4.0": 0,
+            "100.1.13.1.0": 77,
+            "101.1.1.5.0": 1,
+            "101.1.2.4.0": 2,
+            **{
+                f"100.1.10.2.1.{column}.{outlet}": cell
+                for outlet, cells in ((1, (2, 12, 140)), (2, (1, 0, 0)), (3, (0, 0, 0)))
+                for column, cell in zip((2, 13, 14), cells, strict=True)
+            },
+            **_POWERALERT_ALARMS,
+        },
+        {
+            f"{ALARM}{{alarm=temperature.envirosense,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=humidity.envirosense,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=On_Battery,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=Load_Off,severity=info}}": 1.0,
+            "dcim_ups_temperature_celsius": 25.0,
+            "dcim_ups_outlet_on{outlet=1}": 1.0,
+            "dcim_ups_outlet_on{outlet=2}": 0.0,
+            "dcim_pdu_outlet_current_amperes{outlet=1}": 1.2,
+            "dcim_pdu_outlet_power_watts{outlet=1}": 140.0,
+        },
+        bad={"dcim_ups_outlet_on{outlet=3}": "sentinel"},
+    ),
+    "an SRCOOL unit in Fahrenheit with a leak": Told(
+        "tripplite-srcool",
+        "1.3.6.1.4.1.850",
+        {
+            "103.1.2.14.0": 770,
+            "103.1.2.6.0": 4_000,
+            "103.1.4.2.0": 716,
+            "103.1.4.5.0": 0,
+            "103.1.4.7.0": 1,
+            "100.1.6.2.1.4.3": b"Water Leak",
+            "100.1.6.2.1.8.3": 1,
+        },
+        {
+            "dcim_crah_return_air_temperature_celsius": 25.0,
+            "dcim_crah_return_air_temperature_setpoint_celsius": 22.0,
+            "dcim_crah_refrigerant_pressure_pascals{sensor=discharge}": 2_757_902.917,
+            f"{ALARM}{{alarm=Water_Leak,severity=critical}}": 1.0,
+        },
+    ),
+    "an SRCOOLNET whose unit dehumidifies with a full tank": Told(
+        "tripplite-srcool",
+        "1.3.6.1.4.1.850.104.1",
+        {"2.1.0": 4, "2.3.0": 770, "2.4.0": 1, "2.5.0": 734, "2.6.0": 1, "3.3.0": 716},
+        {
+            "dcim_crah_return_air_temperature_celsius": 25.0,
+            "dcim_crah_return_air_temperature_setpoint_celsius": 22.0,
+            "dcim_crah_air_temperature_celsius{sensor=remote}": 23.0,
+            f"{ALARM}{{alarm=water_full,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=unit_disconnected,severity=critical}}": 0.0,
+        },
+        {"dcim_crah_unit_state": "running"},
+    ),
     "a Mitsubishi UPS with a bad fan, on battery, after a failed test": Told(
         "mitsubishi-netcom",
         MITSUBISHI,
