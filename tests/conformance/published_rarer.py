@@ -28,6 +28,12 @@ _COOLER = {
     8: (21, 4, 640),
     9: (14, 1, 0),
 }
+_STS_FAULTS = {
+    **dict.fromkeys(
+        ("relay_open", "relay_short", "scr_open", "scr_short", "scr_over_temperature", "auxiliary_power"), "critical"
+    ),
+    **dict.fromkeys(("voltage_drop", "brownout", "frequency"), "warning"),
+}
 RARER = {
     # The set carries the load in manual operation; the mains have failed, and had no voltage since the agent's start.
     "comap-snmp": Published(
@@ -287,5 +293,116 @@ RARER = {
             f"{ALARM}{{alarm=humidity.envirosense,severity=warning}}": 0.0,
         },
         {"dcim_crah_unit_state": "running"},
+    ),
+    "delta-sts": Published(
+        "1.3.6.1.4.1.2254.2",
+        {
+            "80.1.3.1.0": 1,
+            "80.2.1.0": b"STS30002SR",
+            "80.3.1.1.2.1": 2_304,
+            "80.3.1.1.2.2": 1_712,
+            "80.3.1.1.3.1": 500,
+            "80.3.1.1.3.2": 499,
+            "80.3.2.1.0": 2_301,
+            "80.3.2.2.0": 84,
+            "80.3.3.0": 31,
+            "80.3.6.0": 12,
+            "80.3.7.0": 4,
+            **{f"80.4.4.1.{column}.1": 2 for column in range(2, 12)},
+            **{f"80.4.4.1.{column}.2": 1 if column in (9, 11) else 2 for column in range(2, 12)},
+            **{f"80.4.6.{flag}.0": 2 for flag in (1, 2, 3)},
+            "80.4.6.4.0": 1,
+            "80.6.5.0": 1,
+            "500.1.1.0": 24,
+            "500.1.2.0": 41,
+            **{f"500.1.{flag}.0": 1 if flag in (3, 8) else 2 for flag in range(3, 11)},
+        },
+        {
+            "dcim_ats_source_voltage_volts{phase=L1,source=a}": 230.4,
+            "dcim_ats_source_voltage_volts{phase=L1,source=b}": 171.2,
+            "dcim_ats_source_frequency_hertz{source=a}": 50.0,
+            "dcim_ats_source_frequency_hertz{source=b}": 49.9,
+            "dcim_ats_source_usable{source=a}": 1.0,
+            "dcim_ats_source_usable{source=b}": 0.0,
+            "dcim_ats_output_voltage_volts{phase=L1}": 230.1,
+            "dcim_ats_output_current_amperes{phase=L1}": 8.4,
+            "dcim_ats_overload": 0.0,
+            "dcim_ats_temperature_celsius{sensor=internal}": 31.0,
+            "dcim_ats_transfers_total": 12.0,
+            **{
+                f"{ALARM}{{alarm=source.{source}.{fault},severity={severity}}}": float(
+                    (source, fault) == ("b", "brownout")
+                )
+                for source in "ab"
+                for fault, severity in _STS_FAULTS.items()
+            },
+            f"{ALARM}{{alarm=switch_fault,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=output_not_powered,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=over_temperature,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=communication_lost,severity=warning}}": 0.0,
+            "dcim_env_temperature_celsius{sensor=probe}": 24.0,
+            "dcim_env_relative_humidity_ratio{sensor=probe}": 0.41,
+            "dcim_env_dew_point_celsius{sensor=probe}": 9.931191,
+            f"{ALARM}{{alarm=temperature_high.probe,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=temperature_high.probe,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=humidity_high.probe,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=humidity_high.probe,severity=critical}}": 0.0,
+            **{
+                f"dcim_env_contact_active{{kind=dry_contact,sensor=probe.{relay}}}": float(relay == 2)
+                for relay in (1, 2, 3, 4)
+            },
+        },
+        {"dcim_ats_selected_source": "a", "dcim_ats_preferred_source": "a"},
+    ),
+    # One phase with two breakers. The rows of the other phases stand at 0, and the second contact of the sensor is switched off.
+    "powertek-simple-pdu": Published(
+        "1.3.6.1.4.1.42610.1.4.2.1",
+        {
+            "1.1.1.1.0": b"v1.05",
+            "1.1.1.2.0": b"Simple PDU",
+            **{f"1.1.2.1.1.{column}.{phase}": 0 for column in range(2, 8) for phase in (2, 3)},
+            **{
+                f"1.1.2.1.1.{column}.1": cell
+                for column, cell in zip(range(2, 9), (2_301, 21_440, 22_010, 412, 545, 957, 2), strict=True)
+            },
+            "1.1.2.3.0": 1,
+            "1.1.2.4.0": 2,
+            "1.1.2.5.0": 3,
+            "2.1.1.1.1.3.1": 2_301,
+            "2.1.1.1.1.4.1": 5_001,
+            "2.1.1.1.1.5.1": 97,
+            "2.1.3.1.0": 21_440,
+            "2.1.3.2.0": 1,
+            "2.1.3.3.0": 481_237,
+            **{
+                f"2.2.1.1.1.{column}.1": cell
+                for column, cell in zip((3, 4, 6, 7, 9, 11), (1, 410, 2, 312, 2, 1), strict=True)
+            },
+            "2.2.2.1.1.8.1": 2,
+            "2.2.2.1.1.9.1": 1,
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=1}": 2_144.0,
+            "dcim_pdu_input_energy_joules_total{inlet=1}": 4_812.37 * 3_600_000,
+            "dcim_pdu_input_frequency_hertz{inlet=1}": 50.01,
+            "dcim_pdu_residual_current_amperes{inlet=1,kind=ac}": 0.02,
+            "dcim_pdu_phase_voltage_volts{inlet=1,phase=L1}": 230.1,
+            "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 9.57,
+            "dcim_pdu_phase_power_watts{inlet=1,phase=L1}": 2_144.0,
+            "dcim_pdu_phase_apparent_power_voltamperes{inlet=1,phase=L1}": 2_201.0,
+            "dcim_pdu_phase_power_factor_ratio{inlet=1,phase=L1}": 0.97,
+            "dcim_pdu_bank_current_amperes{bank=1.cb1}": 4.12,
+            "dcim_pdu_bank_current_amperes{bank=1.cb2}": 5.45,
+            **{
+                f"{ALARM}{{alarm={name},severity={severity}}}": float((name, severity) in raised)
+                for raised in [{("input.1", "warning"), ("residual_current", "critical"), ("temperature.1", "warning")}]
+                for name in ("power", "load_balance", "residual_current", "input.1", "temperature.1", "humidity.1")
+                for severity in ("warning", "critical")
+            },
+            "dcim_env_temperature_celsius{sensor=1}": 31.2,
+            "dcim_env_relative_humidity_ratio{sensor=1}": 0.41,
+            "dcim_env_dew_point_celsius{sensor=1}": 16.383577,
+            "dcim_env_contact_active{kind=dry_contact,sensor=1.1}": 1.0,
+        },
     ),
 }
