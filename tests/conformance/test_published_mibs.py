@@ -10,6 +10,7 @@ from tests.conformance import published_mibs
 from tests.conformance.golden import BOOT
 from tests.conformance.published_alerts import ALERTS
 from tests.conformance.published_coolers import COOLERS
+from tests.conformance.published_gude import PUBLISHED_GUDE
 from tests.conformance.published_liebert import LIEBERTS
 from tests.conformance.published_meters import METERS
 from tests.conformance.published_monitors import MONITORS
@@ -41,6 +42,7 @@ MIBS = (
     | OEM
     | PLUGINS
     | RARER
+    | PUBLISHED_GUDE
 )
 
 

@@ -1,0 +1,100 @@
+"""Every Gude model with a branch of its own, beside the one of each family in published_gude."""
+
+import pytest
+
+from tests.conformance.published_gude import (
+    EMPTY,
+    GUDE,
+    MEASURED,
+    NO_AIR,
+    channel,
+    room,
+    sensor,
+)
+from tests.conformance.published_mibs import ALARM
+from tests.conformance.told import Told, assert_read_as_told
+
+_ALL, _NONE = range(2, 12), range(0)
+# Number of the branch, columns of its power channels and of its sensors
+PDUS = {
+    "8310": (27, _ALL, _NONE),
+    "8306": (44, _ALL, range(2, 5)),
+    "8350": (52, _ALL, range(2, 5)),
+    "8340": (54, _ALL, range(2, 7)),
+    "8311": (62, _ALL, range(2, 7)),
+    "8341": (65, _ALL, range(2, 7)),
+    "8180": (35, range(2, 7), range(2, 4)),
+}
+
+
+@pytest.mark.parametrize("name", PDUS)
+async def test_a_metered_pdu_is_read_below_its_own_number(name: str) -> None:
+    number, power, room_columns = PDUS[name]
+    told = Told(
+        "gude-pdu",
+        GUDE,
+        channel(number, power) | sensor(number, room_columns),
+        {
+            **{key: value for column, (key, value) in MEASURED.items() if column in power},
+            **(room(room_columns) if room_columns else {}),
+        },
+        bad={
+            **(EMPTY if room_columns else {}),
+            **(NO_AIR if 6 in room_columns else {}),
+        },
+    )
+    await assert_read_as_told(told)
+
+
+async def test_a_pdu_8350_tells_its_groups() -> None:
+    group = "52.1.5.3.2.1"
+    await assert_read_as_told(
+        Told(
+            "gude-pdu",
+            GUDE,
+            {f"{group}.2.0": 4, f"{group}.3.0": 1_210, f"{group}.4.0": 1, f"{group}.4.1": 0},
+            {
+                "dcim_pdu_residual_current_amperes{inlet=group.0,kind=ac}": 0.004,
+                "dcim_pdu_neutral_current_amperes{inlet=group.0}": 1.21,
+                f"{ALARM}{{alarm=measurement_box_disconnected.0,severity=warning}}": 0.0,
+                f"{ALARM}{{alarm=measurement_box_disconnected.1,severity=warning}}": 1.0,
+            },
+        )
+    )
+
+
+async def test_a_pdu_8110_tells_its_current_alone() -> None:
+    answers = {"23.1.5.1.2.1.2.1": 1, "23.1.5.1.2.1.5.1": 5_640}
+    await assert_read_as_told(Told("gude-pdu", GUDE, answers, dict([MEASURED[5]])))
+
+
+@pytest.mark.parametrize("number", [60, 61, 70])
+async def test_an_expert_net_control_is_read_below_its_own_number(number: int) -> None:
+    columns = range(2, 7)
+    answers = sensor(number, columns) | {f"{number}.1.5.6.2.1.2.1": 1}
+    await assert_read_as_told(
+        Told(
+            "gude-enc",
+            GUDE,
+            answers,
+            {**room(columns), "dcim_env_contact_active{kind=dry_contact,sensor=input.1}": 1.0},
+            bad={**EMPTY, **NO_AIR},
+        )
+    )
+
+
+async def test_an_epc_1292_is_read_with_its_outlets_and_overvoltage_protection() -> None:
+    answers = channel(50, _ALL) | {"50.1.3.1.2.1.3.1": 1, "50.1.3.1.2.1.3.2": 0, "50.1.5.2.1.2.1": 0}
+    await assert_read_as_told(
+        Told(
+            "gude-epc2",
+            GUDE,
+            answers,
+            {
+                **dict(MEASURED.values()),
+                "dcim_pdu_outlet_on{outlet=1}": 1.0,
+                "dcim_pdu_outlet_on{outlet=2}": 0.0,
+                f"{ALARM}{{alarm=overvoltage_protection,severity=critical}}": 1.0,
+            },
+        )
+    )
