@@ -49,6 +49,15 @@ def gates_of(table: Table | None, point: Point) -> Iterator[Gate]:
 def healthy_codes(profile: Profile) -> dict[str, SnmpValue]:
     """By column or instance: a value that fulfils the conditions of rows and points, so that their cells are read."""
     found: dict[str | None, Code] = {}
+    gates: dict[str | None, list[Gate]] = {}
+    for table, point in profile.all_points():
+        for gate in gates_of(table, point):
+            gates.setdefault(gate.oid or gate.column, []).append(gate)
+    # A row of messages that may be a door's: a value that lets the door through lets the others through, too.
+    open_for_all = {
+        place: next((code for code in those[0].in_ if all(code in each.in_ for each in those)), those[0].in_[0])
+        for place, those in gates.items()
+    }
     for table, point in profile.all_points():
         for when in conditions_of(table, point):
             if not when.watched():
@@ -56,7 +65,7 @@ def healthy_codes(profile: Profile) -> dict[str, SnmpValue]:
         for part in label_columns(table, point):
             found.setdefault(part.column, next(iter(part.map), "front"))
         for gate in gates_of(table, point):
-            found.setdefault(gate.oid or gate.column, gate.in_[0])
+            found.setdefault(gate.oid or gate.column, open_for_all[gate.oid or gate.column])
         for source in point.sources():
             found.setdefault(source.scale_cell, 1)
             if source.unit_by:
