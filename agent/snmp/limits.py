@@ -29,8 +29,10 @@ class Limit:
     def lower(self, limit: int) -> None:
         """The device cannot answer for more than this."""
         now_s = self._clock()
-        is_known = now_s - self._raised_at_s < BELIEVED_S
-        self._believed_s = min(2 * self._believed_s, LONGEST_BELIEVED_S) if is_known else BELIEVED_S
+        # Once for all that one request shows: each of its refused halves may lower the limit.
+        if self._believed_until_s <= now_s:
+            is_known = now_s - self._raised_at_s < BELIEVED_S
+            self._believed_s = min(2 * self._believed_s, LONGEST_BELIEVED_S) if is_known else BELIEVED_S
         self.now, self._believed_until_s = limit, now_s + self._believed_s
 
     def raise_if_due(self) -> None:

@@ -136,6 +136,25 @@ async def test_a_device_that_shows_its_limit_again_and_again_is_tried_once_a_day
     assert raised_at == [0.0, 1.0, 3.0, 7.0, 15.0, 31.0, 55.0, 79.0, 103.0]
 
 
+async def test_a_limit_that_is_found_in_several_steps_is_believed_twice_as_long_and_not_more_with_each_step() -> None:
+    now_s = 0.0
+    limit = Limit(20, lambda: now_s)
+    limit.lower(5)
+    now_s += BELIEVED_S
+    # Two requests for few objects, which show nothing, and then one for many.
+    for _ in range(2):
+        limit.raise_if_due()
+    assert limit.now == 20
+    for lower in (10, 5, 5, 5):
+        limit.lower(lower)
+    now_s += 2 * BELIEVED_S - 1
+    limit.raise_if_due()
+    assert limit.now == 5
+    now_s += 1
+    limit.raise_if_due()
+    assert limit.now == 10
+
+
 async def test_a_limit_of_objects_is_raised_again_too() -> None:
     client, oids, now_s = Client(), [row(number) for number in range(1, 8)], 0.0
     client._objects = Limit(7, lambda: now_s)  # noqa: SLF001
