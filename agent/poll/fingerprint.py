@@ -33,6 +33,14 @@ class Fingerprint:
         )
         return all(known.get(source.oid, text) == text for source, text in self.identifiers)
 
+    def has_same_firmware(self, other: "Fingerprint") -> bool:
+        """Whether nothing shows another firmware: that of the identity, or sysDescr. What is missing on one side is not compared."""
+        known = (
+            (self.identity.firmware, other.identity.firmware),
+            (self.system.get(SYS_DESCR), other.system.get(SYS_DESCR)),
+        )
+        return all(not mine or not theirs or mine == theirs for mine, theirs in known)
+
     def contradiction(self, raw: Mapping[str, RawValue]) -> str:
         """Why these answers come from another device; empty if nothing shows it. Missing and empty objects are ignored."""
         for source, known in self.identifiers:

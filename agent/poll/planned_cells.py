@@ -42,6 +42,12 @@ class PlannedCells:
         self._scales.forget()
         return known
 
+    def forget_scales(self) -> None:
+        """Forget what the device counts in, because it has another firmware now. Its lines are those that it had."""
+        for key in [key for key, use in self._used.items() if use.shows_scale]:
+            del self._used[key]
+        self._scales.forget()
+
     def begin(self, plan: Plan) -> None:
         """Watch the cells of this plan from now on."""
         self._plan = plan

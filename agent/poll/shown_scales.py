@@ -41,7 +41,7 @@ class ShownScales:
                 self._unproven[key] = ANSWERS
 
     def forget(self) -> None:
-        """Another device has this address now."""
+        """Another device has this address now, or the device has another firmware. The keys are no longer in use."""
         self._unproven.clear()
 
     def begin(self, plan: Plan) -> None:

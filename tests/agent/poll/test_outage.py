@@ -247,6 +247,29 @@ async def test_a_residual_voltage_keeps_the_scale_that_the_live_line_has_shown(n
     assert bench.opened == 1
 
 
+DESCRIPTION, VERSION = "1.3.6.1.2.1.1.1.0", f"{UPS}.1.3.0"
+
+
+@pytest.mark.parametrize("firmware", [DESCRIPTION, VERSION])
+async def test_with_another_firmware_a_device_may_count_in_another_scale(firmware: str) -> None:
+    """What it had shown before would make 23.0 V of its 230 V, until the agent is restarted."""
+    cell = TENTHS["rfc1628-ups"]
+    bench = Bench("rfc1628-ups", lines((2301,), ()) | {DESCRIPTION: b"a card", VERSION: b"1.0"})
+    for _ in range(3):
+        assert volts(await bench.read(), "input") == {"L1": 230.1}
+    await bench.read({cell: 95, "1.3.6.1.2.1.1.3.0": 50})
+    assert volts(await bench.read(), "input") == {"L1": 9.5}, "it has only restarted, on a dead line"
+    await bench.read({cell: 230, "1.3.6.1.2.1.1.3.0": 20, firmware: b"2.0"})
+    assert volts(await bench.read(), "input") == {"L1": 230.0}
+
+
+async def test_with_another_firmware_a_device_has_the_lines_that_it_had() -> None:
+    bench = Bench("rfc1628-ups", lines((230,) * 3, (230,) * 3) | {VERSION: b"1.0"})
+    assert volts(await bench.read(), "input") == THREE
+    await bench.read(lines((0,) * 3, (230, 0, 0)) | {VERSION: b"2.0", "1.3.6.1.2.1.1.3.0": 50})
+    assert volts(await bench.read(), "input") == DARK
+
+
 WHOLE = sorted(TENTHS.keys() - {"delta-ups"})  # its own branch counts tenths
 
 
