@@ -24,6 +24,8 @@ class PlanAge:
         self._fullest = Plan({})
         self._planned_at_s = -math.inf
         self._after_s = REPLAN_AFTER_S
+        # Whether the device had been running for a while at the last plan. One whose uptime stays at 0 is not starting for ever.
+        self._has_run = True
 
     def forget(self) -> None:
         """The next plan is that of another device, which has nothing to do with the ones before."""
@@ -32,10 +34,16 @@ class PlanAge:
     def begin(self, plan: Plan, uptime_s: float | None, now_s: float) -> None:
         """A plan was made."""
         has_less = plan is not self._fullest and bool(_keys(self._fullest) - _keys(plan))
-        if has_less or (uptime_s is not None and uptime_s < STARTING_S):
-            self._after_s = AGAIN_S if self._after_s >= REPLAN_AFTER_S else min(2 * self._after_s, REPLAN_AFTER_S)
+        is_starting = uptime_s is not None and uptime_s < STARTING_S
+        if has_less or (is_starting and (self._has_run or self._after_s < REPLAN_AFTER_S)):
+            if self._after_s >= REPLAN_AFTER_S:
+                self._after_s = AGAIN_S
+            elif self.is_over(now_s):
+                # A plan that was made for another reason, such as a marker that changes each ten seconds, is no further attempt.
+                self._after_s = min(2 * self._after_s, REPLAN_AFTER_S)
         else:
             self._after_s = REPLAN_AFTER_S
+        self._has_run = not is_starting
         # What was missing for an hour is gone.
         if not has_less or self._after_s >= REPLAN_AFTER_S:
             self._fullest = plan

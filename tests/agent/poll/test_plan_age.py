@@ -1,5 +1,7 @@
 """A plan is used for an hour, and for a minute or some where the device may have hidden something when it was made."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from agent.poll.plan_age import AGAIN_S, REPLAN_AFTER_S, STARTING_S, PlanAge
@@ -24,15 +26,24 @@ def pause_s(age: PlanAge, now_s: float) -> float:
     return next(each for each in pauses if age.is_over(now_s + each + 0.1))
 
 
+def pauses_s(age: PlanAge, plan: Plan, uptimes_s: Sequence[float]) -> list[float]:
+    """The pauses behind plans that are each made when the tables must be walked again."""
+    found, now_s = [], 0.0
+    for uptime_s in uptimes_s:
+        age.begin(plan, uptime_s, now_s)
+        found.append(pause_s(age, now_s))
+        now_s += found[-1] + 0.1
+    return found
+
+
+GROWING = [60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, REPLAN_AFTER_S]
+
+
 def test_a_plan_with_less_than_the_one_before_is_made_again_soon_and_then_seldom_until_it_counts_as_right() -> None:
     age, full, less = PlanAge(), plan_of("L1", "L2"), plan_of("L1")
     age.begin(full, 1e6, 0.0)
     assert pause_s(age, 0.0) == REPLAN_AFTER_S
-    found = []
-    for _ in range(8):
-        age.begin(less, 1e6, 0.0)
-        found.append(pause_s(age, 0.0))
-    assert found == [60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, REPLAN_AFTER_S, REPLAN_AFTER_S]
+    assert pauses_s(age, less, [1e6] * 8) == [*GROWING, REPLAN_AFTER_S]
     age.begin(full, 1e6, 0.0)
     assert pause_s(age, 0.0) == REPLAN_AFTER_S, "it has more"
     age.begin(less, 1e6, 0.0)
@@ -44,15 +55,26 @@ def test_a_plan_with_less_than_the_one_before_is_made_again_soon_and_then_seldom
     assert pause_s(age, 0.0) == REPLAN_AFTER_S, "another device"
 
 
+def test_plans_that_a_marker_causes_do_not_use_up_the_attempts_to_find_what_is_missing() -> None:
+    """The alarms of a device that is starting come and go for some minutes, and its sensors are there only after them."""
+    age, full, less = PlanAge(), plan_of("L1", "L2"), plan_of("L1")
+    age.begin(full, 1e6, 0.0)
+    for now_s in range(10, 200, 10):
+        age.begin(less, float(now_s), float(now_s))
+        assert pause_s(age, now_s) == AGAIN_S
+
+
 def test_a_device_that_has_just_started_is_planned_again_until_it_has_run_for_a_while() -> None:
     age, plan = PlanAge(), plan_of("L1")
-    found = []
-    for uptime_s in (1.0, STARTING_S - 1, STARTING_S):
-        age.begin(plan, uptime_s, 0.0)
-        found.append(pause_s(age, 0.0))
-    assert found == [AGAIN_S, 2 * AGAIN_S, REPLAN_AFTER_S]
+    assert pauses_s(age, plan, [1.0, STARTING_S - 1, STARTING_S]) == [AGAIN_S, 2 * AGAIN_S, REPLAN_AFTER_S]
     age.begin(plan, None, 0.0)
     assert pause_s(age, 0.0) == REPLAN_AFTER_S, "of most devices without an uptime nobody knows it"
+
+
+def test_a_device_whose_uptime_stays_at_0_is_not_starting_for_ever() -> None:
+    age, plan = PlanAge(), plan_of("L1")
+    assert pauses_s(age, plan, [0.0] * 20) == [*GROWING, *[REPLAN_AFTER_S] * 13]
+    assert pauses_s(age, plan, [1e6, 1.0]) == [REPLAN_AFTER_S, AGAIN_S], "it tells it by now, and has restarted"
 
 
 @pytest.mark.parametrize("has_started", [False, True])
