@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from agent.config import AgentConfig, Credential, Device
 from agent.modbus import ModbusClient, ModbusLinks, ModbusTarget
 from agent.poll.modbus import ModbusPoller
-from agent.poll.own_rows import units_beside
+from agent.poll.own_rows import Place, units_beside, units_by_place
 from agent.poll.plans import SharedPlans
 from agent.poll.seam import DevicePoller
 from agent.poll.snmp import SnmpPoller
@@ -41,6 +41,9 @@ class PollerFactory:
         self._links = ModbusLinks(resolver)
         self.snmp_clients = SnmpClients(resolver=resolver)
         self.plans = SharedPlans()
+        # The units behind each SNMP agent in one configuration, found once for all of its devices: looking through 3,000 devices for each
+        # of them took a minute, and held the loop up for seconds at a time.
+        self._units: tuple[AgentConfig | None, Mapping[Place, frozenset[int]]] = (None, {})
 
     def __call__(
         self,
@@ -59,8 +62,13 @@ class PollerFactory:
             return ModbusPoller(device, self.profiles[device.profile].loaded(), wrap_modbus(link), plans=self.plans)
         target = snmp_target(config, device)
         client = self.snmp_clients(target, device.engine or config.engine)
-        beside = units_beside(config, device)
+        beside = units_beside(config, device, self._units_of(config))
         return SnmpPoller(device, self.profiles, wrap_snmp(client), plans=self.plans, beside=beside)
+
+    def _units_of(self, config: AgentConfig) -> Mapping[Place, frozenset[int]]:
+        if self._units[0] is not config:
+            self._units = config, units_by_place(config)
+        return self._units[1]
 
 
 def unknown_profile(name: str, profiles: Iterable[str]) -> str:

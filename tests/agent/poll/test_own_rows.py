@@ -1,5 +1,8 @@
 """Two units behind one SNMP agent, of which one is switched off: its rows go, and it must not take those of its neighbour."""
 
+import sys
+from types import FrameType
+
 import pytest
 
 from agent.config import AgentConfig
@@ -144,3 +147,21 @@ def test_a_unit_that_a_reload_adds_beside_another_one_has_that_one_polled_anew()
     assert beside.device == alone.device
     assert beside != alone
     assert unnumbered == alone
+
+
+def test_the_units_behind_an_agent_are_looked_for_once_for_all_of_its_devices() -> None:
+    """For 3,000 devices, looking through all of them for each one took a minute, with the loop held up for seconds at a time."""
+    config, factory, looks = config_of(*range(1, 101)), PollerFactory({"twofold": PROFILE}), 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal looks
+        looks += event == "call" and frame.f_code.co_name == "given_unit"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        for device in config.devices:
+            factory(config, device)
+    finally:
+        sys.setprofile(before)
+    assert 0 < looks <= 5 * len(config.devices)
