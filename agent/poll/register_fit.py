@@ -57,6 +57,8 @@ class _Polled:
     """How many were not."""
     impossible: Mapping[str, frozenset[RawValue]]
     """By quantity, what is in its registers; None for what no broken probe gives."""
+    bad: tuple[str, ...]
+    """The keys of what is impossible."""
     values: Mapping[str, float]
     states: tuple[str, ...]
 
@@ -78,8 +80,8 @@ class RegisterFit:
         # Whether it has ever answered anything but 0. A meter without temperatures has only zeros in an outage.
         self._has_measured = False
         self._is_foreign = False
-        # Quantities whose probe is broken.
-        self._broken: set[str] = set()
+        # By quantity whose probe is broken: the keys of its readings.
+        self._broken: dict[str, frozenset[str]] = {}
         # The only other quantity that is impossible, with its numbers; and the classes that were polled while it was that.
         self._alone: tuple[str, frozenset[RawValue]] | None = None
         self._polled_alone: Counter[PollClass] = Counter()
@@ -143,6 +145,7 @@ class RegisterFit:
             cold=degrees.count(0),
             warm=sum(map(bool, degrees)),
             impossible=impossible,
+            bad=tuple(bad),
             values=values,
             states=states,
         )
@@ -155,7 +158,7 @@ class RegisterFit:
             values = {metric_of(key) for each in self._polled.values() for key, value in each.values.items() if value}
             all_of_them = (
                 impossible.keys()
-                | self._broken
+                | self._broken.keys()
                 | values
                 | {metric_of(key) for each in self._polled.values() for key in each.states}
             )
@@ -176,7 +179,15 @@ class RegisterFit:
         for each in self._polled.values():
             for quantity, numbers in each.impossible.items():
                 found[quantity] = found.get(quantity, frozenset()) | numbers
-        self._broken &= found.keys()
+        # What has a reading again is repaired. What has none may only not have been read: a second attempt to open a unit does not read
+        # again what the first one has read, and two broken probes must not look like another unit after that.
+        for quantity in self._broken.keys() - found.keys():
+            if any(
+                key in each.values or key in each.states
+                for each in self._polled.values()
+                for key in self._broken[quantity]
+            ):
+                del self._broken[quantity]
         return {quantity: numbers for quantity, numbers in found.items() if quantity not in self._broken}
 
     def _note_broken(self, poll: PollClass) -> None:
@@ -188,7 +199,8 @@ class RegisterFit:
         if alone is not None:
             self._polled_alone[poll] += 1
             if all(self._polled_alone[each] >= ROUNDS for each in self._slots if each != NOT_AWAITED):
-                self._broken.add(alone[0])
+                bad = [key for each in self._polled.values() for key in each.bad]
+                self._broken[alone[0]] = frozenset(key for key in bad if metric_of(key) == alone[0])
 
     def _has_answered(self) -> bool:
         return any(each.answered for each in self._polled.values())

@@ -9,6 +9,8 @@ from agent.poll import ModbusPoller
 from agent.poll.register_fit import ROUNDS
 from agent.profile import parse_profile
 from rackflow.catalogue import catalogue
+from rackflow.errors import DeviceTimeout
+from rackflow.recording.mbrec import RegisterTable
 from tests.agent.memory_peers import MemoryModbus
 from tests.agent.varied_units import MAPS, SHIPPED, VariedUnit, numbers_of, poller_of, read, told
 
@@ -271,11 +273,43 @@ async def test_a_number_that_does_not_stay_at_the_end_of_a_scale_is_none_of_a_br
     assert (await poller.poll("normal", 1e9)).bad[WARM] == "decode"
 
 
+class Hiccup(MemoryModbus):
+    """Does not answer for its serial number while `hiccups`."""
+
+    hiccups = False
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        if self.hiccups and address == SERIAL:
+            raise DeviceTimeout("no answer", device="d", operation="read")
+        return await super().read(unit, table, address, count)
+
+
+SERIAL = 9
+NAMED = HEAD.replace("points:", f"identity: {{serial: [{{register: {SERIAL}, type: uint16}}]}}\npoints:")
+
+
+async def test_an_opening_that_fails_half_way_forgets_no_broken_probe() -> None:
+    """The next one does not read again what is known, and the unit was rejected as a whole from then on."""
+    device = Device(id="d", host="h", protocol="modbus", profile="sensor", unit=12)
+    memory = Hiccup({0: 245, 1: 45, 2: 250, SERIAL: 4711})
+    poller = ModbusPoller(device, parse_profile(NAMED + WARMTH + DAMPNESS + SECOND, "sensor.yaml"), memory)
+    await poller.open()
+    for at, number in ((0, 8500), (1, 2000)):
+        memory.registers[at] = number
+        for _ in range(ROUNDS):
+            await poller.poll("normal", 1e9)
+    memory.hiccups = True
+    with pytest.raises(DeviceTimeout):
+        await poller.open()
+    memory.hiccups = False
+    await poller.open()
+    assert (await poller.poll("normal", 1e9)).values.get(WARM) == 25.0
+
+
 async def test_another_unit_has_no_broken_probe_of_the_former_one() -> None:
-    named = HEAD.replace("points:", "identity: {serial: [{register: 9, type: uint16}]}\npoints:")
-    poller, memory = small_unit(named + WARMTH + DAMPNESS + SECOND, 8500, 45, 250)
+    poller, memory = small_unit(NAMED + WARMTH + DAMPNESS + SECOND, 8500, 45, 250)
     for serial, kept in ((4711, True), (4712, False)):
-        memory.registers[9] = serial
+        memory.registers[SERIAL] = serial
         await poller.open()
         for _ in range(ROUNDS if kept else 0):
             await poller.poll("normal", 1e9)
