@@ -8,7 +8,18 @@ import re
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from collector.problems.table import LIMIT_LIFE_S, Condition, EarlierValue, Limit, Problem, Record, Share, Table
+from collector.problems.shares import DARKENING_PAST_S, DARKENING_S
+from collector.problems.table import (
+    ANSWERS_S,
+    LIMIT_LIFE_S,
+    Condition,
+    EarlierValue,
+    Limit,
+    Problem,
+    Record,
+    Share,
+    Table,
+)
 from rackflow import catalogue
 
 _HEADER = """\
@@ -111,20 +122,47 @@ def _records(table: Table, names: Collection[str]) -> Iterator[str]:
 
 
 def _left_out(table: Table) -> Iterator[str]:
-    """Records which devices do not count in the shares of other problems (`Share.except_in`), and for how long: as `Tracker.standing`."""
-    shares = (each.share for each in table.problems.values() if each.share is not None)
-    for name in sorted({share.except_in for share in shares} - {""}):
-        problem = table.problems[name]
-        whose = ", ".join(problem.share.by if problem.share else ())
-        groups = f"{_in_brackets(_share_now(problem, table))}\nor\n{_firing(problem)}"
-        yield f"      - record: {_left_out_name(name)}\n"
+    """Records which devices do not count in the shares of other problems (`Share.except_in`): as `Shares.found`, `Tracker.standing`."""
+    for problem in table.problems.values():
+        other = table.problems.get(problem.share.except_in) if problem.share is not None else None
+        if problem.share is None or other is None or other.share is None:
+            continue
+        whose, dark = ", ".join(other.share.by), _name_of_dark_elsewhere(other.name)
+        both = ", ".join(dict.fromkeys([*other.share.by, *problem.share.by]))
+        present = ", ".join(
+            f'{label}!=""' for label in dict.fromkeys([*other.share.by, *problem.share.by]) if label != "site"
+        )
+        silent = f"count by ({both}) (max by (device, {both}) (dcim_device_up{{{present}}} == 0))"
+        yield f"      - record: {_name_of_share(other.name)}\n{_block('expr', _share_text(other, table))}"
+        yield f"      - record: {dark}\n"
+        yield _block("expr", f"sum by ({whose}) ({silent})\n-\nmax by ({whose}) ({silent})")
+        lately = (
+            f"last_over_time({_name_of_share(other.name)}[{duration(ANSWERS_S)}])\nand on ({whose})\n  {_firing(other)}"
+        )
+        past = f"max_over_time({dark}[{duration(DARKENING_PAST_S)}] offset {duration(DARKENING_S)})"
+        groups = _any_of([_name_of_share(other.name), lately, f"{dark} > 0\nunless\n  {dark} <= {past}"])
+        yield f"      - record: {_name_of_left_out(other.name)}\n"
         yield _block(
             "expr", f"max by (device, {whose}) (dcim_device_up == 0)\nand on ({whose})\n{_in_brackets(groups)}"
         )
 
 
-def _left_out_name(problem: str) -> str:
-    return f"device:{re.sub('(?<!^)(?=[A-Z])', '_', problem).lower()}:info"
+def _snake(problem: str) -> str:
+    return re.sub("(?<!^)(?=[A-Z])", "_", problem).lower()
+
+
+def _name_of_share(problem: str) -> str:
+    """The record of the share in which a problem holds, and of what it is while devices are silent."""
+    return f"group:{_snake(problem)}:ratio"
+
+
+def _name_of_dark_elsewhere(problem: str) -> str:
+    """The record of how many devices of its groups do not answer outside of the darkest feed."""
+    return f"group:{_snake(problem)}_dark_elsewhere:count"
+
+
+def _name_of_left_out(problem: str) -> str:
+    return f"device:{_snake(problem)}:info"
 
 
 def _histories(table: Table) -> Iterator[str]:
@@ -222,7 +260,8 @@ def duration(seconds: float) -> str:
 def _rule(problem: Problem, table: Table) -> Iterator[str]:
     yield f"      - alert: {problem.name}\n"
     yield from _comment(problem.why)
-    yield _block("expr", expression(problem, table))
+    is_recorded = any(each.share and each.share.except_in == problem.name for each in table.problems.values())
+    yield _block("expr", _name_of_share(problem.name) if is_recorded else expression(problem, table))
     # A hold within a window is part of the expression, because `for` would start anew with each dip.
     if problem.hold_s and not problem.within_s:
         yield f"        for: {duration(problem.hold_s)}\n"
@@ -367,7 +406,7 @@ def _share_now(problem: Problem, table: Table) -> str:
         f"max by (device, {by}) ({_among(share)}{_comparison(share.among, table.records)})",
     )
     if share.except_in:
-        left_out = f"\nunless on (site, device)\n  {_left_out_name(share.except_in)}"
+        left_out = f"\nunless on (site, device)\n  {_name_of_left_out(share.except_in)}"
         counted, devices = f"{_in_brackets(counted)}{left_out}", f"{devices}{left_out}"
     all_devices = f"count by ({by}) {_in_brackets(devices)}".replace("\n", "\n  ")
     return (
