@@ -260,7 +260,7 @@ class Monitor:
 
     def _update_shares(self, now: float) -> None:
         """Update the tracker with problems of groups of devices, such as most PDUs of a feed without power."""
-        for problem, found in self._shares.found(self.tracker.standing).items():
+        for problem, found in self._shares.found(partial(self.tracker.standing, now=now), now).items():
             values = {(problem, group): share.value for group, share in found.items()}
             self.tracker.update(
                 ("share", problem),

@@ -8,7 +8,19 @@ import re
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from collector.problems.table import LIMIT_LIFE_S, Condition, EarlierValue, Limit, Problem, Record, Share, Table
+from collector.problems.shares import DARKENING_PAST_S, DARKENING_S
+from collector.problems.silence_rules import SILENT, SILENT_ON, SILENT_ON_RULE, SILENT_RULE, STILL_SILENT
+from collector.problems.table import (
+    ANSWERS_S,
+    LIMIT_LIFE_S,
+    Condition,
+    EarlierValue,
+    Limit,
+    Problem,
+    Record,
+    Share,
+    Table,
+)
 from rackflow import catalogue
 
 _HEADER = """\
@@ -28,47 +40,10 @@ SAFETY_INTERVAL_S = 1
 HISTORY_INTERVAL_S = 300
 # Columns of the generated files. A chosen value.
 _WIDTH = 130
-SILENT = "device:dcim_silent:info"
-# Devices whose state is unknown. The last three parts apply if a collector is away or has just started: then all devices that it knew count
-# as silent (forgotten ones for five minutes more). The last part applies if no collector reports the site any more. It has no label
-# `device`, so it matches series without one, such as the figures of a loop, a feed or a panel.
-_SILENT_RULE = """\
-(max by (site, device) (dcim_device_up) == 0)
-or
-(max by (site, device) (dcim_device_observed) == 0)
-or
-(
-  max by (site, device) (last_over_time(dcim_device_observed[5m:15s]))
-  unless
-  max by (site, device) (dcim_device_observed)
-)
-or
-(
-  max by (site, device) (last_over_time(dcim_device_observed[1h:1m]))
-  unless
-  max by (site, device) (dcim_device_observed)
-  and on ()
-  min(up{job="dcim-collector-safety"}) == 0
-)
-or
-(
-  max by (site) (last_over_time(dcim_device_observed[1h:1m]))
-  unless
-  max by (site) (dcim_device_observed)
-  and on ()
-  min(up{job="dcim-collector-safety"}) == 0
-)"""
 # How many collectors Prometheus scraped at least within ten minutes: an instance that is replaced by one of another address, as by
 # Kubernetes, is counted twice for a moment only.
 _TARGETS = "history:up:collectors"
 _TARGETS_RULE = 'min_over_time((count by (job) (up{job=~"dcim-collector(-safety|-member)?"}))[10m:15s])'
-# Those that have been silent for ten seconds. One scrape that is lost proves nothing, and an alert outlasts it: all of them go on for
-# 30 s at least after they last held (`keep_s`). If such a moment counted, it would begin that time anew: an alert about mains that were
-# back did not end while a scrape was lost every two minutes.
-SILENT_ON = "device:dcim_silent_on:info"
-_SILENT_ON_RULE = f"{SILENT}\nand\n{SILENT} offset 5s\nand\n{SILENT} offset 10s"
-# A device that is back shows its readings with the next scrape, which may come later than that of the safety class.
-_SILENT = f"last_over_time({SILENT_ON}[15s])"
 # Step in which the last value before a silence is looked for. It is only shown, and reading an hour of one-second samples would be slow.
 LAST_STEP_S = 60
 _OF_ALERT = "alertname, alertstate, severity, subsystem"
@@ -82,8 +57,8 @@ def rules_yaml(table: Table) -> str:
     # Recorded values and the alerts that use them are in one group, which evaluates them in this order: from two groups an alert
     # would see its values an evaluation late.
     lines.append(f"  - name: {SAFETY_GROUP}\n    interval: {SAFETY_INTERVAL_S}s\n    rules:\n")
-    lines.append(f"      - record: {SILENT}\n{_block('expr', _SILENT_RULE)}")
-    lines.append(f"      - record: {SILENT_ON}\n{_block('expr', _SILENT_ON_RULE)}")
+    lines.append(f"      - record: {SILENT}\n{_block('expr', SILENT_RULE)}")
+    lines.append(f"      - record: {SILENT_ON}\n{_block('expr', SILENT_ON_RULE)}")
     lines += _records(table, records)
     lines += _left_out(table)
     lines += (line for problem in safety for line in _rule(problem, table))
@@ -111,20 +86,47 @@ def _records(table: Table, names: Collection[str]) -> Iterator[str]:
 
 
 def _left_out(table: Table) -> Iterator[str]:
-    """Records which devices do not count in the shares of other problems (`Share.except_in`), and for how long: as `Tracker.standing`."""
-    shares = (each.share for each in table.problems.values() if each.share is not None)
-    for name in sorted({share.except_in for share in shares} - {""}):
-        problem = table.problems[name]
-        whose = ", ".join(problem.share.by if problem.share else ())
-        groups = f"{_in_brackets(_share_now(problem, table))}\nor\n{_firing(problem)}"
-        yield f"      - record: {_left_out_name(name)}\n"
+    """Records which devices do not count in the shares of other problems (`Share.except_in`): as `Shares.found`, `Tracker.standing`."""
+    for problem in table.problems.values():
+        other = table.problems.get(problem.share.except_in) if problem.share is not None else None
+        if problem.share is None or other is None or other.share is None:
+            continue
+        whose, dark = ", ".join(other.share.by), _name_of_dark_elsewhere(other.name)
+        both = ", ".join(dict.fromkeys([*other.share.by, *problem.share.by]))
+        present = ", ".join(
+            f'{label}!=""' for label in dict.fromkeys([*other.share.by, *problem.share.by]) if label != "site"
+        )
+        silent = f"count by ({both}) (max by (device, {both}) (dcim_device_up{{{present}}} == 0))"
+        yield f"      - record: {_name_of_share(other.name)}\n{_block('expr', _share_text(other, table))}"
+        yield f"      - record: {dark}\n"
+        yield _block("expr", f"sum by ({whose}) ({silent})\n-\nmax by ({whose}) ({silent})")
+        lately = (
+            f"last_over_time({_name_of_share(other.name)}[{duration(ANSWERS_S)}])\nand on ({whose})\n  {_firing(other)}"
+        )
+        past = f"max_over_time({dark}[{duration(DARKENING_PAST_S)}] offset {duration(DARKENING_S)})"
+        groups = _any_of([_name_of_share(other.name), lately, f"{dark} > 0\nunless\n  {dark} <= {past}"])
+        yield f"      - record: {_name_of_left_out(other.name)}\n"
         yield _block(
             "expr", f"max by (device, {whose}) (dcim_device_up == 0)\nand on ({whose})\n{_in_brackets(groups)}"
         )
 
 
-def _left_out_name(problem: str) -> str:
-    return f"device:{re.sub('(?<!^)(?=[A-Z])', '_', problem).lower()}:info"
+def _snake(problem: str) -> str:
+    return re.sub("(?<!^)(?=[A-Z])", "_", problem).lower()
+
+
+def _name_of_share(problem: str) -> str:
+    """The record of the share in which a problem holds, and of what it is while devices are silent."""
+    return f"group:{_snake(problem)}:ratio"
+
+
+def _name_of_dark_elsewhere(problem: str) -> str:
+    """The record of how many devices of its groups do not answer outside of the darkest feed."""
+    return f"group:{_snake(problem)}_dark_elsewhere:count"
+
+
+def _name_of_left_out(problem: str) -> str:
+    return f"device:{_snake(problem)}:info"
 
 
 def _histories(table: Table) -> Iterator[str]:
@@ -207,7 +209,7 @@ def _last_before_silence(problem: Problem, records: Mapping[str, Record]) -> str
             )
         )
     )
-    return f"{_in_brackets(last)}\nand ignoring ({_OF_ALERT})\n  {_firing(problem)}\nand on (site, device)\n  {_SILENT}"
+    return f"{_in_brackets(last)}\nand ignoring ({_OF_ALERT})\n  {_firing(problem)}\nand on (site, device)\n  {STILL_SILENT}"
 
 
 def duration(seconds: float) -> str:
@@ -222,7 +224,8 @@ def duration(seconds: float) -> str:
 def _rule(problem: Problem, table: Table) -> Iterator[str]:
     yield f"      - alert: {problem.name}\n"
     yield from _comment(problem.why)
-    yield _block("expr", expression(problem, table))
+    is_recorded = any(each.share and each.share.except_in == problem.name for each in table.problems.values())
+    yield _block("expr", _name_of_share(problem.name) if is_recorded else expression(problem, table))
     # A hold within a window is part of the expression, because `for` would start anew with each dip.
     if problem.hold_s and not problem.within_s:
         yield f"        for: {duration(problem.hold_s)}\n"
@@ -367,7 +370,7 @@ def _share_now(problem: Problem, table: Table) -> str:
         f"max by (device, {by}) ({_among(share)}{_comparison(share.among, table.records)})",
     )
     if share.except_in:
-        left_out = f"\nunless on (site, device)\n  {_left_out_name(share.except_in)}"
+        left_out = f"\nunless on (site, device)\n  {_name_of_left_out(share.except_in)}"
         counted, devices = f"{_in_brackets(counted)}{left_out}", f"{devices}{left_out}"
     all_devices = f"count by ({by}) {_in_brackets(devices)}".replace("\n", "\n  ")
     return (
@@ -402,7 +405,7 @@ def _share_text(problem: Problem, table: Table) -> str:
     # An active problem goes on as long as it may hold: silent devices count as if they all fulfilled the condition.
     by, failing = ", ".join(share.by), _failing(share, table)
     known = f"max by (device, {by}) (last_over_time({_among(share)}[5m:15s]))"
-    perhaps_failing = f"{_in_brackets(failing)}\nor\n{known}\nand on (site, device)\n  {_SILENT}"
+    perhaps_failing = f"{_in_brackets(failing)}\nor\n{known}\nand on (site, device)\n  {STILL_SILENT}"
     worst_case = f"count by ({by}) (\n{_indent(perhaps_failing)}\n)\n/\n(count by ({by}) ({known}) >= {share.least})\n> {share.above:.12g}"
     kept = f"max by ({by}) ({_firing(problem)})\nand\n{_in_brackets(worst_case)}"
     return f"{_in_brackets(_share_now(problem, table))}\nor\n{_in_brackets(kept)}"

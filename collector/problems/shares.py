@@ -3,6 +3,7 @@
 What each device contributes is kept from its last evaluation, so that a message costs one evaluation and not one of every device.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -15,6 +16,11 @@ from collector.problems.tracker import SubjectKey
 
 # Racks that one problem names; a hall has some hundred.
 MAX_RACKS = 500
+# A group goes dark while a device of it stopped answering within this time, s: it is longer than the time between two of them where an
+# agent that lost its network polls twenty devices each 10 s, one after the other.
+DARKENING_S = 4.0
+# How far back it is looked for how many did not answer, s: a device that comes and goes must not make its group go dark each time.
+DARKENING_PAST_S = 30.0
 # Device classes that serve racks other than the one they may stand in.
 _ELSEWHERE: Final = frozenset({"ups", "cdu"})
 
@@ -119,6 +125,8 @@ class Shares:
             name: {} for name, each in self._shares.items() if each.except_in
         }
         """Of problems with `except_in`: by group of that other problem, the part of each own group that lies in it."""
+        self._elsewhere: dict[tuple[str, Labels], deque[tuple[float, int]]] = {}
+        """By such a problem and group of the other problem: how many devices did not answer outside of its darkest own group, and when."""
         self._by_metrics: dict[tuple[str, ...], tuple[_FamilyShare, ...]] = {}
 
     def note(self, key: SubjectKey, subject: Subject) -> None:
@@ -211,21 +219,45 @@ class Shares:
         found, share = self._groups[name].get(group, _Group()), self._shares[name]
         return found.belong >= share.least and not found.is_open(share)
 
-    def found(self, standing: Callable[[str], AbstractSet[Labels]] = _nothing) -> dict[str, dict[Labels, Found]]:
-        """For each problem, the groups in which it holds.
+    def found(
+        self, standing: Callable[[str], AbstractSet[Labels]] = _nothing, now: float | None = None
+    ) -> dict[str, dict[Labels, Found]]:
+        """For each problem, the groups in which it holds. Without `now` (monotonic), no group is taken as going dark.
 
         `standing` gives the groups for which a problem is active, or was until lately: after an agent's network is back, its devices answer
-        one after the other, and the last of them would look like a lost feed.
+        one after the other, and the last of them would look like a lost feed. So would the first ones when it is gone: see `_darkening`.
         """
         found = {name: _found(share, self._groups[name]) for name, share in self._shares.items()}
         for name, overlaps in self._overlaps.items():
             share = self._shares[name]
-            left_out = found[share.except_in].keys() | standing(share.except_in)
+            left_out = found[share.except_in].keys() | standing(share.except_in) | self._darkening(name, now)
             groups = dict(self._groups[name])
             for other in left_out & overlaps.keys():
                 for group, part in overlaps[other].items():
                     groups[group] = groups[group].without(part)
             found[name] = _found(share, groups)
+        return found
+
+    def _darkening(self, name: str, now: float | None) -> set[Labels]:
+        """Groups of the other problem (agents) that go dark in several of the own groups (feeds) at once, which one lost feed does not.
+
+        An agent that polls each 10 s finds within 10 s that its network is gone, and half of a feed seconds before nine tenths of all. That
+        lasts no longer than devices stop answering: if two feeds are lost indeed, they count once no further device does.
+        """
+        if now is None:
+            return set()
+        overlaps, found = self._overlaps[name], set()
+        for other in overlaps.keys() | {group for problem, group in self._elsewhere if problem == name}:
+            dark = [part.fulfil for part in overlaps.get(other, {}).values()]
+            count = sum(dark) - max(dark, default=0)
+            past = self._elsewhere.setdefault((name, other), deque())
+            past.append((now, count))
+            while past[0][0] < now - DARKENING_S - DARKENING_PAST_S:
+                past.popleft()
+            if count > max((each for when, each in past if when <= now - DARKENING_S), default=0):
+                found.add(other)
+            if not any(each for _, each in past):
+                del self._elsewhere[name, other]
         return found
 
 

@@ -144,6 +144,8 @@ class Share(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     except_in: str = ""
     """Another problem with a share: while it stands for an agent, that agent's devices that do not answer count nowhere.
 
+    Nor do they while they fall silent in several feeds at once (`Shares._darkening`): it may be about to stand.
+
     A cause would not do where groups overlap: half of a feed's devices may be those of an agent that sees nothing, and the other half dark.
     """
 

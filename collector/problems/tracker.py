@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from collector.problems.conditions import Labels
 from collector.problems.maintenance import Window
-from collector.problems.table import Problem, Table, clears_s
+from collector.problems.table import ANSWERS_S, Problem, Table, clears_s
 
 # The most problems that are tracked at a time. A hall of 1,000 devices with every device in trouble has some thousand.
 MAX_TRACKED = 20_000
@@ -190,10 +190,11 @@ class Tracker:
         explaining = self._explaining([*self.active(), *found])
         return [each for each in found if next(_causes(each, explaining, now), None) is None]
 
-    def standing(self, name: str) -> set[Labels]:
-        """For what a problem is active, or ended so lately that it still explains its consequences."""
-        active = {each.labels for key, each in self._all.items() if key[0] == name and each.is_active}
-        return active | {labels for problem, labels in self._lingering if problem == name}
+    def standing(self, name: str, now: float) -> set[Labels]:
+        """For what a problem is active and may hold, or did so lately that its devices have not all been asked again (`ANSWERS_S`)."""
+        active = (each for key, each in self._all.items() if key[0] == name and each.is_active)
+        ended = (each for key, (each, _) in self._lingering.items() if key[0] == name)
+        return {each.labels for each in (*active, *ended) if each.may_hold or now <= each.last_held + ANSWERS_S}
 
     def get(self, key: Key) -> TrackedProblem | None:
         """One problem."""
@@ -281,7 +282,8 @@ class Tracker:
         Otherwise a problem that had held for a moment before would be active at once afterwards, and a leak whose device had no time
         yet to report that it is still wet would end.
         """
-        for each in self._all.values():
+        lingering = [each for key, (each, _) in self._lingering.items() if each is not self._all.get(key)]
+        for each in (*self._all.values(), *lingering):
             # Not later than now: what was found since the pause must not be moved into the future.
             each.holds_since = min(each.holds_since + seconds, now)
             each.last_held = min(each.last_held + seconds, now)

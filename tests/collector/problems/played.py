@@ -84,7 +84,7 @@ def play(example: Example, site: str = "s", steps: int = STEPS) -> list[TrackedP
                 for labels, (value, *_) in evaluator.findings(problem, subject, now, conditions).items()
             }
             tracker.update((thing.kind, str(number)), found, now, is_silent=partial(_same, subject.is_silent))
-        for name, groups in shares.found(tracker.standing).items():
+        for name, groups in shares.found(partial(tracker.standing, now=now), now).items():
             tracker.update(
                 ("share", name),
                 {(name, group): each.value for group, each in groups.items()},
