@@ -9,7 +9,7 @@ order and are used as usual.
 import logging
 import math
 from collections.abc import Collection, Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from agent.modbus import Block, Field, WordOrder, decode
 from agent.profile import Decoder, Plan, RawValue, Slot
@@ -26,12 +26,26 @@ IMPOSSIBLE, ODD, USUAL = 0, 1, 2
 MIN_VOTES: Final = 2
 # Raw numbers above this count as odd: no load is that large, and a counter reaches it only after years.
 LARGE: Final = 2**24
+# Where steps are so fine that LARGE means less than these values (base units), a number is odd above these: a meter in steps of 0.15 uV
+# sends 1.5e9 for 230 V. They are LARGE times the finest step that is common: 0.1 mA, 10 mV, 10 mW and 1 s. Larger ones would make wrong
+# numbers of usual meters look right. Of other units, the metric's range decides. Counters have LARGE at every scale: the higher the limit,
+# the more of a correct counter's other orders are below it (1 in 256 for LARGE; 2 in 5 for 17 MWh in steps of 36 J), and no range speaks
+# against them.
+LARGE_VALUES: Final = {"amperes": LARGE / 10_000, "seconds": float(LARGE)} | dict.fromkeys(
+    ("volts", "watts", "vars", "voltamperes"), LARGE / 100
+)
 # Floats closer to 0 than this are odd: the noise of a meter without load, or two words swapped. Chosen.
 TINY: Final = 1e-6
 # Most answers that are kept. A block may have several, because its requests are split differently when refusals change.
 MAX_BLOCKS: Final = 500
 
-_Reader = tuple[Decoder, Metric]
+
+class _Reader(NamedTuple):
+    """What reads a number, and the raw number from which on it is odd."""
+
+    decoder: Decoder
+    metric: Metric
+    large: float
 
 
 class WordOrders:
@@ -86,7 +100,11 @@ class WordOrders:
         known = self._keys.keys() & raw.keys() if self._keys and (readings.bad or self._contradicted) else set()
         bad = {key for ref in known for key in self._keys[ref] if key in readings.bad}
         before = set(self._contradicted)
-        is_one_odd = any(_is_odd(raw[ref]) for ref in self._readers.keys() & raw.keys())
+        is_one_odd = any(
+            _is_odd(raw[ref], reader.large)
+            for ref in self._readers.keys() & raw.keys()
+            for reader in self._readers[ref]
+        )
         if self._contradicted or bad - self._bad or is_one_odd:
             self._judge(raw.keys())
         for key in bad if before or self._contradicted else ():
@@ -102,7 +120,9 @@ class WordOrders:
                 self._keys.setdefault(ref, set()).add(slot.key)
             # Codes, bits and sums say nothing about the plausibility of one number.
             if decoder.ref in used and decoder.is_number and not decoder.words and not decoder.parts:
-                self._readers.setdefault(decoder.ref, []).append((decoder, slot.metric))
+                self._readers.setdefault(decoder.ref, []).append(
+                    _Reader(decoder, slot.metric, large_from(decoder, slot.metric))
+                )
 
     def _judge(self, refs: Collection[str]) -> None:
         votes: dict[WordOrder, dict[WordOrder, int]] = {}
@@ -152,7 +172,7 @@ def _grades(each: Field, words: Sequence[int], readers: Iterable[_Reader]) -> di
     """How much the number looks like a reading in each word order. Empty for 0 and for sentinels, which look the same in every order."""
     if not any(words) or len(words) < each.words or _is_mark(each, words, readers):
         return {}
-    return {order: min(_grade(each, words, order, *reader) for reader in readers) for order in ORDERS}
+    return {order: min(_grade(each, words, order, reader) for reader in readers) for order in ORDERS}
 
 
 def _is_mark(each: Field, words: Sequence[int], readers: Iterable[_Reader]) -> bool:
@@ -164,10 +184,11 @@ def _is_mark(each: Field, words: Sequence[int], readers: Iterable[_Reader]) -> b
         if isinstance(first, int) and first >> bits & exponent == exponent:
             return True
     number = decode(words, each.kind, each.order)
-    return isinstance(number, int | float) and any(decoder.is_sentinel(number) for decoder, _ in readers)
+    return isinstance(number, int | float) and any(each.decoder.is_sentinel(number) for each in readers)
 
 
-def _grade(each: Field, words: Sequence[int], order: WordOrder, decoder: Decoder, metric: Metric) -> int:
+def _grade(each: Field, words: Sequence[int], order: WordOrder, reader: _Reader) -> int:
+    decoder, metric, large = reader
     number = decode(words, each.kind, order)
     if not isinstance(number, int | float) or decoder.is_sentinel(number):
         return IMPOSSIBLE
@@ -177,14 +198,22 @@ def _grade(each: Field, words: Sequence[int], order: WordOrder, decoder: Decoder
     within = not windows or any(low <= value <= high for low, high in windows)
     if not math.isfinite(value) or not metric.plausible(value) or not within:
         return IMPOSSIBLE
-    return ODD if _is_odd(number) else USUAL
+    return ODD if _is_odd(number, large) else USUAL
 
 
-def _is_odd(number: RawValue) -> bool:
-    """Whether a number is unlikely to be a reading.
+def large_from(decoder: Decoder, metric: Metric) -> float:
+    """The raw number from which on its size is odd. Offsets, which are small beside it, do not count."""
+    if metric.type == "counter":
+        return LARGE
+    value = LARGE_VALUES.get(metric.unit, max((abs(end) for ends in metric.ranges for end in ends), default=0.0))
+    return max(LARGE, value * decoder.denominator / abs(decoder.numerator)) if math.isfinite(value) else LARGE
+
+
+def _is_odd(number: RawValue, large: float) -> bool:
+    """Whether a number is unlikely to be a reading: one of this size or more, for example.
 
     Multiples of 65,536 are: a correct number is one by chance once in 65,536 times, but with swapped words every number below 65,536 is.
     """
     if not isinstance(number, int | float) or not number:
         return False
-    return abs(number) >= LARGE or abs(number) < TINY or (isinstance(number, int) and not number % 2**16)
+    return abs(number) >= large or abs(number) < TINY or (isinstance(number, int) and not number % 2**16)

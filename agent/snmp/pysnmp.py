@@ -12,7 +12,9 @@ hence the `Any` in this module.
 import asyncio
 import enum
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from pyasn1.type import univ  # type: ignore[import-untyped]
@@ -34,6 +36,7 @@ from agent.snmp.pysnmp_checked import (
 from agent.snmp.repair_v3 import V3Repair
 from agent.snmp.requests import MAX_DOTS, PortionedClient, RowsSoFar, WalkedRows, octets_or_float, silent
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
+from agent.snmp.tries import Asked, TryTimeouts
 from agent.snmp.usm import MalformedMessage, PolledClocks, RefusedDatagrams, UsmCheck
 from rackflow.errors import (
     DeviceAuthError,
@@ -53,8 +56,10 @@ TOO_BIG: Final = 1
 NO_SUCH_NAME: Final = 2
 AUTHORIZATION_ERROR: Final = 16
 # Outstanding requests that one check tracks. There is more than one if a device is configured several times: its clients share an engine,
-# and so a check. Chosen value.
-MAX_OUTSTANDING: Final = 8
+# and so a check. And each may have an early request that it still listens for. Chosen value.
+MAX_OUTSTANDING: Final = 16
+# How many times the timeout an early try and the one after it take together: see `TryTimeouts`.
+WITH_EARLY: Final = 1.5
 STALE = (errind.NotInTimeWindow, errind.UnknownEngineID)
 """The device has restarted; pysnmp has learnt its new time from this answer, and the next request gets through."""
 REFUSED = (
@@ -156,6 +161,7 @@ class PysnmpClient(PortionedClient):
         self._refused = refused or RefusedDatagrams()
         self._clocks = clocks or PolledClocks()
         self._checked: CheckedPeer | None = None
+        self._timeouts = TryTimeouts(target)
 
     async def close(self) -> None:
         """See `SnmpClient.close`."""
@@ -234,6 +240,7 @@ class PysnmpClient(PortionedClient):
     async def _request(self, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> tuple[int, int, Pairs]:
         """error-status, error-index and the answer's pairs, with the target's retries."""
         left = self._target.retries
+        early_s = self._early_s(_ASKED[command])
         stale = 1
         complaint = ""
         while True:
@@ -245,11 +252,10 @@ class PysnmpClient(PortionedClient):
             await self._resolve()
             try:
                 peer = self._peer or await self._open(engine)
-                with Deadline(self._target.timeout_s):
-                    problem, status, index, binds = await self._send(engine, peer, command, oids)
-                    note_answer()
+                send = partial(self._send, engine, peer, command, oids)
+                problem, status, index, binds = await self._try(send, _ASKED[command], early_s)
             except (TimeoutError, errind.RequestTimedOut) as error:
-                self._peer = None
+                self._peer, early_s = None, 0.0
                 if self._checked is not None:
                     complaint = self._checked.check.complaint() or complaint
                     # A replaced device has a new engine id, and a pysnmp 7.1.30 engine never forgets the old one.
@@ -268,6 +274,46 @@ class PysnmpClient(PortionedClient):
                 if not (isinstance(problem, STALE) and stale):
                     raise self._problem(problem)
                 stale -= 1
+
+    def _early_s(self, asked: Asked) -> float:
+        """Seconds of an early try; 0 for none. None to a new peer, because the first request to one takes others with SNMPv3."""
+        if self._peer is None:
+            return 0.0
+        first_s, *others_s = self._timeouts.of(asked, asyncio.get_running_loop().time())
+        return first_s if len(others_s) > self._target.retries else 0.0
+
+    async def _try(self, send: Callable[[], Coroutine[Any, Any, Any]], asked: Asked, early_s: float) -> Any:  # noqa: ANN401 - pysnmp is untyped
+        """The answer to one try, or to an early one that goes before it. Raises TimeoutError."""
+        loop = asyncio.get_running_loop()
+        if not early_s:
+            return await self._timed(send, asked, Deadline(self._target.timeout_s))
+        # It goes on while the next one is outstanding, so that a late answer to it is noticed. That one is not taken: it is the older one,
+        # and a card that is still busy with the next request must not get a third.
+        early = loop.create_task(send(), name=f"early try {self._target.device}")
+        try:
+            with suppress(TimeoutError):
+                return await self._timed(partial(asyncio.shield, early), asked, Deadline(early_s))
+            deadline = Deadline(self._target.timeout_s)
+            early.add_done_callback(partial(self._on_late_answer, deadline))
+            return await self._timed(send, asked, deadline)
+        finally:
+            early.cancel()
+
+    async def _timed(self, send: Callable[[], Awaitable[Any]], asked: Asked, deadline: Deadline) -> Any:  # noqa: ANN401 - as above
+        clock = asyncio.get_running_loop().time
+        began_s = clock()
+        with deadline:
+            answer = await send()
+            note_answer()
+        self._timeouts.answered(asked, clock() - began_s, clock())
+        return answer
+
+    def _on_late_answer(self, deadline: Deadline, early: asyncio.Task[Any]) -> None:
+        """The early try was answered late: a slow card takes as long for the second one, which stands behind it in its queue."""
+        if not early.cancelled() and early.exception() is None:
+            note_answer()
+            deadline.restart()
+            self._timeouts.was_too_early(deadline.loop.time())
 
     async def _send(
         self, engine: hlapi.SnmpEngine, peer: Peer, command: Callable[..., Awaitable[Any]], oids: Sequence[str]
@@ -322,9 +368,9 @@ class PysnmpClient(PortionedClient):
             raise self._error(DeviceUnreachable, str(error)) from error
 
     async def _find_peer(self) -> Peer:
-        # Longer than the deadline of `_request` can become, and in whole seconds, as pysnmp 7.1.30 documents it. `_request` handles
+        # Longer than the deadlines of `_try` can become, and in whole seconds, as pysnmp 7.1.30 documents it. `_request` handles
         # deadline and retries, because pysnmp counts its own in ticks of its timer (https://github.com/etingof/pysnmp/issues/250).
-        patience = {"timeout": int(self._target.timeout_s * MAX_STRETCH) + 2, "retries": 0}
+        patience = {"timeout": int(self._target.timeout_s * MAX_STRETCH * WITH_EARLY) + 2, "retries": 0}
         v6 = ":" in self._address.text
         if isinstance(self._target.credential, SnmpUser):
             kind = CheckedUdp6Target if v6 else CheckedUdpTarget
@@ -383,6 +429,12 @@ def credentials_of(credential: SnmpCommunity | SnmpUser) -> Credentials:
     )
 
 
+_ASKED: Final[Mapping[Callable[..., Awaitable[Any]], Asked]] = {
+    hlapi.get_cmd: "get",
+    hlapi.bulk_cmd: "next row",
+    hlapi.next_cmd: "getnext",
+}
+"""What each request asks for."""
 CONVERSIONS: Final[tuple[tuple[Any, Callable[[Any], SnmpValue | Absent]], ...]] = (
     # Order matters: the classes of noSuchObject and the like derive from Null, and IpAddress derives from OctetString.
     ((rfc1905.NoSuchObject, rfc1905.NoSuchInstance, rfc1905.EndOfMibView), lambda _: Absent.ABSENT),

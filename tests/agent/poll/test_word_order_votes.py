@@ -6,15 +6,17 @@ from dataclasses import replace
 import pytest
 
 from agent.modbus import Block, Field, NumberType
-from agent.poll.word_order import WordOrders
+from agent.poll.word_order import LARGE, WordOrders, large_from
 from agent.profile import ClassPlan, Decoder, Plan, slot_of
 from agent.readings import Readings
 from rackflow.catalogue import catalogue
+from tests.agent.varied_units import MAPS, VariedUnit, long_numbers, poller_of
 
 POWER = "dcim_meter_power_watts"
 VOLTAGE = "dcim_meter_voltage_volts"
 CURRENT = "dcim_meter_current_amperes"
 TEMPERATURE = "dcim_cdu_supply_temperature_celsius"
+ENERGY = "dcim_meter_energy_joules_total"
 
 
 class Unit:
@@ -112,6 +114,50 @@ def test_the_scale_decides_in_which_order_a_number_is_plausible(metric: str, dec
 )
 def test_large_and_round_numbers_vote_for_another_order(number: Sequence[int], *, is_in_doubt: bool) -> None:
     assert Unit(POWER, "uint32", 2, Decoder("")).in_doubt(*number, *number) == is_in_doubt
+
+
+def test_a_number_is_not_odd_for_its_size_where_a_step_of_it_is_tiny() -> None:
+    """235 V in steps of 0.01 V / 65536 is 0x5BE00040, which with its words swapped would be 0.64 V, of a dead phase."""
+    assert not Unit(VOLTAGE, "uint32", 2, Decoder("", denominator=6_553_600)).in_doubt(0x5BE0, 0x0040, 0x5BE0, 0x0040)
+
+
+def test_correct_counters_of_a_fine_meter_are_read_beyond_any_size() -> None:
+    """20 MWh in steps of 36 J are 0x77359400; with the octets of each word swapped they would be 9 MWh."""
+    counters = (0, 0, 0x7735, 0x9400, 0, 0, 0x7733, 0x9401)
+    assert not Unit(ENERGY, "uint64", 4, Decoder("", numerator=36)).in_doubt(*counters)
+
+
+@pytest.mark.parametrize(
+    ("metric", "decoder", "large"),
+    [
+        (POWER, Decoder("", numerator=10), LARGE),
+        (POWER, Decoder("", denominator=100), LARGE),
+        (POWER, Decoder("", denominator=1000), LARGE * 10),
+        (POWER, Decoder("", numerator=-1, denominator=1000), LARGE * 10),
+        (CURRENT, Decoder("", denominator=10_000), LARGE),
+        (ENERGY, Decoder("", numerator=3600), LARGE),
+        (ENERGY, Decoder("", numerator=36), LARGE),
+        (TEMPERATURE, Decoder("", denominator=1000), LARGE),
+        ("dcim_meter_residual_current_amperes", Decoder("", denominator=1000), LARGE),
+        ("dcim_meter_counter_jumps_total", Decoder("", denominator=1000), LARGE),
+    ],
+)
+def test_the_size_that_is_odd_depends_on_the_scale(metric: str, decoder: Decoder, large: float) -> None:
+    assert large_from(decoder, catalogue()[metric]) == pytest.approx(large)
+
+
+async def test_the_numbers_of_all_families_but_the_finest_are_odd_from_the_same_size_on() -> None:
+    finer = set()
+    for name in MAPS:
+        poller = poller_of(name, VariedUnit(MAPS[name]), lambda: 0.0)
+        await poller.open()
+        long = {each.ref for each in long_numbers(name)}
+        for part in poller._plan.classes.values():  # noqa: SLF001
+            for slot in part.slots:
+                for each in slot.decoders:
+                    if each.ref in long and large_from(each, slot.metric) != LARGE:
+                        finer.add(name)
+    assert finer == {"wirenboard-map3e", "wirenboard-map12e"}
 
 
 def test_floats_below_a_millionth_vote_for_another_order_and_those_above_do_not() -> None:
