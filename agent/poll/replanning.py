@@ -50,7 +50,7 @@ class Replanning:
         self._classes = plan.classes.keys()
         self._pause_s = max(REPLAN_MIN_S, sum(len(part.slots) for part in plan.classes.values()) / REPLAN_SERIES_PER_S)
         ticks = plain_number(answers.get(SYS_UPTIME))
-        self._age.begin(plan, None if ticks is None else ticks / 100, now_s)
+        self._age.begin(plan, None if ticks is None else ticks // 100, now_s)
 
     def opened(self) -> None:
         """Note that the device was opened, with the present plan."""

@@ -394,8 +394,8 @@ def _among(share: Share) -> str:
 
 
 def _present(share: Share) -> str:
-    """A series without the labels of the groups belongs to none of them."""
-    return "".join(f', {label}!=""' for label in share.by if label != "site")
+    """A series without the labels of the groups belongs to none of them, but for those that it may lack."""
+    return "".join(f', {label}!=""' for label in share.by if label not in {"site", *share.may_lack})
 
 
 def _share_text(problem: Problem, table: Table) -> str:

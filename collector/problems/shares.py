@@ -135,7 +135,7 @@ class Shares:
         for name, by, overlap_by, among, of in self._family_shares(subject):
             before = self._parts[name].get(key)
             texts = _texts(by, subject)
-            if not all(texts):
+            if not all(texts) and not self._may_lack(name, texts):
                 if before is not None:
                     self._forget(name, key, before)
                 continue
@@ -156,6 +156,10 @@ class Shares:
             self._parts[name][key] = part
             for groups in self._groups_of(name, part):
                 groups.setdefault(part.group, _Group()).count(part, 1)
+
+    def _may_lack(self, name: str, texts: tuple[str, ...]) -> bool:
+        share = self._shares[name]
+        return all(text or label in share.may_lack for label, text in zip(share.by, texts, strict=True))
 
     def conditions_of(self, subject: Subject) -> Iterator[Condition]:
         """The conditions that decide what a device with these metrics contributes."""

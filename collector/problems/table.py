@@ -141,6 +141,8 @@ class Share(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by: list[str]
     above: float
     least: int
+    may_lack: list[str] = []
+    """Labels of `by` that a device need not have: those without one are a group of their own."""
     except_in: str = ""
     """Another problem with a share: while it stands for an agent, that agent's devices that do not answer count nowhere.
 

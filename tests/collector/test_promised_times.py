@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector import budgets, certificates, standstill, stored
+from collector import budgets, certificates, standstill, stored_publisher
 from collector import run as running
 from collector.api import live as streams
 from collector.api import powers, sparks
@@ -96,8 +96,8 @@ HOUR_S, DAY_S = 3600.0, 86_400.0
         ("a broker that was away is connected to again", subscribe.BACKOFF_S[1], 5.0),
         ("a broker keeps the session of a collector that is away", subscribe.SESSION_EXPIRY_S, DAY_S),
         ("a socket is not read while there is no room", inbox.LONGEST_PAUSE_S, 3.0),
-        ("an agent hears of what is stored", stored.CYCLE_S, 1.5),
-        ("a report of what is stored, which the broker refused, is sent again", stored.PAUSE_S[1], 300.0),
+        ("an agent hears of what is stored", stored_publisher.CYCLE_S, 1.5),
+        ("a report of what is stored, which the broker refused, is sent again", stored_publisher.PAUSE_S[1], 300.0),
         ("a message is ahead of the clock", clocks.AHEAD_MS / 1000, 600.0),
         ("two processes of one name both run", ledger.TURN_MS / 1000, 15 * 60.0),
         ("a kill loses so much of the records", keeper.SAVE_S, 30.0),

@@ -330,7 +330,7 @@ export default {
   "error.other": "The collector answers with status {status}; its log says why.",
   "problem.DcimFeedLost": "Feed {feed} lost",
   "problem.DcimRoomFeedLost": "Room {room}: feed {feed} lost",
-  "problem.DcimRowFeedLost": "Row {row}: feed {feed} lost",
+  "problem.DcimRowFeedLost": "[Row {row}|{room}]: feed {feed} lost",
   "problem.DcimMainsLost": "Feed {feed}: mains lost, on battery",
   "problem.DcimUpsOnBattery": "UPS {device} on battery",
   "problem.DcimUpsOnBatteryProlonged": "UPS {device} on battery for over 2 min",

@@ -330,7 +330,7 @@ export default {
   "error.other": "Le collecteur répond par le code {status} ; son journal dit pourquoi.",
   "problem.DcimFeedLost": "Voie {feed} perdue",
   "problem.DcimRoomFeedLost": "Salle {room} : voie {feed} perdue",
-  "problem.DcimRowFeedLost": "Rangée {row} : voie {feed} perdue",
+  "problem.DcimRowFeedLost": "[Rangée {row}|{room}] : voie {feed} perdue",
   "problem.DcimMainsLost": "Voie {feed} : secteur perdu, sur batterie",
   "problem.DcimUpsOnBattery": "Onduleur {device} sur batterie",
   "problem.DcimUpsOnBatteryProlonged": "Onduleur {device} sur batterie depuis plus de 2 min",

@@ -38,7 +38,7 @@ INCIDENTS: dict[str, Example] = {
     "DcimFeedLost": Example(feeds(3, 2), ("DcimFeedLost", *("DcimDeviceUnreachable",) * 3)),
     "DcimRoomFeedLost": Example(
         [*feeds(4, 0, room="hall-1"), *feeds(0, 5, room="hall-2")],
-        ("DcimRoomFeedLost", *("DcimDeviceUnreachable",) * 4),
+        ("DcimRoomFeedLost", "DcimRowFeedLost", *("DcimDeviceUnreachable",) * 4),
     ),
     # A quarter of the hall is dark: by its feeds and by its room that is little.
     "DcimRowFeedLost": Example(
@@ -268,7 +268,16 @@ TOGETHER: dict[str, Example] = {
             *feeds(4, 1, room="hall-1"),
             *feeds(0, 5, feed="B", room="hall-1"),
         ],
-        ("DcimAgentSeesNothing", "DcimFeedLost", *("DcimRoomFeedLost",) * 3, *("DcimDeviceUnreachable",) * 14),
+        (
+            "DcimAgentSeesNothing",
+            "DcimFeedLost",
+            *("DcimRoomFeedLost", "DcimRowFeedLost") * 3,
+            *("DcimDeviceUnreachable",) * 14,
+        ),
+    ),
+    "what stands in no row of a room is dark, and its rows are not": Example(
+        [*feeds(5, 0, room="hall-1"), *feeds(0, 8, room="hall-1", row="a"), *feeds(0, 8, room="hall-1", row="b")],
+        ("DcimRowFeedLost", *("DcimDeviceUnreachable",) * 5),
     ),
     "a room and its only row": Example(
         [*feeds(4, 0, room="hall-1", row="a"), *feeds(0, 5, room="hall-2", row="b")],

@@ -112,6 +112,7 @@ def test_a_lost_feed_stays_reported_when_its_devices_are_no_longer_observed() ->
     for _ in range(hold_s + 2):
         for number in range(4):
             site.poll(f"pdu-{number}", {"site": "cas1", "feed": "A", "rack": f"a{number}"}, error="timeout")
+        site.poll("pdu-b", {"site": "cas1", "feed": "B"})
         is_lost = lost()
         site.now += 1.0
     assert is_lost
@@ -131,6 +132,7 @@ def test_a_lost_feed_says_what_the_upss_have_left_now_and_nothing_of_one_that_wa
         ups = {"dcim_ups_output_total_load_ratio": load, "dcim_ups_battery_runtime_seconds": runtime_s}
         for number in range(4):
             site.poll(f"pdu-{number}", {"site": "cas1", "feed": "A"}, error="timeout")
+        site.poll("pdu-b", {"site": "cas1", "feed": "B"})
         if is_there:
             site.poll("ups-b", {"site": "cas1", "feed": "B"}, ups)
         site.monitor.evaluate()
