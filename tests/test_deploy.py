@@ -228,7 +228,9 @@ def test_inhibitions_are_about_alerts_that_exist_and_labels_that_they_have() -> 
                 for kept in re.findall(r"(?:sum|min|count) by \(([^)]*)\)", expression):
                     assert set(rule["equal"]) <= set(kept.split(", "))
                 # What a collector counts by agent has its label, as what devices and agents say of themselves.
-                of_agents = r"dcim_(device|agent)_(up|observed)\b|dcim_collector_(agent|ledger)_\w+|group:dcim_agent_\w+"
+                of_agents = (
+                    r"dcim_(device|agent)_(up|observed)\b|dcim_collector_(agent|ledger)_\w+|group:dcim_agent_\w+"
+                )
                 assert "agent" not in rule["equal"] or re.search(of_agents, expression)
 
 

@@ -213,7 +213,9 @@ def rule_complaints(hall: Hall) -> Iterator[str]:
             samples = hall.now(selector_text(selector)) if selector.name != "up" else []
             seen |= {label for sample in samples for label in sample.labels}
             seen.update(*map(labels_of, metrics_of(selector)))  # parts of the words in brackets are optional
-            read += bool(samples) or selector.name == "up"
+            if selector.name in OF_BLIND_AGENTS:
+                seen |= {"site", "agent"}
+            read += bool(samples) or selector.name in {"up", *OF_BLIND_AGENTS}
         words = " ".join(rule.get("annotations", {}).values())
         if read or result:
             lacking = set(re.findall(r"\$labels\.(\w+)", words)) - seen
