@@ -248,6 +248,11 @@ class Device(StrictModel):
         return self.port or (502 if self.protocol == "modbus" else 161)
 
     @property
+    def network_address(self) -> tuple[str, int]:
+        """Host and port, the same for one host in small and capital letters. Serial lines have none."""
+        return (self.host or "").casefold(), self.used_port
+
+    @property
     def given_unit(self) -> int | None:
         """`unit`; None where it is left out, which is not the same as 1: Modbus then takes the profile's, and SNMP tells no units apart."""
         return self.unit if "unit" in self.model_fields_set else None

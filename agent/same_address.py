@@ -101,7 +101,7 @@ def _asked(config: AgentConfig, profiles: Mapping[str, Profile], device: Device)
 def _place(device: Device) -> tuple[object, ...]:
     if device.protocol == "modbus" and device.transport == "serial":
         return "serial", device.serial
-    return device.protocol, (device.host or "").casefold(), device.used_port
+    return device.protocol, *device.network_address
 
 
 def _modbus_unit(device: Device, profiles: Mapping[str, Profile]) -> int:

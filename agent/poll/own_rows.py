@@ -16,7 +16,7 @@ def units_by_place(config: AgentConfig) -> dict[Place, frozenset[int]]:
     found: dict[Place, set[int]] = {}
     for each in config.devices:
         if each.protocol == "snmp" and each.given_unit is not None:
-            found.setdefault(_place(each), set()).add(each.given_unit)
+            found.setdefault(each.network_address, set()).add(each.given_unit)
     return {place: frozenset(units) for place, units in found.items()}
 
 
@@ -28,12 +28,7 @@ def units_beside(
     if unit is None or device.protocol != "snmp":
         return frozenset()
     units = units_by_place(config) if units is None else units
-    return units.get(_place(device), frozenset()) - {unit}
-
-
-def _place(device: Device) -> Place:
-    # Names of hosts are the same in small and capital letters, as in `agent/same_address.py`.
-    return (device.host or "").casefold(), device.used_port
+    return units.get(device.network_address, frozenset()) - {unit}
 
 
 class OwnRows:
