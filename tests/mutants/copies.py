@@ -21,6 +21,10 @@ PACKAGES = ("rackflow", "agent", "collector", "simulator")
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", "*_cache", "__pycache__", ".hypothesis", "dist", "build")
 
 
+# How long tests wait for a condition (`tests.servers.waiting`). With a break most of those that wait at all wait for nothing.
+PATIENCE_S = 20
+
+
 class CopyError(Exception):
     """Processes would not import the copy."""
 
@@ -60,6 +64,7 @@ def environment(copy: Path) -> dict[str, str]:
         # They are looked for beside the tree, and the copy lies elsewhere.
         **({} if captures is None else {"RACKFLOW_CAPTURES": str(captures)}),
         "PYTHONPATH": str(copy),
+        "RACKFLOW_PATIENCE_S": str(PATIENCE_S),
         # Compiled files are recognised by size and second of the source: one of the last break could pass for the next one's.
         "PYTHONDONTWRITEBYTECODE": "1",
     }

@@ -75,8 +75,12 @@ class Scoring:
                 else:
                     unknown.append((job, mutant))
 
-        # A test that fails by waiting, or that is not found, shows nothing.
-        left = list(self._finish(known(), lambda outcome: outcome.verdict != "failed" or outcome.late))
+        late: list[tuple[Job, Mutant]] = []
+        left: list[tuple[Job, Mutant]] = []
+        for job, mutant, outcome in self._finish(known(), lambda outcome: outcome.verdict != "failed" or outcome.late):
+            (late if self._late(outcome) else left).append((job, mutant))
+        # A test that passes by now, or is not found, shows nothing.
+        left += [(job, mutant) for job, mutant, _ in self._finish(late, lambda outcome: outcome.verdict != "failed")]
         noticed = len(self.killers)
         self._run([*unknown, *((replace(job, tests=self._targets.modules[job.file]), mutant) for job, mutant in left)])
         return noticed
@@ -125,12 +129,14 @@ class Scoring:
             self.scores[module].faults.append(f"equivalent.yaml: no mutant any more: {key}")
 
     def _run(self, pairs: Iterable[tuple[Job, Mutant]]) -> None:
-        late = list(self._finish(pairs, self._late))
-        self._late_again(late)
+        late = [(job, mutant) for job, mutant, _ in self._finish(pairs, self._late)]
+        # A test that waited too long is believed when it does so twice.
+        list(self._finish(late, lambda _: False))
 
     def _finish(
         self, pairs: Iterable[tuple[Job, Mutant]], again: Callable[[Outcome], bool]
-    ) -> Iterator[tuple[Job, Mutant]]:
+    ) -> Iterator[tuple[Job, Mutant, Outcome]]:
+        """Run the jobs and count what came of them. Those that are to run `again` are not counted but yielded."""
         under_way: dict[int, tuple[Job, Mutant]] = {}
 
         def jobs() -> Iterator[Job]:
@@ -141,17 +147,13 @@ class Scoring:
         for job, outcome in self._pool.run(jobs()):
             _, mutant = under_way.pop(id(job))
             if again(outcome):
-                yield job, mutant
+                yield job, mutant, outcome
             else:
                 self._count(mutant, outcome)
 
     @staticmethod
     def _late(outcome: Outcome) -> bool:
         return outcome.verdict == "failed" and outcome.late
-
-    def _late_again(self, late: Sequence[tuple[Job, Mutant]]) -> None:
-        """A test that waited too long is believed when it does so twice."""
-        list(self._finish(late, lambda _: False))
 
     def _count(self, mutant: Mutant, outcome: Outcome) -> None:
         match outcome.verdict:
