@@ -36,6 +36,9 @@ def check_devices(path: Path, config: AgentConfig, profiles: Mapping[str, Profil
         raise ConfigError("\n".join([*told, f"{path}: {count_of(more, 'more device')} like these"] if more else told))
     config.broker.check_files(path)
     try:
-        config.lease_broker()
+        lease_broker = config.lease_broker()
     except ConfigError as error:
         raise ConfigError(f"{line_with(path, 'pair')}: {error}") from error
+    if config.pair is not None:
+        # Without its lease neither machine of a pair polls, so this is no less a fault than one of the broker's own files.
+        lease_broker.check_files(path, "pair")

@@ -152,6 +152,8 @@ class AgentRunner:
             for line in str(error).splitlines():
                 log.error("agent=%s reload refused, nothing is changed: %s", before.agent, line)  # noqa: TRY400
             return
+        if config.log_level != before.log_level:
+            logging.getLogger().setLevel(config.log_level.upper())
         self._config = config
         log.info("agent=%s reloaded while standing by devices=%d", config.agent, len(config.devices))
 

@@ -53,12 +53,13 @@ def most_polls_per_s(config: AgentConfig) -> float:
 
 def check_reloadable(before: AgentConfig, config: AgentConfig) -> None:
     """Raises ConfigError if `config` changes what cannot change while the process runs."""
-    # Names are part of every topic and message number, the outbox is open, and the lease is kept.
+    # Names are part of every topic and message number, the outbox is open, the lease is kept, and the watchdog has its file.
     fixed = {
         "agent": config.agent == before.agent,
         "labels.site": config.labels.site == before.labels.site,
         "outbox": config.outbox == before.outbox,
         "pair": config.pair == before.pair,
+        "health_file": config.health_file == before.health_file,
     }
     if changed := [key for key, same in fixed.items() if not same]:
         raise ConfigError(f"{', '.join(changed)}: cannot change while the agent runs; restart the agent")

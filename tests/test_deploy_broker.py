@@ -93,6 +93,23 @@ def test_the_health_check_of_compose_gets_an_answer_and_notices_a_wrong_password
     assert health_of_compose(compose.port, "wrong") != 0
 
 
+@pytest.mark.parametrize("password", ["correct:horse", "correct ", " correct"])
+def test_a_password_that_would_be_cut_short_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    """`mosquitto_passwd -U` took `correct` for the first one: the agent was refused, and whoever guessed the word was not."""
+    (tmp_path / "data").mkdir()
+    passwords = {"AGENT": "a", "COLLECTOR": password, "MONITOR": "m"}
+    for name, text in passwords.items():
+        monkeypatch.setenv(f"RACKFLOW_{name}_PASSWORD", text)
+    monkeypatch.setenv("FOLDER", str(tmp_path))
+    script = DEPLOY / "compose" / "start-mosquitto.sh"
+    done = subprocess.run(["sh", str(script)], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, "has a colon" in done.stderr) == (1, True)
+    assert password not in done.stderr
+    assert not (tmp_path / "data" / "passwords").exists()
+
+
 def test_both_brokers_have_the_same_limits() -> None:
     wanted = r"^((?:max_|memory_|autosave_|persistent_|allow_|use_)\w+ .+|persistence true)$"
     settings = [

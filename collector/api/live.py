@@ -87,15 +87,20 @@ class Live:
 
     def join(self, names: Sequence[PartName]) -> list[Part] | None:
         """The parts that a new viewer shows; None if there are too many different ones."""
-        new = [name for name in dict.fromkeys(names) if name not in self._parts]
-        if len(self._parts) + len(new) > MAX_PARTS:
-            return None
+        if self._are_too_many(names):
+            # Those that nobody shows are kept only because somebody may come back to them.
+            self._parts = OrderedDict((name, part) for name, part in self._parts.items() if part.viewers)
+            if self._are_too_many(names):
+                return None
         found = []
         for name in dict.fromkeys(names):
             part = self._parts.setdefault(name, Part(name))
             part.viewers += 1
             found.append(part)
         return found
+
+    def _are_too_many(self, names: Sequence[PartName]) -> bool:
+        return len(self._parts.keys() | set(names)) > MAX_PARTS
 
     def leave(self, parts: Sequence[Part], now: float) -> None:
         """Note that a stream with these parts has ended."""

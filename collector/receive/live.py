@@ -84,9 +84,9 @@ class LiveConnection:
         # Messages are acknowledged at once, although they are not durable: the session has its own copy of each.
         session = Session(0, receive_maximum=RECEIVE_MAXIMUM, packet_bytes=packet_bytes)
         callbacks = Callbacks(received=self._received)
-        client = MqttClient(self._broker, self._client_id, callbacks, session=session, address=address)
         why = ""
         try:
+            client = MqttClient(self._broker, self._client_id, callbacks, session=session, address=address)
             async with client:
                 try:
                     if refused := await client.subscribe(self._filters):

@@ -24,7 +24,7 @@ from collector.receive.inbox import MAX_WAITING_BYTES, Inbox, RoomEvent
 from collector.receive.live import Lag, LiveConnection
 from collector.receive.publications import Publications
 from rackflow.documents import MAX_PAYLOAD_BYTES
-from rackflow.errors import ResolveError
+from rackflow.errors import ConfigError, ResolveError
 from rackflow.process.broker import Broker, BrokerAddresses, remedy_for
 from rackflow.process.mqtt5 import BrokerError, Callbacks, Limits, MqttClient, Received, Session, reason_text
 from rackflow.process.stopping import obey_cancellation
@@ -236,20 +236,12 @@ class Subscriber:
             address = await self._addresses.next(self._broker)
         except ResolveError as error:
             return _Ended(str(error))
-        # With a shared subscription, the session ends with the connection. Otherwise mosquitto 2.0 would go on queueing a share of the
-        # messages in the session of an absent collector, where nobody reads them. Without it, the other collectors get all messages, and
-        # agents send those again that were on their way to this one.
-        expiry_s = 0 if self._filters.shared else SESSION_EXPIRY_S
-        client = MqttClient(
-            self._broker,
-            self._client_id,
-            Callbacks(opened=self._opened, confirmed=self._publications.confirm, received=self._received),
-            # A new session object for each connection: publications that were not confirmed are repeated by their senders.
-            session=Session(
-                expiry_s, receive_maximum=self._limit, packet_bytes=LARGEST_PACKET_BYTES, acks_by_hand=True
-            ),
-            address=address,
-        )
+        try:
+            client = self._make_client(address)
+        except ConfigError as error:
+            # The files of a certificate are read for each connection. While they are renewed, one of them may be missing for a moment, or
+            # not fit the other.
+            return _Ended(str(error))
         try:
             async with client:
                 self.broker_certificates = client.certificates
@@ -266,6 +258,23 @@ class Subscriber:
             self._client, self.connection = None, 0
             self._inbox.end()
             self._publications.end()
+
+    def _make_client(self, address: str) -> MqttClient:
+        """A connection to be opened. Raises ConfigError if a certificate file cannot be used."""
+        # With a shared subscription, the session ends with the connection. Otherwise mosquitto 2.0 would go on queueing a share of the
+        # messages in the session of an absent collector, where nobody reads them. Without it, the other collectors get all messages, and
+        # agents send those again that were on their way to this one.
+        expiry_s = 0 if self._filters.shared else SESSION_EXPIRY_S
+        return MqttClient(
+            self._broker,
+            self._client_id,
+            Callbacks(opened=self._opened, confirmed=self._publications.confirm, received=self._received),
+            # A new session object for each connection: publications that were not confirmed are repeated by their senders.
+            session=Session(
+                expiry_s, receive_maximum=self._limit, packet_bytes=LARGEST_PACKET_BYTES, acks_by_hand=True
+            ),
+            address=address,
+        )
 
     def _use(self, client: MqttClient | None) -> None:
         self._client = client

@@ -57,6 +57,15 @@ class Connection(asyncio.Protocol):
         elif self.task is not None:
             self.task.cancel()
 
+    def end_after_response(self) -> None:
+        """End the connection once the response that is being made, and what waits for its client, is sent."""
+        if self._transport is None:
+            self.end()
+        elif self.is_busy:
+            self.inner.close()  # aiohttp's protocol takes no further request
+        else:
+            self._transport.close()
+
     def _too_long(self) -> None:
         self._refuse()
         self.end()
@@ -134,6 +143,15 @@ class Connections:
         await self._accepting.stop(1.0)
         for listener in self._listeners:
             listener.close()
+
+    def renew(self) -> None:
+        """Have every client connect again, under the present `context`; responses that are being made are finished.
+
+        Who may connect is decided at the handshake. A client that asks again within `IDLE_S` keeps its connection for ever, also one whose
+        authority is no longer accepted, or one without TLS.
+        """
+        for connection in list(self._open.values()):
+            connection.end_after_response()
 
     def end_all(self) -> None:
         """End every connection."""

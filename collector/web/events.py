@@ -7,12 +7,14 @@ withdrawing a password ends the streams opened with it.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
-from collector.api import Api, BadRequest, Live, NotThere, Part, check_query, parts_of
+from collector.api import Api, BadRequest, Live, NotThere, Part, PartName, check_query, parts_of
 from collector.web.api import refusal
 from collector.web.sending import pieces_of
 from rackflow.process.bulkhead import Failures
@@ -48,8 +50,21 @@ _HEADERS = {
 }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stream:
+    """One open stream: the host that it goes to, what it shows, and its connection."""
+
+    peer: str
+    parts: Sequence[Part]
+    transport: asyncio.Transport | None
+
+
 class Events:
-    """The streams of one server."""
+    """The streams of one server.
+
+    At the limit the oldest stream of the host that has most of them gives way to a host that has fewer. Otherwise a script that opens
+    streams and forgets them would keep every screen of a control room grey.
+    """
 
     def __init__(self, api: Api, failures: Failures) -> None:
         self._api = api
@@ -58,10 +73,19 @@ class Events:
         self._tick = asyncio.Event()
         self._wanted = asyncio.Event()
         self._generation = 0
-        self.streams = 0
-        """Streams that are open."""
+        self._open: dict[Stream, None] = {}
+        """Streams that are open, the oldest first."""
         self.dropped = 0
         """Streams that were ended because their client did not read."""
+        self.evicted = 0
+        """Streams that were ended to make room for another host's."""
+        self.refused = 0
+        """Streams for which there was no room."""
+
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return len(self._open)
 
     async def run(self) -> None:
         """Make the documents that are shown, until cancelled."""
@@ -125,32 +149,59 @@ class Events:
             return refusal(400, str(error))
         except NotThere as error:
             return refusal(404, str(error))
-        parts = self._live.join(names) if self.streams < MAX_STREAMS else None
-        if parts is None:
+        stream = self._admit(names, request.remote or "", request.transport)
+        if stream is None:
+            self.refused += 1
             return refusal(503, "too many streams are open; try again later", {"Retry-After": "10"})
         response = web.StreamResponse(headers=_HEADERS)
         # When the server ends a stream, the connection is closed, too: nothing else is asked on it.
         response.force_close()
-        self.streams += 1
         try:
             self._wanted.set()
             await response.prepare(request)
             if request.method != "HEAD":
-                await self._send(request, response, parts, extend, has_site=bool(site))
+                await self._send(request, response, stream.parts, extend, has_site=bool(site))
         except TimeoutError:
             self.dropped += 1
             if request.transport is not None:
                 request.transport.abort()
         finally:
-            self.streams -= 1
-            self._live.leave(parts, time.monotonic())
+            self._leave(stream)
         return response
+
+    def _admit(self, names: Sequence[PartName], peer: str, transport: asyncio.Transport | None) -> Stream | None:
+        """A new stream; None if there is no room for it."""
+        while True:
+            parts = self._live.join(names) if len(self._open) < MAX_STREAMS else None
+            if parts is not None:
+                stream = Stream(peer, parts, transport)
+                self._open[stream] = None
+                return stream
+            if not self._make_room(peer):
+                return None
+
+    def _make_room(self, peer: str) -> bool:
+        """End the oldest stream of the host that has most. Returns False if no host has at least two more than this one."""
+        shares = Counter(each.peer for each in self._open)
+        victim = max(self._open, key=lambda each: shares[each.peer], default=None)  # the first, and so the oldest
+        if victim is None or shares[victim.peer] <= shares[peer] + 1:
+            return False
+        self.evicted += 1
+        self._leave(victim)
+        if victim.transport is not None:
+            victim.transport.abort()
+        return True
+
+    def _leave(self, stream: Stream) -> None:
+        if stream in self._open:
+            del self._open[stream]
+            self._live.leave(stream.parts, time.monotonic())
 
     async def _send(
         self,
         request: web.Request,
         response: web.StreamResponse,
-        parts: list[Part],
+        parts: Sequence[Part],
         extend: Callable[[], None],
         *,
         has_site: bool,

@@ -214,8 +214,13 @@ class WebServer:
     @property
     def refused(self) -> Mapping[str, int]:
         """Connections and requests that were refused or ended, by reason."""
-        refused = {**self._refused, "slow": self._events.dropped}
-        return {**refused, **(self._connections.refused if self._connections is not None else {})}
+        streams = self._events
+        refused = Counter(
+            {**self._refused, "slow": streams.dropped, "evicted": streams.evicted, "busy": streams.refused}
+        )
+        if self._connections is not None:
+            refused.update(self._connections.refused)
+        return refused
 
     @property
     def streams(self) -> int:
@@ -257,6 +262,7 @@ class WebServer:
 
     def _use(self, access: Access) -> None:
         config = self._config
+        has_tls = access.context is not None or self._access.context is not None
         self._access = access
         is_asked = access.users or access.tokens
         self._auth = Authentication(dict(access.users), dict(access.tokens)) if is_asked else None
@@ -265,6 +271,9 @@ class WebServer:
         self._hosts = Hosts((self._host, *config.hosts) if is_open and config.hosts != "any" else None)
         if self._connections is not None:
             self._connections.context = access.context
+            if has_tls:
+                # Passwords and tokens are checked with each request, certificates of clients at the handshake only.
+                self._connections.renew()
         # Open streams were admitted by the former configuration.
         self._events.end_all()
 
@@ -291,9 +300,7 @@ class WebServer:
                     log.error("web configuration not reloaded, the former one stays in use: %s", error)  # noqa: TRY400 - one line
                 continue
             if (access.context is None) != (self._access.context is None):
-                log.warning(
-                    "web configuration: TLS was switched on or off, which clients notice at their next connection"
-                )
+                log.warning("web configuration: TLS was switched on or off; open connections are ended")
             self._use(access)
             log.info("web configuration reloaded path=%s", path)
 

@@ -3,6 +3,12 @@
 set -eu
 folder=${FOLDER:-/mosquitto}
 umask 077
+# mosquitto_passwd drops blanks at either end and all from a colon on: a shorter password would open the account.
+for password in "$RACKFLOW_AGENT_PASSWORD" "$RACKFLOW_COLLECTOR_PASSWORD" "$RACKFLOW_MONITOR_PASSWORD"; do
+    case $password in
+    *:* | [[:space:]]* | *[[:space:]]) echo "a password in .env has a colon, or a blank at an end, which mosquitto_passwd drops; choose another" >&2; exit 1 ;;
+    esac
+done
 printf '%s:%s\n' compose/compose-agent "$RACKFLOW_AGENT_PASSWORD" rackflow-collector "$RACKFLOW_COLLECTOR_PASSWORD" \
     monitor "$RACKFLOW_MONITOR_PASSWORD" > "$folder/data/passwords"
 mosquitto_passwd -U "$folder/data/passwords"

@@ -84,7 +84,7 @@ class _CertificateFileError(ConfigError):
 
     def __init__(self, why: str, key: str) -> None:
         super().__init__(f"broker: a certificate file cannot be used: {why}")
-        self.key = key
+        self.why, self.key = why, key
 
 
 class Broker(StrictModel):
@@ -149,12 +149,13 @@ class Broker(StrictModel):
             raise _CertificateFileError(explain_certificate_files(error), key) from error
         return context
 
-    def check_files(self, config: Path) -> None:
-        """Raises ConfigError with the line in this configuration if a certificate file cannot be used."""
+    def check_files(self, config: Path, section: str = "broker") -> None:
+        """Raises ConfigError with the line in this section of the configuration if a certificate file cannot be used."""
         try:
             self.tls_context()
         except _CertificateFileError as error:
-            raise ConfigError(f"{line_with(config, f'broker.{error.key}')}: {error}") from error
+            where = line_with(config, f"{section}.{error.key}")
+            raise ConfigError(f"{where}: {section}: a certificate file cannot be used: {error.why}") from error
 
     def certificates(self) -> tuple[Certificate, ...]:
         """Those with which this side logs in, as the file has them now: the next connection is made with them. Blocks."""

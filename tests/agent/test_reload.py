@@ -226,6 +226,7 @@ async def test_a_wrong_configuration_changes_nothing_and_a_metric_says_so(mosqui
         {"agent": "gw-2"},
         {"outbox": {"mode": "memory", "limit_bytes": 50_000_000}},
         {"pair": {"expires_s": 3}},
+        {"health_file": "agent.alive"},
     ],
 )
 async def test_what_takes_a_restart_is_refused(mosquitto: Mosquitto, change: dict[str, object]) -> None:

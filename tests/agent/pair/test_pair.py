@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -113,9 +114,15 @@ async def test_a_process_that_was_replaced_does_not_call_the_agent_offline(mosqu
         assert [message.payload for message in listener.messages if b'"offline"' in bytes(message.payload)] == []
 
 
-async def test_a_reload_while_an_agent_gives_way_is_that_of_the_next_one(mosquitto: Mosquitto) -> None:
+async def test_a_reload_while_an_agent_gives_way_is_that_of_the_next_one(
+    mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
     """To give way takes up to 10 s, in which the agent reads no configuration any more, and nobody sends the signal again."""
-    config, changed = (config_for(mosquitto, each, pair={"expires_s": 3}) for each in ("old", "new"))
+    caplog.set_level(logging.INFO)
+    config, changed = (
+        config_for(mosquitto, name, pair={"expires_s": 3}, log_level=level)
+        for name, level in (("old", "info"), ("new", "warning"))
+    )
     made: list[tuple[Agent, AgentConfig]] = []
 
     def make(config: AgentConfig, lease: LeaseKeeper | None) -> Agent:
@@ -133,6 +140,7 @@ async def test_a_reload_while_an_agent_gives_way_is_that_of_the_next_one(mosquit
         async with asyncio.timeout(30):
             await task
     assert [config for _, config in made] == [config, changed]
+    assert logging.getLogger().level == logging.WARNING, "a reload while standing by changes it like any other"
 
 
 async def test_a_restart_of_the_broker_changes_nothing(mosquitto: Mosquitto, tmp_path: Path) -> None:

@@ -24,10 +24,10 @@ from tests.collector.web.serving import Content, ask, serving
 
 @asynccontextmanager
 async def stream(
-    port: int, show: str, context: ssl.SSLContext | None = None, authorization: str = ""
+    port: int, show: str, context: ssl.SSLContext | None = None, authorization: str = "", host: str = "127.0.0.1"
 ) -> AsyncIterator[asyncio.StreamReader]:
-    """One stream, after its head."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    """One stream from an address of loopback, after its head."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, local_addr=(host, 0))
     try:
         head = f"GET /api/v1/events?show={show} HTTP/1.1\r\nHost: 127.0.0.1\r\n{authorization}\r\n"
         writer.write(head.encode())
@@ -117,6 +117,39 @@ async def test_streams_are_bounded_and_one_that_ends_makes_room() -> None:
         await until(lambda: served.server.streams < events.MAX_STREAMS, "a stream less", timeout_s=60)
         async with stream(served.port, "problems") as reader:
             assert (await next_event(reader))[0] == "problems"
+
+
+async def test_a_host_with_all_streams_gives_one_up_for_a_host_without_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest one. A script that opens streams and forgets them would otherwise keep every screen of a control room grey."""
+    monkeypatch.setattr(events, "MAX_STREAMS", 2)
+    _, content = serving_hall()
+    async with (
+        serving(content) as served,
+        stream(served.port, "device:cdu-1", host="127.0.0.2") as oldest,
+        stream(served.port, "device:cdu-1", host="127.0.0.2"),
+        stream(served.port, "problems") as reader,
+    ):
+        assert (await next_event(reader))[0] == "problems"
+        with contextlib.suppress(ConnectionError):
+            await oldest.read()
+        assert served.server.streams == 2
+        # With one each, nobody gives way any more.
+        assert (await ask(served.port, "/api/v1/events?show=problems"))[0] == 503
+        assert (served.server.refused["evicted"], served.server.refused["busy"]) == (1, 1)
+
+
+async def test_a_host_that_shows_all_parts_gives_one_up_for_a_host_without_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MAX_PARTS", 2)
+    _, content = serving_hall()
+    async with (
+        serving(content) as served,
+        stream(served.port, "device:cdu-1", host="127.0.0.2"),
+        stream(served.port, "device:ups-1", host="127.0.0.2") as newer,
+        stream(served.port, "problems") as reader,
+    ):
+        assert (await next_event(reader))[0] == "problems"
+        assert (await next_event(newer))[0] == "device:ups-1"
+        assert served.server.streams == 2
 
 
 async def test_what_nobody_shows_any_more_makes_room_for_what_somebody_does(monkeypatch: pytest.MonkeyPatch) -> None:

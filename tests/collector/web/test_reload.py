@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from collector.web import server
+from collector.web import connections, server
 from collector.web.web_config import Access
 from tests.collector.running import until
-from tests.collector.web.serving import ask, certificate, serving
+from tests.collector.web.serving import Content, ask, certificate, serving
 from tests.collector.web.test_access import basic, hashed, trusting, written
 
 
@@ -92,6 +92,68 @@ async def test_a_certificate_that_comes_after_the_file_that_names_it_is_used_onc
             try:
                 assert (await ask(served.port, context=trusting(tmp_path, "new")))[0] == 200
                 break
-            except ssl.SSLError:
+            except (ssl.SSLError, ConnectionError):  # it may have connected just before the new one is used
                 assert asyncio.get_running_loop().time() < deadline
                 await asyncio.sleep(0.02)
+
+
+async def answer_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """The first line of the answer to one more request over an open connection; empty if it was ended."""
+    try:
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        await writer.drain()
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(3)
+    except (ConnectionError, asyncio.IncompleteReadError):
+        return b""
+    return head.splitlines()[0]
+
+
+async def test_who_was_let_in_by_an_authority_that_is_withdrawn_is_let_in_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that asks every few seconds keeps its connection, and its certificate is looked at when it connects only."""
+    for name in ("site", "old-clients", "new-clients"):
+        certificate(tmp_path, name)
+    tls = "tls_server_config: {cert_file: site.pem, key_file: site.key, client_auth_type: RequireAndVerifyClientCert"
+    path = written(tmp_path, f"{tls}, client_ca_file: old-clients.pem}}")
+    looks = Looks(monkeypatch)
+    async with serving(web_config=str(path)) as served:
+        context = trusting(tmp_path, "site", "old-clients")
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port, ssl=context)
+        try:
+            assert b" 200 " in await answer_on(reader, writer)
+            written(tmp_path, f"{tls}, client_ca_file: new-clients.pem}}")
+            changed_at = looks.count
+            await until(lambda: looks.count >= changed_at + 4, "looked at twice, and read")
+            assert await answer_on(reader, writer) == b"", "a certificate of the old authority still opens the pages"
+        finally:
+            writer.close()
+        renewed = trusting(tmp_path, "site", "new-clients")
+        assert (await ask(served.port, "/healthz", context=renewed))[0] == 200
+
+
+async def test_a_response_under_way_is_finished_when_the_certificate_is_renewed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then its connection ends, although the client would keep it."""
+    certificate(tmp_path, "site")
+    path = written(tmp_path, "tls_server_config: {cert_file: site.pem, key_file: site.key}")
+    looks = Looks(monkeypatch)
+    content = Content("x" * 8_000_000)
+    async with serving(content, web_config=str(path)) as served:
+        context = trusting(tmp_path, "site")
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port, ssl=context)
+        try:
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b"Content-Length: 8000000\r\n" in head
+            with path.open("a", encoding="utf-8") as more:
+                more.write("\nhttp_server_config: {http2: false}\n")
+            changed_at = looks.count
+            await until(lambda: looks.count >= changed_at + 4, "looked at twice, and read")
+            assert len(await reader.readexactly(8_000_000)) == 8_000_000
+            async with asyncio.timeout(connections.IDLE_S / 2):
+                assert await reader.read() == b""
+        finally:
+            writer.close()
