@@ -101,8 +101,8 @@ class Latest:
         return (device for device in self._devices.values() if device.site == site)
 
     def sites(self) -> list[str]:
-        """The sites that have devices or agents, sorted."""
-        return sorted({site for site, _ in (*self._devices, *self._agents)})
+        """The sites that have agents, sorted; each device has one (`apply_batch`, `apply_document`)."""
+        return sorted({site for site, _ in self._agents})
 
     def readings_of(self, site: str, device: str) -> Mapping[str, LatestValue]:
         """Readings of one device by series key, expired ones too; empty if the device is not known."""
@@ -242,13 +242,13 @@ class Latest:
         device = self._device(site, document.device, document.agent) if self._agent(site, document.agent) else None
         if device is None:
             return False
-        if device.document is None or document.time >= device.document.time or document.agent != device.document.agent:
+        # An earlier document of the device is of the same agent: see `_device`.
+        if device.document is None or document.time >= device.document.time:
             before = _place_of(device)
             if device.stated is not None and has_other_series(device.stated, document):
                 self._drop_former(device, document.time)
             device.stated = stated_by(device.stated, document)
             device.document, device.cached_life_s = document, None
-            device.agent = document.agent
             device.device_class = document.device_class
             device.labels = {label: document.labels[label] for label in BASE_LABELS if document.labels.get(label)}
             device.labels_as_sent = None

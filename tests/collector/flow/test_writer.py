@@ -405,3 +405,12 @@ def test_a_brokers_limit_is_believed_after_half_a_wait_without_messages_until_mo
     assert window.messages == 0
     window.waited(LEAST_WINDOW - 1, began_s=10.0, newest_s=10.01, now_s=10.2)
     assert window.messages == 0
+
+
+async def test_what_waits_for_more_messages_is_written_at_once_when_the_collector_stops(tmp_path: Path) -> None:
+    """It may wait for minutes, and a service manager kills who takes that long."""
+    async with writer_rig(tmp_path, Flush(1000, 600.0, 100)) as one:
+        await one.writer.put(delivery(1), prepared(1))
+        await asyncio.sleep(0)  # the writer begins to wait
+    assert one.acknowledged == [1]
+    assert one.writer.timed_out == 0

@@ -398,3 +398,16 @@ def test_readings_of_many_devices_expire_in_the_same_look(monkeypatch: pytest.Mo
         agent.polls(0.0, device=device)
     latest.expire(NOW_S + 31.0)
     assert latest.size == 5 * DEVICE_COST
+
+
+def test_a_replaced_unit_takes_its_former_readings_along_and_what_was_read_of_the_new_one_stays() -> None:
+    """An agent describes a unit before it polls it, so a reading of the same millisecond is of the new unit."""
+    latest = Latest(100)
+    described = msgspec.structs.replace(document(), serial="A1", time=wall_ms(0.0))
+    latest.apply_document("cas1", described)
+    apply(latest, msgspec.structs.replace(at(1.0), values={SUPPLY: 32.0, FLOW: 0.002}), 1.0)
+    apply(latest, at(2.0, value=20.0), 2.0)
+    before = latest.changes
+    latest.apply_document("cas1", msgspec.structs.replace(described, serial="B7", time=wall_ms(2.0)))
+    assert {key: each.value for key, each in latest.readings_of("cas1", "cdu-07").items()} == {SUPPLY: 20.0}
+    assert latest.changes > before

@@ -1,5 +1,6 @@
 """The series limit and its books: what counts how much, what is refused, and that all of it is given back."""
 
+import msgspec
 import pytest
 
 from collector.latest import DEVICE_COST, Latest
@@ -71,6 +72,17 @@ def test_what_finds_no_room_does_not_keep_out_what_does() -> None:
     assert latest.refused == 2
 
 
+def test_readings_beside_those_that_find_no_room_keep_their_own_values() -> None:
+    """Of five readings the second and the fourth are known; what is left out between them moves no value to another series."""
+    keys = [f"dcim_cdu_supply_temperature_celsius{{loop={name}}}" for name in "abcde"]
+    latest = Latest(DEVICE_COST + 2)
+    agent = Agent(latest)
+    agent.arrives(agent.made(0.0, values={keys[1]: 11.0, keys[3]: 13.0}), 0.0)
+    agent.arrives(agent.made(1.0, values={key: 20.0 + at for at, key in enumerate(keys)}), 1.0)
+    found = {key: latest_value.value for key, latest_value in latest.readings_of("cas1", "cdu-07").items()}
+    assert found == {keys[1]: 21.0, keys[3]: 23.0}
+
+
 @pytest.mark.parametrize(("limit", "is_taken"), [(2 * DEVICE_COST + 1, True), (2 * DEVICE_COST, False)])
 def test_a_new_device_needs_room_for_what_it_always_has(limit: int, is_taken: bool) -> None:  # noqa: FBT001 - the answer
     latest = Latest(limit)
@@ -129,7 +141,17 @@ def test_changes_are_counted_where_a_device_or_a_series_comes_and_where_a_device
     grows_by(1)
     latest.apply_document("cas1", document())
     grows_by(0)
+    agent.arrives(msgspec.structs.replace(agent.made(3.0), labels=document().labels), 3.0)
+    grows_by(0)
+    moved = {**document().labels, "rack": "b08"}
+    agent.arrives(msgspec.structs.replace(agent.made(4.0), labels=moved), 4.0)
+    grows_by(1)
+    agent.arrives(msgspec.structs.replace(agent.made(5.0), labels=moved, device_class="pdu"), 5.0)
+    grows_by(1)
     latest.apply_document("cas1", document("another"))
+    grows_by(1)
+    # Its first poll has other labels than its document.
+    agent.arrives(msgspec.structs.replace(agent.made(6.0, device="another", values={}), labels=moved), 6.0)
     grows_by(1)
     latest.remove_device("cas1", "gw-4", "another")
     grows_by(0)
@@ -196,3 +218,14 @@ def test_a_reading_expires_by_its_latest_poll_even_if_an_earlier_one_allowed_lon
     assert shown(latest, 31.9) != {}
     latest.expire(NOW_S + 32.0)
     assert shown(latest, 32.0) == {}
+
+
+def test_devices_that_come_and_go_are_not_remembered_for_ever_by_what_nobody_takes() -> None:
+    """Problems are evaluated outside of the flow; while that stands still, memory must not grow with each name."""
+    latest = Latest(DEVICE_COST + 1)
+    agent = Agent(latest)
+    for number in range(10 * latest.limit):
+        assert agent.polls(0.0, device=f"cdu-{number}") == "live"
+        latest.remove_device("cas1", "gw-3", f"cdu-{number}")
+    assert len(latest.touched) == latest.limit
+    assert len(latest.urgent) <= latest.limit

@@ -451,3 +451,24 @@ def test_how_often_a_device_is_polled_says_its_polls_and_not_its_description() -
     latest.apply_status(hello("gw-3", "a"), NOW_S)
     agent.polls(1.0, device="a")
     assert up(latest, 31.0) == {"cas1/a gw-3": "?"}
+
+
+def test_a_device_that_was_described_anew_has_three_of_its_new_intervals_for_its_first_poll() -> None:
+    """Its agent was told to poll it less often before it had polled it at all."""
+    latest = connected()
+    latest.apply_status(hello("gw-3", "a"), NOW_S)
+    for seconds in (1.0, 60.0):
+        latest.apply_document("cas1", msgspec.structs.replace(document("a"), intervals={"normal": seconds}))
+        assert causes(latest, 29.9) == {"starting": 1, "agent_up": 1}
+    assert causes(latest, 179.9)["starting"] == 1
+    assert "starting" not in causes(latest, 180.0)
+
+
+def test_an_old_status_that_comes_again_makes_no_device_of_the_new_process_unknown() -> None:
+    """The new process has polled before its own status came, and the broker sends the retained one on each connection."""
+    latest = connected()
+    latest.apply_status(hello("gw-3", "a", epoch="old"), NOW_S)
+    agent = Agent(latest, epoch="new")
+    agent.polls(1.0, device="a")
+    latest.apply_status(hello("gw-3", "a", epoch="old"), NOW_S + 2.0)
+    assert up(latest, 3.0) == {"cas1/a gw-3": "1"}

@@ -3,7 +3,7 @@
 import asyncio
 
 from collector.receive.filters import Filters
-from collector.receive.inbox import LONGEST_PAUSE_S, Inbox
+from collector.receive.inbox import IDENTIFIERS, LONGEST_PAUSE_S, Inbox
 from collector.receive.subscribe import RENEWAL_S, Subscriber, _Ended
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker
@@ -186,3 +186,36 @@ def test_a_full_window_is_told_again_until_half_of_it_is_free() -> None:
 
     with asyncio.Runner(loop_factory=TurnedLoop) as runner:
         assert runner.run(course()) == [1, 2, 2, 2]
+
+
+def test_messages_that_nobody_acknowledges_hold_no_place_in_the_brokers_window() -> None:
+    """With QoS 0. Counted once, they would never be free again, and no device would ever be called silent."""
+
+    async def course() -> list[str]:
+        events: list[str] = []
+        inbox = Inbox(4, 1_000_000, events.append)
+        inbox.begin(session_continues=True)
+        for _ in range(4):
+            inbox.add(delivery(TOPIC, b"x", 0.0, packet_id=0))
+        await pass_s(LONGEST_PAUSE_S + 0.1)
+        inbox.end()
+        return events
+
+    with asyncio.Runner(loop_factory=TurnedLoop) as runner:
+        assert runner.run(course()) == []
+
+
+def test_of_more_messages_than_there_are_identifiers_the_newest_is_left_out_and_counted() -> None:
+    """An error instead would end the connection, and lose what else it brought."""
+
+    async def course() -> tuple[int, list[str]]:
+        events: list[str] = []
+        inbox = Inbox(4, 1 << 40, events.append)
+        inbox.begin(session_continues=True)
+        small = delivery(TOPIC, b"", 0.0, packet_id=0)
+        for _ in range(4 + IDENTIFIERS + 2):
+            inbox.add(small)
+        inbox.end()
+        return inbox.waiting, events
+
+    assert asyncio.run(course()) == (4 + IDENTIFIERS, ["overflow", "overflow"])
