@@ -233,6 +233,9 @@ def test_of_pumps_of_which_one_has_no_meter_the_contacts_tell_the_spare_ones_and
     wired = Readings(ai_hall(one, contact("pump-a1", 5), contact("pump-a2", 6)))
     power(wired, "pump-meter-1", 4000.0)
     box(wired, fault(5, 0.0) | fault(6, 0.0))
+    half = Readings(ai_hall(contact("pump-a1", 5)))
+    box(half, fault(5, 0.0))
+    assert half.values("loop_facility_pumps_spare") == {"loop=fws-a": None}, "nobody says whether pump-a2 is able to run"
     assert wired.values("loop_facility_pumps_running") == {}
     assert wired.values("loop_facility_pumps_spare") == {"loop=fws-a": 1.0}
 
