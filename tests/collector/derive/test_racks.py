@@ -87,6 +87,14 @@ def test_a_new_plan_amid_a_load_step_keeps_no_values_of_the_one_before() -> None
     assert readings.values("rack_power_watts", 108.0)["rack=a2"] == pytest.approx(360 * 230)
 
 
+def test_a_single_poll_that_failed_leaves_the_sums_as_they_are_and_two_in_a_row_do_not() -> None:
+    readings = loaded()
+    readings.take("pdu-a2-b1", {}, 103.0, up=False)
+    assert readings.values("rack_power_watts", 104.0)["rack=a2"] == pytest.approx(300 * 230)
+    readings.take("pdu-a2-b1", {}, 113.0, up=False)
+    assert readings.values("rack_power_watts", 114.0)["rack=a2"] is None
+
+
 def test_a_rack_on_one_feed_falls_with_it() -> None:
     site = hall(("  - {id: pdu-a1-b, rack: a1, from: row-b, breaker_a: 32, phases: [L2]}\n", ""))
     readings = Readings(site)
