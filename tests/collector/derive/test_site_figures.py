@@ -75,6 +75,18 @@ def test_the_meters_of_some_generators_say_nothing_of_what_all_of_them_deliver()
         assert readings.values(metric) == {}
 
 
+def test_the_only_meter_of_two_groups_of_generators_says_nothing_of_either() -> None:
+    """Of a site's only group it tells all."""
+    one = (GEN_METER, "  - {id: gen-meter, role: generator, behind: main-1}\n")
+    for replaced, delivered in (
+        ((one,), {GROUP: 300e3}),
+        ((one, ("id: gen-3, feeds: [A, B]", "id: gen-3, feeds: [B]")), {}),
+    ):
+        readings = Readings(ai_hall(*replaced))
+        power(readings, "gen-meter", 300e3)
+        assert readings.values("generator_delivered_watts") == delivered
+
+
 def test_a_generator_that_is_alone_is_none_that_is_missing_beside_others() -> None:
     readings = Readings(ai_hall((GEN_METER, EACH_METERED), ("id: gen-3, feeds: [A, B]", "id: gen-3, feeds: [B]")))
     for at in (1, 2, 3):
@@ -235,7 +247,9 @@ def test_of_pumps_of_which_one_has_no_meter_the_contacts_tell_the_spare_ones_and
     box(wired, fault(5, 0.0) | fault(6, 0.0))
     half = Readings(ai_hall(contact("pump-a1", 5)))
     box(half, fault(5, 0.0))
-    assert half.values("loop_facility_pumps_spare") == {"loop=fws-a": None}, "nobody says whether pump-a2 is able to run"
+    assert half.values("loop_facility_pumps_spare") == {"loop=fws-a": None}, (
+        "nobody says whether pump-a2 is able to run"
+    )
     assert wired.values("loop_facility_pumps_running") == {}
     assert wired.values("loop_facility_pumps_spare") == {"loop=fws-a": 1.0}
 
