@@ -167,9 +167,9 @@ class HourlyTotals:
             if counted is not None and 0 <= wall_s - counted[0] <= COUNTER_AWAITED_S:
                 return
             del self.counters[quantity]
-            self.last.pop(quantity, None)
         self.powers.add(quantity)
-        # Removed first: while the power is unknown, nothing may be integrated across the pause.
+        # Removed first: while the power is unknown, nothing may be integrated across the pause. What a counter showed is too old to be taken
+        # for a power.
         before = self.last.pop(quantity, None)
         if watts is None:
             return

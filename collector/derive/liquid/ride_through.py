@@ -137,7 +137,7 @@ class RideThrough:
             sharing = sorted({cdu.secondary for cdu in site.cdus.values() if not primaries.isdisjoint(cdu.primaries)})
             air = [each.id for each in site.air_units.values() if each.primary in primaries]
             # Few air units report how much heat they take. Requiring it from all would leave the figure unknown at most sites.
-            taken = [self._planner.reading(each, _AIR_HEAT) for each in air if self._planner.has(each, _AIR_HEAT)]
+            taken = [self._planner.sum_of(each, _AIR_HEAT) for each in air if self._planner.has(each, _AIR_HEAT)]
             total = self._planner.total([*(self._expected_heat[each] for each in sharing), *taken])
             smallest = min((site.loops[each] for each in primaries), key=lambda each: each.volume_m3)
             loops = [smallest, *(site.loops[each] for each in sharing)]

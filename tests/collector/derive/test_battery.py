@@ -132,6 +132,16 @@ def test_the_margin_to_the_generators_start_uses_the_shorter_runtime_and_the_fee
     assert optimism == pytest.approx(200 / modelled_s["ups-b"] - 1)  # type: ignore[operator]
 
 
+def test_the_margin_of_a_ups_that_states_no_runtime_is_that_of_the_model() -> None:
+    readings = Readings(campus())
+    readings.take(
+        "ups-b", {"ups_output_total_power_watts": 38_150.0, "ups_battery_charge_ratio": 1.0}, device_class="ups"
+    )
+    modelled_s = autonomy(readings)["ups-b"]
+    assert modelled_s is not None
+    assert readings.values("ups_runtime_margin_seconds")["feed=B,device=ups-b"] == pytest.approx(modelled_s - 15)
+
+
 def test_optimism_needs_a_modelled_runtime_of_a_second() -> None:
     def figure(modelled_s: float) -> Figure:
         site_battery = SiteBattery(runtimes={38_150: modelled_s})
@@ -156,6 +166,10 @@ def test_a_ups_that_tells_phases_only_delivers_their_sum() -> None:
     # its own total goes before
     readings.take("ups-a2", {"ups_output_total_power_watts": 20_500.0}, 100.5, device_class="ups")
     assert readings.figures(now=103.0)[name].value == 60_000 - 50_500
+    # and is not missed once it does not come any more
+    readings.take("ups-a1", {"ups_output_total_power_watts": 30_000.0}, 140.0, device_class="ups")
+    readings.take("ups-a2", {**phases}, 140.0, device_class="ups")
+    assert readings.figures(now=141.0)[name].value == 60_000 - 51_000
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])

@@ -59,8 +59,9 @@ def test_figures_are_taken_down_when_three_cycles_pass_without_a_new_one() -> No
     latest = LatestFigures(10.0)
     figures = of_rack(campus_readings(), "n1")
     latest.put("t2", figures, 100.0)
-    assert latest.current(129.9) == figures
+    assert latest.current(129.9) == latest.of("t2", 129.9) == figures
     assert latest.current(130.0) == []
+    assert (latest.of("t2", 130.0), latest.of("t1", 129.9)) == ((), ())
     assert exposed(latest, 130.0) == {}
     latest.put("t2", figures[:1], 120.0)
     assert latest.current(149.9) == figures[:1]

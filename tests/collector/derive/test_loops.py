@@ -102,6 +102,22 @@ def test_what_warms_the_coolant_of_a_loop_is_captured_and_not_left_to_the_air() 
     assert found == pytest.approx((9_315 + capacity * 0.3 * 0.005) / 40_000, rel=0.02)
 
 
+def test_the_coolant_of_a_loop_is_as_warm_as_all_of_its_cdus_measure_it() -> None:
+    """The return of one CDU of two warms up by 0.3 K a minute: half of the loop's coolant does, as far as anybody knows."""
+    readings = campus_readings()
+    for now in range(110, 1120, 10):
+        readings.currents("pdu-s2-a", 1, 1, 1, watts=20_000, now=now)
+        readings.currents("pdu-s2-b", 1, 1, 1, watts=20_000, now=now)
+        warmer = {"cdu_return_temperature_celsius{loop=secondary}": 40 + (now - 110) * 0.005}
+        readings.take("cdu-4", cdu_values("cdu-4"), now, device_class="cdu")
+        readings.take("cdu-5", cdu_values("cdu-5") | warmer, now, device_class="cdu")
+        readings.figures(now + 1.0)
+    capacity = volumetric_heat_capacity("pg25", 40.0)
+    assert capacity is not None
+    found = readings.values("loop_heat_capture_ratio", now=1112.0)["loop=tcs-3"]
+    assert found == pytest.approx((16_560 + capacity * 0.4 * 0.005 / 2) / 40_000, rel=0.01)
+
+
 def test_the_dew_point_that_counts_is_the_highest_in_the_rooms_of_the_unit_and_of_its_racks() -> None:
     margins = campus_readings().values("cdu_dew_point_margin_celsius")
     found = {name.rpartition("=")[2]: margin for name, margin in margins.items()}
@@ -212,6 +228,15 @@ def test_cdus_of_unlike_size_share_a_loops_flow_by_their_ratings(
     assert list(readings.values("cdu_flow_share_ratio").values()) == [
         None if share is None else pytest.approx(share) for share in shares
     ]
+
+
+def test_a_cdu_that_runs_alone_shares_the_flow_with_nobody() -> None:
+    readings = Readings(hall((SECOND_CDU, SECOND_CDU)))
+    for cdu, pump in (("cdu-1", "running"), ("cdu-2", "standby")):
+        flow = {"cdu_flow_cubic_meters_per_second{loop=secondary}": 0.01, "cdu_pump_state{pump=1}": pump}
+        readings.take(cdu, flow, device_class="cdu")
+    figure = readings.figures()["cdu_flow_share_ratio{device=cdu-1}"]
+    assert (figure.value, figure.missing) == (None, ("no other CDU of the loop runs",))
 
 
 def test_a_loop_with_a_cdu_that_has_no_water_side_has_no_balance() -> None:

@@ -15,6 +15,7 @@ Counted = dict[str, tuple[float, float]]
 NOON: Counted = {"main-1": (30, 20), "main-2": (40, 0), "pv-roof": (0, 50), "gen-meter": (0, 0), "it-a": (80, 0)}
 OUTAGE: Counted = {"main-1": (0, 0), "main-2": (0, 0), "pv-roof": (0, 0), "gen-meter": (100, 0), "it-a": (80, 0)}
 ROLES = {"main-1": "facility", "main-2": "facility", "pv-roof": "pv", "gen-meter": "generator", "it-a": "it"}
+ROLES["pv-hall"] = "pv"
 
 
 def after(kwh: Counted, site: Site | None = None, hours: int = 1) -> dict[str, float | None]:
@@ -48,6 +49,16 @@ def test_the_roofs_energy_that_did_not_leave_was_used_and_is_free_of_carbon() ->
     assert values["site_cue_kilograms_per_kilowatt_hour{window=hour}"] == pytest.approx(70 * 0.6 / 80)
     assert values["carbon_emissions_grams_total{scope_method=location}"] == pytest.approx(70 * 600)
     assert values["site_carbon_free_energy_ratio{window=hour}"] == pytest.approx((30 + 0.2 * 70) / 100)
+
+
+def test_what_two_roofs_give_and_what_leaves_through_both_incomers_is_added_up() -> None:
+    """The second roof is behind the other incomer. 40 came in, 50 went out, the roofs gave 110: 100 were used, 60 of them the roofs'."""
+    roof = "  - {id: pv-roof, role: pv, behind: main-1}\n"
+    site = ai_hall((roof, f"{roof}  - {{id: pv-hall, role: pv, behind: main-2}}\n"))
+    values = after(NOON | {"main-2": (10, 30), "pv-hall": (0, 60)}, site)
+    assert values["site_interim_pue_ratio{category=1,window=hour}"] == pytest.approx(100 / 80)
+    assert values["site_pv_self_consumption_ratio{window=hour}"] == pytest.approx(60 / 110)
+    assert values["carbon_emissions_grams_total{scope_method=location}"] == pytest.approx(40 * 600)
 
 
 @pytest.mark.parametrize("values", ["counters", "powers"])

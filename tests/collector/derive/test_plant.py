@@ -94,6 +94,13 @@ def test_of_unequal_dry_coolers_the_largest_may_fail_beside_a_chiller() -> None:
     assert margin["loop=fws-a"] == pytest.approx(200e3 + 150e3 + 100e3 - 258e3)
 
 
+def test_an_air_unit_that_never_says_its_heat_leaves_that_of_the_others_known() -> None:
+    silent = "  - {id: rear-1, rated_cooling_w: 30 kW, primary: fws-a, from: [A], rack: a1}\n"
+    readings = plant(ai_hall(("air_groups:", f"{silent}air_groups:")))
+    readings.take("rear-1", {"crah_unit_state": "running"}, device_class="crah")
+    assert readings.values("loop_heat_rejection_load_ratio")["loop=fws-a"] == pytest.approx(258 / (400 + 450))
+
+
 def test_a_cdu_that_does_not_say_its_heat_leaves_the_plant_unknown() -> None:
     readings = plant()
     readings.take("cdu-1", {}, 131.0, device_class="cdu")
@@ -111,6 +118,26 @@ def test_air_units_of_a_group_stand_in_for_each_other() -> None:
     assert readings.values("air_group_units_spare", 103.0) == {"group=hall": 0.0}
     readings.take("crah-1", {"crah_unit_state": "unknown"}, 104.0, device_class="crah")
     assert readings.values("air_group_units_spare", 105.0) == {"group=hall": None}
+
+
+def test_each_group_of_air_units_and_the_pumps_of_each_loop_are_counted_for_themselves() -> None:
+    site = ai_hall(
+        ("air_groups: [{id: hall, required: 1}]", "air_groups: [{id: hall, required: 1}, {id: cellar, required: 1}]"),
+        ("room: hall, group: hall}\nair_groups", "room: hall, group: cellar}\nair_groups"),
+        ("  - {id: pump-a2, loop: fws-a,", "  - {id: pump-b1, loop: fws-b,"),
+        *((f"id: pump-{at},", f'id: pump-{at}, fault: {{device: box-1, sensor: "{at}"}},') for at in ("a1", "b1")),
+    )
+    readings = plant(site)
+    readings.take("crah-2", {"crah_cooling_output_watts": 10e3, "crah_unit_state": "fault"}, device_class="crah")
+    active = {f"env_contact_active{{kind=dry_contact,sensor={at}}}": float(at == "b1") for at in ("a1", "b1")}
+    readings.take("box-1", active, device_class="leak")
+    assert readings.values("air_group_units_spare") == {"group=hall": 0.0, "group=cellar": -1.0}
+    assert readings.values("air_group_redundancy_margin_watts") == {
+        "group=hall": pytest.approx(40e3 - 18e3),
+        "group=cellar": pytest.approx(40e3 - 10e3),
+    }
+    # fws-a needs its only pump, and fws-b, which says nothing, could do without one.
+    assert readings.values("loop_facility_pumps_spare") == {"loop=fws-a": 0.0, "loop=fws-b": 0.0}
 
 
 def test_an_air_unit_of_which_one_module_has_failed_stands_in_for_nobody() -> None:

@@ -65,6 +65,36 @@ def test_a_supply_without_voltage_takes_nothing_over() -> None:
     assert survives["rack=a1,feed=B,phase=L2"] == 1.0
 
 
+def test_of_several_pdus_on_the_feed_that_stays_each_must_have_voltage() -> None:
+    readings = loaded()
+    for pdu, volts in (("pdu-a2-b1", (0.0, 231.0)), ("pdu-a2-b2", (230.0, 229.0))):
+        measured = {f"pdu_phase_voltage_volts{{inlet=1,phase=L{at}}}": each for at, each in enumerate(volts, 1)}
+        readings.take(pdu, measured)
+    survives = readings.values("rack_survives_feed_loss")
+    assert survives["rack=a2,feed=A,phase=L1"] == 0.0
+    assert survives["rack=a2,feed=A,phase=L2"] == 1.0
+
+
+def test_a_new_plan_amid_a_load_step_keeps_no_values_of_the_one_before() -> None:
+    """A sum keeps its value until all PDUs of the rack were read. A new CDU brings a new plan, in which the values have other slots."""
+    readings = loaded()
+    assert readings.values("rack_power_watts")["rack=a2"] == pytest.approx(300 * 230)
+    readings.currents("pdu-a2-b1", 40.0, 40.0, 40.0, now=105.0)
+    assert readings.values("rack_power_watts", 106.0)["rack=a2"] == pytest.approx(300 * 230)
+    for cdu in ("cdu-1", "cdu-2"):
+        measured = {"cdu_heat_removed_watts{loop=secondary}": 60_000.0, "cdu_power_watts": 900.0}
+        readings.take(cdu, measured, 107.0, device_class="cdu")
+    assert readings.values("rack_power_watts", 108.0)["rack=a2"] == pytest.approx(360 * 230)
+
+
+def test_a_single_poll_that_failed_leaves_the_sums_as_they_are_and_two_in_a_row_do_not() -> None:
+    readings = loaded()
+    readings.take("pdu-a2-b1", {}, 103.0, up=False)
+    assert readings.values("rack_power_watts", 104.0)["rack=a2"] == pytest.approx(300 * 230)
+    readings.take("pdu-a2-b1", {}, 113.0, up=False)
+    assert readings.values("rack_power_watts", 114.0)["rack=a2"] is None
+
+
 def test_a_rack_on_one_feed_falls_with_it() -> None:
     site = hall(("  - {id: pdu-a1-b, rack: a1, from: row-b, breaker_a: 32, phases: [L2]}\n", ""))
     readings = Readings(site)

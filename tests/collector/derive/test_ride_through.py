@@ -81,10 +81,17 @@ def test_heat_that_rises_in_one_loop_shortens_every_loop_on_its_primary_and_no_o
     assert after["tcs-3"] == before["tcs-3"]
 
 
-def test_air_units_that_say_what_they_take_warm_the_facility_water_they_hang_on() -> None:
+@pytest.mark.parametrize(
+    "taken",
+    [
+        pytest.param({"crah_cooling_output_watts": 20_000.0}, id="as a whole"),
+        pytest.param({f"crah_cooling_output_watts{{unit={at}}}": 10_000.0 for at in (1, 2)}, id="by two modules"),
+    ],
+)
+def test_air_units_that_say_what_they_take_warm_the_facility_water_they_hang_on(taken: dict[str, float]) -> None:
     readings = campus_readings()
     before = times(readings, "heat_rejection"), times(readings, "primary_flow")
-    readings.take("crah-1", {"crah_cooling_output_watts": 20_000.0}, 100.5, device_class="crah")
+    readings.take("crah-1", taken, 100.5, device_class="crah")
     after = times(readings, "heat_rejection", now=102.0)
     loops_w = HEAT_W["tcs-1"] + HEAT_W["tcs-2"]
     for loop in ("tcs-1", "tcs-2"):

@@ -75,6 +75,18 @@ def test_the_meters_of_some_generators_say_nothing_of_what_all_of_them_deliver()
         assert readings.values(metric) == {}
 
 
+def test_the_only_meter_of_two_groups_of_generators_says_nothing_of_either() -> None:
+    """Of a site's only group it tells all."""
+    one = (GEN_METER, "  - {id: gen-meter, role: generator, behind: main-1}\n")
+    for replaced, delivered in (
+        ((one,), {GROUP: 300e3}),
+        ((one, ("id: gen-3, feeds: [A, B]", "id: gen-3, feeds: [B]")), {}),
+    ):
+        readings = Readings(ai_hall(*replaced))
+        power(readings, "gen-meter", 300e3)
+        assert readings.values("generator_delivered_watts") == delivered
+
+
 def test_a_generator_that_is_alone_is_none_that_is_missing_beside_others() -> None:
     readings = Readings(ai_hall((GEN_METER, EACH_METERED), ("id: gen-3, feeds: [A, B]", "id: gen-3, feeds: [B]")))
     for at in (1, 2, 3):
@@ -185,6 +197,7 @@ def test_a_contact_on_a_device_that_is_not_there_is_refused() -> None:
         pytest.param(4000.0, 4000.0, 2.0, 1.0, id="both run"),
         pytest.param(4000.0, 250.0, 2.0, 1.0, id="both run, one of them slowly"),
         pytest.param(0.0, 30.0, 0.0, -1.0, id="none runs, so the one that stands still is no spare"),
+        pytest.param(200.0, 199.0, 1.0, 1.0, id="one runs as slowly as a drive can, and the other stands by"),
     ],
 )
 def test_facility_pumps_run_by_their_meters(first: float, second: float, running: float, spare: float) -> None:
@@ -219,6 +232,26 @@ def test_pumps_without_meters_are_judged_by_their_contacts_and_unknown_without_t
     assert figure.missing == (
         "site file: no meter measures pump-a1 alone, and not every pump of fws-a has a fault contact",
     )
+
+
+def test_of_pumps_of_which_one_has_no_meter_the_contacts_tell_the_spare_ones_and_nothing_how_many_run() -> None:
+    one = (PUMPS_METERED[0], "  - {id: pump-meter-1, role: cooling, measures: [pump-a1]}\n" + PUMPS_METERED[0])
+    readings = Readings(ai_hall(one))
+    power(readings, "pump-meter-1", 4000.0)
+    assert readings.values("loop_facility_pumps_running") == {}
+    assert readings.figures()["loop_facility_pumps_spare{loop=fws-a}"].missing == (
+        "site file: no meter measures pump-a2 alone, and not every pump of fws-a has a fault contact",
+    )
+    wired = Readings(ai_hall(one, contact("pump-a1", 5), contact("pump-a2", 6)))
+    power(wired, "pump-meter-1", 4000.0)
+    box(wired, fault(5, 0.0) | fault(6, 0.0))
+    half = Readings(ai_hall(contact("pump-a1", 5)))
+    box(half, fault(5, 0.0))
+    assert half.values("loop_facility_pumps_spare") == {"loop=fws-a": None}, (
+        "nobody says whether pump-a2 is able to run"
+    )
+    assert wired.values("loop_facility_pumps_running") == {}
+    assert wired.values("loop_facility_pumps_spare") == {"loop=fws-a": 1.0}
 
 
 def test_an_incomer_is_live_while_any_phase_has_voltage() -> None:

@@ -115,6 +115,7 @@ def test_only_the_breakers_and_panels_of_the_selected_source_carry_the_load() ->
         assert inputs["rack=a1,device=ats-1,source=b,phase=L3"] == pytest.approx(on_b / 20)
         panels = readings.values("panel_phase_thermal_load_ratio")
         assert panels["feed=A,panel=row-a,phase=L1"] == pytest.approx((60 + on_a) / 400)
+        assert panels["feed=A,panel=main-a,phase=L1"] == pytest.approx((60 + on_a) / 630)
         assert panels["feed=B,panel=row-b,phase=L3"] == pytest.approx((40 + on_b) / 400)
 
 

@@ -368,19 +368,26 @@ async def test_a_target_that_goes_on_failing_is_asked_less_and_less_often(monkey
 
 
 async def test_a_target_that_failed_twice_with_a_good_answer_between_is_tried_again_soon_both_times(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """And it is logged both times that it fails, and when it is over."""
     monkeypatch.setattr(push, "PAUSES_S", (0.01, HOUR_S))
     answers = [b"", OK, b"", OK]
 
     async def now_and_then(_: bytes) -> bytes:
         return answers.pop(0)
 
+    def logged() -> list[str]:
+        return [each.getMessage().partition(" target=")[0] for each in caplog.records if each.name == push.__name__]
+
+    fails, works_again = "problems cannot be delivered, trying again", "problems are delivered again"
     async with answering(now_and_then) as (url, got), Pushing(hook(url)) as one:
         one.tell(smoke("a"))
         await until(lambda: devices(got) == ["a", "a"], "told at the second attempt")
+        await until(lambda: logged() == [fails, works_again], "logged")
         one.tell(smoke("b"))
         await until(lambda: devices(got)[2:] == ["b", "b"], "told at the second attempt")
+        await until(lambda: logged() == [fails, works_again] * 2, "logged once more")
 
 
 async def test_a_failure_behind_a_good_answer_of_the_same_delivery_is_the_first(

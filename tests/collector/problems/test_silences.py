@@ -1,6 +1,7 @@
 """Silences of maintenance windows at an Alertmanager: they follow the windows, and those of anybody else are left alone."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
@@ -152,16 +153,18 @@ async def test_a_window_that_is_over_keeps_no_other_from_being_silenced(tmp_path
 
 @asynccontextmanager
 async def refusing(
-    refused: Mapping[str, int], refused_id: str = "none"
+    refused: Mapping[str, int], refused_id: str = "none", asked: Counter[str] | None = None
 ) -> AsyncIterator[tuple[str, list[dict[str, Any]], dict[str, int]]]:
     """An Alertmanager that refuses as many requests of a method as `refused` says, before it accepts them, and one window for ever.
 
-    Gives its address with a name and a password, the silences that it was sent, and how many it still refuses.
+    Gives its address with a name and a password, the silences that it was sent, and how many it still refuses. Counts requests in `asked`.
     """
     got: list[dict[str, Any]] = []
     left = dict(refused)
 
     async def answer(request: web.Request) -> web.Response:
+        if asked is not None:
+            asked[request.method] += 1
         if left.get(request.method, 0):
             left[request.method] -= 1
             return web.json_response([], status=503)
@@ -183,6 +186,29 @@ async def refusing(
         yield f"http://ops:geheim@127.0.0.1:{runner.addresses[0][1]}/", got, left
     finally:
         await runner.cleanup()
+
+
+async def test_each_change_of_the_file_has_alertmanager_asked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not over and over again from the first change on."""
+    monkeypatch.setattr("collector.problems.maintenance.LOOK_S", 0.1)
+    file, failures, asked = tmp_path / "maintenance.yaml", Failures(), Counter[str]()
+    end, changes = (NOW + HOUR).isoformat(), 4
+    async with refusing({}, asked=asked) as (url, got, _):
+        maintenance = Maintenance(file, failures)
+        silencer = Silencer(url, "cas1", maintenance, failures)
+        tasks = [asyncio.create_task(each(), name="windows") for each in (silencer.run, maintenance.run)]
+        try:
+            for change in range(1, changes + 1):
+                one = [f"{{id: W-{at}, until: {end}, match: {{device: cdu-07}}, why: w}}" for at in range(change)]
+                file.write_text(f"version: 1\nwindows: [{', '.join(one)}]\n", encoding="utf-8")
+                await until(lambda so_far=change: len(got) == so_far, "silenced", timeout_s=20.0)  # type: ignore[misc]
+        finally:
+            await stop_tasks(*tasks, within_s=5.0)
+    # Once at the start, before the file was read or when it was not there yet, and once more for that.
+    assert changes <= asked["GET"] <= changes + 2
+    assert asked["POST"] == changes
 
 
 async def test_a_window_that_alertmanager_refuses_for_good_keeps_no_other_from_being_silenced(

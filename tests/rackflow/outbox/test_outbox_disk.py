@@ -152,10 +152,12 @@ def test_damage_that_shows_while_it_is_used_costs_the_unreadable_only(tmp_path: 
     with largest.open("r+b") as raw:
         raw.seek(largest.stat().st_size // 2)
         raw.write(b"\xff" * 400_000)
+    damaged = largest.read_bytes()
     found = {int(message.payload) for message in file.read(-1000, 1, 1000)}
     assert 300 < len(found) < 400
     assert file.totals.damaged == 1
     assert file.totals.dropped["torn"] == 400 - len(found)
+    assert path.with_name("outbox.db.damaged").read_bytes() == damaged
     file.commit(messages(1, 2), [], frozenset())
     file.close()
 
