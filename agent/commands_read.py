@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
-from agent.checked import load_checked
 from agent.config import AgentConfig, Device
+from agent.config_file import load_checked
 from agent.lab import Output, name_of, nothing_there, read_device, render, replay_modbus, replay_snmp
 from agent.poll import PollerFactory, check_profile, unknown_profile
 from agent.profile import Profile, load_profiles

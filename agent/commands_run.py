@@ -8,8 +8,8 @@ from pathlib import Path
 
 import uvloop
 
-from agent.checked import check_devices, load_checked
-from agent.config import AgentConfig, load_agent_config
+from agent.config import AgentConfig
+from agent.config_file import check_devices, load_agent_config, load_checked
 from agent.libraries import missing_libraries
 from agent.outage import estimate_outage
 from agent.poll import PollerFactory

@@ -1,12 +1,10 @@
-"""The agent's configuration file, and how a site file completes it.
+"""The keys of the agent's configuration file, as strict models. `config_file.py` reads the file.
 
-The models are the reference: docs/reference/configuration-agent.md is generated from them, their docstrings included. All checks are
-made when the file is loaded. An error names file, key and remedy, and a reload of a faulty file changes nothing.
+The models are the reference: docs/reference/configuration-agent.md is generated from them, their docstrings included.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,10 +17,8 @@ from pydantic import (
     model_validator,
 )
 
-from agent.vocabulary import other_word
 from rackflow.catalogue import MAX_POLL_SECONDS, MIN_POLL_SECONDS, POLL_SECONDS, PollClass, catalogue
 from rackflow.coolant import Coolant
-from rackflow.errors import ConfigError
 from rackflow.outbox import OutboxSection
 from rackflow.process.broker import Broker, Port
 from rackflow.process.certificates import Certificate
@@ -34,19 +30,11 @@ from rackflow.process.config import (
     Secret,
     StrictModel,
     check_config,
-    line_with,
-    load_config,
-    named_file,
-    refuse_overwriting,
 )
 from rackflow.process.listen import checked_listen, host_and_port
 from rackflow.process.paths import FilePath, OwnFile
 from rackflow.process.resolve import is_address
-from rackflow.process.yaml import line_of, read_text_file
 from rackflow.topics import RESERVED_AGENTS
-
-if TYPE_CHECKING:
-    from rackflow.site import Site
 
 # No comma, brace, quote or equals sign: labels become part of series keys (`metric{label=value,…}`) and of line protocol.
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/+-]{1,64}$")]
@@ -397,101 +385,3 @@ class AgentConfig(StrictModel):
     def intervals_of(self, device: Device) -> dict[PollClass, float]:
         """Seconds per poll class: defaults, overridden by the site, overridden by the device."""
         return POLL_SECONDS | self.intervals | device.intervals
-
-
-def load_agent_config(path: Path, *, with_site_file: bool = True) -> AgentConfig:
-    """Load and check the configuration, and complete its devices from the site file. Raises ConfigError naming file, key and remedy.
-
-    Without `with_site_file`, the site file is not read: for a command that is about to write it.
-    """
-    config = load_config(path, AgentConfig, other_word)
-    if config.profiles and not config.profiles.is_dir():
-        raise ConfigError(
-            f"{line_with(path, 'profiles')}: profiles: {config.profiles}: no such folder; correct the path"
-        )
-    site_file = named_file(path, "site_file", config.site_file) if config.site_file and with_site_file else None
-    written = {"outbox.path": config.outbox.path, "health_file": config.health_file}
-    refuse_overwriting(path, written, {"site_file": site_file})
-    if site_file is None:
-        return config
-    try:
-        # Imported here, because its models take 0.03 s of CPU and 3 MB, and most agents have no site file.
-        from rackflow.site import load_site  # noqa: PLC0415
-
-        return with_site(config, load_site(site_file))
-    except _SiteMismatchError as error:
-        at = () if error.device is None else ("devices", error.device)
-        line = line_of(read_text_file(path), at) if at else None
-        where = f"{path}:{line}" if line else str(path)
-        raise ConfigError(f"{where}: {error} in {site_file}; correct one of them, or remove it here") from error
-
-
-# More names than this do not help in one line.
-MAX_NAMED = 10
-
-
-class _SiteMismatchError(ConfigError):
-    """The agent's configuration and the site file disagree."""
-
-    device: int | None = None
-    """Position of the device's entry."""
-
-
-def with_site(config: AgentConfig, site: "Site") -> AgentConfig:
-    """The configuration with labels, roles and coolants from the site. Raises ConfigError if the two disagree.
-
-    Neither side takes precedence: if they name two places for one device, one is wrong and nobody knows which.
-    """
-    labels = _agreed("labels", config.labels.given(), {"site": site.id})
-    devices = []
-    for index, device in enumerate(config.devices):
-        try:
-            devices.append(_with_site(config, site, device, f"devices[{index}] ({device.id})"))
-        except _SiteMismatchError as error:
-            error.device = index
-            raise
-    found = config.model_copy(update={"labels": Labels.model_validate(labels), "devices": devices})
-    found.note_site(site.digest)
-    return found
-
-
-def _with_site(config: AgentConfig, site: "Site", device: Device, where: str) -> Device:
-    _agreed(where, {"agent": config.agent}, {"agent": site.agents.get(device.id, config.agent)})
-    labels = _agreed(f"{where}.labels", device.labels.given(), site.labels(device.id))
-    _known_feed(where, device, site)
-    role = {"role": meter.role} if (meter := site.meters.get(device.id)) else {}
-    given = {"role": device.role} if device.role else {}
-    return device.model_copy(
-        update={
-            "labels": Labels.model_validate(labels),
-            "role": _agreed(where, given, role).get("role"),
-            "coolant": _coolants(where, device, site),
-        }
-    )
-
-
-def _known_feed(where: str, device: Device, site: "Site") -> None:
-    """A feed that the site does not have would be a label that leads nowhere. Rooms may be named that no site file describes."""
-    feed = device.labels.given().get("feed")
-    if feed is not None and feed not in site.feeds:
-        known = ", ".join(list(site.feeds)[:MAX_NAMED])
-        raise _SiteMismatchError(f"{where}.labels.feed: {feed!r} is here, and only {known}")
-
-
-def _agreed(where: str, given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
-    for key, value in given.items():
-        if known.get(key, value) != value:
-            raise _SiteMismatchError(f"{where}.{key}: is {value!r} here and {known[key]!r}")
-    return {**known, **given}
-
-
-def _coolants(where: str, device: Device, site: "Site") -> dict[Literal["primary", "secondary"], CoolantConfig]:
-    cdu = site.cdus.get(device.id)
-    found = dict(device.coolant)
-    for name in (*cdu.primaries, cdu.secondary) if cdu else ():
-        loop = site.loops[name]
-        # Only the fluid is compared: additive and concentration are for display, and only the agent's configuration has them.
-        given = {"fluid": found[loop.kind].fluid} if loop.kind in found else {}
-        _agreed(f"{where}.coolant.{loop.kind}", given, {"fluid": loop.coolant})
-        found.setdefault(loop.kind, CoolantConfig(fluid=loop.coolant))
-    return found

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from agent.checked import check_devices
-from agent.config import AgentConfig, Device, Traps, load_agent_config
+from agent.config import AgentConfig, Device, Traps
+from agent.config_file import check_devices, load_agent_config
 from agent.lab import explanation
 from agent.libraries import missing_libraries
 from agent.name_in_use import NameInUse

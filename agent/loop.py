@@ -7,7 +7,6 @@ An error affects no other device: a `DeviceError` becomes a failed batch, and so
 import asyncio
 import contextlib
 import logging
-import math
 from collections.abc import Awaitable, Mapping
 from typing import TypeVar, cast
 
@@ -16,8 +15,18 @@ from agent.context import AgentContext
 from agent.deadline import Deadline, PollDeadline
 from agent.poll import DeviceBarrier, DevicePoller
 from agent.readings import Identified, Readings
-from agent.reporter import Attempt, Reporter
-from agent.schedule import DOWN_AFTER_FAILURES, MAX_DEADLINE_S, MAX_RETRY_S, CircuitBreaker, DeviceSchedule, DuePoll
+from agent.reporter import Attempt, KnownStates, Reporter
+from agent.schedule import (
+    DOWN_AFTER_FAILURES,
+    MAX_DEADLINE_S,
+    MAX_RETRY_S,
+    TRAP_POLLS_S,
+    CircuitBreaker,
+    DeviceSchedule,
+    DuePoll,
+    PollTimes,
+    TrapPolls,
+)
 from agent.wake_ups import LATEST_S
 from rackflow.catalogue import PollClass
 from rackflow.documents import Coolant, DeviceDocument, DeviceFault
@@ -33,18 +42,8 @@ CLOSE_S = 1.0
 # Most changed states that one poll may report as events. A rack PDU of 48 outlets that is switched off changes 100. Without a limit, a
 # device whose states are noise could fill the outbox. The batch has all states in any case. Chosen value.
 MAX_STATE_EVENTS = 200
-# Most states remembered per poll class, because a device whose labels change with every plan would otherwise add to them for ever. Twice
-# what a device can have at once (MAX_SERIES in agent/profile).
-MAX_KNOWN_STATES = 40_000
-
 # How often it is logged that the task of a device that was removed or changed by a reload has still not ended.
 REPORT_HUNG_S = 60.0
-# Least time between two polls that traps ask for. A UPS sends several at once when mains fail, and each of them needs no poll of its own.
-# Chosen: the interval of the shortest poll class.
-TRAP_POLLS_S = 1.0
-# The same in times of what the device's polls take, so that a slow card that sends traps without end has a third of its time for them.
-# Chosen value.
-TRAP_POLLS_TIMES = 3.0
 
 T = TypeVar("T")
 
@@ -79,17 +78,11 @@ class DeviceLoop:
         self._schedule: DeviceSchedule | None = None
         # What the task waits on for its next poll, or for its next attempt to open. A trap ends this wait.
         self._waiting: asyncio.Future[None] | None = None
-        # When the last poll asked for by a trap was due, or will be (the loop's clock).
-        self._trap_poll_at = -math.inf
+        self._trap_polls = TrapPolls()
         # Whether a trap asked for a poll since the present attempt or poll began.
         self._trap_came = False
-        # By poll class: a batch only has the states of its own class, so the states of other classes do not count as missing.
-        self._states: dict[PollClass, dict[str, str]] = {}
-        # Total seconds spent polling this device; and by poll class, that total when its last poll began.
-        self._polled_s = 0.0
-        self._polled_s_at: dict[PollClass, float] = {}
-        # By poll class: how long its last poll took.
-        self._took_s: dict[PollClass, float] = {}
+        self._known_states = KnownStates()
+        self._poll_times = PollTimes()
 
     async def run(self, start_delay_s: float = 0.0) -> None:
         """Open and poll until cancelled. A device that is down is opened again, because another device may have its address by then."""
@@ -120,16 +113,9 @@ class DeviceLoop:
         if becomes_event:
             self._reporter.event("trap", text=text)
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        if self._trap_poll_at > now:
-            return  # a poll is about to begin that will see what this trap is about, too
-        self._trap_poll_at = max(now, self._trap_poll_at + self._trap_pause_s())
-        loop.call_at(self._trap_poll_at, self._poll_for_trap)
-
-    def _trap_pause_s(self) -> float:
-        """Least seconds between two polls that traps ask for."""
-        takes_s = sum(seconds for poll_class, seconds in self._took_s.items() if poll_class != "inventory")
-        return max(TRAP_POLLS_S, TRAP_POLLS_TIMES * takes_s)
+        poll_at = self._trap_polls.add(loop.time(), self._poll_times.of_all_but_inventory_s())
+        if poll_at is not None:
+            loop.call_at(poll_at, self._poll_for_trap)
 
     def _poll_for_trap(self) -> None:
         """Make polls due now, or end the wait for the next attempt to open the device."""
@@ -198,16 +184,13 @@ class DeviceLoop:
         return 0.0
 
     def _end_attempt(self, due: DuePoll, started: float) -> Attempt:
-        """Describe the poll that has just ended, and add its duration to the time spent polling this device.
+        """Describe the poll that has just ended.
 
         If the device's polls take longer than the interval, its `interval_s` is the real time between two of them. With 40 units on one
         slow line, polls of a 1 s class can be 30 s apart, and for receivers their readings would otherwise expire in between.
         """
-        duration_s = self._took_s[due.poll_class] = self._context.clock() - started
-        began_s = self._polled_s
-        self._polled_s += duration_s
-        since_last_s = began_s - self._polled_s_at.get(due.poll_class, began_s)
-        self._polled_s_at[due.poll_class] = began_s
+        duration_s = self._context.clock() - started
+        since_last_s = self._poll_times.add(due.poll_class, duration_s)
         return Attempt(due.poll_class, max(due.interval_s, since_last_s), duration_s)
 
     async def _within(self, deadline: Deadline, work: Awaitable[T], operation: str) -> T:
@@ -239,17 +222,10 @@ class DeviceLoop:
         if self._circuit_breaker.succeeded():
             log.info("device=%s answers again", self._device.id)
             self._reporter.event("up")
-        before = self._states.get(poll.poll_class)
-        if readings.states != before:
-            # A state seen for the first time is no change: a restart of the agent must not report every state.
-            known = before or {}
-            changed = [each for each in readings.states.items() if known.get(each[0], each[1]) != each[1]]
-            for series, state in changed[:MAX_STATE_EVENTS]:
-                self._reporter.event("state", series, known[series], state)
-            counters.events_dropped += max(0, len(changed) - MAX_STATE_EVENTS)
-            # A state that is missing from one poll is kept, so that its next value is still compared with the one before the gap.
-            known = {**known, **readings.states}
-            self._states[poll.poll_class] = known if len(known) <= MAX_KNOWN_STATES else readings.states
+        if changes := self._known_states.update(poll.poll_class, readings.states):
+            for series, old, new in changes[:MAX_STATE_EVENTS]:
+                self._reporter.event("state", series, old, new)
+            counters.events_dropped += max(0, len(changes) - MAX_STATE_EVENTS)
 
     def _failed(self, error: DeviceError, poll: Attempt) -> float:
         """Count and publish a failure. Returns the seconds until the next attempt if the device is down or not open."""
@@ -279,8 +255,7 @@ class DeviceLoop:
         if identified == self._identified:
             return
         if self._identified is not None and identified.identity != self._identified.identity:
-            # A different device answers here: its states must not be reported as changes.
-            self._states.clear()
+            self._known_states.forget()
         self._reporter.device_class = identified.device_class
         intervals = {
             each: self._intervals[each] for each in sorted(identified.poll_classes, key=self._intervals.__getitem__)

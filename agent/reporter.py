@@ -1,6 +1,7 @@
-"""Makes the batches and events of one device, and puts them into the outbox."""
+"""Makes the batches and events of one device, and puts them into the outbox. Finds which of its states have changed."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +20,9 @@ from rackflow.topics import Topic, build_topic
 UNKNOWN_CLASS = "unknown"
 # An event's text is an error message for a page and a log. Some devices send whole dumps as their error text. Chosen value.
 EVENT_TEXT_CHARACTERS = 200
+# Most states remembered per poll class, because a device whose labels change with every plan would otherwise add to them for ever. Twice
+# what a device can have at once (MAX_SERIES in agent/profile).
+MAX_KNOWN_STATES = 40_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,33 @@ class Reporter:
             )
 
         self._context.outbox.put(self._event_topic, make, time_ms)
+
+
+class KnownStates:
+    """The latest state of each series of one device, to find out which of them have changed. No I/O."""
+
+    def __init__(self) -> None:
+        # By poll class: a batch only has the states of its own class, so the states of other classes do not count as missing.
+        self._states: dict[PollClass, dict[str, str]] = {}
+
+    def update(self, poll_class: PollClass, states: dict[str, str]) -> Sequence[tuple[str, str, str]]:
+        """Take the states of one poll, by series key. Returns those that have changed: series key, old state, new state.
+
+        A state seen for the first time is no change: a restart of the agent must not report every state.
+        """
+        before = self._states.get(poll_class)
+        if states == before:
+            return ()
+        known = before or {}
+        changes = [(series, known[series], new) for series, new in states.items() if known.get(series, new) != new]
+        # A state that is missing from one poll is kept, so that its next value is still compared with the one before the gap.
+        known = {**known, **states}
+        self._states[poll_class] = known if len(known) <= MAX_KNOWN_STATES else states
+        return changes
+
+    def forget(self) -> None:
+        """Forget all states, because another device answers now: its states must not be reported as changes."""
+        self._states.clear()
 
 
 def _finite(batch: Batch) -> Batch:

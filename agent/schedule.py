@@ -1,4 +1,4 @@
-"""Decides when to poll: fixed rates with spread phases, deadlines, and back-off for a device that does not answer.
+"""Decides when to poll: fixed rates with spread phases, deadlines, traps, and back-off for a device that does not answer.
 
 Polls never drift: a cycle's due time is computed from its number, never from the previous poll. A late poll is never followed by
 a burst: missed cycles are skipped and counted. `now` is monotonic seconds.
@@ -35,6 +35,12 @@ ROUNDING = 1e-6
 # A regular poll that is due within this time after a hurried one is skipped, because it would only repeat it; for intervals below 2 s,
 # within half of the interval. If it were more, a trap could leave the device unread for up to one and a half intervals.
 NEAR_S = 1.0
+# Least time between two polls that traps ask for. A UPS sends several at once when mains fail, and each of them needs no poll of its own.
+# Chosen: the interval of the shortest poll class.
+TRAP_POLLS_S = 1.0
+# The same in times of what the device's polls take, so that a slow card that sends traps without end has a third of its time for them.
+# Chosen value.
+TRAP_POLLS_TIMES = 3.0
 
 
 def phase(device: str, what: str) -> float:
@@ -160,6 +166,47 @@ class DeviceSchedule:
         if not self._round:
             self._round = [cycle for cycle in reversed(self._cycles) if cycle.due_at <= now]
         return self._round.pop().take(now) if self._round else None
+
+
+class PollTimes:
+    """How many seconds the polls of one device take. Its poll classes take turns, so polls of one class may be far apart."""
+
+    def __init__(self) -> None:
+        self._total_s = 0.0
+        # By poll class: the total when its last poll began, and how long that poll took.
+        self._total_at_last_s: dict[PollClass, float] = {}
+        self._last_s: dict[PollClass, float] = {}
+
+    def add(self, poll_class: PollClass, duration_s: float) -> float:
+        """Add a poll that has just ended. Returns the seconds spent on polls of all classes since the last one of this class began."""
+        began_s = self._total_s
+        self._total_s += duration_s
+        since_last_s = began_s - self._total_at_last_s.get(poll_class, began_s)
+        self._total_at_last_s[poll_class] = began_s
+        self._last_s[poll_class] = duration_s
+        return since_last_s
+
+    def of_all_but_inventory_s(self) -> float:
+        """How long one poll of each class took, without `inventory`: what a trap asks for, see `DeviceSchedule.hurry`."""
+        return sum(seconds for poll_class, seconds in self._last_s.items() if poll_class != "inventory")
+
+
+class TrapPolls:
+    """When the traps of one device have it polled: at once, but with a pause between two such polls."""
+
+    def __init__(self) -> None:
+        self._due_at = -math.inf
+        """When the last such poll was due, or will be."""
+
+    def add(self, now: float, polls_take_s: float) -> float | None:
+        """When to poll because of a trap that has just come. `polls_take_s` is how long that takes.
+
+        None if a poll is about to begin that will see what this trap is about, too.
+        """
+        if self._due_at > now:
+            return None
+        self._due_at = max(now, self._due_at + max(TRAP_POLLS_S, TRAP_POLLS_TIMES * polls_take_s))
+        return self._due_at
 
 
 class CircuitBreaker:

@@ -39,7 +39,7 @@ def enabled_devices(config: AgentConfig, families: Families | None = None) -> di
             credential=config.credentials.get(device.credential or ""),
             engine=config.engine,
             profile=contents.get(device.profile, ""),
-            beside=units_beside(config, device, units),
+            beside=units_beside(device, units),
         )
         for device in config.devices
         if device.enabled

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from agent.config import AgentConfig, load_agent_config
+from agent.config import AgentConfig
+from agent.config_file import load_agent_config
 from agent.poll.factory import check_profile
 from collector.config import load_collector_config
 from collector.problems import inhibit_rules, load_table

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from agent.config import load_agent_config
+from agent.config_file import load_agent_config
 from collector.config import load_collector_config
 from collector.problems.table import load_table
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from agent.config import AgentConfig, Device, load_agent_config
+from agent.config import AgentConfig, Device
+from agent.config_file import load_agent_config
 from agent.lab.commands_modbus import modbus_probe, units_to_try
 from agent.lab.discover import Found, ProbeAddress, addresses_of, discover, probe_snmp_address
 from agent.lab.found_output import as_csv, as_json, as_yaml, config_head, found_line, result_lines

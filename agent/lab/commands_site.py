@@ -11,7 +11,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from agent.config import AgentConfig, load_agent_config
+from agent.config import AgentConfig
+from agent.config_file import load_agent_config
 from agent.lab.found_output import COLUMNS
 from agent.lab.tables import table_rows
 from agent.profile import load_profiles

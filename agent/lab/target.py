@@ -4,7 +4,8 @@ import argparse
 import re
 from pathlib import Path
 
-from agent.config import AgentConfig, load_agent_config
+from agent.config import AgentConfig
+from agent.config_file import load_agent_config
 from agent.poll import snmp_target
 from agent.snmp import SnmpTarget
 from rackflow.errors import ConfigError

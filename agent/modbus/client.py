@@ -192,7 +192,7 @@ class ModbusLink:
 
     async def _resolve(self, request: "_Request") -> str:
         # Outside the request's deadline, so that a name that cannot be resolved is reported as such and not as a silent device.
-        if self._target.transport == "serial":
+        if self._target.is_serial_line:
             return ""
         try:
             return await self._address.find()
@@ -226,7 +226,7 @@ class ModbusLink:
         # others nothing. RTU frames have no number, so there the link is closed. It is also closed after a partial answer, whose
         # rest would be read as the beginning of the next one. With `other_transaction` any number is accepted, so a number proves
         # as little as with RTU.
-        is_numbered = self._target.transport == "tcp" and "other_transaction" not in request.user.accepts
+        is_numbered = self._target.has_transaction_numbers and "other_transaction" not in request.user.accepts
         pending, came = (wire.give_up(), wire.came) if wire is not None else (0, "")
         self._unanswered += 1
         if not is_numbered:
@@ -235,7 +235,7 @@ class ModbusLink:
             self._disconnect()
         if pending:
             return self._error(DeviceProtocolError, f"sent only a part of an answer ({pending} bytes)", request)
-        if wire is None and self._target.transport != "serial":
+        if wire is None and not self._target.is_serial_line:
             return self._error(DeviceNotConnected, f"no connection in {request.user.timeout_s:g} s", request)
         instead = f"; instead came {came}" if came else ""
         return self._error(DeviceTimeout, f"no answer in {request.user.timeout_s:g} s{instead}", request)
@@ -247,7 +247,7 @@ class ModbusLink:
             self._wire = None
 
     def _check(self, answer: Answer, request: "_Request") -> None:
-        if self._unanswered and not answer.number and self._target.transport == "tcp":
+        if self._unanswered and not answer.number and self._target.has_transaction_numbers:
             # Some devices always answer with transaction number 0. After a missing answer, this answer may be the late one, so it is
             # discarded even if it might be the right one: one failed poll is better than a wrong reading.
             self._disconnect()
@@ -333,7 +333,7 @@ class ModbusLinks:
         Each user keeps its own timeout and accepted answers, and the longest pause applies to all. Transport and line settings are those
         of the first user who is still there; `agent/same_address.py` reports other ones.
         """
-        place = (target.serial, 0) if target.transport == "serial" else (target.host, target.port)
+        place = (target.serial, 0) if target.is_serial_line else (target.host, target.port)
         link = self._links.setdefault(place, ModbusLink(target, self._resolver))
         link.enter(target)
 

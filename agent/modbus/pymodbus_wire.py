@@ -125,7 +125,7 @@ def _make_client(target: ModbusTarget, host: str, link: PymodbusWire) -> ModbusB
 
     # pymodbus' own timeout ends after the deadline of the link, so that only the link decides what a missing answer means.
     backstop_s = target.timeout_s * MAX_STRETCH + 1.0
-    if target.transport == "serial":
+    if target.is_serial_line:
         client: ModbusBaseClient = AsyncModbusSerialClient(
             target.serial,
             framer=FramerType.RTU,

@@ -39,3 +39,13 @@ class ModbusTarget:
     pause_s: float = 0.0
     accepts: frozenset[OddAnswer] = frozenset()
     """Deviations accepted in this device's answers. Other devices on the same link have their own."""
+
+    @property
+    def is_serial_line(self) -> bool:
+        """Whether the link is a serial port, which has no address."""
+        return self.transport == "serial"
+
+    @property
+    def has_transaction_numbers(self) -> bool:
+        """Whether answers name the request that they answer, so that a late one is recognised. RTU frames have no number."""
+        return self.transport == "tcp"

@@ -1,8 +1,8 @@
 """The interface of a link's connection, with one request outstanding at a time. Implemented for TCP (`tcp`) and RTU (`pymodbus_wire`).
 
 A further transport is one more class with this interface. It gets a name in `Device.transport` (`agent/config.py`) and in
-`ModbusTarget.transport` (`seam.py`); `wire_of` in `client.py` makes it. `ModbusLink` asks for the transport where it must know whether
-answers have transaction numbers, and whether there is an address.
+`ModbusTarget.transport` (`seam.py`), where two properties say whether its answers have transaction numbers and whether it has an address;
+`wire_of` in `client.py` makes it.
 """
 
 from dataclasses import dataclass, field

@@ -62,7 +62,7 @@ class PollerFactory:
             return ModbusPoller(device, self.profiles[device.profile].loaded(), wrap_modbus(link), plans=self.plans)
         target = snmp_target(config, device)
         client = self.snmp_clients(target, device.engine or config.engine)
-        beside = units_beside(config, device, self._units_of(config))
+        beside = units_beside(device, self._units_of(config))
         return SnmpPoller(device, self.profiles, wrap_snmp(client), plans=self.plans, beside=beside)
 
     def _units_of(self, config: AgentConfig) -> Mapping[Place, frozenset[int]]:

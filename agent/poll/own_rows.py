@@ -20,14 +20,11 @@ def units_by_place(config: AgentConfig) -> dict[Place, frozenset[int]]:
     return {place: frozenset(units) for place, units in found.items()}
 
 
-def units_beside(
-    config: AgentConfig, device: Device, units: Mapping[Place, frozenset[int]] | None = None
-) -> frozenset[int]:
-    """The numbers of the other units that are configured behind the SNMP agent of this device. `units` saves looking at all devices."""
+def units_beside(device: Device, units: Mapping[Place, frozenset[int]]) -> frozenset[int]:
+    """The numbers of the other units that are configured behind the SNMP agent of this device, from `units_by_place`."""
     unit = device.given_unit
     if unit is None or device.protocol != "snmp":
         return frozenset()
-    units = units_by_place(config) if units is None else units
     return units.get(device.network_address, frozenset()) - {unit}
 
 

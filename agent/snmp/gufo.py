@@ -219,21 +219,22 @@ class GufoClient(PortionedClient):
         clock = asyncio.get_running_loop().time
         asked, timeouts = _ASKED.get(call, "other"), self._timeouts
         # No early try in a new session, because opening one takes requests of its own with SNMPv3.
-        tries_s = timeouts.configured_s if self._session is None else timeouts.of(asked, clock())
+        early_s = 0.0 if self._session is None else timeouts.early_s(asked, clock())
+        tries_s = (early_s, *timeouts.configured_s) if early_s else timeouts.configured_s
         for left, timeout_s in zip(range(len(tries_s) - 1, -1, -1), tries_s, strict=True):
             if self._session is None or (call is _get_many and self._address.is_due()):
                 await self._find_address()
             began_s = clock()
             try:
                 with Deadline(timeout_s) as deadline:
-                    if timeout_s > tries_s[0]:
+                    if early_s and timeout_s != early_s:
                         self._hear_late_answers(deadline)
                     answer = await self._try(call, argument)
                     note_answer()
                     timeouts.answered(asked, clock() - began_s, clock())
                     return answer
             except TimeoutError as error:
-                if left and self._v3 is None and (is_walk or timeout_s < tries_s[-1]):
+                if left and self._v3 is None and (is_walk or timeout_s == early_s):
                     # In the same session, which passes over late answers to an earlier request.
                     continue
                 unreachable, complaint = self._instead_of_an_answer(complaint)
@@ -243,7 +244,7 @@ class GufoClient(PortionedClient):
                 self._drop_session()
                 self._lenient = self._v3 is None
                 if not left:
-                    self._note_silence(tries_s)
+                    self._note_silence(early_s)
                     raise self._no_answer(unreachable, complaint, other_sender) from error
             except (SnmpEncodeError, _SessionReplaced):
                 raise
@@ -254,9 +255,10 @@ class GufoClient(PortionedClient):
                 raise
         raise AssertionError(self._target.retries)  # pragma: no cover - the loop returns or raises
 
-    def _note_silence(self, tries_s: Sequence[float]) -> None:
-        """Note that none of these tries was answered in time. A new session of v3 cannot hear whether an early one was answered late."""
-        if self._v3 is not None and tries_s[0] < tries_s[-1]:
+    def _note_silence(self, early_s: float) -> None:
+        """Note that no try was answered in time; `early_s` is 0 if none of them was an early one."""
+        if early_s and self._v3 is not None:
+            # A new session of v3 cannot notice that the early try is answered late. So that is assumed.
             self._timeouts.was_too_early(asyncio.get_running_loop().time())
 
     def _hear_late_answers(self, deadline: Deadline) -> None:

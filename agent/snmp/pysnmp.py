@@ -240,7 +240,9 @@ class PysnmpClient(PortionedClient):
     async def _request(self, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> tuple[int, int, Pairs]:
         """error-status, error-index and the answer's pairs, with the target's retries."""
         left = self._target.retries
-        early_s = self._early_s(_ASKED[command])
+        asked = _ASKED[command]
+        # No early try to a new peer, because the first request to one takes others with SNMPv3.
+        early_s = self._timeouts.early_s(asked, asyncio.get_running_loop().time()) if self._peer is not None else 0.0
         stale = 1
         complaint = ""
         while True:
@@ -253,7 +255,7 @@ class PysnmpClient(PortionedClient):
             try:
                 peer = self._peer or await self._open(engine)
                 send = partial(self._send, engine, peer, command, oids)
-                problem, status, index, binds = await self._try(send, _ASKED[command], early_s)
+                problem, status, index, binds = await self._try(send, asked, early_s)
             except (TimeoutError, errind.RequestTimedOut) as error:
                 self._peer, early_s = None, 0.0
                 if self._checked is not None:
@@ -274,13 +276,6 @@ class PysnmpClient(PortionedClient):
                 if not (isinstance(problem, STALE) and stale):
                     raise self._problem(problem)
                 stale -= 1
-
-    def _early_s(self, asked: Asked) -> float:
-        """Seconds of an early try; 0 for none. None to a new peer, because the first request to one takes others with SNMPv3."""
-        if self._peer is None:
-            return 0.0
-        first_s, *others_s = self._timeouts.of(asked, asyncio.get_running_loop().time())
-        return first_s if len(others_s) > self._target.retries else 0.0
 
     async def _try(self, send: Callable[[], Coroutine[Any, Any, Any]], asked: Asked, early_s: float) -> Any:  # noqa: ANN401 - pysnmp is untyped
         """The answer to one try, or to an early one that goes before it. Raises TimeoutError."""

@@ -38,12 +38,12 @@ class TryTimeouts:
         self._slowest_at_s: dict[Asked, float] = {}
         self._patient_until_s = 0.0
 
-    def of(self, asked: Asked, now_s: float) -> tuple[float, ...]:
-        """Seconds of each try. The first one is shorter than the others if it is an early one."""
+    def early_s(self, asked: Asked, now_s: float) -> float:
+        """Seconds of the early try of a request; 0 if it gets none. An early one is at most half as long as those of `configured_s`."""
         slowest_s = self._slowest_s.get("get" if asked == "other" else asked, 0.0)
         early_s = max(QUICK_S, slowest_s * TIMES_SLOWEST)
         is_fast = slowest_s > 0 and early_s <= self._longest_early_s and now_s >= self._patient_until_s
-        return (early_s, *self.configured_s) if is_fast else self.configured_s
+        return early_s if is_fast else 0.0
 
     def answered(self, asked: Asked, took_s: float, now_s: float) -> None:
         """Note how many seconds an answer took."""

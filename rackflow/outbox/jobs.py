@@ -99,8 +99,7 @@ def run_job(job: DiskJob, log: OutboxLog, opened: list[Range], collectors: list[
     if job.collectors is not None or job.is_trial:
         log.save_collectors(log.collectors if job.collectors is None else job.collectors)
     if job.messages or job.deletions or job.losses:
-        log.lost = job.losses
-        log.commit(job.messages, job.deletions, job.spare, job.held)
+        log.commit(job.messages, job.deletions, job.spare, job.held, job.losses)
     found = [each for first, last in job.read for each in log.read(first - 1, last + 1, READ_MESSAGES)]
     resumed = log.read_keys(job.resumed)
     # Read only at the end: if this job fails before, the next one reports the evictions of both.

@@ -61,8 +61,6 @@ class OutboxLog:
         """Inside the files keys count through all epochs: this is the last key before the epoch."""
         self.evicted: list[Range] = []
         """Keys of messages dropped because of the limits. The reader (`jobs.run_job`) empties it."""
-        self.lost = list[Numbers]()
-        """Messages that were dropped before they reached the files; the next commit records them."""
         folder = folder_of(path)
         for each in (path, path.with_name(path.name + ".mark"), folder / "mark", folder / "lock"):
             check_regular(each, "outbox")
@@ -113,17 +111,20 @@ class OutboxLog:
         deletions: Sequence[Range],
         spare: frozenset[int],
         held: Sequence[int] = (),
+        losses: Sequence[Numbers] = (),
     ) -> None:
         """Write messages, free the keys `deletions`, and drop messages beyond the limits, except the keys in `spare`.
 
-        Keys of `held` are dropped first, because the broker refuses these messages at present. On return everything is on disk. After
-        an OSError some of it may be; the same commit may then be repeated, with more messages.
+        Keys of `held` are dropped first, because the broker refuses these messages at present. `losses` are messages that were dropped
+        before they reached the files; they are only recorded. On return everything is on disk. After an OSError some of it may be; the
+        same commit may then be repeated, with more messages.
         """
         base, segments, stamp = self._base, self._segments, self._stamp()
         freed = [(first + base, last + base) for first, last in deletions]
+        # Before the messages are written, so that the newest file records with them what is free in it.
         for first, last in freed:
             segments.free(first, last)
-        self._state.count_losses(self.lost)
+        self._state.count_losses(losses)
         # If the commit is a repetition, some messages were written by the first try, or were dropped since.
         new = [
             Message(each.key + base, each.topic, each.payload, each.time_ms)
@@ -131,6 +132,7 @@ class OutboxLog:
             if each.key + base > segments.highest
         ]
         segments.write(new, stamp)
+        # Once more, for messages that were freed after this commit, or a first try of it, had begun to write them.
         for first, last in freed:
             segments.free(first, last)
         evicted = self._evict_held([key + base for key in held])

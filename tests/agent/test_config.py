@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from agent.cli import main
-from agent.config import AgentConfig, Credential, Device, load_agent_config
+from agent.config import AgentConfig, Credential, Device
+from agent.config_file import load_agent_config
 from agent.vocabulary import KEYS, SECTIONS
 from rackflow.catalogue import POLL_SECONDS
 from rackflow.errors import ConfigError

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from agent.config import CoolantConfig
-from agent.loop import MAX_KNOWN_STATES, MAX_STATE_EVENTS, OPEN_DEADLINE_S
+from agent.loop import MAX_STATE_EVENTS, OPEN_DEADLINE_S
 from agent.poll import OpeningPace
 from agent.poll.pace import FIRST_PLACES, PLACE_S
 from agent.readings import Identified, Identity, Readings
@@ -221,17 +221,6 @@ async def test_a_device_whose_states_are_noise_tells_a_bounded_number_of_changes
     assert len(life.events()) == MAX_STATE_EVENTS
     assert life.counters.events_dropped == 1000 - MAX_STATE_EVENTS
     assert life.batches()[1].states == states("off").states
-
-
-async def test_states_under_names_that_always_change_are_not_remembered_for_ever() -> None:
-    def states(turn: int) -> Readings:
-        return Readings(states={f"dcim_pdu_outlet_state{{outlet={turn}.{at}}}": "on" for at in range(6_000)})
-
-    async with living(ScriptedDevice([*map(states, range(8)), NORMAL])) as life:
-        await life.hear(9)
-        sizes = [len(each) for each in life.loop._states.values()]  # noqa: SLF001 - memory has no other surface
-    assert max(sizes) <= MAX_KNOWN_STATES
-    assert life.events() == []
 
 
 async def test_down_is_reported_once_with_the_third_failure_and_up_once_with_the_first_success() -> None:

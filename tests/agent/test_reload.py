@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.config import AgentConfig, load_agent_config
+from agent.config import AgentConfig
+from agent.config_file import load_agent_config
 from agent.process import run
 from agent.settings import enabled_devices, most_polls_per_s
 from rackflow.errors import ConfigError

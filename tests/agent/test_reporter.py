@@ -4,7 +4,7 @@ import pytest
 
 from agent.context import AgentContext
 from agent.readings import Readings
-from agent.reporter import Attempt, Reporter
+from agent.reporter import MAX_KNOWN_STATES, Attempt, KnownStates, Reporter
 from agent.self_metrics import Counters
 from rackflow.documents import Batch, decode
 from rackflow.outbox.memory import MemoryOutbox
@@ -50,3 +50,22 @@ async def test_a_poll_with_one_impossible_number_is_split_to_what_the_broker_tak
     parts = [decode(each, Batch) for each in payloads]
     assert {key for part in parts for key in part.values} == values.keys()
     assert [part.bad for part in parts if part.bad] == [{impossible: "range"}]
+
+
+def test_states_under_names_that_always_change_are_not_remembered_for_ever() -> None:
+    known = KnownStates()
+    for turn in range(8):
+        states = {f"dcim_pdu_outlet_state{{outlet={turn}.{at}}}": "on" for at in range(6_000)}
+        assert not known.update("normal", states)
+    assert len(known._states["normal"]) <= MAX_KNOWN_STATES  # noqa: SLF001 - memory has no other surface
+
+
+def test_a_state_is_compared_with_the_last_one_of_its_series_and_not_with_that_of_another_class() -> None:
+    known = KnownStates()
+    assert not known.update("normal", {"ups": "online"}), "seen for the first time"
+    assert not known.update("slow", {"fan": "ok"})
+    assert not known.update("normal", {}), "missing from one poll"
+    assert known.update("normal", {"ups": "battery"}) == [("ups", "online", "battery")]
+    assert not known.update("normal", {"ups": "battery"})
+    known.forget()
+    assert not known.update("normal", {"ups": "online"}), "of another device"

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.schedule import CircuitBreaker, DeviceSchedule, DuePoll, grid, on_grid, phase
+from agent.schedule import (
+    TRAP_POLLS_S,
+    CircuitBreaker,
+    DeviceSchedule,
+    DuePoll,
+    PollTimes,
+    TrapPolls,
+    grid,
+    on_grid,
+    phase,
+)
 from rackflow.catalogue import PollClass
 
 INTERVALS: dict[PollClass, float] = {"safety": 1.0, "fast": 5.0, "slow": 60.0}
@@ -340,3 +350,20 @@ def test_a_regular_poll_is_left_out_only_where_a_hurried_one_came_right_before(
     schedule.hurry(regular - before_s)
     schedule.take(regular - before_s)
     assert schedule.next_at() == pytest.approx(regular + is_left_out * interval_s)
+
+
+def test_polls_of_a_class_are_as_far_apart_as_those_of_all_classes_between_them_take() -> None:
+    times = PollTimes()
+    assert times.add("safety", 2.0) == 0.0, "nothing was before it"
+    assert times.add("inventory", 20.0) == 0.0
+    assert times.add("safety", 3.0) == 22.0
+    assert times.add("safety", 3.0) == 3.0
+    assert times.of_all_but_inventory_s() == 3.0
+
+
+def test_traps_of_a_burst_have_a_device_polled_at_once_and_once_more_after_a_pause() -> None:
+    traps = TrapPolls()
+    assert traps.add(100.0, 0.1) == 100.0
+    assert traps.add(100.2, 0.1) == 100.0 + TRAP_POLLS_S
+    assert traps.add(100.3, 0.1) is None, "that poll sees what this trap is about, too"
+    assert traps.add(101.1, 2.0) == 107.0, "three times as long as its polls take"

@@ -11,9 +11,9 @@ import pytest
 
 from agent.config import AgentConfig
 from agent.doctor import examine
-from agent.loop import TRAP_POLLS_S, TRAP_POLLS_TIMES
 from agent.readings import Identified, Readings
 from agent.run import Agent
+from agent.schedule import TRAP_POLLS_S, TRAP_POLLS_TIMES
 from agent.snmp import SnmpClients
 from agent.snmp.traps import TrapRefusal
 from agent.traps import MAX_EVENTS, TrapReceiver

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from agent.cli import main
-from agent.config import load_agent_config
+from agent.config_file import load_agent_config
 from rackflow.site import load_site, parse_site
 from simulator.site.maker import campus, site_yaml
 from simulator.wire.fleet import Fleet

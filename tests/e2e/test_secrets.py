@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr
 
 from agent.cli import main as agent_main
-from agent.config import AgentConfig, load_agent_config
+from agent.config import AgentConfig
+from agent.config_file import load_agent_config
 from agent.poll import PollerFactory
 from agent.profile import load_profiles
 from agent.run import Agent

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-from agent.config import load_agent_config
+from agent.config_file import load_agent_config
 from agent.context import AgentContext
 from agent.epoch import new_epoch
 from agent.loop import DeviceLoop

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from agent.cli import main
-from agent.config import load_agent_config
+from agent.config_file import load_agent_config
 from rackflow.recording.snmprec import Record, read_snmprec
 from simulator.modbus.server import ModbusServer
 from simulator.models.meter import MeterModel, meter_registers

@@ -7,7 +7,7 @@ import pytest
 
 from agent.config import AgentConfig
 from agent.poll import PollerFactory
-from agent.poll.own_rows import OwnRows, units_beside
+from agent.poll.own_rows import OwnRows, units_beside, units_by_place
 from agent.profile import SYS_UPTIME, parse_profile
 from agent.settings import enabled_devices
 from agent.snmp import SnmpClient
@@ -112,7 +112,7 @@ async def test_a_unit_that_was_read_until_its_rows_went_does_not_take_those_of_a
 )
 def test_units_beside_a_device_are_those_of_the_same_address(units: tuple[int | None, ...], beside: set[int]) -> None:
     config = config_of(*units)
-    assert units_beside(config, config.devices[0]) == beside
+    assert units_beside(config.devices[0], units_by_place(config)) == beside
 
 
 def test_a_unit_at_another_address_port_or_protocol_is_not_beside_it() -> None:
@@ -135,7 +135,7 @@ def test_a_unit_at_another_address_port_or_protocol_is_not_beside_it() -> None:
         AgentConfig,
         "test",
     )
-    beside = [units_beside(config, each) for each in config.devices]
+    beside = [units_beside(each, units_by_place(config)) for each in config.devices]
     assert beside == [{5}, set(), set(), set(), {1}, {7}, {6}]
 
 

@@ -152,7 +152,7 @@ async def _until_fast(client: GufoClient, oid: str) -> None:
     async with asyncio.timeout(IN_TIME_S):
         while True:
             await client.get([oid])
-            if timeouts.of("get", asyncio.get_running_loop().time()) != timeouts.configured_s:
+            if timeouts.early_s("get", asyncio.get_running_loop().time()):
                 return
 
 

@@ -4,7 +4,7 @@ from agent.snmp.tries import PATIENT_S, QUICK_S, Asked, TryTimeouts
 from tests.agent.snmp.snmp_clients import target_of
 
 NOW_S = 1000.0
-CONFIGURED_S = (4.0, 4.0)
+NO_EARLY_TRY = 0.0
 
 
 def timeouts(retries: int = 1) -> TryTimeouts:
@@ -13,24 +13,24 @@ def timeouts(retries: int = 1) -> TryTimeouts:
 
 def test_a_device_that_answers_at_once_is_asked_again_after_half_a_second() -> None:
     one = timeouts()
-    assert one.of("get", NOW_S) == CONFIGURED_S, "nothing is known of it"
+    assert one.early_s("get", NOW_S) == NO_EARLY_TRY, "nothing is known of it"
     one.answered("get", 0.01, NOW_S)
-    assert one.of("get", NOW_S) == one.of("other", NOW_S) == (QUICK_S, *CONFIGURED_S)
-    assert one.of("next row", NOW_S) == CONFIGURED_S, "what is known of a GET says nothing about a walk"
+    assert one.early_s("get", NOW_S) == one.early_s("other", NOW_S) == QUICK_S
+    assert one.early_s("next row", NOW_S) == NO_EARLY_TRY, "what is known of a GET says nothing about a walk"
 
 
 def test_a_device_is_given_four_times_its_slowest_answer() -> None:
     one = timeouts()
     one.answered("get", 0.25, NOW_S)
-    assert one.of("get", NOW_S) == (1.0, *CONFIGURED_S)
+    assert one.early_s("get", NOW_S) == 1.0
 
 
 def test_a_device_that_takes_more_than_an_eighth_of_its_timeout_is_waited_for() -> None:
     one = timeouts()
     one.answered("get", 0.5, NOW_S)
-    assert one.of("get", NOW_S) == (2.0, *CONFIGURED_S)
+    assert one.early_s("get", NOW_S) == 2.0
     one.answered("get", 0.51, NOW_S)
-    assert one.of("get", NOW_S) == CONFIGURED_S
+    assert one.early_s("get", NOW_S) == NO_EARLY_TRY
 
 
 def test_a_slow_get_is_forgotten_and_a_slow_row_is_not() -> None:
@@ -40,8 +40,8 @@ def test_a_slow_get_is_forgotten_and_a_slow_row_is_not() -> None:
         one.answered(asked, 1.0, NOW_S)
         for _ in range(20):
             one.answered(asked, 0.001, NOW_S)
-    assert one.of("get", NOW_S) == (QUICK_S, *CONFIGURED_S)
-    assert one.of("next row", NOW_S) == CONFIGURED_S
+    assert one.early_s("get", NOW_S) == QUICK_S
+    assert one.early_s("next row", NOW_S) == NO_EARLY_TRY
 
 
 def test_a_slow_row_is_forgotten_after_an_hour_in_which_none_was_as_slow() -> None:
@@ -50,20 +50,20 @@ def test_a_slow_row_is_forgotten_after_an_hour_in_which_none_was_as_slow() -> No
         one.answered("next row", 1.0, NOW_S + at_s)
     for at_s in (0.0, 2 * PATIENT_S - 2):
         one.answered("next row", 0.001, NOW_S + at_s)
-        assert one.of("next row", NOW_S + at_s) == CONFIGURED_S
+        assert one.early_s("next row", NOW_S + at_s) == NO_EARLY_TRY
     one.answered("next row", 0.001, NOW_S + 2 * PATIENT_S - 1)
-    assert one.of("next row", NOW_S + 2 * PATIENT_S - 1) == (QUICK_S, *CONFIGURED_S)
+    assert one.early_s("next row", NOW_S + 2 * PATIENT_S - 1) == QUICK_S
 
 
 def test_a_device_that_must_be_asked_only_once_gets_no_early_try() -> None:
     one = timeouts(retries=0)
     one.answered("get", 0.01, NOW_S)
-    assert one.of("get", NOW_S) == (4.0,)
+    assert one.early_s("get", NOW_S) == NO_EARLY_TRY
 
 
 def test_after_an_early_try_that_was_answered_late_there_is_none_for_an_hour() -> None:
     one = timeouts()
     one.answered("get", 0.01, NOW_S)
     one.was_too_early(NOW_S)
-    assert one.of("get", NOW_S + PATIENT_S - 1) == CONFIGURED_S
-    assert one.of("get", NOW_S + PATIENT_S) == (QUICK_S, *CONFIGURED_S)
+    assert one.early_s("get", NOW_S + PATIENT_S - 1) == NO_EARLY_TRY
+    assert one.early_s("get", NOW_S + PATIENT_S) == QUICK_S

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 import yaml
 
-from agent.config import AgentConfig, with_site
+from agent.config import AgentConfig
+from agent.config_file import with_site
 from collector.assemble import assigned_owners
 from rackflow import ConfigError
 from rackflow.process.config import check_config

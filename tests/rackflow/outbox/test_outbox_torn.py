@@ -97,9 +97,8 @@ def test_damage_found_while_reading_is_reported_and_so_are_messages_done_meanwhi
     before.close()
     file = opened(tmp_path, "E2")
     damage(segments(tmp_path)[0], 2_000_000, 400_000)
-    file.lost = [Numbers(epoch="E2", first=3, last=4, reason="disk")]
-    file.commit(messages(5, 6), [(-3999, -3990)], NOBODY)
-    file.lost = []
+    dropped = [Numbers(epoch="E2", first=3, last=4, reason="disk")]
+    file.commit(messages(5, 6), [(-3999, -3990)], NOBODY, losses=dropped)
     found = keys(file)
     torn = file.totals.dropped["torn"]
     assert (file.totals.damaged, len(found)) == (1, 3992 - torn)

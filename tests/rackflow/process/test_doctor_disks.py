@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent.cli import main
-from agent.config import load_agent_config
+from agent.config_file import load_agent_config
 from agent.doctor import has_run
 from collector.cli import main as collector
 from rackflow.outbox import Limits, folder_of

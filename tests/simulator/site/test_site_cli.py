@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from agent.config import load_agent_config
+from agent.config_file import load_agent_config
 from agent.lab.read import read_device
 from agent.poll.factory import PollerFactory
 from rackflow.site import parse_site

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agent.config import load_agent_config
+from agent.config_file import load_agent_config
 from agent.lab.read import read_device
 from agent.poll.factory import PollerFactory
 from agent.readings import Readings
