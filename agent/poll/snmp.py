@@ -319,7 +319,7 @@ class SnmpPoller:
         """Plan again as part of a poll, if its time suffices; otherwise ask for the device to be opened again, which has more time.
 
         The readings of the poll are published in either case: the rows of an alarm table change during an outage, and then a slow card
-        must not count as down. With `is_old`, the last plan was long ago, and firmware may have been replaced without a restart of the card.
+        must not count as down. With `is_old`, the last plan was long ago, and firmware may have been replaced while the card ran on.
         """
         try:
             with Deadline(POLL_SECONDS[poll_class] * PLANNING_SHARE):

@@ -8,7 +8,6 @@ import pytest
 
 from agent.config import Device
 from agent.poll import BOOT_METRIC, SnmpPoller
-from agent.poll.plan_age import REPLAN_AFTER_S
 from agent.profile import SYS_OBJECT_ID, SYS_UPTIME, Profile, parse_profile, plan_device
 from agent.readings import Readings
 from agent.snmp.seam import SnmpValue
@@ -476,26 +475,3 @@ async def test_sensors_named_in_another_script_keep_a_series_each_also_when_one_
         values = (await device.polled()).values
         assert first not in values
         assert values[second] == 24.2
-
-
-@pytest.mark.parametrize(("before", "after"), [("1.0", "1.1"), ("", "1.1")])
-async def test_firmware_that_changes_without_a_restart_is_told_within_the_hour(
-    client_of: MakeClient, before: str, after: str
-) -> None:
-    """A UPS is updated beside its card, which runs on; or a card that has just started does not know its UPS yet."""
-    async with changing(client_of, changes={f"{ROOT}.9.3": text(before)}) as device:
-        device.agent.objects[SYS_UPTIME] = tlv(0x43, b"\x01\x00\x00")
-        assert (await device.polled("slow")).reopen == ""
-        device.set("9.3", text(after))
-        assert (
-            await device.polled("slow", after_s=REPLAN_AFTER_S + 1)
-        ).reopen == f"firmware was {before!r} and is {after!r}"
-        assert (await device.poller.open()).identity.firmware == after
-        assert (await device.polled("slow", after_s=REPLAN_AFTER_S + 1)).reopen == ""
-
-
-async def test_identity_that_a_busy_card_leaves_out_for_once_is_no_change(client_of: MakeClient) -> None:
-    async with changing(client_of, changes={f"{ROOT}.9.3": text("1.0")}) as device:
-        device.agent.objects[SYS_UPTIME] = tlv(0x43, b"\x01\x00\x00")
-        del device.agent.objects[f"{ROOT}.9.3"]
-        assert (await device.polled("slow", after_s=REPLAN_AFTER_S + 1)).reopen == ""
