@@ -12,9 +12,10 @@ door wrongly shown as open sends somebody out.
 
 A rejection lasts until the last code n is seen, the device has rebooted (its firmware may be another) or was replaced: once no row is 0 any
 more, the remaining codes would look right again. But a 0 that is gone within SURE_S shows nothing: a card that starts, or one odd answer,
-must not cost a column of leak detectors its states for good. Single values outside tables are not rejected this way: their own 0 is rejected as `state`
-anyway, and a unit that starts with 0 would lose its states for good. Nor are columns that describe the row (`when`, labels), where 0
-usually means "unused".
+must not cost a column of leak detectors its states for good.
+
+Single values outside tables are not rejected this way: their own 0 is rejected as `state` anyway, and a unit that starts with 0 would lose
+its states for good. Nor are columns that describe the row (`when`, labels), where 0 usually means "unused".
 """
 
 import logging
@@ -32,8 +33,8 @@ log = logging.getLogger(__name__)
 # Highest first code of an enumeration that may be shifted. One that begins higher, or has gaps (8, 16, 32), was not numbered from 0 or 1.
 # Chosen.
 LARGEST_FIRST: Final = 3
-# How long a code that suggests a shift must be there in each poll, or in SURE_POLLS of them, before its column stays rejected without it. As
-# long as a device that has just started may not know its sensors yet (STARTING_S of `plan_age`). Chosen values.
+# How long a code that suggests a shift must be there in each poll, at least SURE_POLLS of them, before its column stays rejected without it.
+# As long as a device that has just started may not know its sensors yet (STARTING_S of `plan_age`). Chosen values.
 SURE_S: Final = 300.0
 SURE_POLLS: Final = 3
 # Readings that a device may report for a part that is not fitted: settings. They do not show that the part is there.
