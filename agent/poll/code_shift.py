@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 # Highest first code of an enumeration that may be shifted. One that begins higher, or has gaps (8, 16, 32), was not numbered from 0 or 1.
 # Chosen.
 LARGEST_FIRST: Final = 3
-# How long a code that suggests a shift must be there in each poll, at least SURE_POLLS of them, before its column stays rejected without it.
-# As long as a device that has just started may not know its sensors yet (STARTING_S of `plan_age`). Chosen values.
+# How long a code that suggests a shift must be there in each poll, SURE_POLLS at least, before its column stays rejected without it: as
+# long as a device that has just started may not know its sensors yet (STARTING_S of `plan_age`). Chosen values.
 SURE_S: Final = 300.0
 SURE_POLLS: Final = 3
 # Readings that a device may report for a part that is not fitted: settings. They do not show that the part is there.

@@ -10,9 +10,9 @@ critical alarm. The range check of a single metric cannot notice that. So a limi
   deliberately sets a threshold to a third of the load finds it in `bad`; the device's own alarms are published in any case.
 
 Thresholds are polled once a minute, so that an alarm ends soon after its threshold was corrected, and ratings once an hour. They are
-checked then, against the latest readings. A limit that readings have disproved in two polls in a row stays rejected until it changes, because
-at night the load may fall below it. One poll rejects it only for itself: a breaker carries a short circuit or an inrush current for seconds,
-as when power comes back and the agent starts, and that must not disprove its limit. Pure.
+checked then, against the latest readings. A limit that readings have disproved in two polls in a row stays rejected until it changes,
+because at night the load may fall below it. One poll rejects it for the moment: a breaker carries a short circuit or an inrush current for
+seconds, as when power comes back and the agent starts, and that must not disprove its limit. Pure.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
