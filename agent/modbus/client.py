@@ -209,17 +209,21 @@ class ModbusLink:
         if self._wire is not None and self._wire.connected:
             return self._wire
         self._disconnect()
-        wire = wire_of(self._target, self._polled)
-        try:
-            await obey_cancellation(wire.connect(address))
-        except OSError as error:
+        while True:
+            line, wire = _line(self._target), wire_of(self._target, self._polled)
+            try:
+                await obey_cancellation(wire.connect(address))
+            except OSError as error:
+                wire.close()
+                raise self._error(DeviceUnreachable, "cannot connect", request) from error
+            except BaseException:
+                wire.close()
+                raise
+            if line == _line(self._target):
+                self._wire = wire
+                return wire
+            # The last one who wants it opened like this has left meanwhile; see `_settle`.
             wire.close()
-            raise self._error(DeviceUnreachable, "cannot connect", request) from error
-        except BaseException:
-            wire.close()
-            raise
-        self._wire = wire
-        return wire
 
     def _no_answer(self, request: "_Request", wire: Wire | None) -> DeviceError:
         # Over TCP a late answer is recognised by its transaction number, so the connection can stay and one silent unit costs the

@@ -11,26 +11,32 @@ from codes for "open, closed". Rejecting too much is the smaller harm: the reaso
 door wrongly shown as open sends somebody out.
 
 A rejection lasts until the last code n is seen, the device has rebooted (its firmware may be another) or was replaced: once no row is 0 any
-more, the remaining codes would look right again. Single values outside tables are not rejected this way: their own 0 is rejected as `state`
-anyway, and a unit that starts with 0 would lose its states for good. Nor are columns that describe the row (`when`, labels), where 0
-usually means "unused".
+more, the remaining codes would look right again. But a 0 that is gone within SURE_S shows nothing: a card that starts, or one odd answer,
+must not cost a column of leak detectors its states for good.
+
+Single values outside tables are not rejected this way: their own 0 is rejected as `state` anyway, and a unit that starts with 0 would lose
+its states for good. Nor are columns that describe the row (`when`, labels), where 0 usually means "unused".
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from agent.poll.per_plan import PerPlan
 from agent.profile import Decoder, Plan, RawValue, Slot, normalise_answers, plain_number, slot_of
 from agent.readings import Readings
-from rackflow.catalogue import PollClass
+from rackflow.catalogue import POLL_SECONDS, PollClass
 
 log = logging.getLogger(__name__)
 
 # Highest first code of an enumeration that may be shifted. One that begins higher, or has gaps (8, 16, 32), was not numbered from 0 or 1.
 # Chosen.
 LARGEST_FIRST: Final = 3
+# How long a code that suggests a shift must be there in each poll, SURE_POLLS at least, before its column stays rejected without it: as
+# long as a device that has just started may not know its sensors yet (STARTING_S of `plan_age`). Chosen values.
+SURE_S: Final = 300.0
+SURE_POLLS: Final = 3
 # Readings that a device may report for a part that is not fitted: settings. They do not show that the part is there.
 _SETTINGS: Final = ("_rated_", "_threshold_")
 
@@ -71,10 +77,12 @@ class CodeShift:
         self._planned = _PlannedColumns({}, frozenset())
         # The last readings of each class: a reading that shows that a part is fitted may belong to another class than the part's state.
         self._values: dict[PollClass, Mapping[str, float]] = {}
-        # Keys of the columns that are rejected; a new plan may have other rows.
-        self._suspected: set[str] = set()
+        # Keys of the columns that are rejected, and in how many polls in a row the code was there; a new plan may have other rows.
+        self._suspected: dict[str, int] = {}
         # Columns of this plan in which the code was seen that disproves a shift.
         self._proved: set[int] = set()
+        # Columns of this plan of which the log has told.
+        self._told: set[int] = set()
 
     def forget(self) -> None:
         """Forget what was found: the device is another one, or has rebooted."""
@@ -82,11 +90,12 @@ class CodeShift:
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the columns of this plan from now on. `known` are the answers that it was made with."""
-        self._planned, self._values, self._proved = _planned_columns(plan), {}, set()
+        self._planned, self._values, self._proved, self._told = _planned_columns(plan), {}, set(), set()
         if any(number == each.odd for each in self._all() for _, number in each.codes(known)):
             self._values = {poll: normalise_answers(part.slots, known).values for poll, part in plan.classes.items()}
-        for column in self._all():
-            self._judge(column, known)
+        for poll, columns in self._planned.columns.items():
+            for column in columns:
+                self._judge(poll, column, known)
 
     @property
     def is_needed(self) -> bool:
@@ -101,7 +110,7 @@ class CodeShift:
         if not self._suspected and "state" not in readings.bad.values():
             return
         for column in self._planned.columns.get(poll, ()):
-            self._judge(column, raw)
+            self._judge(poll, column, raw)
             if self._is_suspected(column):
                 _reject(column, readings, raw)
 
@@ -111,19 +120,27 @@ class CodeShift:
     def _is_suspected(self, column: _Column) -> bool:
         return any(slot.key in self._suspected for slot, _, _ in column.cells)
 
-    def _judge(self, column: _Column, raw: Mapping[str, RawValue]) -> None:
+    def _judge(self, poll: PollClass, column: _Column, raw: Mapping[str, RawValue]) -> None:
         codes = list(column.codes(raw))
+        keys = [slot.key for slot, _, _ in column.cells]
         if any(number == column.proof for _, number in codes):
             self._proved.add(id(column))
-            self._suspected.difference_update(slot.key for slot, _, _ in column.cells)
+            self._trust(keys)
         odd = {slot.key for slot, number in codes if number == column.odd}
+        if codes and not odd and not any(self._suspected.get(key, 0) >= _polls_until_sure(poll) for key in keys):
+            self._trust(keys)
+        if odd and self._is_suspected(column):
+            self._suspected |= {key: self._suspected.get(key, 0) + 1 for key in keys}
         if not odd or id(column) in self._proved or self._is_suspected(column):
             return
         measuring = self._measuring()
         alive = {slot.key for slot, _ in codes if slot.key.partition("{")[2] in measuring}
         if alive and not alive & odd:
             return
-        self._suspected.update(slot.key for slot, _, _ in column.cells)
+        self._suspected |= dict.fromkeys(keys, 1)
+        if id(column) in self._told:
+            return
+        self._told.add(id(column))
         log.warning(
             "device=%s codes are not read: there is a %d and no %d, as if it counts them from another number than its profile; "
             "if %d means that there is nothing, the profile needs `absent: [%d]` key=%s",
@@ -135,6 +152,10 @@ class CodeShift:
             min(odd),
         )
 
+    def _trust(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._suspected.pop(key, None)
+
     def _measuring(self) -> set[str]:
         """The labels of readings that are a number other than 0, as they stand in a key."""
         return {
@@ -143,6 +164,10 @@ class CodeShift:
             for key, value in values.items()
             if value and key not in self._planned.coded and not any(word in key for word in _SETTINGS)
         }
+
+
+def _polls_until_sure(poll: PollClass) -> int:
+    return max(SURE_POLLS, round(SURE_S / POLL_SECONDS[poll]))
 
 
 def _columns(slots: tuple[Slot, ...]) -> list[_Column]:

@@ -3,7 +3,8 @@
 75 degF is 24 degC, and read as 75 degC it is still within the range of a sensor. Two things show the switch:
 - from one poll to the next, all air temperatures of the device change to the same temperatures in Fahrenheit. No heating does that;
 - when the device is opened, it has several air temperatures, and all are numbers that are usual for rooms in Fahrenheit. One sensor alone
-  is not enough, because it may be in a fire, and the page must show that.
+  is not enough, because it may be in a fire, and the page must show that. Nor is a device whose temperatures were known before: in a fire,
+  all of them get there, and devices are planned again when their alarms change.
 They are rejected as `range` until one of them is a number too low for a room in Fahrenheit.
 """
 
@@ -52,10 +53,13 @@ class FahrenheitCheck:
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the temperatures of this plan from now on. `known` are the answers that it was made with."""
         self._slots = _air_slots(plan)
+        keys = {slot.key for slots in self._slots.values() for slot in slots}
+        self._last = {key: value for key, value in self._last.items() if key in keys}
         for poll, slots in self._slots.items():
             found = normalise_answers(slots, known).values
+            is_new = found.keys().isdisjoint(self._last)
             self._judge(poll, found)
-            if len(found) >= MIN_SENSORS and all(ROOM_F[0] <= each <= ROOM_F[1] for each in found.values()):
+            if is_new and len(found) >= MIN_SENSORS and all(ROOM_F[0] <= each <= ROOM_F[1] for each in found.values()):
                 self._switched.add(poll)
 
     @property

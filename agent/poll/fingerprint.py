@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from agent.poll.identity import first_text, identity_from, identity_oids
+from agent.poll.identity import NAMES, first_text, identity_from, identity_oids
 from agent.profile import SYS_DESCR, SYS_NAME, SYS_OBJECT_ID, IdentitySource, Profile, RawValue
 from agent.readings import Identity
 
@@ -40,6 +40,14 @@ class Fingerprint:
             (self.system.get(SYS_DESCR), other.system.get(SYS_DESCR)),
         )
         return all(not mine or not theirs or mine == theirs for mine, theirs in known)
+
+    def news(self, before: "Fingerprint") -> str:
+        """What this tells that `before` does not; empty if nothing. What is missing now, as on a card that is busy, is no news."""
+        for name in NAMES:
+            known, text = getattr(before.identity, name), getattr(self.identity, name)
+            if text not in ("", known):
+                return f"{name} was {known!r} and is {text!r}"
+        return "" if self.has_same_firmware(before) else "has another sysDescr"
 
     def contradiction(self, raw: Mapping[str, RawValue]) -> str:
         """Why these answers come from another device; empty if nothing shows it. Missing and empty objects are ignored."""

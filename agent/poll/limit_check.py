@@ -10,9 +10,9 @@ critical alarm. The range check of a single metric cannot notice that. So a limi
   deliberately sets a threshold to a third of the load finds it in `bad`; the device's own alarms are published in any case.
 
 Thresholds are polled once a minute, so that an alarm ends soon after its threshold was corrected, and ratings once an hour. They are
-checked then, against the latest readings. A limit that a reading has disproved stays rejected until it changes, because at night the load
-may fall below it. In classes that are polled often, two polls in a row are needed: a breaker carries a short circuit or an inrush current
-for seconds, and that must not disprove its limit. Pure.
+checked then, against the latest readings. A limit that readings have disproved in two polls in a row stays rejected until it changes,
+because at night the load may fall below it. One poll rejects it for the moment: a breaker carries a short circuit or an inrush current for
+seconds, as when power comes back and the agent starts, and that must not disprove its limit. Pure.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -143,17 +143,15 @@ class LimitCheck:
         if poll not in self._planned.classes:
             return
         values = {key: value for each in self._last.values() for key, value in each.items()} | readings.values
-        refuted = {
-            key for key in self._planned.readings if key in readings.values and self._is_refuted(key, values, poll)
-        }
+        refuted = {key for key in self._planned.readings if key in readings.values and self._is_refuted(key, values)}
         for pair, lower, upper in self._planned.pairs:
             refuted |= _contradictory(pair, lower, upper, readings)
         for key in refuted & readings.values.keys():
             del readings.values[key]
             readings.bad[key] = "range"
 
-    def _is_refuted(self, key: str, values: Mapping[str, float], poll: PollClass) -> bool:
-        """Whether the readings that a limit applies to disprove it. In classes polled often, two polls are needed (see above)."""
+    def _is_refuted(self, key: str, values: Mapping[str, float]) -> bool:
+        """Whether the readings that a limit applies to disprove it, in this poll or in two polls in a row (see above)."""
         metric, limit, limited_keys = metric_of(key), values[key], self._planned.readings[key]
         if self._refuted.get(key) == limit:
             return True
@@ -171,7 +169,7 @@ class LimitCheck:
             is_refuted = len(limited) == len(limited_keys) and _is_far(limit, limited)
         else:
             is_refuted = any(abs(each) > MAX_OVERLOAD * limit for each in limited)
-        if is_refuted and (poll == "inventory" or before == limit):
+        if is_refuted and before == limit:
             self._refuted[key] = limit
         elif is_refuted:
             self._doubted[key] = limit

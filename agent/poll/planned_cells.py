@@ -7,13 +7,17 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Final
 
 from agent.poll.shown_scales import ShownScales
-from agent.profile import Plan, Profile, RawValue, Use, note_use_steps
+from agent.profile import Plan, PlannedCell, Profile, RawValue, Use, note_use_steps
 from agent.readings import Readings
 from rackflow.process.slices import in_slices
 
 # Least time between two openings caused by a changed cell, so that a cell that changes at every poll does not reopen the device at every
 # poll. The same as REPLAN_MIN_S of SNMP.
 REOPEN_MIN_S: Final = 10.0
+# How many answers in a row must show that a line is in use while the device is polled. Use is never forgotten: one odd answer would add a
+# line that is not fitted, and report it as one without power for good. These cells are polled once a minute, so that more answers would keep
+# a line too long from being read that has just got power. Chosen.
+IN_USE_ANSWERS: Final = 2
 
 
 class PlannedCells:
@@ -25,6 +29,8 @@ class PlannedCells:
         self._changed: dict[str, set[str]] = {}
         # Cells that were in use at any time since the device was identified (agent/profile/in_use.py), by their keys.
         self._used: dict[str, Use] = {}
+        # By cell that was not in use: in how many polls in a row it has measured something.
+        self._measured: dict[str, int] = {}
         self._scales = ShownScales(self._used)
 
     async def add_use(
@@ -52,6 +58,7 @@ class PlannedCells:
         """Watch the cells of this plan from now on."""
         self._plan = plan
         self._changed.clear()
+        self._measured.clear()
         self._scales.begin(plan)
 
     def update(self, raw: Mapping[str, RawValue]) -> None:
@@ -67,12 +74,24 @@ class PlannedCells:
             changed = [] if is_unchanged else [each for each in uses if not each.holds(value)]
             if changed or are_scales_open:
                 changed = self._scales.without_unshown(ref, changed)
+            if changed or self._measured:
+                changed = self._without_momentary(ref, changed)
             if changed:
                 self._changed[ref] = {key for each in changed for key in each.keys}
-                # Never forgotten: a line that was in use during one poll stays in every later plan.
+                # Never forgotten: a line that was in use stays in every later plan.
                 self._used |= {each.use.key: each.use for each in changed if each.use}
             elif ref in self._changed and not any(each.use and each.use.key in self._used for each in uses):
                 del self._changed[ref]
+
+    def _without_momentary(self, ref: str, changed: list[PlannedCell]) -> list[PlannedCell]:
+        """Of these uses of one cell, which its value has just changed, those that are believed; see IN_USE_ANSWERS."""
+        if not any(each.use for each in changed):
+            self._measured.pop(ref, None)
+            return changed
+        self._measured[ref] = self._measured.get(ref, 0) + 1
+        if self._measured[ref] >= IN_USE_ANSWERS:
+            return changed
+        return [each for each in changed if not each.use or each.use.shows_scale]
 
     def reject(self, readings: Readings, *, everything: bool = False, any_dependent: bool = False) -> None:
         """Move readings that depend on changed cells to `bad`, as `replanning`: their unit or their meaning may have changed.

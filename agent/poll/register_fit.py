@@ -14,7 +14,7 @@ a dead line's 0 V are normal readings, but several temperatures of exactly 0 are
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,6 +39,13 @@ LEAST_SAME: Final = 256
 # a second one. Registers of another unit are all there at once. Not of class `inventory`, which is polled each hour. Chosen: three minutes.
 ROUNDS: Final = 3
 NOT_AWAITED: Final[PollClass] = "inventory"
+# Two probes on one cable break at once. Then the unit's other quantities run on, where registers of another unit, or counted from another
+# number, hold other numbers. A quantity runs on if all of its readings are within this share of what they were; at least RUN_ON quantities
+# and this share of them must, as a load may be switched at the same moment. Of three voltages, two look right when read one register off,
+# so one odd reading of a quantity counts against it. Chosen.
+STEP_SHARE: Final = 0.1
+RUN_ON: Final = 2
+RUN_ON_SHARE: Final = 2 / 3
 # Least number of registers, or of temperatures, that must be 0: a single one may really be 0.
 MIN_ZEROS: Final = 2
 # Settings, which may be 0 because nobody has set them yet.
@@ -80,6 +87,15 @@ class RegisterFit:
         # Whether it has ever answered anything but 0. A meter without temperatures has only zeros in an outage.
         self._has_measured = False
         self._is_foreign = False
+        # By poll class: values that were read while nothing spoke for other registers: of the present round of all classes, of the last
+        # one, and of the one before, which is compared with: another unit may have answered for one class before it shows in another.
+        self._round: dict[PollClass, Mapping[str, float]] = {}
+        self._last_round: dict[PollClass, Mapping[str, float]] = {}
+        self._fitting: dict[PollClass, Mapping[str, float]] = {}
+        # Quantities that had a reading when the unit was opened, or since.
+        self._seen: set[str] = set()
+        # Classes that were polled since several quantities are impossible.
+        self._polled_since: set[PollClass] = set()
         # By quantity whose probe is broken: the keys of its readings.
         self._broken: dict[str, frozenset[str]] = {}
         # The only other quantity that is impossible, with its numbers; and the classes that were polled while it was that.
@@ -87,8 +103,10 @@ class RegisterFit:
         self._polled_alone: Counter[PollClass] = Counter()
 
     def forget(self) -> None:
-        """Forget which probes are broken: it is another unit. Call it before `begin`."""
+        """Forget which probes are broken, and what was read: it is another unit. Call it before `begin`."""
         self._broken.clear()
+        self._seen.clear()
+        self._round, self._last_round, self._fitting = {}, {}, {}
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the registers of this plan from now on. `known` are the answers that it was made with."""
@@ -109,14 +127,20 @@ class RegisterFit:
             self._note(poll, normalise_answers(part.slots, known), known)
         self._numbers = len(numbers)
         self._alone = None
-        self._judge()
+        self._judge(*self._slots)
+        if not self._is_foreign:
+            self._seen.update(metric_of(key) for each in self._polled.values() for key in each.values)
+            # All of one moment.
+            self._round = {}
+            self._fitting = self._last_round = {poll: each.values for poll, each in self._polled.items() if each.values}
 
     def reject(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
         """Move readings to `bad` if the unit seems to have other registers than its profile, or none."""
         if poll not in self._slots:
             return
         self._note(poll, readings, raw)
-        self._judge()
+        self._judge(poll)
+        self._note_fitting(poll)
         self._note_broken(poll)
         if self._is_foreign:
             _reject({*readings.values, *readings.states}, readings, "decode")
@@ -150,10 +174,15 @@ class RegisterFit:
             states=states,
         )
 
-    def _judge(self) -> None:
+    def _judge(self, *polled: PollClass) -> None:
+        """Decide whether the unit has other registers, from its answers of all classes; `polled` are new."""
         impossible = self._impossible()
         numbers: frozenset[RawValue] = frozenset().union(*impossible.values())
         before, self._is_foreign = self._is_foreign, False
+        self._polled_since = {*self._polled_since, *polled} if len(impossible) >= MIN_IMPOSSIBLE else set()
+        if len(impossible) >= MIN_IMPOSSIBLE and None not in numbers and self._runs_on(impossible.keys()):
+            self._break(impossible)
+            impossible = {}
         if len(impossible) >= MIN_IMPOSSIBLE and (len(numbers) > 1 or None in numbers):
             values = {metric_of(key) for each in self._polled.values() for key, value in each.values.items() if value}
             all_of_them = (
@@ -173,6 +202,33 @@ class RegisterFit:
                     ", ".join(sorted(impossible)[:3]),
                 )
 
+    def _note_fitting(self, poll: PollClass) -> None:
+        if self._is_foreign:
+            self._round = {}
+            return
+        self._round[poll] = self._polled[poll].values
+        if all(each in self._round for each in self._slots if each != NOT_AWAITED):
+            self._fitting, self._last_round, self._round = self._last_round, self._round, {}
+
+    def _runs_on(self, impossible: Collection[str]) -> bool:
+        """Whether these quantities had readings, and the others read as before where they were polled since then."""
+        runs_on: dict[str, bool] = {}
+        for poll in self._polled_since:
+            before = self._fitting.get(poll, {})
+            for key, value in self._polled[poll].values.items():
+                # A 0 that stays shows nothing.
+                if metric_of(key) not in impossible and key in before and (value or before[key]):
+                    is_near = abs(value - before[key]) <= STEP_SHARE * max(abs(value), abs(before[key]))
+                    runs_on[metric_of(key)] = runs_on.get(metric_of(key), True) and is_near
+        count = sum(runs_on.values())
+        return self._seen.issuperset(impossible) and count >= RUN_ON and count >= RUN_ON_SHARE * len(runs_on)
+
+    def _break(self, quantities: Collection[str]) -> None:
+        """Note that the probes of these quantities are broken."""
+        bad = [key for each in self._polled.values() for key in each.bad]
+        for quantity in quantities:
+            self._broken[quantity] = frozenset(key for key in bad if metric_of(key) == quantity)
+
     def _impossible(self) -> dict[str, frozenset[RawValue]]:
         """By quantity that is impossible and not known as broken: the numbers in its registers."""
         found: dict[str, frozenset[RawValue]] = {}
@@ -188,6 +244,7 @@ class RegisterFit:
                 for key in self._broken[quantity]
             ):
                 del self._broken[quantity]
+                self._seen.add(quantity)
         return {quantity: numbers for quantity, numbers in found.items() if quantity not in self._broken}
 
     def _note_broken(self, poll: PollClass) -> None:
@@ -199,8 +256,7 @@ class RegisterFit:
         if alone is not None:
             self._polled_alone[poll] += 1
             if all(self._polled_alone[each] >= ROUNDS for each in self._slots if each != NOT_AWAITED):
-                bad = [key for each in self._polled.values() for key in each.bad]
-                self._broken[alone[0]] = frozenset(key for key in bad if metric_of(key) == alone[0])
+                self._break([alone[0]])
 
     def _has_answered(self) -> bool:
         return any(each.answered for each in self._polled.values())

@@ -26,6 +26,8 @@ class Replanning:
         """Whether the next opening must make a new plan: the last one was not completed, or a poll found none of the plan's objects."""
         self.other_device = ""
         """What shows that the latest answers come from another device than the one that was opened; empty if nothing does."""
+        self.news = ""
+        """What the device tells of itself now that it did not when it was opened, such as another firmware; empty if nothing."""
         self.is_outdated = False
         """Whether planning within a poll was cut off by its deadline, so that the device must be opened again."""
         self.marker_replanned_at = 0.0
@@ -54,7 +56,7 @@ class Replanning:
 
     def opened(self) -> None:
         """Note that the device was opened, with the present plan."""
-        self.other_device, self.is_outdated = "", False
+        self.other_device, self.news, self.is_outdated = "", "", False
         self._opened_classes = self._classes
 
     def is_due(self, now_s: float) -> bool:
@@ -85,7 +87,7 @@ class Replanning:
 
         A reason counts only after a pause since the last one: a faulty device may restart its uptime, or change a name, at every poll.
         """
-        reason = self.other_device
+        reason = self.other_device or self.news
         if has_restarted:
             reason = "has rebooted"
         elif changed_cell:

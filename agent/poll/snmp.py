@@ -135,7 +135,7 @@ class SnmpPoller:
             and not self._uptime.has_restarted
             and self._replanning.is_due(self._clock())
         ):
-            await self._replan_within_poll(poll_class, family, fingerprint)
+            await self._replan_within_poll(poll_class, family, fingerprint, is_old=True)
         for marker in family.profile.marker:
             if marker in raw and self._replanning.does_marker_ask(marker, raw[marker], now):
                 self._replanning.marker_replanned_at = now
@@ -313,15 +313,21 @@ class SnmpPoller:
             f"matches no profile; sysDescr is {shown!r}{hint}", device=self._device.id, operation="recognise"
         )
 
-    async def _replan_within_poll(self, poll_class: PollClass, family: Family, fingerprint: Fingerprint) -> None:
+    async def _replan_within_poll(
+        self, poll_class: PollClass, family: Family, fingerprint: Fingerprint, *, is_old: bool = False
+    ) -> None:
         """Plan again as part of a poll, if its time suffices; otherwise ask for the device to be opened again, which has more time.
 
         The readings of the poll are published in either case: the rows of an alarm table change during an outage, and then a slow card
-        must not count as down.
+        must not count as down. With `is_old`, the last plan was long ago, and firmware may have been replaced while the card ran on.
         """
         try:
             with Deadline(POLL_SECONDS[poll_class] * PLANNING_SHARE):
-                await self._make_plan(family, fingerprint)
+                if is_old:
+                    answers = await self._client.get(fingerprint_oids(family.profile))
+                    self._replanning.news = fingerprint_from(family.profile, answers).news(fingerprint)
+                if not self._replanning.news:
+                    await self._make_plan(family, fingerprint)
         except (TimeoutError, DeviceError) as error:
             log.info(
                 "device=%s could not be planned again within a poll error=%s", self._device.id, str(error) or "too slow"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import socket
 import termios
 import tty
 from collections.abc import Iterator
@@ -234,3 +235,28 @@ async def test_a_number_that_no_unit_has_any_more_is_that_of_any_other_answer() 
         await former.close()
         assert await after.read(1, "holding", 0, 1) == [7]
         await after.close()
+
+
+def is_connecting_to(port: int) -> bool:
+    """Whether a TCP connection to this port of this machine is being made, and nobody has taken it yet (SYN_SENT)."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()
+    return any(line.split()[2] == f"0100007F:{port:04X}" and line.split()[3] == "02" for line in lines)
+
+
+async def test_a_connection_that_is_being_made_while_the_last_former_user_leaves_is_made_anew() -> None:
+    """A reload has the unit spoken to in RTU frames. A gateway that is slow to take connections does so after it."""
+    links = ModbusLinks()
+    server = FaultyModbus(lambda frame: [rtu_answer(frame, 5)])
+    with socket.socket() as listening, contextlib.ExitStack() as waiting:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        port = listening.getsockname()[1]
+        waiting.enter_context(socket.create_connection(("127.0.0.1", port)))  # nothing more is taken now
+        former = links.acquire(target_of(port))
+        after = links.acquire(replace(target_of(port, "rtu-over-tcp"), timeout_s=60.0))
+        answered = asyncio.create_task(after.read(1, "holding", 0, 1))
+        await eventually(lambda: is_connecting_to(port), "the new user waits for a connection")
+        await former.close()
+        async with await asyncio.start_server(server._serve, sock=listening):  # noqa: SLF001 - with a socket of its own
+            assert await answered == [5]
+            await after.close()

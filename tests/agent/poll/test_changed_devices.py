@@ -30,6 +30,7 @@ recognise: {{sysobjectid: [{ROOT}.1], probes: [{ROOT}.2.0]}}
 identity:
   model: [{{oid: {ROOT}.9.1, after: "Model:"}}]
   serial: [{{oid: {ROOT}.9.2}}]
+  firmware: [{{oid: {ROOT}.9.3}}]
 points:
   - metric: dcim_env_dew_point_celsius
     labels: {{sensor: a}}

@@ -4,6 +4,7 @@ import pytest
 
 from agent.config import Device
 from agent.poll import SnmpPoller
+from agent.poll.plan_age import REPLAN_AFTER_S
 from agent.profile import SYS_UPTIME, parse_profile
 from agent.readings import Readings
 from tests.agent.memory_peers import MemorySnmp
@@ -36,8 +37,9 @@ class Bench:
 
     def __init__(self) -> None:
         self.client = MemorySnmp({})
+        self.now_s = 0.0
         device = Device(id="d", host="h", credential="c", profile="sensors")
-        self.poller = SnmpPoller(device, {"sensors": PROFILE}, self.client)
+        self.poller = SnmpPoller(device, {"sensors": PROFILE}, self.client, lambda: self.now_s)
 
     async def opened(self, *tenths: int) -> Readings:
         self.put(*tenths)
@@ -76,6 +78,16 @@ async def test_a_device_that_was_in_fahrenheit_before_it_was_opened_gives_no_rea
     bench = Bench()
     assert degrees(await bench.opened(752, 680, 890)) == []
     assert degrees(await bench.polled(240, 200, 315)) == [24.0, 20.0, 31.5]
+
+
+async def test_real_heat_stays_when_the_device_is_planned_again() -> None:
+    """As it is when its alarms change."""
+    bench = Bench()
+    await bench.opened(240, 350)
+    for tenths in ((400, 500), (600, 650), (752, 700)):
+        await bench.polled(*tenths)
+    bench.now_s += REPLAN_AFTER_S + 1
+    assert degrees(await bench.opened(752, 700)) == [75.2, 70.0]
 
 
 async def test_real_heat_is_not_taken_for_degrees_fahrenheit() -> None:

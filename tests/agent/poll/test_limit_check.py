@@ -378,3 +378,18 @@ async def test_another_modbus_unit_behind_the_address_is_judged_anew() -> None:
         await unit.poll("slow", 0.0)
         await unit.poll("normal", 0.0)
         assert found(await unit.poll("slow", 0.0)) == expected
+
+
+@pytest.mark.parametrize(("polls", "then"), [(1, 16.0), (2, "range")])
+async def test_a_rating_that_one_inrush_exceeds_as_the_agent_starts_is_back_an_hour_later(
+    polls: int, then: float | str
+) -> None:
+    """Power comes back, and with it the agent. Nobody changes a rating, so it would have been gone for good."""
+    lines = ("current_amperes, labels: {inlet: a}, poll: normal", "rated_current_amperes, labels: {inlet: a}")
+    device = await opened(
+        snmp("pdu", *(f"metric: dcim_pdu_input_{each}, unit: ampere, scale: 0.1" for each in lines)), 900, 160
+    )
+    for _ in range(polls):
+        assert found(await device.limits()) == ["range"]
+    device.put(120, 160)
+    assert found(await device.limits()) == [then]

@@ -7,6 +7,7 @@ import pytest
 
 from agent.config import Device
 from agent.poll import DevicePoller, ModbusPoller, SharedPlans, SnmpPoller
+from agent.poll.planned_cells import IN_USE_ANSWERS
 from agent.profile import Profile, parse_profile
 from agent.profile.schema import When
 from agent.readings import Identity, Readings
@@ -173,7 +174,8 @@ async def test_the_lines_of_a_ups_are_recognised_from_input_and_output(
 async def test_a_line_appears_when_it_is_first_in_use_and_then_stays_through_outages_and_walks() -> None:
     bench = Bench("rfc1628-ups", lines((0,) * 3, (230, 0, 0)))
     assert volts(await bench.read(), "input") == {"L1": 0.0}
-    await bench.read(lines((230,) * 3, (230, 0, 0)))
+    for _ in range(IN_USE_ANSWERS):
+        await bench.read(lines((230,) * 3, (230, 0, 0)))
     assert volts(await bench.read(), "input") == THREE
     assert bench.opened == 2
     assert volts(await bench.read(lines((0,) * 3, (230, 0, 0))), "input") == DARK
@@ -186,13 +188,21 @@ async def test_a_line_appears_when_it_is_first_in_use_and_then_stays_through_out
     assert bench.opened == 3
 
 
-async def test_a_line_that_is_in_use_for_one_poll_is_there_from_then_on() -> None:
+@pytest.mark.parametrize(("polls", "found"), [((1,), {"L1": 0.0}), ((2,), DARK), ((1, 1, 1), {"L1": 0.0})])
+async def test_a_line_is_there_from_then_on_once_two_polls_in_a_row_have_shown_it_in_use(
+    polls: tuple[int, ...], found: dict[str, float]
+) -> None:
+    """One odd answer of a line that is not fitted would be reported as a line without power for good."""
     bench = Bench("rfc1628-ups", lines((230, 0, 0), (230, 0, 0)))
     await bench.read()
-    bench.client.values |= lines((230, 230, 230), (230, 0, 0))
-    await bench.poller.poll("slow", 1e9)
+    for times in polls:
+        bench.client.values |= lines((230, 230, 230), (230, 0, 0))
+        for _ in range(times):
+            await bench.poller.poll("slow", 1e9)
+        bench.client.values |= lines((230, 0, 0), (230, 0, 0))
+        await bench.poller.poll("slow", 1e9)
     await bench.read(lines((0, 0, 0), (230, 0, 0)))
-    assert volts(await bench.read(), "input") == DARK
+    assert volts(await bench.read(), "input") == found
 
 
 async def test_devices_with_the_same_lines_share_a_plan_whatever_their_voltages() -> None:
@@ -457,6 +467,7 @@ async def test_a_register_that_once_measured_something_is_read_from_then_on() ->
     assert volts(await polled(poller), "output") == ONE
     unit.registers |= {2: 230, 5: 230}
     now[0] += 60.0
+    assert (await polled(poller)).reopen == ""
     assert (await polled(poller)).reopen.startswith("register")
     await poller.open()
     unit.registers |= {1: 0, 2: 0, 5: 0}

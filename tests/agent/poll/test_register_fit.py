@@ -251,6 +251,46 @@ async def test_probes_that_break_one_after_another_cost_only_themselves_whatever
         assert (await poller.poll("normal", 1e9)).values.get(WARM) == value
 
 
+POWERED = """
+  - {metric: dcim_env_voltage_volts, register: 3, unit: volt, labels: {sensor: a}}
+  - {metric: dcim_env_temperature_high_threshold_celsius, register: 4, unit: celsius, labels: {sensor: a}, poll: slow}
+  - {metric: dcim_env_relative_humidity_high_threshold_ratio, register: 5, unit: percent, labels: {sensor: a}, poll: slow}
+"""
+VOLTS = "dcim_env_voltage_volts{sensor=a}"
+
+
+@pytest.mark.parametrize("pauses", [0, 1], ids=["at once", "a poll apart"])
+async def test_two_probes_that_break_together_cost_only_themselves_where_the_other_quantities_run_on(
+    pauses: int,
+) -> None:
+    """They have one cable. The unit's voltage and its limits are what they were, so its registers are."""
+    poller, memory = small_unit(HEAD + WARMTH + DAMPNESS + POWERED, 245, 45, 0, 12, 35, 80)
+    await poller.open()
+    for at, number in ((0, 8500), (1, 2000)):
+        memory.registers[at] = number
+        for _ in range(pauses):
+            await poller.poll("normal", 1e9)
+    await poller.poll("normal", 1e9)
+    limits = await poller.poll("slow", 1e9)
+    found = await poller.poll("normal", 1e9)
+    assert found.bad[TEMPERATURE] == found.bad[HUMIDITY] == "range"
+    assert (found.values[VOLTS], limits.values[HIGH_TEMPERATURE], limits.values[HIGH_HUMIDITY]) == (12.0, 35.0, 0.8)
+    memory.registers |= {0: 246, 1: 44}
+    assert (await poller.poll("normal", 1e9)).values[TEMPERATURE] == 24.6
+
+
+@pytest.mark.parametrize(
+    "others", [{3: 35, 4: 80, 5: 7}, {3: 24, 4: 12, 5: 80}], ids=["one register off", "another unit"]
+)
+async def test_a_unit_whose_other_quantities_jump_too_is_another_one(others: dict[int, int]) -> None:
+    poller, memory = small_unit(HEAD + WARMTH + DAMPNESS + POWERED, 245, 45, 0, 12, 35, 80)
+    await poller.open()
+    memory.registers |= {0: 8500, 1: 2000, **others}
+    for _ in range(2 * ROUNDS):
+        await poller.poll("slow", 1e9)
+        assert (await poller.poll("normal", 1e9)).values == {}
+
+
 async def test_a_probe_is_broken_only_once_every_class_has_shown_that_it_is_the_only_one() -> None:
     """A gateway answers for another unit, and the first class that is polled then shows one impossible quantity."""
     text = HEAD + WARMTH + DAMPNESS.replace(LABEL, f"{LABEL}, poll: slow") + SECOND
