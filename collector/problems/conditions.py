@@ -189,6 +189,16 @@ class Evaluator:
         needed = [names for each in problem.when if (names := metrics_of(each, self._records)) & present]
         return bool(needed) and all(names <= present for names in needed)
 
+    @staticmethod
+    def is_unread(problem: Problem, labels: Labels, subject: Subject) -> bool:
+        """Whether a problem outlasts its readings (`outlasts_reading`) and the subject has none that could raise it with these labels."""
+        return problem.outlasts_reading and not any(
+            labels_of({**subject.base, **{name: text for name, text in own.items() if name not in condition.without}})
+            == labels
+            for condition in problem.when
+            for own, _ in subject.series.get(condition.metric, ())
+        )
+
     def evaluate(self, problem: Problem, subject: Subject, wall_s: float) -> dict[Labels, float]:
         """The series for which the problem holds, by the labels that the problem gets, with their values."""
         return {labels: found.value for labels, found in self.findings(problem, subject, wall_s).items()}

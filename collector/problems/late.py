@@ -202,7 +202,11 @@ class LateJudge:
         for key in known - found.keys():
             span = self._spans[key]
             # As for live readings: problems of a silent device go on, and one message has the readings of only one poll class.
-            is_silent = subject is not None and subject.is_silent and at_s < span.last_s + span.problem.silent_s
+            is_silent = (
+                subject is not None
+                and (subject.is_silent or self._evaluator.is_unread(span.problem, span.labels, subject))
+                and at_s < span.last_s + span.problem.silent_s
+            )
             if not is_silent and (
                 subject is None or subject.is_silent or self._evaluator.decides(span.problem, subject)
             ):

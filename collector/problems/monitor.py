@@ -296,7 +296,7 @@ class Monitor:
             key,
             values,
             now,
-            is_silent=lambda each: subject.is_silent or self._is_silent(key, each, now),
+            is_silent=lambda each: subject.is_silent or self._is_silent(key, each, subject, now),
             decides=lambda each: self._evaluator.decides(
                 self._table.problems[each[0]], subject, dict(each[1]).get("device")
             ),
@@ -307,11 +307,14 @@ class Monitor:
                 tracked.whereabouts = whereabouts(self._sensors, dict(tracked.labels), subject)
         return bool(found)
 
-    def _is_silent(self, subject: SubjectKey, problem: Key, now: float) -> bool:
-        """Whether a problem comes from a figure of a device that is silent: then it is unknown whether the problem still holds."""
-        if subject[0] != "figures":
+    def _is_silent(self, key: SubjectKey, problem: Key, subject: Subject, now: float) -> bool:
+        """Whether nobody can tell if a problem still holds: its reading is missing, or it is of a figure of a device that is silent."""
+        name, own = problem
+        if self._evaluator.is_unread(self._table.problems[name], own, subject):
+            return True
+        if key[0] != "figures":
             return False
-        labels = dict(problem[1])
+        labels = dict(own)
         device = self._latest.device(labels["site"], labels.get("device", ""))
         return device is not None and not self._latest.is_up(device, now)
 

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from collector.problems.shares import DARKENING_PAST_S, DARKENING_S
-from collector.problems.silence_rules import SILENT, SILENT_ON, SILENT_ON_RULE, SILENT_RULE, STILL_SILENT
+from collector.problems.silence_rules import MISSING_AFTER, SILENT, SILENT_ON, SILENT_ON_RULE, SILENT_RULE, STILL_SILENT
 from collector.problems.table import (
     ANSWERS_S,
     LIMIT_LIFE_S,
@@ -209,7 +209,12 @@ def _last_before_silence(problem: Problem, records: Mapping[str, Record]) -> str
             )
         )
     )
-    return f"{_in_brackets(last)}\nand ignoring ({_OF_ALERT})\n  {_firing(problem)}\nand on (site, device)\n  {STILL_SILENT}"
+    firing = f"{_in_brackets(last)}\nand ignoring ({_OF_ALERT})\n  {_firing(problem)}"
+    if problem.outlasts_reading:
+        # Without its reading, whether its device is silent or not. Of a silent device every reading is missing.
+        seen = dict.fromkeys(_value_text(each, MISSING_AFTER) for each in problem.when)
+        return f"{firing}\nunless\n{_in_brackets(_any_of(list(seen)))}"
+    return f"{firing}\nand on (site, device)\n  {STILL_SILENT}"
 
 
 def duration(seconds: float) -> str:

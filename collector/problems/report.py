@@ -39,10 +39,10 @@ class Acknowledged(msgspec.Struct, frozen=True, omit_defaults=True):
 class ProblemReport(msgspec.Struct, frozen=True, omit_defaults=True):
     """One problem. Times are ms UTC; `value` and `peak` are in the unit that `description` uses.
 
-    `status` is `uncertain` while nobody can tell whether it goes on: its device, agent or broker is silent. `cause` is there if another
-    problem explains this one; then only that one is worth a message. `maintenance` is there while somebody works on it,
-    `acknowledged` while a silence of a person at an Alertmanager covers it, which changes nothing else. `racks` names those concerned by
-    a problem of many devices. `id` stands for name and labels: the same problem at the same place always has the same.
+    `status` is `uncertain` while nobody can tell whether it goes on: its device, agent or broker is silent, or its reading is missing.
+    `cause` is there if another problem explains this one; then only that one is worth a message. `maintenance` is there while somebody
+    works on it, `acknowledged` while a silence of a person at an Alertmanager covers it, which changes nothing else. `racks` names those
+    concerned by a problem of many devices. `id` stands for name and labels: the same problem at the same place always has the same.
     """
 
     id: str

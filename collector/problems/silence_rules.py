@@ -37,3 +37,5 @@ SILENT_ON = "device:dcim_silent_on:info"
 SILENT_ON_RULE = f"{SILENT}\nand\n{SILENT} offset 5s\nand\n{SILENT} offset 10s"
 # A device that is back shows its readings with the next scrape, which may come later than that of the safety class.
 STILL_SILENT = f"last_over_time({SILENT_ON}[15s])"
+# A reading is missing once three scrapes of all readings have not shown it: as above, one scrape that is lost proves nothing.
+MISSING_AFTER = "15s"

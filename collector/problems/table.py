@@ -177,6 +177,7 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True):
     within_s: float = 0.0
     keep_s: float = KEEP_S
     silent_s: float | None = None
+    outlasts_reading: bool = False
     safety: bool = False
     causes: dict[str, list[str] | Cause] = {}
     reading: bool = False
@@ -196,6 +197,9 @@ class Problem(msgspec.Struct, frozen=True):
 
     It ends `keep_s` after it last held. While its device is silent, it is taken to hold for `silent_s` more. `causes` maps another
     problem to the labels in which both must agree: then this one is its consequence.
+
+    With `outlasts_reading` it is taken to hold for as long, too, while its reading is missing although its device answers: a detector may
+    be destroyed by what it detects, and a figure is unknown once a device that it needs is silent.
     """
 
     name: str
@@ -211,6 +215,7 @@ class Problem(msgspec.Struct, frozen=True):
     within_s: float
     keep_s: float
     silent_s: float
+    outlasts_reading: bool
     is_safety: bool
     causes: Mapping[str, tuple[str, ...]]
     has_reading: bool
@@ -343,6 +348,7 @@ def _problem(name: str, row: _Row) -> Problem:
         within_s=row.within_s,
         keep_s=row.keep_s,
         silent_s=silent_s,
+        outlasts_reading=row.outlasts_reading,
         is_safety=row.safety,
         causes={cause: tuple(each.by) for cause, each in causes.items()},
         cause_where={
@@ -395,9 +401,9 @@ def _check_problem(problem: Problem, problems: Mapping[str, Problem], records: M
         raise ValueError(f"{name}: the name of a problem begins with Dcim")
     if not (problem.when or problem.share or problem.promql):
         raise ValueError(f"{name}: has no condition; write `when`, `share` or `promql`")
-    if problem.when and problem.share:
-        raise ValueError(f"{name}: `when` and `share` exclude each other")
     _check_share(problem, problems)
+    if problem.outlasts_reading and not (problem.silent_s and all(map(_is_of_readings, problem.when)) and problem.when):
+        raise ValueError(f"{name}: outlasts_reading: is for numbers of `when`, without `states`, and with a `silent_s`")
     if not problem.summary.endswith("."):
         raise ValueError(f"{name}: summary: is a sentence and ends in a full stop")
     if problem.within_s and problem.within_s <= problem.hold_s:
@@ -415,7 +421,13 @@ def _check_problem(problem: Problem, problems: Mapping[str, Problem], records: M
         raise ValueError(f"{name}: description: {sorted(unknown)}: no condition has such a label")
 
 
+def _is_of_readings(condition: Condition) -> bool:
+    return bool(condition.metric) and not condition.states
+
+
 def _check_share(problem: Problem, problems: Mapping[str, Problem]) -> None:
+    if problem.when and problem.share:
+        raise ValueError(f"{problem.name}: `when` and `share` exclude each other")
     if problem.share is None or not problem.share.except_in:
         return
     other = problems.get(problem.share.except_in)

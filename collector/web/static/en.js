@@ -84,7 +84,7 @@ export default {
   "problems.todo": "what to do",
   "problems.racks": { one: "rack {list}", other: "racks {list}" },
   "problems.more_racks": "{list} and {n} more",
-  "problems.uncertain": "Nobody can tell whether this goes on: its device, agent or broker is silent.",
+  "problems.uncertain": "Nobody can tell whether this goes on: its device, agent or broker is silent, or its reading is missing.",
   "problems.sensor": "Where: {place}.",
   "problems.fading": "No longer detected. The problem ends if that stays so.",
   "problems.begun": "Just seen",

@@ -84,7 +84,7 @@ export default {
   "problems.todo": "que faire",
   "problems.racks": { one: "baie {list}", other: "baies {list}" },
   "problems.more_racks": "{list} et {n} autres",
-  "problems.uncertain": "On ne sait pas si le problème persiste : l'équipement qui le signalait ne répond plus.",
+  "problems.uncertain": "On ne sait pas si le problème persiste : l'équipement qui le signalait ne répond plus, ou sa mesure manque.",
   "problems.sensor": "Où : {place}.",
   "problems.fading": "La condition n'est plus remplie. Le problème prendra fin si cela se confirme.",
   "problems.begun": "Vu à l'instant",

@@ -214,6 +214,16 @@ def test_a_reading_that_came_no_more_does_not_go_on_for_as_long_as_its_device_an
     assert backlog.settled() == []
 
 
+def test_a_smoke_detector_that_was_lost_in_the_outage_was_active_until_it_was_whole_again() -> None:
+    backlog = Backlog()
+    # Its device goes on to answer, with another detector that is not active.
+    backlog.late(*smokes([1] * 20), *numbers(SMOKE.replace("=1", "=2"), [0.0] * 300, first_s=-580.0))
+    backlog.late(*smokes([0] * 100, first_s=-280.0))
+    [ended] = backlog.settled()
+    assert (ended.name, ended.since_s - NOW_S) == ("DcimSmoke", -600.0)
+    assert ended.ended_s - NOW_S > -300.0
+
+
 def test_what_a_device_said_before_it_fell_silent_is_not_true_of_the_time_after() -> None:
     """Low for 20 s, then no answer for 20 s: nobody knows that it was low for half a minute."""
     backlog = Backlog()

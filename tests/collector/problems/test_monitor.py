@@ -207,6 +207,55 @@ def test_a_problem_of_a_figure_goes_on_while_its_device_is_silent() -> None:
         assert ("DcimCduValveStuck" in {each.name for each in site.monitor.reports()}) is is_told
 
 
+WET, BROKEN = "dcim_leak_detected{sensor=1}", "dcim_leak_sensor_fault{sensor=1}"
+
+
+def test_a_leak_goes_on_while_its_detector_is_broken_and_ends_once_it_is_whole_and_dry() -> None:
+    """Water may break the detector, and whoever is on the way to it must not be told that it is over."""
+    site = Site()
+    leak = load_table().problems["DcimLeakDetected"]
+
+    def told(values: dict[str, float], until_s: float) -> dict[str, str]:
+        while site.now < until_s:
+            site.now += 10.0
+            site.poll("leak-1", {}, values)
+            site.monitor.evaluate()
+        return {each.name: each.status for each in site.monitor.reports()}
+
+    assert told({WET: 1.0, BROKEN: 0.0}, 200.0) == {"DcimLeakDetected": "active"}
+    broken = {"DcimLeakDetected": "uncertain", "DcimLeakSensorFault": "active"}
+    assert told({BROKEN: 1.0}, 200.0 + leak.keep_s + 100.0) == broken
+    assert "DcimLeakDetected" not in told({WET: 0.0, BROKEN: 0.0}, site.now + 20.0)
+    told({WET: 1.0, BROKEN: 0.0}, site.now + 20.0)
+    assert "DcimLeakDetected" not in told({BROKEN: 1.0}, site.now + leak.silent_s + 100.0), "an hour is enough to look"
+
+
+def test_another_detector_of_the_device_decides_nothing() -> None:
+    site = Site()
+    site.poll("leak-1", {}, {WET: 1.0, "dcim_leak_detected{sensor=2}": 0.0})
+    site.monitor.evaluate()
+    for _ in range(100):
+        site.now += 10.0
+        site.poll("leak-1", {}, {"dcim_leak_detected{sensor=2}": 0.0})
+        site.monitor.evaluate()
+    assert [each.labels["sensor"] for each in site.monitor.reports() if each.name == "DcimLeakDetected"] == ["1"]
+
+
+def test_a_critical_problem_of_a_figure_goes_on_while_the_figure_is_unknown() -> None:
+    """The agents of all UPSs of a feed fall silent: that the generator has started is not known."""
+    site = Site()
+    labels = (("site", "cas1"), ("feed", "A"), ("group", "g"))
+    output = output_of("dcim_generator_takeover_overdue_seconds", labels, NO_SLOT)
+    site.figures = {"cas1": [Figure(output, 30.0, 1.0, 1.0)]}
+    site.monitor.evaluate()
+    problem = load_table().problems["DcimGeneratorDidNotStart"]
+    for value, after_s, expected in ((None, problem.silent_s - 10.0, ["uncertain"]), (0.0, problem.silent_s, [])):
+        site.figures = {"cas1": [Figure(output, value, 1.0, 1.0)]}
+        site.now = 100.0 + after_s
+        site.monitor.evaluate()
+        assert [each.status for each in site.monitor.reports()] == expected
+
+
 def test_the_limits_of_the_site_file_apply_to_devices_that_state_none() -> None:
     site = Site()
     for name in ("cas1", "t2"):  # the limits of a second site leave those of the first one in force
