@@ -40,7 +40,7 @@ def test_a_dead_phase_is_shown_at_once_in_its_rack_and_reported_after_its_hold()
     assert (rack["problem"]["id"], rack["beginning"]) == (problem["id"], None)
 
 
-def test_what_does_not_go_on_is_gone_from_the_page_and_begins_anew_with_its_own_time() -> None:
+def test_what_does_not_go_on_is_gone_from_the_page_and_starts_over_with_its_own_time() -> None:
     shown = Shown()
     powered(shown)
     shown.begins("DcimPhaseDead", 0.0, now=102.0, **PHASE)

@@ -293,7 +293,7 @@ def test_a_device_lists_each_failure_once_however_many_polls_it_lasted() -> None
     assert [at for at, _ in device.errors] == [wall_ms(second) for second in (1, 4, 6)]
 
 
-def test_what_was_rejected_in_all_parts_of_a_poll_is_kept_and_the_next_poll_begins_anew() -> None:
+def test_what_was_rejected_in_all_parts_of_a_poll_is_kept_and_the_next_poll_starts_over() -> None:
     latest = Latest(1000)
     agent = Agent(latest)
     latest.apply_status(hello("gw-3", "cdu-07"), NOW_S)

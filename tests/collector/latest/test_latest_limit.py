@@ -108,7 +108,7 @@ def test_a_document_of_an_agent_beyond_the_limit_is_refused() -> None:
 
 
 def test_changes_are_counted_where_a_device_or_a_series_comes_and_where_a_device_goes_or_moves() -> None:
-    """The derived figures and the floor are planned anew by it."""
+    """The derived figures and the floor are planned again because of it."""
     latest = Latest(1000)
     agent = Agent(latest)
 

@@ -126,7 +126,7 @@ async def test_a_full_disk_holds_entries_up_and_loses_none(tmp_path: Path) -> No
     ledger.close()
 
 
-async def test_a_damaged_file_is_set_aside_and_the_account_begins_anew(tmp_path: Path) -> None:
+async def test_a_damaged_file_is_set_aside_and_the_account_starts_over(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"no database" * 500)
     ledger = opened(tmp_path)
     assert ledger.failures["damaged"] == 1

@@ -14,7 +14,7 @@ from typing import cast
 import pytest
 
 from collector.problems.conditions import Evaluator, Subject
-from collector.problems.promql import rules_yaml
+from collector.problems.rule_files import rules_yaml
 from collector.problems.shares import Shares
 from collector.problems.table import load_table
 from collector.problems.tracker import Tracker

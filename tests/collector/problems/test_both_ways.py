@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from collector.problems.promql import rules_yaml
+from collector.problems.rule_files import rules_yaml
 from collector.problems.table import Limit, load_table
 from rackflow.process.yaml import load_yaml_text
 from tests.collector.problems.examples import DIPS, INCIDENTS, NEAR_MISSES, TOGETHER
@@ -149,8 +149,8 @@ def test_the_rules_that_are_shipped_are_those_of_the_table() -> None:
     assert RULES.read_text(encoding="utf-8") == rules_yaml(load_table())
 
 
-def test_a_hold_within_a_window_begins_anew_with_no_dip_and_a_limit_outlives_its_scrape() -> None:
-    """`for` begins anew with each dip; and a limit is polled once an hour, while Prometheus looks back for five minutes."""
+def test_a_hold_within_a_window_starts_over_with_no_dip_and_a_limit_outlives_its_scrape() -> None:
+    """`for` starts over with each dip; and a limit is polled once an hour, while Prometheus looks back for five minutes."""
     table = load_table()
     groups = cast("list[dict[str, list[dict[str, str]]]]", load_yaml_text(rules_yaml(table), "rules")["groups"])
     rules = {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}

@@ -7,7 +7,6 @@ import msgspec
 
 from collector.problems.conditions import labels_of
 from collector.problems.maintenance import Window
-from collector.problems.promql import inhibit_rules
 from collector.problems.push import (
     LIFE_S,
     MAX_RETRY_AFTER_S,
@@ -24,6 +23,7 @@ from collector.problems.push import (
     targets,
 )
 from collector.problems.report import describe
+from collector.problems.rule_files import inhibit_rules
 from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.table import load_table
 from collector.problems.tracker import Key, TrackedProblem

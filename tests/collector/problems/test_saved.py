@@ -233,7 +233,7 @@ def test_what_held_before_a_restart_goes_on_though_another_class_is_polled_first
     assert course.at(7.0, FLOW) == {FLOW[0]}
 
 
-def test_what_went_on_after_a_restart_and_ended_begins_anew_the_next_time() -> None:
+def test_what_went_on_after_a_restart_and_ended_begins_again_the_next_time() -> None:
     held = load_table().problems[FLOW[0]].hold_s - 5.0
     course = Course()
     course.tracker.restore_holding(CDU, FLOW, held, 0.0, 0.0)
@@ -241,7 +241,7 @@ def test_what_went_on_after_a_restart_and_ended_begins_anew_the_next_time() -> N
 
 
 def test_what_is_reported_is_not_kept_as_about_to_be_as_well() -> None:
-    """After a restart it would be both: reported, and beginning anew."""
+    """After a restart it would be both: reported, and beginning again."""
     course, hold_s = Course(), load_table().problems[FLOW[0]].hold_s
     assert course.at(0.0, FLOW) == set()
     assert [each.key for each in course.tracker.holding()] == [FLOW]

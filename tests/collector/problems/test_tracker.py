@@ -63,7 +63,7 @@ def test_pumps_that_change_over_are_not_reported() -> None:
     for step in range(5):
         assert course.at(step, PUMPS) == set()
     assert course.at(4.5) == set()
-    assert course.at(4.6, PUMPS) == set()  # five seconds begin anew
+    assert course.at(4.6, PUMPS) == set()  # five seconds start over
     assert course.at(9.5, PUMPS) == set()
     assert course.at(9.6, PUMPS) == {"DcimCduAllPumpsStopped"}
 
@@ -97,7 +97,7 @@ def test_a_dip_ends_no_problem_that_held_for_long_enough_within_its_window() -> 
     assert course.at(1830) == set()
 
 
-def test_a_problem_that_begins_anew_within_its_window_has_no_end() -> None:
+def test_a_problem_that_begins_again_within_its_window_has_no_end() -> None:
     """Its earlier end would be sent to webhooks, and to Alertmanager, together with its second beginning."""
     course = Course()
     loaded: Key = "DcimUpsLoadHigh", labels_of({"site": "s", "device": "ups-1"})
@@ -274,7 +274,7 @@ def test_a_ups_silent_on_battery_is_explained_by_its_feed_until_it_is_asked_agai
     assert course.one(battery).is_uncertain
 
 
-def test_a_cause_that_begins_anew_explains_its_consequence_beyond_the_time_of_its_first_end() -> None:
+def test_a_cause_that_begins_again_explains_its_consequence_beyond_the_time_of_its_first_end() -> None:
     course = Course()
     for step in range(12):
         course.at(step, PUMPS, FLOW)

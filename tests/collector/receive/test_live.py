@@ -206,7 +206,7 @@ def test_the_session_is_not_behind_any_more_once_it_brings_a_message_soon_after_
     assert not lag.note_session(TOPIC, b"another", 10.0)
     assert not lag.note_session(TOPIC + "0", b"one", 10.0), "of another device"
     assert lag.note_session(TOPIC, b"one", 10.0 + lag_s) is over
-    # The next message decides anew.
+    # The next message decides.
     assert not lag.note_live(TOPIC, b"two", 20.0)
     assert lag.note_session(TOPIC, b"two", 20.5)
 

@@ -108,7 +108,7 @@ def test_a_description_that_comes_again_costs_nothing_and_stays_though_the_budge
     uses = Uses(budgets(series=2))
     assert [uses.admit_document(GW3, cdu, 1, 0.0) for _ in range(5)] == [True] * 5
     assert admitted(uses, readings(SUPPLY, FLOW)) == [SUPPLY]
-    # With another device there is room for nothing new; what is known may be described anew.
+    # With another device there is room for nothing new; what is known may be described again.
     assert uses.admit_document(GW3, msgspec.structs.replace(cdu, firmware="2"), 2, 0.0)
     assert not uses.admit_document(GW3, msgspec.structs.replace(cdu, device="cdu-08"), 2, 0.0)
     for _ in range(2):

@@ -35,7 +35,7 @@ class Looks:
         monkeypatch.setattr(server, "RELOAD_S", 0.05)
 
 
-async def test_while_the_file_is_written_anew_nobody_gets_in_without_a_password(
+async def test_while_the_file_is_rewritten_nobody_gets_in_without_a_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A long one is written in several pieces: here the second one comes just before the second look."""

@@ -264,7 +264,7 @@ def test_every_view_fits_its_screen_and_is_accessible_in_both_languages_and_them
             "?total=pue",
         ]
         for view in views:
-            # As a click does, without loading the page anew.
+            # As a click does, without loading the page again.
             page.ask(f"(history.pushState(null, '', './{view}'), dispatchEvent(new PopStateEvent('popstate')))")
             page.wait("document.querySelector('main .rack, main .facts, main table') !== null", view)
             page.wait("document.getAnimations().every(each => each.playState !== 'running')", "at rest")
@@ -340,7 +340,7 @@ def test_without_script_problems_and_totals_are_there(hall: Hall, browser: Brows
         assert "input power 1 2 kW" in " ".join(page.text().split())
 
 
-def test_with_script_the_plain_page_is_there_at_once_and_stays_until_it_is_loaded_anew(
+def test_with_script_the_plain_page_is_there_at_once_and_stays_until_it_is_reloaded(
     hall: Hall, browser: Browser
 ) -> None:
     with browser.page(f"{hall.url}plain") as page:
@@ -380,7 +380,7 @@ def test_merging_follows_every_example_of_rfc_7386(hall: Hall, browser: Browser)
             f"import('./{base}merge.js').then(m => {json.dumps(examples)}.map(([a, b]) => m.merge(m.merge(undefined, a), b)))"
         )
         assert merged == [expected for _, _, expected in examples]
-        # What does not change stays the same object, so that nothing is drawn anew for it.
+        # What does not change stays the same object, so that nothing is redrawn for it.
         assert page.ask(
             f"import('./{base}merge.js').then(({{ merge }}) => {{"
             " const a = merge(undefined, {x: {y: 1}, z: {}}); return merge(a, {z: {q: 1}}).x === a.x; })"

@@ -330,7 +330,7 @@ def test_a_text_is_never_markup_and_a_runbook_never_a_script(ask: Ask) -> None:
     assert "javascript:" not in protocols
 
 
-def test_only_what_changed_is_made_anew(ask: Ask) -> None:
+def test_only_what_changed_is_made_again(ask: Ask) -> None:
     """A floor of a thousand racks is shown each second; of one that stays the same nothing is touched."""
     script = """let made = 0; const place = document.createElement('div');
       const a = { x: 1 }, b = { x: 2 };
