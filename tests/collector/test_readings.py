@@ -1,4 +1,4 @@
-"""Which readings of a batch are usable, and the reason told for each that is not."""
+"""Which readings of a batch are usable, and the reason given for each that is not."""
 
 from collections.abc import Mapping
 

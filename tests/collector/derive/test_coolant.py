@@ -78,11 +78,11 @@ def test_a_fall_within_the_scatter_of_a_gauge_is_none() -> None:
     assert scattered[0] == LONGEST_S
 
 
-@pytest.mark.parametrize(("percent", "is_told"), [(2.5, True), (1.8, False)])
-def test_a_fall_of_two_percent_in_six_hours_is_one(percent: float, *, is_told: bool) -> None:
+@pytest.mark.parametrize(("percent", "is_reported"), [(2.5, True), (1.8, False)])
+def test_a_fall_of_two_percent_in_six_hours_is_one(percent: float, *, is_reported: bool) -> None:
     """A gauge resolves one percent."""
     found = last(ReservoirFall("water"), 6.0, lambda at: 0.8 - percent / 100 * at / 21_600)
-    assert found[0] == (pytest.approx(21_600 * (80 / percent - 1)) if is_told else LONGEST_S)
+    assert found[0] == (pytest.approx(21_600 * (80 / percent - 1)) if is_reported else LONGEST_S)
 
 
 @pytest.mark.parametrize("lost", [0.013, 0.05, 0.3])
@@ -101,7 +101,7 @@ def test_coolant_that_was_lost_once_is_no_leak(lost: float, drained_s: float, at
 
 
 @pytest.mark.parametrize("loss_per_h", [0.06, 0.24])
-def test_a_leak_that_begins_suddenly_is_told_within_two_hours(loss_per_h: float) -> None:
+def test_a_leak_that_begins_suddenly_is_reported_within_two_hours(loss_per_h: float) -> None:
     """However steep it is: it goes on, which a loss that happened once does not."""
     memory, begun_s = ReservoirFall("water"), 6 * 3600.0 + 130.0
 

@@ -53,7 +53,7 @@ def test_flow_of_pumps_that_stand_is_named_after_a_minute(state: str) -> None:
         "runs",
         "not known",
         "stands by",
-        "no pump is told",
+        "no pump is reported",
         "creeping",
         "facility pumps",
         "no flow meter",

@@ -371,13 +371,13 @@ def test_a_device_has_the_labels_and_the_rejected_readings_of_its_last_poll() ->
     latest, agent = Latest(100), Agent(Latest(100))
     agent.latest = latest
     labels = ({"rack": "b07", "row": "b"}, {"rack": "b08", "row": ""}, {"rack": "b09", "tenant": "x"})
-    for at_s, told in enumerate(labels, 1):
+    for at_s, found in enumerate(labels, 1):
         bad = {FLOW: "range", PUMP: "state"}
-        one = msgspec.structs.replace(agent.made(float(at_s)), labels={"site": "cas1", **told}, bad=bad)
+        one = msgspec.structs.replace(agent.made(float(at_s)), labels={"site": "cas1", **found}, bad=bad)
         agent.arrives(one, float(at_s))
         device = latest.device("cas1", "cdu-07")
         assert device is not None
-        assert device.labels == {"site": "cas1", "rack": told["rack"]} | ({"row": "b"} if at_s == 1 else {})
+        assert device.labels == {"site": "cas1", "rack": found["rack"]} | ({"row": "b"} if at_s == 1 else {})
         assert device.rejected == 2
 
 

@@ -362,7 +362,7 @@ def test_the_first_status_of_an_agent_does_not_void_what_it_said_before() -> Non
 
 
 def test_after_a_restart_within_a_minute_of_silence_the_first_poll_is_still_to_come() -> None:
-    """The agent was replaced by another process, of which nobody was told that the one before had ended."""
+    """The agent was replaced by another process, and nothing said that the one before had ended."""
     latest = connected()
     latest.apply_status(hello("gw-3", "a"), NOW_S)
     Agent(latest).polls(1.0, device="a")

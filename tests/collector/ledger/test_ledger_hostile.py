@@ -54,9 +54,9 @@ def test_the_ranges_of_all_epochs_of_an_agent_have_a_limit_and_room_comes_back()
     reasons = {reason for record in ledger.epochs.values() for _, _, reason in record.dropped}
     assert len(reasons) == MAX_REASONS_OF_AGENT + 1
     assert OTHER in reasons
-    told = [Numbers(epoch=HEALTHY.epoch, first=2, last=3, reason="full")]
+    found = [Numbers(epoch=HEALTHY.epoch, first=2, last=3, reason="full")]
     ledger.mark_stored(entry(HEALTHY, 1))
-    ledger.apply_statement(Statement(HEALTHY, Account(kind="disk", dropped=told), 0))
+    ledger.apply_statement(Statement(HEALTHY, Account(kind="disk", dropped=found), 0))
     assert held_ranges(ledger, "gw-3") == 1
     ledger.forget(2)
     assert not ledger.epochs

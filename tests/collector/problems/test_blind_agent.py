@@ -95,8 +95,8 @@ def test_the_collector_tells_of_what_is_lost_and_of_nothing_else(lost: str) -> N
             )
         tracker.tick(now, now)
         if now in expected:
-            told = {name_of(each.problem.name, dict(each.labels).get("feed", "")) for each in tracker.active()}
-            assert told == expected[now], f"after {now} s"
+            reported = {name_of(each.problem.name, dict(each.labels).get("feed", "")) for each in tracker.active()}
+            assert reported == expected[now], f"after {now} s"
 
 
 def test_prometheus_tells_the_same(tmp_path: Path) -> None:

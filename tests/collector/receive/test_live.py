@@ -110,11 +110,11 @@ async def test_a_second_connection_that_the_broker_refuses_ends_with_one_line_th
             await live.run("127.0.0.1", 1 << 20)
     (line,) = [each for each in caplog.records if each.name == "collector.receive.live"]
     assert line.levelname == "WARNING"
-    told = line.getMessage()
-    assert told.startswith(
+    found = line.getMessage()
+    assert found.startswith(
         "no live connection, what is produced now comes behind what waited client=collector-1-live reason="
     )
-    assert f"Not authorized; check {'live_account' if has_password else 'broker.username'}" in told
+    assert f"Not authorized; check {'live_account' if has_password else 'broker.username'}" in found
 
 
 async def test_copies_take_no_more_memory_than_there_is_room_for_and_come_before_what_waits(

@@ -65,8 +65,8 @@ def test_it_is_shown_which_agent_is_beyond_its_budget_and_which_key_raises_it(
     assert uses.beyond(BEYOND_S + 1) == {GW3: True}
     assert uses.beyond(2 * BEYOND_S) == {GW3: False}
     assert uses.beyond(3600.0 + BEYOND_S) == {}, "nothing stays of an agent that is retired"
-    (told,) = caplog.messages  # once, however often it is refused
-    assert re.search(r"site=cas1 agent=gw-3 .*budget of 11 series.*device=cdu-07 .*Raise budgets\.series", told)
+    (found,) = caplog.messages  # once, however often it is refused
+    assert re.search(r"site=cas1 agent=gw-3 .*budget of 11 series.*device=cdu-07 .*Raise budgets\.series", found)
 
 
 def test_a_series_counts_until_an_hour_after_it_was_last_heard() -> None:
