@@ -138,7 +138,7 @@ def spill_of(config: CollectorConfig, spill: Spill | None) -> SpillMessages | No
     return spill.add if spill is not None else None
 
 
-def is_drained(spill: Spill | None) -> Callable[[], bool]:
+def drain_check(spill: Spill | None) -> Callable[[], bool]:
     """What the writer calls to know whether the store is tried with messages from disk."""
     return spill.has_messages if spill is not None else lambda: False
 

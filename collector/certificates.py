@@ -1,7 +1,7 @@
 """When the certificates end on which this collector depends: its own, those of whom it connects to, and authorities in files.
 
 What another side shows is seen on a connection of its own that asks for nothing: the libraries of the store and of notifications
-do not tell it, and a notification may be sent once a month. It is not verified here, so its end is told also where nobody trusts it.
+do not report it, and a notification may be sent once a month. It is not verified here, so its end is shown even if nobody trusts it.
 """
 
 import socket

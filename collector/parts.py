@@ -1,6 +1,7 @@
-"""The parts of one collector, for whoever looks at several of them: the start, the pages and the watchdog.
+"""The parts of one collector, for whoever needs several of them: the start, the pages and the watchdog.
 
-The web server answers before everything is open. So a part that `run.py` opens is None until then, and readers must expect that.
+`Parts` only holds them. The web server answers before everything is open, so a part that `run.py` opens is None until then, and readers
+must expect that. `CollectorFacts` has what can only be said by looking at several parts.
 """
 
 import math
@@ -32,7 +33,7 @@ RECOUNT_S = 10.0
 
 
 class Parts:
-    """Those that are None here are opened by `run.py`; the others are there from the start."""
+    """The parts. Those that are None here are opened by `run.py`; the others are there from the start."""
 
     site: Site | None = None
     """The site file; stays None if none is configured."""
@@ -47,7 +48,6 @@ class Parts:
     writer: Writer | None = None
 
     def __init__(self, config: CollectorConfig) -> None:
-        self._config = config
         self.counters = Counters()
         self.latest = Latest(config.series_limit)
         self.latest.note_disconnected(time.monotonic())  # until `Subscriber` reports the first connection
@@ -57,46 +57,19 @@ class Parts:
         self.uses = Uses(config.agent_budgets())
         self.figures = LatestFigures(config.derive.interval_s)
         self.failures = Failures(FIGURES_PART, ACCOUNT_PART, RECORDS_PART, STORED_PART, *PROBLEM_PARTS, *WEB_PARTS)
+        self.facts = CollectorFacts(self, config)
         self.maintenance = Maintenance(config.problems.maintenance, self.failures)
         self.problems = Monitor(
             load_limits(config.problems.limits, load_table()),
             self.latest,
             self.figures.by_site,
-            self._own_facts,
+            self.facts.metrics,
             self.failures,
             path=config.problems_path,
             runbook_base=config.problems.runbook_base,
             maintenance=self.maintenance,
         )
         self.loop_meter = LoopMeter()
-        self._unheard: dict[tuple[str, str], float] = {}
-        self._recount_at_s = -math.inf
-
-    def whole_accounts(self) -> Mapping[tuple[str, str], AgentAccount]:
-        """The ledger's account of each agent. Empty behind a shared subscription: other collectors have the messages that look missing."""
-        return self.ledger_watch.accounts() if self.ledger_watch is not None and not self._config.shared else {}
-
-    def contested(self, now_s: float) -> dict[tuple[str, str], str]:
-        """By site and device, another agent that publishes about a device which is not its own. `now_s` is monotonic."""
-        return {key: contest.agent for key, contest in self.owners.contests(now_s).items()}
-
-    def unheard(self, now_s: float) -> Mapping[tuple[str, str], float]:
-        """By site and agent, how many devices of the site file were never heard of; the agent is empty where the file names none.
-
-        At most `RECOUNT_S` old; `now_s` is monotonic. Empty without a site file, and while nothing can be heard: without a connection to
-        the broker, and behind a shared subscription, where other collectors hear of devices as well.
-        """
-        site = self.site
-        if site is None or self._config.shared or not self.counters.mqtt_connected:
-            self._recount_at_s = -math.inf
-            return {}
-        if now_s >= self._recount_at_s:
-            agents = site.agents
-            counts = Counter(agents.get(device, "") for device in never_heard(site, self.latest))
-            # 0 for an agent all of whose devices were heard of: an alert then ends, instead of losing its series.
-            self._unheard = {(site.id, agent): float(counts[agent]) for agent in sorted({"", *agents.values()})}
-            self._recount_at_s = now_s + RECOUNT_S
-        return self._unheard
 
     def restore_clones(self) -> None:
         """Take over from the problems of before a restart which agents run twice."""
@@ -106,35 +79,72 @@ class Parts:
                 labels = dict(tracked.labels)
                 self.clones.restore(labels.get("site", ""), labels.get("agent", ""), now)
 
+
+class CollectorFacts:
+    """What is known about agents, devices and the collector itself only by several parts together."""
+
+    def __init__(self, parts: Parts, config: CollectorConfig) -> None:
+        self._parts = parts
+        self._is_shared = config.shared
+        self._broker = f"{config.broker.host}:{config.broker.port}"
+        self._store = config.store.kind
+        self._unheard: dict[tuple[str, str], float] = {}
+        self._recount_at_s = -math.inf
+
+    def whole_accounts(self) -> Mapping[tuple[str, str], AgentAccount]:
+        """The ledger's account of each agent. Empty behind a shared subscription: other collectors have the messages that look missing."""
+        watch = self._parts.ledger_watch
+        return watch.accounts() if watch is not None and not self._is_shared else {}
+
+    def contested(self, now_s: float) -> dict[tuple[str, str], str]:
+        """By site and device, another agent that publishes about a device which is not its own. `now_s` is monotonic."""
+        return {key: contest.agent for key, contest in self._parts.owners.contests(now_s).items()}
+
+    def unheard(self, now_s: float) -> Mapping[tuple[str, str], float]:
+        """By site and agent, how many devices of the site file were never heard of; the agent is empty where the file names none.
+
+        At most `RECOUNT_S` old; `now_s` is monotonic. Empty without a site file, and while nothing can be heard: without a connection to
+        the broker, and behind a shared subscription, where other collectors hear of devices as well.
+        """
+        parts, site = self._parts, self._parts.site
+        if site is None or self._is_shared or not parts.counters.mqtt_connected:
+            self._recount_at_s = -math.inf
+            return {}
+        if now_s >= self._recount_at_s:
+            agents = site.agents
+            counts = Counter(agents.get(device, "") for device in never_heard(site, parts.latest))
+            # 0 for an agent all of whose devices were heard of: an alert then ends, instead of losing its series.
+            self._unheard = {(site.id, agent): float(counts[agent]) for agent in sorted({"", *agents.values()})}
+            self._recount_at_s = now_s + RECOUNT_S
+        return self._unheard
+
     def other_site_files(self) -> Mapping[tuple[str, str], bool]:
         """By site and agent, whether an agent of the site file's site has read another file; agents without one are left out."""
-        site = self.site
+        site = self._parts.site
         if site is None:
             return {}
-        said = {(each.site, each.agent): each.status for each in self.latest.agents() if each.site == site.id}
+        said = {(each.site, each.agent): each.status for each in self._parts.latest.agents() if each.site == site.id}
         return {
             key: status.site_file != site.digest
             for key, status in said.items()
             if status is not None and status.status == "online" and status.site_file
         }
 
-    def _own_facts(self) -> Iterator[tuple[str, dict[str, str], float]]:
-        """What problems ask about the collector itself: name, labels and value as on /metrics."""
-        broker = f"{self._config.broker.host}:{self._config.broker.port}"
-        yield "dcim_collector_mqtt_connected", {"broker": broker}, float(self.counters.mqtt_connected)
-        now = time.monotonic()
-        yield "dcim_collector_behind", {}, float(self.latest.is_behind(now))
-        if self.persistence is not None:
-            store: dict[str, str] = {"store": self._config.store.kind}
-            yield "dcim_collector_store_available", store, float(self.persistence.fault is None)
-        if self.ledger is not None:
-            yield "dcim_collector_ledger_durable", {}, float(self.ledger.fault is None)
-        if self.spill is not None:
-            yield "dcim_collector_spool_durable", {}, float(self.spill.stats().durable)
+    def metrics(self) -> Iterator[tuple[str, dict[str, str], float]]:
+        """Those that problems are evaluated with: name, labels and value as on /metrics."""
+        parts, now = self._parts, time.monotonic()
+        yield "dcim_collector_mqtt_connected", {"broker": self._broker}, float(parts.counters.mqtt_connected)
+        yield "dcim_collector_behind", {}, float(parts.latest.is_behind(now))
+        if parts.persistence is not None:
+            yield "dcim_collector_store_available", {"store": self._store}, float(parts.persistence.fault is None)
+        if parts.ledger is not None:
+            yield "dcim_collector_ledger_durable", {}, float(parts.ledger.fault is None)
+        if parts.spill is not None:
+            yield "dcim_collector_spool_durable", {}, float(parts.spill.stats().durable)
         for (site, device), agent in self.contested(now).items():
             yield "dcim_device_contested", {"site": site, "device": device, "agent": agent}, 1.0
         missing = {key: float(account.missing) for key, account in self.whole_accounts().items()}
-        clones, beyond = self.clones.states(now), self.uses.beyond(now)
+        clones, beyond = parts.clones.states(now), parts.uses.beyond(now)
         for name, by_agent in (
             ("dcim_collector_agent_clones", clones),
             ("dcim_collector_agent_over_budget", beyond),

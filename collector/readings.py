@@ -39,8 +39,8 @@ RESERVED = frozenset(
 )
 
 _write_numbers = msgspec.json.Encoder().encode
-# Layouts of one device: it has one for each of five poll classes, and another after a row of a table came or went.
-MAX_ROWS = 8
+# Most layouts of one device that are remembered: it has one for each of five poll classes, and another after a row of a table came or went.
+MAX_LAYOUTS_OF_DEVICE = 8
 # `resolve` takes a number without asking its metric if its size is between these two. `Metric.plausible` decides about the others; its own
 # limits are larger and closer to 0.
 _SURE = 1e290
@@ -159,11 +159,11 @@ class Readings:
 class Rows(dict[Layout, list[T]]):
     """For each layout of one device, a row of objects, one for each place (such as the latest value of each series).
 
-    The owner clears all rows when it replaces or drops one of these objects. At `MAX_ROWS` rows all are cleared.
+    The owner clears all rows when it replaces or drops one of these objects. At `MAX_LAYOUTS_OF_DEVICE` rows all are cleared.
     """
 
     def __setitem__(self, layout: Layout, row: list[T]) -> None:
-        if len(self) >= MAX_ROWS:
+        if len(self) >= MAX_LAYOUTS_OF_DEVICE:
             self.clear()
         super().__setitem__(layout, row)
 

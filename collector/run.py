@@ -20,7 +20,7 @@ from collector.assemble import (
     assigned_owners,
     chosen_sites,
     count_nothing,
-    is_drained,
+    drain_check,
     live_broker,
     make_deriver,
     make_ingest,
@@ -230,7 +230,7 @@ class Collector:
             self._parts.counters,
             acknowledge=subscriber.acknowledge,
             spill=spill_of(config, self._parts.spill),
-            is_drained=is_drained(self._parts.spill),
+            is_draining=drain_check(self._parts.spill),
             count_polls=self._parts.failures.shield(
                 RECORDS_PART, keeper.polls.count if keeper is not None else count_nothing
             ),

@@ -111,16 +111,16 @@ class CollectorView:
             is_whole=not self._config.shared,
             refused=parts.uses.refused,
             beyond=parts.uses.beyond(now),
-            contested=parts.contested(now),
-            unheard=parts.unheard(now),
-            other_site_files=parts.other_site_files(),
+            contested=parts.facts.contested(now),
+            unheard=parts.facts.unheard(now),
+            other_site_files=parts.facts.other_site_files(),
         )
 
     async def _page(self, shell: Shell) -> str:
         parts, moment = self._parts, Moment(time.monotonic(), time.time())
         findings = Findings(
             parts.figures.current(moment.mono_s),
-            parts.contested(moment.mono_s),
+            parts.facts.contested(moment.mono_s),
             parts.problems.reports(),
             never_heard(parts.site, parts.latest),
         )
@@ -144,7 +144,7 @@ class CollectorView:
         parts = self._parts
         return surroundings(
             sites=self._api.sites(),
-            accounts=parts.whole_accounts() or None,
+            accounts=parts.facts.whole_accounts() or None,
             clones=parts.clones.current(time.monotonic()),
             site=parts.site,
             host_zone=self._host_zone,

@@ -199,7 +199,7 @@ def test_alertmanager_has_no_inhibition_but_those_of_the_table() -> None:
 
 
 def test_prometheus_loads_the_rules_and_sends_what_fires() -> None:
-    """Half of what is told of a lost feed is in its rules; they hold as long as they were tested with, at 5 s."""
+    """Half of what is reported of a lost feed is in its rules; they hold as long as they were tested with, at 5 s."""
     prometheus = load_yaml_file(DEPLOY / "prometheus/prometheus.yml")
     assert prometheus["global"] == {"scrape_interval": "5s", "scrape_timeout": "4s", "evaluation_interval": "5s"}
     (file,) = prometheus["rule_files"]

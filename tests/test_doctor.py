@@ -199,20 +199,20 @@ async def test_the_shipped_access_list_lets_an_agent_read_what_is_stored(
 
 
 @pytest.mark.parametrize(
-    ("account", "told"),
+    ("account", "expected"),
     [
         ("nobody, password: pw", "broker rights: the account may not write rackflow/v1/t1/gw-1/batch/: access list"),
         ("gw-1, password: wrong", "broker: Not authorized: check broker.username and broker.password"),
     ],
 )
 async def test_an_account_that_is_wrong_or_may_not_write_is_reported(
-    account: str, told: str, mosquitto: Mosquitto, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    account: str, expected: str, mosquitto: Mosquitto, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     text = AGENT.format(port=mosquitto.port, password="pw", folder=tmp_path, snmp=9)
     text = text.replace("username: gw-1, password: pw", f"username: {account}")
     status, findings = await doctor(capfd, tmp_path / "agent.yaml", text, "--no-devices")
     assert status == 1
-    check, found, remedy = told.split(": ")
+    check, found, remedy = expected.split(": ")
     finding = of(findings, check)
     assert finding["status"] == "failed"
     assert found in finding["found"]
@@ -321,9 +321,9 @@ def test_more_devices_than_descriptors_are_reported(
     most: int, needed: int, status: str, found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, most))
-    told = check_descriptors(needed)
-    assert (told.status, told.found) == (status, found)
-    assert (told.status == "failed") == ("LimitNOFILE" in told.remedy)
+    seen = check_descriptors(needed)
+    assert (seen.status, seen.found) == (status, found)
+    assert (seen.status == "failed") == ("LimitNOFILE" in seen.remedy)
 
 
 async def test_each_device_that_is_polled_needs_four_descriptors_and_a_list_in_memory_is_a_warning(
@@ -346,8 +346,8 @@ async def test_each_device_that_is_polled_needs_four_descriptors_and_a_list_in_m
 def test_a_disk_on_which_an_outbox_does_not_fit_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for free, status in ((1024**3, "ok"), (1024**3 - 1, "warning")):
         monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
-        told = check_disk("outbox", tmp_path / "outbox.db")
-        assert (told.status, told.found) == (status, f"{tmp_path / 'outbox.db'}: 1.0 GiB free")
+        seen = check_disk("outbox", tmp_path / "outbox.db")
+        assert (seen.status, seen.found) == (status, f"{tmp_path / 'outbox.db'}: 1.0 GiB free")
 
 
 @pytest.mark.parametrize(("state", "status"), [(0, "ok"), (1, "ok"), (5, "warning"), (-1, None)])
@@ -356,25 +356,25 @@ def test_a_clock_is_synchronised_or_not_or_nobody_can_say(
 ) -> None:
     """As adjtimex(2) says: 5 is a clock that nothing disciplines, 1 one before a leap second, -1 that it may not be asked."""
     monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: SimpleNamespace(adjtimex=lambda _: state))
-    told = check_clock()
-    assert (told.status if told is not None else None) == status
+    found = check_clock()
+    assert (found.status if found is not None else None) == status
 
 
-def test_a_clock_that_was_never_set_is_told_by_doctor_and_at_the_start(
+def test_a_clock_that_was_never_set_is_reported_by_doctor_and_at_the_start(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     warn_of_unset_clock()
     assert caplog.text == ""
     monkeypatch.setattr(time, "time", lambda: 86_400.0)
-    told = check_clock()
-    assert told is not None
-    assert (told.status, told.found) == ("failed", "says 1970-01-02, so it was never set")
+    seen = check_clock()
+    assert seen is not None
+    assert (seen.status, seen.found) == ("failed", "says 1970-01-02, so it was never set")
     warn_of_unset_clock()
     assert "the clock says 1970-01-02, so it was never set, and times are wrong until it is: set it" in caplog.text
 
 
 @pytest.mark.parametrize(("days", "status"), [(15, "ok"), (13, "warning")])
-def test_the_end_of_the_agents_certificate_is_told_and_its_account_is_the_name_in_it(
+def test_doctor_shows_when_the_agents_certificate_ends_and_takes_its_account_from_the_name_in_it(
     days: int, status: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pki = tmp_path / "pki"
@@ -387,9 +387,9 @@ def test_the_end_of_the_agents_certificate_is_told_and_its_account_is_the_name_i
     path.write_text(text, encoding="utf-8")
     main(["doctor", str(path), "--no-devices", "--output", "json"])
     findings = json.loads(capsys.readouterr().out)
-    told = of(findings, "certificates")
-    assert told["status"] == status
-    assert told["found"].startswith("cas1/gw-1 ends 20")
+    found = of(findings, "certificates")
+    assert found["status"] == status
+    assert found["found"].startswith("cas1/gw-1 ends 20")
     assert "account cas1/gw-1 (by its certificate): " in of(findings, "broker")["found"]
 
 

@@ -32,7 +32,7 @@ async def say_online(agent: Broker) -> None:
 
 
 async def test_the_session_of_a_running_collector_keeps_its_subscription(accounts: tuple[Broker, Broker]) -> None:
-    """`doctor` is in that session, and what it took back would be missing until the collector connects anew."""
+    """`doctor` is in that session, and what it took back would be missing until the collector connects again."""
     (collector, agent), session, heard = accounts, Session(expiry_s=60, receive_maximum=3), Heard()
     async with MqttConnection(collector, "any", Heard().callbacks(), session=session) as client:
         assert await client.subscribe(["rackflow/v1/#"]) == []

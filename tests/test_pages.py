@@ -96,8 +96,8 @@ def test_files_named_in_a_sentence_exist(page: Path) -> None:
 def test_nothing_is_said_twice_on_a_page(page: Path) -> None:
     """A reader who follows a page would do it twice. Tables of keys that several sections share are alike on purpose."""
     blocks = [each.strip() for each in page.read_text(encoding="utf-8").split("\n\n")]
-    told = [each for each in blocks if len(each) >= LONG_BLOCK and not each.startswith("|")]
-    assert [each[:100] for each, times in Counter(told).items() if times > 1] == []
+    found = [each for each in blocks if len(each) >= LONG_BLOCK and not each.startswith("|")]
+    assert [each[:100] for each, times in Counter(found).items() if times > 1] == []
 
 
 @pytest.mark.parametrize("page", LINES)
@@ -172,10 +172,10 @@ def test_the_reasons_of_a_rejected_reading_are_those_that_the_agent_gives() -> N
     code = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "agent").rglob("*.py"))
     given = set(re.findall(r'_Rejected\("(\w+)"\)|\.bad\[[^]]+\] = "(\w+)"', code))
     reasons = {first or second for first, second in given}
-    told = re.findall(
+    found = re.findall(
         r"^\| `(\w+)` \| ", TROUBLESHOOT.partition("## One reading")[2].partition("\n## ")[0], re.MULTILINE
     )
-    assert set(told) == reasons
+    assert set(found) == reasons
     contract = (REPOSITORY / "docs/reference/wire-contract.md").read_text(encoding="utf-8")
     listed = re.search(r"the reason it was rejected: ([^(]+)\(", contract)
     assert listed
@@ -183,8 +183,8 @@ def test_the_reasons_of_a_rejected_reading_are_those_that_the_agent_gives() -> N
 
 
 def test_the_kinds_of_a_failed_poll_are_those_of_the_contract() -> None:
-    told = re.findall(r"^\| `(\w+)` \| ", TROUBLESHOOT.partition("## One reading")[0], re.MULTILINE)
-    assert set(told) == set(get_args(DeviceFault))
+    found = re.findall(r"^\| `(\w+)` \| ", TROUBLESHOOT.partition("## One reading")[0], re.MULTILINE)
+    assert set(found) == set(get_args(DeviceFault))
 
 
 @pages

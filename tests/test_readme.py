@@ -32,9 +32,9 @@ def test_the_secrets_that_the_configuration_takes_are_set_in_the_commands() -> N
 
 
 def test_the_number_of_device_families_is_the_number_there_is() -> None:
-    told = re.search(r"the (\d+)\s+families", README)
-    assert told
-    assert int(told[1]) == len(list((REPOSITORY / "agent/profiles").glob("*.yaml")))
+    found = re.search(r"the (\d+)\s+families", README)
+    assert found
+    assert int(found[1]) == len(list((REPOSITORY / "agent/profiles").glob("*.yaml")))
 
 
 def test_the_picture_is_small_enough_for_a_page() -> None:

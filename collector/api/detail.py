@@ -17,7 +17,7 @@ class Identity(Document, frozen=True):
 
 
 class ProfileInUse(Document, frozen=True):
-    """How it is read. `evidence` is what the profile rests on: `recorded device`, `published map`, `unverified`; empty if not told."""
+    """How it is read. `evidence` is what the profile rests on: `recorded device`, `published map`, `unverified`; empty if unknown."""
 
     name: str
     evidence: str

@@ -1,6 +1,6 @@
 """The sections `derive` and `carbon` of the collector's configuration.
 
-Attribute docstrings and defaults are shown in the reference of the configuration; after a change, generate it anew.
+Attribute docstrings and defaults are shown in the reference of the configuration; after a change, generate it again.
 """
 
 from typing import Annotated, Literal

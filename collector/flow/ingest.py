@@ -238,7 +238,7 @@ class Ingest:
     def _forget(self, topic: Topic, delivery: Delivery) -> PreparedMessage:
         """Forget a device or an agent: its retained document was cleared, by its agent or by `rackflow-collector forget`.
 
-        This is the only place that forgets a device or an agent for good. Whatever remembers their names must be told from here.
+        This is the only place that forgets a device or an agent for good. Whatever remembers their names must be cleared from here.
         """
         if topic.kind == "device":
             self._owners.release(topic.site, topic.agent, topic.device, delivery.wall_ms)

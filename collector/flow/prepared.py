@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from collector.ledger import Entry, LedgerItem
+from collector.ledger import Entry, LedgerFile, LedgerItem
 from collector.receive import Polled
 
 
@@ -33,3 +33,15 @@ class PreparedMessage(msgspec.Struct, frozen=True, gc=False):
         if isinstance(self.ledger_item, Entry) and self.lines and refused.issuperset(self.lines):
             return msgspec.structs.replace(self.ledger_item, dead="store")
         return self.ledger_item
+
+
+async def are_to_be_written(messages: Sequence[PreparedMessage], ledger: LedgerFile) -> list[bool]:
+    """For each message, whether its points are to be written: not if it is stored already, and of a number that occurs twice only one.
+
+    A message may have come a second time and been stored then. Writing it again would not be idempotent if its own time is impossible:
+    each arrival has a substitute time of its own. Derived points, messages without a number and dead letters are never known as stored.
+    """
+    entries = [item for each in messages if isinstance(item := each.ledger_item, Entry) and not item.dead]
+    are_new = await ledger.are_new(entries)
+    stored = {id(entry) for entry, is_new in zip(entries, are_new, strict=True) if not is_new}
+    return [id(each.ledger_item) not in stored for each in messages]

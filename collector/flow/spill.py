@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from collector.flow.prepared import PreparedMessage
-from collector.ledger import Entry, LedgerFile
+from collector.flow.prepared import PreparedMessage, are_to_be_written
+from collector.ledger import LedgerFile
 from collector.receive import Delivery
 from collector.store import Persistence
 from rackflow.outbox import DiskOutbox, Limits, Message, OutboxStats
@@ -76,7 +76,7 @@ class Spill:
         """Store what is on disk, until stopped.
 
         The same order as for live messages: store, ledger, and only then delete from disk. A kill in between leaves the
-        message on disk and in the store; `_unstored` asks the ledger before it is written again.
+        message on disk and in the store; the ledger is asked before it is written again.
         """
         while True:
             messages = [await self._outbox.take()]
@@ -90,8 +90,10 @@ class Spill:
                         count += len(prepared[-1].lines)
             except TimeoutError:
                 pass
+            to_write = await are_to_be_written(prepared, ledger)
+            lines = [line for each, is_new in zip(prepared, to_write, strict=True) if is_new for line in each.lines]
             refused = set[str]()
-            if await persistence.store(await _unstored(prepared, ledger), refused) != "stored":
+            if await persistence.store(lines, refused) != "stored":
                 return
             if not await ledger.record(
                 [item for each in prepared if (item := each.final_ledger_item(refused)) is not None]
@@ -102,20 +104,6 @@ class Spill:
 
     def _put(self, delivery: Delivery) -> int:
         return self._outbox.put(delivery.topic, lambda _: delivery.payload, delivery.wall_ms)
-
-
-async def _unstored(prepared: Sequence[PreparedMessage], ledger: LedgerFile) -> list[str]:
-    """Lines of the messages that are not stored yet.
-
-    The same message may have arrived a second time and been stored then. Writing it again would not be idempotent if its time
-    is impossible: each arrival has a substitute time of its own.
-    """
-    entries = [
-        each.ledger_item for each in prepared if isinstance(each.ledger_item, Entry) and not each.ledger_item.dead
-    ]
-    are_new = await ledger.are_new(entries)
-    known = {id(entry) for entry, is_new in zip(entries, are_new, strict=True) if not is_new}
-    return [line for each in prepared if id(each.ledger_item) not in known for line in each.lines]
 
 
 def _delivery(message: Message) -> Delivery:

@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from collector.counters import Counters
-from collector.flow.prepared import PreparedMessage
+from collector.flow.prepared import PreparedMessage, are_to_be_written
 from collector.ledger import Entry, LedgerFile, LedgerItem
 from collector.receive import Delivery, Polled
 from collector.store import Persistence, wait
@@ -109,7 +109,7 @@ class Writer:
         counters: counts of points and failures.
         acknowledge: called for each delivery once it is durable.
         spill: puts deliveries on disk and returns whether that worked; None if no outbox is configured.
-        is_drained: whether another task is storing messages from disk, which shows when the store works again. If not, this writer tries
+        is_draining: whether another task is storing messages from disk, which shows when the store works again. If not, this writer tries
             the store every `PROBE_S`.
         count_polls: called with the polls of messages that have become durable, each poll once.
     """
@@ -123,7 +123,7 @@ class Writer:
         *,
         acknowledge: Callable[[Delivery], None],
         spill: SpillMessages | None,
-        is_drained: Callable[[], bool],
+        is_draining: Callable[[], bool],
         count_polls: CountPolls,
     ) -> None:
         self._persistence = persistence
@@ -132,7 +132,7 @@ class Writer:
         self._counters = counters
         self._acknowledge = acknowledge
         self._spill = spill
-        self._is_drained = is_drained
+        self._is_draining = is_draining
         self._probe_at_s = 0.0
         """Monotonic time from which on a store that does not work is tried again, if nothing is drained."""
         self._count_polls = count_polls
@@ -246,7 +246,8 @@ class Writer:
         Messages that the ledger knows as stored are not written again. Those with a substitute time are put on disk first, and
         stored from there (see `has_substitute_time`).
         """
-        new = await self._not_yet_stored(chunk)
+        to_write = await are_to_be_written([each.prepared for each in chunk], self._ledger)
+        new = [each for each, is_new in zip(chunk, to_write, strict=True) if is_new]
         # A message that waits on disk and comes again is put on disk once more, because the disk may have lost it since; but its
         # poll was counted the first time.
         uncounted = [each.prepared for each in new if not self._is_on_disk(each)]
@@ -288,18 +289,11 @@ class Writer:
         """Whether the ledger has recorded the message as waiting on disk."""
         return isinstance(item := pending.prepared.ledger_item, Entry) and self._ledger.ledger.is_waiting(item)
 
-    async def _not_yet_stored(self, chunk: list[Pending]) -> list[Pending]:
-        """Messages that the ledger does not know as stored, each number once; also those without a number, and derived points."""
-        entries = [item for each in chunk if isinstance(item := each.prepared.ledger_item, Entry) and not item.dead]
-        are_new = await self._ledger.are_new(entries)
-        known = {id(entry) for entry, is_new in zip(entries, are_new, strict=True) if not is_new}
-        return [each for each in chunk if id(each.prepared.ledger_item) not in known]
-
     def _may_try_store(self) -> bool:
         """Whether the store works as far as is known, or it is time to find out whether it works again."""
         if self._persistence.fault is None:
             return True
-        return time.monotonic() >= self._probe_at_s and not self._is_drained()
+        return time.monotonic() >= self._probe_at_s and not self._is_draining()
 
     async def _store_or_spill(self, new: list[Pending], refused: set[str]) -> Literal["stored", "spilled", "stopped"]:
         """Put messages into the store, or else on disk; without either, try again until stopped."""

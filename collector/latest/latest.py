@@ -34,8 +34,7 @@ BatchOutcome = Literal["live", "stale", "duplicate", "refused"]
 DEVICE_COST = 6
 # Devices whose `first_expiry` is checked in one slice of work; each check takes 0.1 us.
 GLANCES_PER_SLICE = 500
-_Place = tuple[dict[str, str], str]
-"""Labels and class of a device."""
+_LabelsAndClass = tuple[dict[str, str], str]
 
 
 class Latest:
@@ -159,10 +158,10 @@ class Latest:
         device = self._device(site, batch.device, batch.agent)
         if device is None:
             return "refused"
-        before = _place_of(device)
+        before = _labels_and_class(device)
         if not device.note_poll(batch, agent, now):
             return "duplicate"
-        self._note_moved(device, before)
+        self._note_relabelled(device, before)
         agent.heard_at = max(agent.heard_at, now)
         protocol = device.document.protocol if device.document else ""
         if batch.counts_as_poll:
@@ -244,7 +243,7 @@ class Latest:
             return False
         # An earlier document of the device is of the same agent: see `_device`.
         if device.document is None or document.time >= device.document.time:
-            before = _place_of(device)
+            before = _labels_and_class(device)
             if device.stated is not None and has_other_series(device.stated, document):
                 self._drop_former(device, document.time)
             device.stated = stated_by(device.stated, document)
@@ -252,7 +251,7 @@ class Latest:
             device.device_class = document.device_class
             device.labels = {label: document.labels[label] for label in BASE_LABELS if document.labels.get(label)}
             device.labels_as_sent = None
-            self._note_moved(device, before)
+            self._note_relabelled(device, before)
         return True
 
     def _drop_former(self, device: DeviceState, since_ms: int) -> None:
@@ -263,7 +262,7 @@ class Latest:
         self._remove(device, [key for key, entry in device.series.items() if entry.origin.time_ms < since_ms])
         self.changes += 1
 
-    def _note_moved(self, device: DeviceState, before: _Place | None) -> None:
+    def _note_relabelled(self, device: DeviceState, before: _LabelsAndClass | None) -> None:
         """Count a change if the device's labels or class are not those of `before`: its place was corrected in the agent's file."""
         # `before` is None for a new device, which was counted already. Comparing is fast: the labels stay the same object while batches
         # repeat them.
@@ -315,7 +314,9 @@ class Latest:
             # What the agent's earlier process reported counts no more; what the new one sent before this status does.
             for device in self._devices.values():
                 if (device.site, device.agent) == (status.site, status.agent):
-                    device.heard = device.heard and device.origin is not None and device.origin.epoch == status.epoch
+                    device.is_reported = (
+                        device.is_reported and device.origin is not None and device.origin.epoch == status.epoch
+                    )
 
     def remove_agent(self, site: str, agent: str) -> bool:
         """Forget a retired agent and its devices, because no other message will say that they are gone. Returns whether it was known."""
@@ -387,7 +388,7 @@ class Latest:
         return agent
 
 
-def _place_of(device: DeviceState) -> _Place | None:
+def _labels_and_class(device: DeviceState) -> _LabelsAndClass | None:
     """Labels and class of a device; None if nothing was heard of it yet."""
     is_new = device.origin is None and device.document is None
     return None if is_new else (device.labels, device.device_class)

@@ -84,7 +84,7 @@ def is_observed(device: DeviceState, agent: AgentState | None, connection: Conne
     do not count. Then its earlier report on the device counts again, if it is still fresh. (Requiring a new poll of each device was
     rejected: a device that is down is polled only once a minute, and would be unknown that long after every short break.)
     """
-    return agent is not None and _is_present(agent, connection) and device.heard and now < device.fresh_until()
+    return agent is not None and _is_present(agent, connection) and device.is_reported and now < device.fresh_until()
 
 
 def _is_present(agent: AgentState, connection: Connection) -> bool:
@@ -121,7 +121,7 @@ def observe(
             reporting.add(agent_key)
         for device in doubtful:
             life_s = device.cached_life_s if device.cached_life_s is not None else device.life_s()
-            if agent_key in present and device.heard and now < device.received_at + life_s:
+            if agent_key in present and device.is_reported and now < device.received_at + life_s:
                 reporting.add(agent_key)
                 continue
             unobserved.append(device)
@@ -154,7 +154,7 @@ def observe(
 
 def _perhaps_silent(devices: Sequence[DeviceState], now: float) -> Sequence[DeviceState]:
     """Devices that may be silent, nearly always none. A separate pass, to be fast: it checks each of 5,000 devices every second."""
-    return [each for each in devices if not each.heard or now >= each.received_at + (each.cached_life_s or 0.0)]
+    return [each for each in devices if not each.is_reported or now >= each.received_at + (each.cached_life_s or 0.0)]
 
 
 def _counts(
@@ -171,7 +171,7 @@ def _harmless_cause(
 ) -> Cause | None:
     """A cause that explains why a device seems silent although device and agent may be well; None if there is no such cause."""
     since = max(connection.since, agent.since if agent is not None else -math.inf)
-    if (not device.heard or device.received_at < since) and now < since + life_s:
+    if (not device.is_reported or device.received_at < since) and now < since + life_s:
         return "starting"
     return "collector" if connection.is_behind(now, life_s) else None
 

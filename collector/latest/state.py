@@ -160,7 +160,7 @@ class DeviceState:
     """The document, completed from earlier ones of this unit (see `stated_by`). The next document is compared with it."""
     received_at: float = 0.0
     origin: Origin | None = None
-    heard: bool = False
+    is_reported: bool = False
     """Whether `up` was reported by the process of its agent that runs now, as far as is known."""
     up: bool | None = None
     pause_s: float = 0.0
@@ -228,7 +228,7 @@ class DeviceState:
             self.errors = (*self.errors, (batch.time, batch.error))[-MAX_ERRORS:]
         if batch.up is not self.up:
             self.since_ms = batch.time
-        self.heard = True
+        self.is_reported = True
         pause_s = 0.0 if batch.up else min(batch.interval_s, MAX_PAUSE_S) + min(batch.duration_s, MAX_ATTEMPT_S)
         if pause_s != self.pause_s:
             self.pause_s, self.cached_life_s = pause_s, None

@@ -5,7 +5,7 @@ time is recognised.
 """
 
 from collector.ledger.account import EpochAccount, Range
-from collector.ledger.cli import accounts, as_data, as_table, read_any, since_ms
+from collector.ledger.command import accounts, as_data, as_table, read_any, since_ms
 from collector.ledger.durable import durable_ranges, read_durable
 from collector.ledger.epochs import Entry, EpochKey, Retirement, Statement, born_ms
 from collector.ledger.file import LedgerFile, LedgerItem

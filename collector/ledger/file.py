@@ -212,7 +212,7 @@ class LedgerFile:
                         # tries again.
                         self._db.close()
                         self._closed = True
-                        self._db, self._closed = self._begin_anew(error), False
+                        self._db, self._closed = self._begin_new(error), False
                         return None
                     raise
         except OSError as error:
@@ -273,9 +273,9 @@ class LedgerFile:
         try:
             return self._open()
         except sqlite3.DatabaseError as error:
-            return self._begin_anew(error)
+            return self._begin_new(error)
 
-    def _begin_anew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
+    def _begin_new(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
         """Set a damaged file aside and begin a new one. Raises `error` again if it is of another kind."""
         if code(error) not in CORRUPT:
             raise error

@@ -22,10 +22,10 @@ from collector.problems.maintenance import (
     values_of,
 )
 from collector.problems.monitor import PART, Monitor
-from collector.problems.page import problems_page
-from collector.problems.promql import inhibit_rules, operator_drop, rules_yaml, scrape_drop
 from collector.problems.push import PUSH_PART, Pusher, targets
+from collector.problems.reference_page import problems_page
 from collector.problems.report import ProblemReport, describe, in_order, problem_id
+from collector.problems.rule_files import inhibit_rules, operator_drop, rules_yaml, scrape_drop
 from collector.problems.saved import remembered_file
 from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.silences import Silencer

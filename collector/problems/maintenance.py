@@ -244,7 +244,7 @@ class Maintenance:
         self._listeners: list[Callable[[], None]] = []
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Call this whenever the file has been read anew."""
+        """Call this whenever the file has been read again."""
         self._listeners.append(listener)
 
     def window_of(self, problem: str, labels: Iterable[tuple[str, str]], wall_s: float) -> Window | None:

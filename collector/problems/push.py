@@ -34,7 +34,7 @@ PUSH_PART = "problems_push"
 REPEAT_S = 60.0
 LIFE_S = 240.0
 # By how much Prometheus may see the end of a problem later than the collector: 5 s of scraping, 5 s of evaluation, and a margin. Until
-# then it reports the problem as active. If the collector ended it earlier, that report would begin it anew and page somebody.
+# then it reports the problem as active. If the collector ended it earlier, that report would begin it again and page somebody.
 PULL_LAG_S = 15.0
 # How long a problem must be over before a webhook is notified of its end. If it begins again within that time, nothing is sent.
 SETTLE_S = 30.0
@@ -140,7 +140,7 @@ class Webhook:
         return msgspec.json.encode({"schema": 1, "time": round(wall_s * 1000), "problems": chosen}) if chosen else None
 
     def note(self, sent: Sequence[tuple[TrackedProblem, ProblemReport]]) -> None:
-        """Note what was delivered, in the state in which it was sent: meanwhile a problem may have ended or begun anew."""
+        """Note what was delivered, in the state in which it was sent: meanwhile a problem may have ended or begun again."""
         for each, report in sent:
             if self._concerns(each.key, report):
                 (self._notified.discard if report.status == "ended" else self._notified.add)(each.key)

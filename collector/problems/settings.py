@@ -1,6 +1,6 @@
 """The section `problems` of the collector's configuration.
 
-Attribute docstrings and defaults are shown in the reference of the configuration; after a change, generate it anew.
+Attribute docstrings and defaults are shown in the reference of the configuration; after a change, generate it again.
 """
 
 import re
@@ -37,7 +37,7 @@ class ProblemsConfig(StrictModel):
     limits: FilePath | None = None
     """File of this site's own limits, instead of the constants of the table of problems; see the how-to on alerts."""
     maintenance: FilePath | None = None
-    """File of maintenance windows, read anew whenever it changes; how-to/maintenance.md has its form."""
+    """File of maintenance windows, read again whenever it changes; how-to/maintenance.md has its form."""
     runbook_base: str = ""
     """What is put before the path of a runbook section: the address where you publish the pages, with its slash at the end."""
     state: OwnFile | None = None

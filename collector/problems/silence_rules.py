@@ -31,7 +31,7 @@ or
   min(up{job="dcim-collector-safety"}) == 0
 )"""
 # Those that have been silent for ten seconds. One scrape that is lost proves nothing, and an alert outlasts it: all of them go on for
-# 30 s at least after they last held (`keep_s`). If such a moment counted, it would begin that time anew: an alert about mains that were
+# 30 s at least after they last held (`keep_s`). If such a moment counted, that time would start over: an alert about mains that were
 # back did not end while a scrape was lost every two minutes.
 SILENT_ON = "device:dcim_silent_on:info"
 SILENT_ON_RULE = f"{SILENT}\nand\n{SILENT} offset 5s\nand\n{SILENT} offset 10s"

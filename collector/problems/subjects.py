@@ -65,7 +65,7 @@ def collect_figures(site: str, figures: Iterable[Figure], metrics: Collection[st
 
 @dataclass(frozen=True, slots=True)
 class NeededSeries:
-    """The series of a device or agent that some problem asks about, by metric; made anew when a series comes or goes."""
+    """The series of a device or agent that some problem asks about, by metric; made again when a series comes or goes."""
 
     metrics: Collection[str]
     series: Sequence[tuple[str, Sequence[tuple[Mapping[str, str], LatestValue]]]]

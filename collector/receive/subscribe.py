@@ -3,8 +3,8 @@
 The broker sends at most `ReceiveMaximum` messages without an acknowledgement, keeps them, and sends them again after a break. Only this,
 and acknowledging nothing before it is durable, keeps messages from being lost between broker and store.
 
-This module decides when a connection is opened, what its end means and who is told. What was received waits in the `Inbox`; a second
-connection beside the session is in `live.py`; what the collector publishes over the session is in `publications.py`.
+This module decides when a connection is opened, what its end means and what is reported of it. What was received waits in the `Inbox`; a
+second connection beside the session is in `live.py`; what the collector publishes over the session is in `publications.py`.
 """
 
 import asyncio

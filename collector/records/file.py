@@ -157,7 +157,7 @@ class RecordsFile:
             aside = set_aside(self.path)
             self._is_aside = True
             log.error(
-                "records file damaged, set aside; counting begins anew path=%s aside=%s error=%s",
+                "records file damaged, set aside; counting starts from zero path=%s aside=%s error=%s",
                 self.path,
                 aside,
                 error,

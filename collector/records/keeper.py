@@ -85,7 +85,7 @@ class RecordKeeper:
         """Save what changed; return whether it is on disk. If not, it is saved the next time."""
         if self._begun is not None:
             # It was cancelled. What it took is taken again below if it fails: at a stop, there is no later save. An error that lasts
-            # ends this save, too, and is told then.
+            # ends this save, too, and is counted then.
             await self._outcome(self._begun)
         await in_turns(self._expect_steps(time.time()))
         polls = self.polls

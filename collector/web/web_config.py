@@ -195,7 +195,7 @@ def load_access(path: Path | None) -> Access:
     stamps = [(path, _stamp(path))]
     text = read_text_file(path)
     if not text.strip():
-        # As a file is for a moment while it is written anew. Taken as it is, it would open every page to everybody.
+        # As a file is for a moment while it is rewritten. Taken as it is, it would open every page to everybody.
         raise ConfigError(f"{path}: is empty; write {{}} if everybody may read the pages")
     data = load_yaml_text(text, str(path)) or {}
     stamps += [(each, _stamp(each)) for each in _secret_files(data)]

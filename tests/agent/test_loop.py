@@ -1,4 +1,4 @@
-"""One device from start to end: its batches, events and retained document for everything that a device may do."""
+"""One device from start to end: its batches and its retained document for everything that a device may do."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ import time
 import pytest
 
 from agent.config import CoolantConfig
-from agent.loop import MAX_STATE_EVENTS, OPEN_DEADLINE_S
+from agent.loop import OPEN_DEADLINE_S
 from agent.poll import OpeningPace
 from agent.poll.pace import FIRST_PLACES, PLACE_S
 from agent.readings import Identified, Identity, Readings
@@ -25,7 +25,6 @@ from rackflow.errors import (
     DeviceUnreachable,
 )
 from tests.agent.device_life import (
-    BATTERY,
     CHARGE,
     IDENTIFIED,
     LABELS,
@@ -103,7 +102,7 @@ async def test_a_device_that_hangs_is_waited_for_as_long_as_its_poll_class_allow
     assert (down.kind, down.text) == ("down", f"ups-1 poll safety: not done in {0.02 * DEADLINE_SHARE:g} s")
 
 
-async def test_a_batch_tells_how_long_its_poll_took() -> None:
+async def test_a_batch_says_how_long_its_poll_took() -> None:
     class Slow(ScriptedDevice):
         async def poll(self, poll_class: PollClass, now: float) -> Readings:
             await asyncio.sleep(0.01)
@@ -174,17 +173,17 @@ async def test_readings_that_cannot_be_published_fail_the_poll_and_nothing_else(
 
 
 async def test_a_document_that_cannot_be_announced_fails_the_opening_and_is_announced_later() -> None:
-    told: list[DeviceDocument] = []
+    announced: list[DeviceDocument] = []
 
     def announce(document: DeviceDocument) -> None:
-        told.append(document)
-        if len(told) < 3:
+        announced.append(document)
+        if len(announced) < 3:
             raise ValueError("odd")
 
     async with living(ScriptedDevice([NORMAL]), announce=announce) as life:
         await life.hear(3)
     assert life.course()[:3] == ["internal", "internal", "up"]
-    assert [(each.serial, each.evidence) for each in told] == [("S1", "published map")] * 3
+    assert [(each.serial, each.evidence) for each in announced] == [("S1", "published map")] * 3
 
 
 @pytest.mark.parametrize("fault", [ValueError("odd"), Panic("panicked"), DeviceTimeout("no answer")])
@@ -212,40 +211,6 @@ async def test_a_poller_whose_closing_hangs_is_left_after_a_while(monkeypatch: p
     assert script.closed == 1
 
 
-async def test_a_device_whose_states_are_noise_tells_a_bounded_number_of_changes_a_poll() -> None:
-    def states(state: str) -> Readings:
-        return Readings(states={f"dcim_pdu_outlet_state{{outlet={at}}}": state for at in range(1000)})
-
-    async with living(ScriptedDevice([states("on"), states("off"), NORMAL])) as life:
-        await life.hear(3)
-    assert len(life.events()) == MAX_STATE_EVENTS
-    assert life.counters.events_dropped == 1000 - MAX_STATE_EVENTS
-    assert life.batches()[1].states == states("off").states
-
-
-async def test_down_is_reported_once_with_the_third_failure_and_up_once_with_the_first_success() -> None:
-    script = ScriptedDevice([NORMAL, *[DeviceTimeout(f"no answer {at}") for at in range(1, 4)], NORMAL])
-    script.opens = [IDENTIFIED, DeviceUnreachable("refused"), DeviceUnreachable("refused"), IDENTIFIED]
-    async with living(script) as life:
-        await life.hear(8)
-    down = ["up", "timeout", "timeout", "timeout", "down", "unreachable", "unreachable"]
-    assert life.course() == [*down, "up", "up", "up"]
-    told = [each for each in life.said if isinstance(each, Event)]
-    assert [each.kind for each in told] == ["down", "up"]
-    assert (told[0].text, told[0].device_class, told[0].labels) == ("no answer 3", "ups", LABELS)
-    assert (told[0].series, told[0].old, told[0].new, told[1].text) == ("", "", "", "")
-    assert (told[0].time, told[0].epoch, told[0].agent) == (1_800_000_000_123, "E", "gw-1")
-    assert script.asked[:7] == ["open", "safety", "safety", "safety", "safety", "open", "open"]
-
-
-async def test_two_failures_are_no_edge() -> None:
-    lost = DeviceTimeout("no answer")
-    async with living(ScriptedDevice([NORMAL, lost, lost, NORMAL, lost, lost, NORMAL])) as life:
-        await life.hear(7)
-    assert life.course()[:7] == ["up", "timeout", "timeout", "up", "timeout", "timeout", "up"]
-    assert life.events() == []
-
-
 async def test_a_dead_device_says_when_it_is_asked_next() -> None:
     lost = DeviceTimeout("no answer")
     async with living(ScriptedDevice([NORMAL], [lost, lost, lost, lost, lost, IDENTIFIED])) as life:
@@ -261,57 +226,6 @@ async def test_a_device_that_fails_is_not_up_until_it_answers() -> None:
         assert not life.loop.up
         await life.hear(2)
         assert not life.loop.up
-
-
-@pytest.mark.parametrize(("text", "told"), [("x" * 500, "x" * 200), ("no \x1b[2J\nanswer", "no [2Janswer")])
-async def test_a_text_of_any_length_fits_an_event_without_control_characters(text: str, told: str) -> None:
-    async with living(ScriptedDevice([NORMAL], [DeviceTimeout(text)])) as life:
-        await life.hear(4)
-    (down,) = (each for each in life.said if isinstance(each, Event))
-    assert down.text == told
-
-
-async def test_each_change_of_a_state_is_reported_once_with_what_it_was() -> None:
-    states: list[dict[str, str]] = [
-        {SOURCE: "normal"},
-        {SOURCE: "normal"},
-        {SOURCE: "battery", BATTERY: "low"},  # a state that is new is no change
-        {SOURCE: "battery", BATTERY: "low"},
-        {BATTERY: "normal"},
-        {SOURCE: "normal", BATTERY: "normal"},  # changed while it was away
-        {SOURCE: "bypass", BATTERY: "low"},
-    ]
-    async with living(ScriptedDevice([Readings(states=each) for each in states])) as life:
-        await life.hear(9)
-    assert life.events() == [
-        ("state", SOURCE, "normal", "battery"),
-        ("state", BATTERY, "low", "normal"),
-        ("state", SOURCE, "battery", "normal"),
-        ("state", SOURCE, "normal", "bypass"),
-        ("state", BATTERY, "normal", "low"),
-    ]
-    assert life.course()[:5] == ["up", "up", "up", "state", "up"]
-
-
-async def test_a_change_across_an_outage_is_reported() -> None:
-    lost = DeviceTimeout("no answer")
-    script = ScriptedDevice([NORMAL, lost, lost, lost, Readings(states={SOURCE: "battery"})])
-    async with living(script) as life:
-        await life.hear(6)
-    assert life.course()[:8] == ["up", "timeout", "timeout", "timeout", "down", "up", "up", "state"]
-    assert life.events()[-1] == ("state", SOURCE, "normal", "battery")
-
-
-async def test_states_of_one_poll_class_are_no_news_for_another() -> None:
-    both = Identified("memory", "ups", Identity(), frozenset({"safety", "fast"}))
-    fast, safety = Readings(states={BATTERY: "low"}), Readings(states={SOURCE: "normal"})
-    script = ScriptedDevice([safety, fast, safety], [both])
-    async with living(script, {"safety": 0.02, "fast": 3600.0}) as life:
-        await life.hear(5)
-    assert script.asked[:4] == ["open", "safety", "fast", "safety"]
-    assert [batch.poll for batch in life.batches()[:3]] == ["safety", "fast", "safety"]
-    assert [batch.interval_s for batch in life.batches()[:3]] == [0.02, 3600.0, 0.02]
-    assert life.events() == []
 
 
 async def test_a_device_with_nothing_to_poll_has_failed() -> None:
@@ -354,7 +268,7 @@ async def test_a_document_has_the_intervals_of_what_is_polled_and_the_coolants_o
     assert {batch.device_class for batch in life.batches()} == {"cdu"}
 
 
-async def test_an_opening_that_fails_is_told_in_the_class_that_is_polled_most_often() -> None:
+async def test_an_opening_that_fails_is_reported_in_the_class_that_is_polled_most_often() -> None:
     """A receiver knows the others as up until their longer intervals are over."""
     both = Identified("memory", "ups", Identity(), frozenset({"inventory", "safety"}))
     script = ScriptedDevice([Readings({CHARGE: 0.5}, reopen="has rebooted")], [both, DeviceTimeout("no answer")])

@@ -11,10 +11,8 @@ from rackflow.outbox.memory import MemoryOutbox
 from tests.agent.device_life import LABELS, NORMAL, WALL_S
 
 
-@pytest.mark.parametrize("kind", ["batch", "event"])
-def test_the_outbox_knows_when_a_message_was_made_by_which_it_expires(kind: str) -> None:
-    outbox = MemoryOutbox("E", 1 << 20)
-    context = AgentContext(
+def context_with(outbox: MemoryOutbox, largest_bytes: int = 1 << 20) -> AgentContext:
+    return AgentContext(
         site="t1",
         agent="gw-1",
         epoch="E",
@@ -22,8 +20,14 @@ def test_the_outbox_knows_when_a_message_was_made_by_which_it_expires(kind: str)
         counters=Counters(),
         announce=lambda _: None,
         wall=lambda: WALL_S,
+        largest_bytes=lambda: largest_bytes,
     )
-    reporter = Reporter(context, "ups-1", LABELS)
+
+
+@pytest.mark.parametrize("kind", ["batch", "event"])
+def test_the_outbox_knows_when_a_message_was_made_by_which_it_expires(kind: str) -> None:
+    outbox = MemoryOutbox("E", 1 << 20)
+    reporter = Reporter(context_with(outbox), "ups-1", LABELS)
     if kind == "batch":
         reporter.batch(Attempt("safety", 1.0, 0.1), NORMAL)
     else:
@@ -33,18 +37,10 @@ def test_the_outbox_knows_when_a_message_was_made_by_which_it_expires(kind: str)
 
 async def test_a_poll_with_one_impossible_number_is_split_to_what_the_broker_takes_as_any_other() -> None:
     outbox = MemoryOutbox("E", 1 << 20)
-    context = AgentContext(
-        site="t1",
-        agent="gw-1",
-        epoch="E",
-        outbox=outbox,
-        counters=Counters(),
-        announce=lambda _: None,
-        largest_bytes=lambda: 2_000,
-    )
     values = {f"dcim_pdu_outlet_power_watts{{outlet={at}}}": 1.0 for at in range(60)}
     impossible = "dcim_pdu_input_power_watts"
-    Reporter(context, "pdu-1", {}).batch(Attempt("safety", 1.0, 0.1), Readings(values | {impossible: float("inf")}))
+    reporter = Reporter(context_with(outbox, largest_bytes=2_000), "pdu-1", {})
+    reporter.batch(Attempt("safety", 1.0, 0.1), Readings(values | {impossible: float("inf")}))
     payloads = [(await outbox.take()).payload for _ in range(outbox.stats().messages)]
     assert max(map(len, payloads)) <= 2_000
     parts = [decode(each, Batch) for each in payloads]

@@ -169,8 +169,8 @@ def test_the_address_of_the_runbook_is_absolute_and_can_be_chosen() -> None:
 
 def test_the_address_of_the_runbook_can_be_replaced_in_the_files() -> None:
     """As the how-to does it, since an installed package has no generator."""
-    told = "https://wiki.dc/pages/"
-    assert {name: text.replace(RUNBOOK_BASE, told) for name, text in TEXTS.items()} == dict(dashboards(told))
+    found = "https://wiki.dc/pages/"
+    assert {name: text.replace(RUNBOOK_BASE, found) for name, text in TEXTS.items()} == dict(dashboards(found))
 
 
 def test_what_is_committed_is_what_the_code_says() -> None:

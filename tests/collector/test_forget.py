@@ -240,17 +240,17 @@ async def test_the_connection_of_a_running_collector_is_not_ended_by_forget_or_d
                 assert await forget(file, "cas1/gw-3", *options) == 1
                 assert f"the collector that runs ({one.url}) uses account rackflow-collector" in capfd.readouterr().err
             await asyncio.to_thread(main, ["doctor", str(file), "--output", "json"])
-            told = {each["check"]: each for each in json.loads(capfd.readouterr().out)}
-            assert told["broker"]["status"] == "ok"
-            assert f"the running collector is connected ({one.url}/readyz)" in told["broker"]["found"]
+            found = {each["check"]: each for each in json.loads(capfd.readouterr().out)}
+            assert found["broker"]["status"] == "ok"
+            assert f"the running collector is connected ({one.url}/readyz)" in found["broker"]["found"]
             assert await one.sample(takeovers) == "0.0"
             # Whoever names the account means it.
             assert await forget(file, "cas1/gw-3", "--username", "rackflow-collector", "--password", "env:OWN") == 1
             assert "a single connection, which the collector uses" in capfd.readouterr().err
         # Nobody's connection is at stake while the collector is stopped.
         await asyncio.to_thread(main, ["doctor", str(file), "--output", "json"])
-        told = {each["check"]: each for each in json.loads(capfd.readouterr().out)}
-        assert "account rackflow-collector: connected" in told["broker"]["found"]
+        found = {each["check"]: each for each in json.loads(capfd.readouterr().out)}
+        assert "account rackflow-collector: connected" in found["broker"]["found"]
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,10 @@ def connected(folder: Path, **more: object) -> Parts:
 
 def unheard(parts: Parts, now_s: float) -> Mapping[str, float]:
     """By agent."""
-    return {agent: count for (_, agent), count in parts.unheard(now_s).items()}
+    return {agent: count for (_, agent), count in parts.facts.unheard(now_s).items()}
 
 
-def test_devices_are_counted_anew_after_ten_seconds_and_at_once_on_a_new_connection(tmp_path: Path) -> None:
+def test_devices_are_counted_again_after_ten_seconds_and_at_once_on_a_new_connection(tmp_path: Path) -> None:
     """What came while the collector was away is known then, and thousands of devices are not looked at in each second."""
     parts = connected(tmp_path)
     assert unheard(parts, 0.0) == {"": 2, "gw-3": 2}
@@ -54,7 +54,7 @@ def test_without_a_site_file_no_device_is_missed(tmp_path: Path) -> None:
 
 
 def test_a_clone_is_still_one_after_a_restart_of_the_collector(tmp_path: Path) -> None:
-    """Its alert would end, and begin anew once both of them had taken their turns again."""
+    """Its alert would end, and begin again once both of them had taken their turns."""
     parts = connected(tmp_path)
     labels = labels_of({"site": "cas1", "agent": "gw-3"})
     problem = load_table().problems["DcimAgentCloned"]

@@ -51,7 +51,7 @@ HOUR_S, DAY_S = 3600.0, 86_400.0
 @pytest.mark.parametrize(
     ("what", "is_now", "seconds"),
     [
-        ("a floor without a viewer is kept for a page that is loaded anew", streams.IDLE_S, 15.0),
+        ("a floor without a viewer is kept for a page that is reloaded", streams.IDLE_S, 15.0),
         ("PUE is a mean of a quarter of an hour", powers.PUE_WINDOW_S, 15 * 60.0),
         ("a point of a sparkline, of which 120 show four hours", sparks.STEP_S, 120.0),
         ("a point of a sparkline at a site with very many series", sparks.LONGEST_STEP_S, 960.0),

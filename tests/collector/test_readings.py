@@ -1,4 +1,4 @@
-"""Which readings of a batch are usable, and the reason told for each that is not."""
+"""Which readings of a batch are usable, and the reason given for each that is not."""
 
 from collections.abc import Mapping
 
@@ -164,7 +164,7 @@ def test_what_was_found_for_a_family_of_batches_goes_with_the_first_of_its_keys(
     assert resolve(batch(values={SUPPLY: 3.0}), keys).skipped == {"series": 1}
 
 
-def test_labels_that_churn_have_no_family_of_batches_found_anew() -> None:
+def test_labels_that_churn_have_no_family_of_batches_found_again() -> None:
     """Those of workloads come to the limit after some weeks; from then on each new one displaces one, and no family that lacks it."""
     keys = SeriesKeys(limit_bytes=160 * series_bytes(LOOP.format("00000")))
     usual = batch(values={SUPPLY: 32.0, FLOW: 0.1}, states={PUMP: "running"})
@@ -191,7 +191,7 @@ def test_values_and_states_are_checked_in_each_batch_of_a_family() -> None:
 
 
 def test_one_agent_s_layouts_displace_its_own_only() -> None:
-    """The same keys in ever another order would otherwise fill the room of all, 24 MB, and have everybody else's made anew."""
+    """The same keys in ever another order would otherwise fill the room of all, 24 MB, and have everybody else's made again."""
     keys = SeriesKeys()
     usual = msgspec.structs.replace(batch(values={SUPPLY: 32.0}), agent="gw-usual")
     kept, _ = keys.layout(usual)

@@ -88,7 +88,7 @@ def test_a_collector_that_gets_a_part_of_the_messages_calls_none_missing(*, is_w
     assert not any("spool" in name for name in found), "without an outbox there is nothing to say of one"
 
 
-def test_what_was_dropped_is_told_of_each_agent() -> None:
+def test_what_was_dropped_is_shown_of_each_agent() -> None:
     other = AgentAccount(10, 7, 0, 0, 0, Counter({"full": 2, "expired": 1}))
     found = shown(DeliveryFigures(accounts={WHO: ACCOUNT, ("cas1", "gw-4"): other}))
     assert {name: value for name, value in found.items() if "dropped" in name} == {

@@ -6,13 +6,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collector.counters import Counters
-from collector.ledger import Entry, EpochKey, LedgerFile, Retirement
+from collector.ledger import Entry, EpochKey, LedgerFile, Range, Retirement, Statement
 from collector.stored_publisher import AGENTS_PER_STEP, INTERVAL_BYTES, OTHER_BYTES, PAUSE_S, StoredPublisher, select
 from rackflow import Stored, decode
-from rackflow.documents import MAX_STORED_INTERVALS
+from rackflow.documents import MAX_STORED_INTERVALS, Account, Numbers
 from tests.thread_clock import turn_clock
 
 
@@ -57,10 +60,10 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(folder: Path) -> AsyncIterator[Rig]:
+async def rig(folder: Path, sites: frozenset[str] | None = None) -> AsyncIterator[Rig]:
     ledger, line, counters = LedgerFile(folder / "ledger.db", 400, lambda: 1e9), Line(), Counters()
     try:
-        yield Rig(ledger, line, counters, StoredPublisher(ledger, "c-1", line, counters))
+        yield Rig(ledger, line, counters, StoredPublisher(ledger, "c-1", line, counters, sites=sites))
     finally:
         ledger.close()
 
@@ -83,10 +86,13 @@ async def test_a_document_is_published_on_change_and_on_each_connection(tmp_path
         assert await one.cycle() == []
         one.line.connection = 2
         assert durable(await one.cycle()) == [{"E": [(1, 4)]}]
-        assert one.counters.stored_published == 3
+        # Although nothing has changed: the broker may be another one, or have lost what it retained.
+        one.line.connection = 3
+        assert durable(await one.cycle()) == [{"E": [(1, 4)]}]
+        assert one.counters.stored_published == 4
 
 
-async def test_all_agents_are_told_in_one_cycle_however_many(tmp_path: Path) -> None:
+async def test_all_agents_get_theirs_in_one_cycle_however_many(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
         await one.stored(1, agents=AGENTS_PER_STEP + 1)
         assert len(await one.cycle()) == AGENTS_PER_STEP + 1
@@ -115,6 +121,49 @@ async def test_only_a_connection_that_ends_before_a_document_is_confirmed_makes_
         assert len(await one.cycle(after_s=PAUSE_S[0] + 1)) == 1
         one.line.connection = 3
         assert len(await one.cycle(after_s=PAUSE_S[0] + 1)) == 1
+
+
+async def test_only_epochs_that_the_agent_may_still_hold_are_reported(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        for epoch in ("01JA", "01JB", "01JC"):
+            await one.stored(1, epoch=epoch)
+        held = [Numbers(epoch="01JB", first=1, last=3), Numbers(epoch="01JC", first=1, last=1)]
+        statement = Statement(EpochKey("s", "gw-0", "01JC"), Account(kind="disk", undelivered=held), 2)
+        assert await one.ledger.record([statement])
+        assert durable(await one.cycle()) == [{"01JB": [(1, 1)], "01JC": [(1, 1)]}]
+
+
+async def test_agents_of_sites_that_this_collector_no_longer_reads_get_no_stored_reports(tmp_path: Path) -> None:
+    """Another collector reads them by now, and its reports count."""
+    async with rig(tmp_path, frozenset({"another"})) as one:
+        await one.stored(1)
+        assert await one.cycle() == []
+
+
+async def test_connections_that_break_at_a_document_double_the_pause_until_one_is_taken(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        await one.stored(1)
+        began_s = time.monotonic()
+
+        async def sent_at(*moments_s: float) -> list[int]:
+            """How many documents went out at each of these moments; before the first one the connection is another."""
+            one.line.connection += 1
+            sent = []
+            for moment_s in moments_s:
+                before = len(one.line.sent)
+                await one.publisher.publish_due(began_s + moment_s)
+                sent.append(len(one.line.sent) - before)
+            return sent
+
+        assert await sent_at(0.0) == [1]
+        assert await sent_at(10.0, 10.9, 11.1) == [0, 0, 1]
+        assert await sent_at(20.0, 21.9, 22.1) == [0, 0, 1]
+        _, _, confirmed = one.line.sent[-1]
+        confirmed(0)
+        await one.stored(2)
+        await one.publisher.publish_due(began_s + 30.0)
+        assert len(one.line.sent) == 4
+        assert await sent_at(40.0, 40.9, 41.1) == [0, 0, 1]
 
 
 @pytest.mark.parametrize(("code", "is_refused"), [(0x10, False), (0x80, True)])
@@ -165,7 +214,7 @@ async def test_a_retired_agents_document_is_taken_back_once(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("largest_bytes", [OTHER_BYTES + 4 * INTERVAL_BYTES, 0])
-async def test_what_does_not_fit_into_a_packet_is_told_in_parts_until_all_was_told(
+async def test_what_does_not_fit_into_a_packet_is_reported_in_parts_until_all_was_reported(
     tmp_path: Path, largest_bytes: int
 ) -> None:
     """Of eleven intervals at most four fit, half of them the newest."""
@@ -173,15 +222,15 @@ async def test_what_does_not_fit_into_a_packet_is_told_in_parts_until_all_was_to
     async with rig(tmp_path) as one:
         one.line.largest_bytes = largest_bytes
         await one.stored(*range(1, 23, 2))
-        told = set[tuple[int, int]]()
+        reported = set[tuple[int, int]]()
         for _ in range(12):
             for found in await one.cycle():
                 assert found is not None
                 assert len(found.durable["E"]) <= most
                 if most > 1:
                     assert (21, 21) in found.durable["E"]
-                told |= set(found.durable["E"])
-        assert told == {(seq, seq) for seq in range(1, 23, 2)}
+                reported |= set(found.durable["E"])
+        assert reported == {(seq, seq) for seq in range(1, 23, 2)}
         assert await one.cycle() == []
 
 
@@ -200,3 +249,25 @@ def test_of_more_intervals_than_fit_half_are_the_newest_and_the_rest_comes_in_tu
     assert select(every, 2, 4) == ([*every[:2], *every[4:6]], 4)
     assert select(every, 6, 4) == ([*every[:2], every[8]], 7)
     assert select(every, 7, 4) == select(every, 99, 4) == select(every, 0, 4)
+
+
+@given(st.integers(0, 60), st.integers(1, 20))
+def test_turns_go_through_every_interval(count: int, most: int) -> None:
+    intervals = [("e", (at, at)) for at in range(count)]
+    seen, cursor = set[tuple[str, Range]](), 0
+    for _ in range(count + 2):
+        chosen, cursor = select(intervals, cursor, most)
+        assert len(chosen) <= most
+        seen |= set(chosen)
+    assert seen == set(intervals)
+
+
+def test_a_stored_report_is_small() -> None:
+    report = Stored(
+        agent="gw-3",
+        collector="rackflow-collector",
+        ledger="9f2c4e1ab07d6a55",
+        time=1,
+        durable={"0" * 26: [(1, 10**6)]},
+    )
+    assert len(msgspec.json.encode(report)) < 250

@@ -87,7 +87,7 @@ async def writer_rig(
     store: Store | None = None,
     *,
     can_spill: bool | None = None,
-    is_drained: bool | None = None,
+    is_draining: bool | None = None,
 ) -> AsyncIterator[WriterRig]:
     """A writer that runs inside the block. Without `store`, points go to files in `folder`.
 
@@ -115,7 +115,7 @@ async def writer_rig(
             counters,
             acknowledge=lambda done: found.acknowledge(done),  # noqa: PLW0108 - not there yet
             spill=None if can_spill is None else spill,
-            is_drained=lambda: is_drained if is_drained is not None else bool(found.spilled),
+            is_draining=lambda: is_draining if is_draining is not None else bool(found.spilled),
             count_polls=lambda polls: found.counted.extend(poll.time_s for poll in polls),
         )
         found = WriterRig(folder, counters, ledger, writer, persistence)

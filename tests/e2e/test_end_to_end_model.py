@@ -147,7 +147,7 @@ class EndToEnd(RuleBasedStateMachine):
 
     @rule()
     def broker_replaced(self) -> None:
-        """By an empty one: the retained word is gone, too, and the collector says it anew on its new connection."""
+        """By an empty one: the retained word is gone, too, and the collector publishes it again on its new connection."""
         self._queue.clear()
         self._retained = None
         self._link.connection += 1

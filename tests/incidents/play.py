@@ -150,7 +150,7 @@ class Player:
             await asyncio.sleep(1.0)
 
     async def wait_until_all_over(self, within_s: float = ALL_OVER_S) -> bool:
-        """Wait until no alert is left: one that lasts cannot begin anew when a wave is played again."""
+        """Wait until no alert is left: one that lasts cannot begin again when a wave is played again."""
         return await eventually_true(lambda: not (self.pushed.lasting() or self.pulled.lasting()), within_s)
 
     async def _watch_devices(self, rows: Sequence[Row], shown: dict[tuple[int, Expected], float]) -> None:

@@ -83,7 +83,7 @@ class Alerts:
                 seen.notified_s = seen.notified_s or now
 
     def forget(self) -> None:
-        """Begin anew: what still lasts is not counted again."""
+        """Start over: what still lasts is not counted again."""
         self.seen = {key: each for key, each in self.seen.items() if each.lasts}
 
     def lasting(self) -> list[Seen]:

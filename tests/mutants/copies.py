@@ -49,8 +49,8 @@ def _checked(folder: Path) -> Path:
     script = f"import {', '.join(packages)}, sys; print(*(sys.modules[n].__file__ for n in {packages!r}), sep='\\n')"
     # Started in another folder, as a test may do it.
     command = [sys.executable, "-c", script]
-    told = subprocess.run(command, env=environment(folder), cwd="/", capture_output=True, text=True, check=True).stdout
-    for file in told.split():
+    found = subprocess.run(command, env=environment(folder), cwd="/", capture_output=True, text=True, check=True).stdout
+    for file in found.split():
         if not Path(file).is_relative_to(folder):
             raise CopyError(f"a process started by a test would import {file}, not its copy in {folder}")
     return folder

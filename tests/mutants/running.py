@@ -162,10 +162,10 @@ def outcome_of(slot: Path, status: int, seconds: float) -> Outcome:
             return Outcome("unusable", seconds=seconds, output=output)
         # The break made the program end itself (a watchdog does), or Python crash. That ends tests like anything else.
         return Outcome("failed", "the process of the tests ended", seconds=seconds, output=output)
-    told = json.loads(file.read_text(encoding="utf-8"))
+    found = json.loads(file.read_text(encoding="utf-8"))
     # JSON has no numbers for keys.
-    told["lines"] = {of: {int(line): tests for line, tests in lines.items()} for of, lines in told["lines"].items()}
-    return Outcome(**told | {"seconds": seconds, "output": output})
+    found["lines"] = {of: {int(line): tests for line, tests in lines.items()} for of, lines in found["lines"].items()}
+    return Outcome(**found | {"seconds": seconds, "output": output})
 
 
 def child(job: Job, slot: Path) -> NoReturn:
@@ -180,8 +180,8 @@ def child(job: Job, slot: Path) -> NoReturn:
         # It also bounds the processes that tests start, each by itself.
         resource.setrlimit(resource.RLIMIT_CPU, (int(job.cpu_s) + 1, int(job.cpu_s) + 6))
         enter_copy(slot / "tree")
-        told = asdict(run_tests(job, slot))
-        (slot / "new.json").write_text(json.dumps(told), encoding="utf-8")
+        found = asdict(run_tests(job, slot))
+        (slot / "new.json").write_text(json.dumps(found), encoding="utf-8")
         (slot / "new.json").rename(slot / "outcome.json")
     except BaseException:  # noqa: BLE001 whatever it is, the parent's code behind the fork must not run twice
         traceback.print_exc()

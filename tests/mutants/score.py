@@ -100,9 +100,9 @@ class Scoring:
                 self._preload(outcome)
                 clean |= dict.fromkeys(job.reach, outcome)
             else:
-                told = f"{outcome.first or 'the tests'} {outcome.verdict} without a mutant\n{outcome.output}"
+                found = f"{outcome.first or 'the tests'} {outcome.verdict} without a mutant\n{outcome.output}"
                 for module in job.reach:
-                    self.scores[module].faults.append(f"{module}: {told}")
+                    self.scores[module].faults.append(f"{module}: {found}")
         self._run(pair for module in modules if module in clean for pair in self._jobs(module, clean[module], most))
 
     def _jobs(self, module: str, clean: Outcome, most: int | None) -> Iterator[tuple[Job, Mutant]]:

@@ -15,27 +15,27 @@ COLUMNS = ("before", "after")
 
 def keep(file: Path, column: str, scores: Mapping[str, Score]) -> None:
     """Write the scores of some modules into one column of `scores.yaml`."""
-    told = read(file)
+    found = read(file)
     for module, score in scores.items():
-        told.setdefault(module, {})[column] = [score.killed, score.total]
-    text = yaml.safe_dump(told, default_flow_style=None, width=120)
+        found.setdefault(module, {})[column] = [score.killed, score.total]
+    text = yaml.safe_dump(found, default_flow_style=None, width=120)
     file.write_text(
         f"# Killed and all mutants of each module. Written by make mutants ARGS=--write=COLUMN.\n{text}", "utf-8"
     )
 
 
 def read(file: Path) -> dict[str, dict[str, list[int]]]:
-    told: Any = load_yaml_file(file)
-    return dict(told or {})
+    found: Any = load_yaml_file(file)
+    return dict(found or {})
 
 
-def rows(told: Mapping[str, Mapping[str, list[int]]]) -> list[str]:
+def rows(found: Mapping[str, Mapping[str, list[int]]]) -> list[str]:
     """A Markdown table: a row for each module, and the sums."""
     sums = {
-        column: [sum(counts[column][at] for counts in told.values() if column in counts) for at in (0, 1)]
+        column: [sum(counts[column][at] for counts in found.values() if column in counts) for at in (0, 1)]
         for column in COLUMNS
     }
-    lines = [(f"`{module}`", told[module]) for module in sorted(told)] + [("all", sums)]
+    lines = [(f"`{module}`", found[module]) for module in sorted(found)] + [("all", sums)]
     return [
         "| module | before | after |",
         "|---|---:|---:|",

@@ -35,15 +35,15 @@ class Targets:
 
 def read_targets(folder: Path, root: Path) -> Targets:
     """Raises ValueError for a module or a file of tests that is not there, and for an entry without a reason."""
-    told: Any = load_yaml_file(folder / "targets.yaml")
-    modules = {module: tuple(tests) for module, tests in told["modules"].items()}
+    found: Any = load_yaml_file(folder / "targets.yaml")
+    modules = {module: tuple(tests) for module, tests in found["modules"].items()}
     for file in sorted({*modules, *(test.partition("::")[0] for tests in modules.values() for test in tests)}):
         if not (root / file).is_file():
             raise ValueError(f"targets.yaml: there is no {file}")
     return Targets(
-        told["floor_percent"],
-        Sample(**told["sample"]),
-        Rules(patterns(told["left_out"]["lines"]), patterns(told["left_out"]["calls"])),
+        found["floor_percent"],
+        Sample(**found["sample"]),
+        Rules(patterns(found["left_out"]["lines"]), patterns(found["left_out"]["calls"])),
         modules,
         read_equivalent(folder / "equivalent.yaml", modules),
     )

@@ -101,8 +101,8 @@ def named(tree: Path, *entries: str) -> tuple[int, list[str]]:
 
 def test_a_break_is_noticed_in_this_process_in_another_and_in_a_file_that_is_no_code(tree: Path) -> None:
     status, lines = named(tree, KILLED_HERE, KILLED_ELSEWHERE, KILLED_IN_RULES, ENDS_TESTS)
-    told = {line.partition(" | ")[0]: line.split(" | ")[1] for line in lines[:-1]}
-    assert told == {
+    found = {line.partition(" | ")[0]: line.split(" | ")[1] for line in lines[:-1]}
+    assert found == {
         "killed    here": "tests/test_limits.py::test_overload",
         "killed    elsewhere": "tests/test_limits.py::test_spare_of_another_process",
         "killed    rules": "tests/test_limits.py::test_rule",
@@ -147,8 +147,8 @@ def test_the_sample_has_a_floor_of_its_own_and_tries_first_what_noticed_a_mutant
     status, lines = mutants(tree, "sample", "--learn")
     assert (status, lines[-1]) == (0, "mutants: 2 killed of 3 non-equivalent (66.7 %)")
     assert "1 were noticed by the test that noticed them before" in lines
-    told = [line.partition("::")[2] for line in killers.read_text(encoding="utf-8").splitlines() if "test:" in line]
-    assert told == ["test_overload", "test_spare_of_another_process"]
+    found = [line.partition("::")[2] for line in killers.read_text(encoding="utf-8").splitlines() if "test:" in line]
+    assert found == ["test_overload", "test_spare_of_another_process"]
 
 
 def test_an_entry_that_is_no_mutant_any_more_is_an_error(tree: Path) -> None:

@@ -19,7 +19,7 @@ ARC = st.integers(0, 2**32 - 1)
 OID = st.builds(_dotted, st.lists(ARC, min_size=2, max_size=14))
 
 
-# Made once: a strategy that depends on a drawn OID is built anew for each, which took most of the test's time.
+# Made once: a strategy that depends on a drawn OID is built again for each, which took most of the test's time.
 RECORD = st.one_of(
     *(st.builds(Record, OID, st.just(tag), st.integers(*limits)) for tag, limits in RANGES.items()),
     st.builds(Record, OID, st.just("68"), st.floats(width=32, allow_nan=False)),

@@ -215,7 +215,7 @@ WIRE: Final = (
         note="an answer that comes after its time belongs to no later question",
     ),
     Row(
-        "pdu-a2-a lies about the ends of its tables, and is read anew",
+        "pdu-a2-a lies about the ends of its tables, and is read again",
         (order("lying_table", "pdu-a2-a"), order("reboot", "pdu-a2-a")),
         (),
         stays=(*POWER_STAYS, *COOLING_STAYS, "pdu-a2-a *", "env-1 *"),

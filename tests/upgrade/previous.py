@@ -1,6 +1,6 @@
 """The release before this one: what an upgrade starts from.
 
-`deploy/package/previous-release` names its tag or commit, and scripts/release writes it anew. A wheel is the packages of the tree and
+`deploy/package/previous-release` names its tag or commit, and scripts/release rewrites it. A wheel is the packages of the tree and
 nothing else, so that an export of them, in front of the present libraries, is what `pip install --target` of that wheel would give; it
 needs no network.
 """

@@ -61,7 +61,7 @@ function alike(causes) {
 }
 
 function card(problem, others, page) {
-  // The time left runs down; everything else is made anew only when the problem changes.
+  // The time left runs down; everything else is made again only when the problem changes.
   const seconds = secondsLeft(problem, page);
   const left = seconds === null ? null : Math.floor(seconds);
   const day = page.format.when(0, page.now);
@@ -263,7 +263,7 @@ function windows({ site, words, format, now, short }) {
   }), site.maintenance.length > WINDOWS_SHOWN ? h("p", { class: "dim" }, words.say("floor.more", { n: site.maintenance.length - WINDOWS_SHOWN })) : null) : null;
 }
 
-// The UPS reports the remaining time of its battery anew with each poll, and the page counts it down in between. The ride-through after
+// The UPS reports the remaining time of its battery again with each poll, and the page counts it down in between. The ride-through after
 // pumps stopped is the figure of the moment before, so the page counts it down from when the problem was reported.
 const RUNS_SINCE = new Set(["DcimCduAllPumpsStopped"]);
 

@@ -1,4 +1,4 @@
-"""What has begun and is not told yet: seen at once, marked where it is, counted as no problem, and never beside a green page."""
+"""What has begun and is not reported yet: seen at once, marked where it is, counted as no problem, and never beside a green page."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -40,7 +40,7 @@ def test_a_dead_phase_is_shown_at_once_in_its_rack_and_reported_after_its_hold()
     assert (rack["problem"]["id"], rack["beginning"]) == (problem["id"], None)
 
 
-def test_what_does_not_go_on_is_gone_from_the_page_and_begins_anew_with_its_own_time() -> None:
+def test_what_does_not_go_on_is_gone_from_the_page_and_starts_over_with_its_own_time() -> None:
     shown = Shown()
     powered(shown)
     shown.begins("DcimPhaseDead", 0.0, now=102.0, **PHASE)
@@ -53,7 +53,7 @@ def test_what_does_not_go_on_is_gone_from_the_page_and_begins_anew_with_its_own_
 
 
 def test_what_another_problem_explains_is_not_shown_beside_it() -> None:
-    """UPSs on battery while their feed has lost its mains: one event, told or not."""
+    """UPSs on battery while their feed has lost its mains: one event, reported or not."""
     shown = Shown()
     powered(shown)
     shown.begins("DcimUpsOnBattery", now=102.0, device="ups-a1", feed="A", state="battery")
@@ -116,8 +116,8 @@ def test_windows_in_force_are_in_the_documents_of_the_api() -> None:
     elsewhere = windows[0].model_copy(update={"id": "elsewhere", "match": {"site": "t2", "feed": "A"}})
     shown = Shown()
     shown.around = Surroundings(["t1"], None, 0, None, windows=[*windows, elsewhere])
-    (told,) = shown.get("site")["maintenance"]
-    assert (told["id"], told["match"], told["why"], told["by"]) == ("now", {"feed": ["A"]}, "test", "Nadia")
+    (found,) = shown.get("site")["maintenance"]
+    assert (found["id"], found["match"], found["why"], found["by"]) == ("now", {"feed": ["A"]}, "test", "Nadia")
 
 
 def test_devices_that_nobody_observes_can_be_listed() -> None:

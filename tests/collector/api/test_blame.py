@@ -32,7 +32,7 @@ def loss_of_a(shown: Shown, now: float = 101.0) -> tuple[dict[str, Any], dict[st
     return answer, shown.get("figures/{metric}", now, metric="dcim_site_survives_feed_loss", feed="A")
 
 
-def told(blamed: list[dict[str, Any]]) -> list[tuple[str, str, str, str | None, float | None]]:
+def in_short(blamed: list[dict[str, Any]]) -> list[tuple[str, str, str, str | None, float | None]]:
     return [(each["kind"], each["place"], each["name"], each["phase"], each["load_ratio"]) for each in blamed]
 
 
@@ -46,13 +46,13 @@ def test_a_rack_that_only_the_lost_feed_supplies_is_named_and_not_a_pdu_that_is_
     answer, figure = loss_of_a(shown, 107.0)
     assert answer["state"] == "no"
     assert figure["missing"][0].startswith("pdu-a2-b1 ")
-    assert told(answer["blamed"]) == told(figure["blamed"]) == [("single_feed", "rack", "a1", None, None)]
+    assert in_short(answer["blamed"]) == in_short(figure["blamed"]) == [("single_feed", "rack", "a1", None, None)]
     assert (answer["blamed_total"], figure["blamed_total"]) == (1, 1)
     named = answer["blamed"][0]["figure"]
     assert named["metric"] == "dcim_rack_survives_feed_loss"
     # Its own figure is one click away, and says the same.
     own = shown.get("figures/{metric}", 107.0, metric=named["metric"], **named["labels"])
-    assert (own["value"], told(own["blamed"])) == (0.0, told(answer["blamed"]))
+    assert (own["value"], in_short(own["blamed"])) == (0.0, in_short(answer["blamed"]))
     assert shown.get("figures/{metric}", 107.0, metric="dcim_site_survives_feed_loss", feed="B")["blamed"] == []
 
 
@@ -81,14 +81,14 @@ def test_what_would_be_overloaded_is_named_with_its_load(
     powered(shown)
     answer, figure = loss_of_a(shown)
     assert answer["state"] == "no"
-    assert told(figure["blamed"]) == told(answer["blamed"]) == expected
+    assert in_short(figure["blamed"]) == in_short(answer["blamed"]) == expected
 
 
 def test_a_rack_whose_breaker_would_be_overloaded_or_whose_other_supply_is_dead_is_named_once() -> None:
     """With its worst phase: 60 A of 51.2 A on each."""
     shown = Shown(hall(*SMALL_PDUS))
     powered(shown)
-    assert told(loss_of_a(shown)[1]["blamed"]) == [("overload", "rack", "a2", "L1", 1.17)]
+    assert in_short(loss_of_a(shown)[1]["blamed"]) == [("overload", "rack", "a2", "L1", 1.17)]
     shown = Shown()
     powered(shown)
     dead: dict[str, float | str] = {f"pdu_phase_current_amperes{{inlet=1,phase=L{at}}}": 15.0 for at in (1, 2, 3)}
@@ -96,7 +96,7 @@ def test_a_rack_whose_breaker_would_be_overloaded_or_whose_other_supply_is_dead_
     shown.readings.take("pdu-a2-b2", dead, 102.0)
     shown.derive(102.5)
     answer, _ = loss_of_a(shown, 103.0)
-    assert (answer["state"], told(answer["blamed"])) == ("no", [("supply", "rack", "a2", None, None)])
+    assert (answer["state"], in_short(answer["blamed"])) == ("no", [("supply", "rack", "a2", None, None)])
 
 
 def test_nobody_is_blamed_for_what_is_survived_or_not_known() -> None:

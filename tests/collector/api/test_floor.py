@@ -85,7 +85,7 @@ def test_without_a_site_file_labels_name_the_feeds_and_100_volts_are_power() -> 
 
 
 def test_without_a_site_file_a_device_moves_when_its_agent_says_so() -> None:
-    """As /metrics shows it at once. Nothing else may come that would have the floor made anew."""
+    """As /metrics shows it at once. Nothing else may come that would rebuild the floor."""
     shown, power = Shown(described=False), {"pdu_input_power_watts{inlet=1}": 300.0}
     shown.readings.places["pdu-1"] = {"room": "h", "rack": "r1", "feed": "A"}
     shown.readings.take("pdu-1", power, 100.0)
@@ -146,9 +146,9 @@ def test_a_reading_that_expires_is_gone_without_a_message_or_figure_of_its_rack(
     shown = Shown()
     powered(shown)
     shown.readings.take("pdu-a1-a", {}, 103.0, up=False)
-    # Its other PDU falls silent 30 s later, which would have the rack made anew as well.
+    # Its other PDU falls silent 30 s later, which would rebuild the rack as well.
     shown.readings.take("pdu-a1-b", {}, 103.0)
-    # By now the figures have expired: they would have the rack made anew every five seconds.
+    # By now the figures have expired: they would rebuild the rack every five seconds.
     assert shown.part("floor", 121.0)["racks"]["a1"]["values"]["inlet_celsius"] == 23.25
     later = shown.part("floor", 131.0)["racks"]["a1"]
     assert (later["observed"], later["values"]["inlet_celsius"]) == (True, None)
@@ -224,7 +224,7 @@ def test_noise_in_the_last_digits_is_not_sent() -> None:
     assert shown.get("floor", 102.0)["cdus"]["cdu-1"]["heat_watts"] == 18_120.0
 
 
-def test_what_is_kept_from_second_to_second_is_what_would_be_made_anew() -> None:
+def test_what_is_kept_from_second_to_second_is_what_would_be_made_again() -> None:
     """Over polls, failures, figures, problems, silence, and a time in which nothing is heard."""
     shown = Shown()
     powered(shown)

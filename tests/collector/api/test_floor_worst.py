@@ -128,9 +128,9 @@ def test_a_loop_says_for_each_failure_how_long_it_lasts() -> None:
     powered(shown)
     times = shown.readings.values("loop_ride_through_seconds", 102.0)
     shown.derive(103.0)
-    told = shown.get("floor", 103.0)["loops"]["tcs"]["ride_through"]
-    assert told["pumps"] is not None
-    assert told["pumps"] == pytest.approx(times["loop=tcs,failure=pumps"], rel=0.01)
+    found = shown.get("floor", 103.0)["loops"]["tcs"]["ride_through"]
+    assert found["pumps"] is not None
+    assert found["pumps"] == pytest.approx(times["loop=tcs,failure=pumps"], rel=0.01)
 
 
 def test_a_room_has_its_own_cdus_only() -> None:

@@ -59,7 +59,7 @@ def test_who_comes_later_or_from_before_a_restart_gets_the_document_of_now() -> 
     assert read(part.since(7))[1] == {"whole": {"value": 2}}
 
 
-def test_nobody_watches_what_is_only_kept_for_a_page_that_is_loaded_anew() -> None:
+def test_nobody_watches_what_is_only_kept_for_a_page_that_is_reloaded() -> None:
     live = Live()
     parts = live.join([FLOOR]) or []
     assert live.is_watched
@@ -69,7 +69,7 @@ def test_nobody_watches_what_is_only_kept_for_a_page_that_is_loaded_anew() -> No
 
 
 def test_a_part_is_made_once_for_all_and_forgotten_when_nobody_looks() -> None:
-    """It stays for some seconds, for a page that is loaded anew."""
+    """It stays for some seconds, for a page that is reloaded."""
     live = Live()
     one, other = live.join([FLOOR]) or [], live.join([FLOOR, FLOOR]) or []
     assert one == other == live.due(0.0)

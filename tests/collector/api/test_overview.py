@@ -208,7 +208,7 @@ SECOND_LOOP = (
 )
 
 
-def test_a_loop_of_which_the_time_is_not_known_is_told_beside_the_one_that_lasts_shortest() -> None:
+def test_a_loop_of_which_the_time_is_not_known_is_shown_beside_the_one_that_lasts_shortest() -> None:
     """It may last shorter than any other. A loop without heat, which has no such time either, lasts longest."""
     shown = Shown(hall(*SECOND_LOOP))
     powered(shown)

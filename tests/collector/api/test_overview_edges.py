@@ -173,8 +173,8 @@ def test_maintenance_is_shown_from_its_beginning_to_its_end_and_at_its_own_site(
     shown = Shown()
     powered(shown)
     shown.around = Surroundings(["t1"], None, 0, {}, windows=work)
-    told = [[each["id"] for each in shown.get("site", at)["maintenance"]] for at in (199.0, 200.0, 3799.0, 3800.0)]
-    assert told == [[], ["ups"], ["ups"], []]
+    found = [[each["id"] for each in shown.get("site", at)["maintenance"]] for at in (199.0, 200.0, 3799.0, 3800.0)]
+    assert found == [[], ["ups"], ["ups"], []]
 
 
 def test_a_room_without_devices_is_not_observed_and_one_has_the_problems_of_its_racks() -> None:
@@ -199,9 +199,9 @@ def test_a_feed_that_is_lost_carries_nobody_while_the_last_one_lasts_on_its_batt
 
 
 def without_c(shown: Shown, now: float) -> dict[str, float]:
-    (told,) = [each for each in shown.get("site", now)["answers"]["survives"] if each["id"] == "feed_loss:C"]
-    assert told["state"] == "yes"
-    return dict(told["detail"])
+    (found,) = [each for each in shown.get("site", now)["answers"]["survives"] if each["id"] == "feed_loss:C"]
+    assert found["state"] == "yes"
+    return dict(found["detail"])
 
 
 def test_figures_that_were_never_made_are_unknown_and_some_that_are_unknown_are_partly_good() -> None:

@@ -34,7 +34,7 @@ def test_pumps_that_stopped_run_out_unless_another_cdu_carries_the_loop() -> Non
         shown.readings.take(cdu, still, 103.0, device_class="cdu")
     running = left(shown, 104.0)
     assert (running["what"]["key"], running["running"]) == ("pumps_stop", True)
-    # It is told five seconds after they stopped.
+    # It is reported five seconds after they stopped.
     assert running["seconds"] == max(0.0, carried["seconds"] - 5.0)
     leak = Shown()
     powered(leak)
@@ -55,7 +55,7 @@ def left(shown: Shown, now: float) -> Any:  # noqa: ANN401 - JSON
 
 
 def test_a_reported_problem_whose_condition_has_ended_says_so_and_has_no_time_left() -> None:
-    """A UPS back on mains is told as on battery for another minute; a countdown beside it would be false."""
+    """A UPS back on mains is reported as on battery for another minute; a countdown beside it would be false."""
     shown = Shown()
     powered(shown)
     shown.problem("DcimUpsOnBattery", device="ups-a1", feed="A", room="plant")

@@ -7,7 +7,7 @@ import pytest
 from collector.problems.table import load_table
 from collector.problems.tracker import TrackedProblem
 from tests.collector.api.shown import Shown, powered
-from tests.collector.api.test_blame import ONE_FEED, SMALL_PDUS, SMALL_UPS, loss_of_a, told
+from tests.collector.api.test_blame import ONE_FEED, SMALL_PDUS, SMALL_UPS, in_short, loss_of_a
 from tests.collector.derive.hall import hall
 
 
@@ -81,7 +81,7 @@ def test_what_would_be_loaded_by_five_percent_too_much_is_overloaded() -> None:
     rating = SMALL_UPS[1].replace("30000", "44000")
     shown = Shown(hall((SMALL_UPS[0], rating)))
     powered(shown)
-    assert told(loss_of_a(shown)[1]["blamed"]) == [("overload", "ups", "ups-b", None, 1.05)]
+    assert in_short(loss_of_a(shown)[1]["blamed"]) == [("overload", "ups", "ups-b", None, 1.05)]
 
 
 def test_the_figure_of_a_rack_blames_that_rack_alone() -> None:
@@ -91,4 +91,4 @@ def test_the_figure_of_a_rack_blames_that_rack_alone() -> None:
     assert {each["name"] for each in answer["blamed"]} == {"a1", "a2"}
     for each in answer["blamed"]:
         own = shown.get("figures/{metric}", 101.0, metric=each["figure"]["metric"], **each["figure"]["labels"])
-        assert (own["labels"]["rack"], told(own["blamed"])) == (each["name"], told([each]))
+        assert (own["labels"]["rack"], in_short(own["blamed"])) == (each["name"], in_short([each]))

@@ -81,11 +81,11 @@ def test_a_limit_of_another_sensor_of_the_same_device_is_not_shown() -> None:
 
 
 def test_of_what_begins_the_page_has_the_worst_and_latest_and_of_this_site_only() -> None:
-    """20 of them; when one ends or is told, the next one moves up."""
+    """20 of them; when one ends or is reported, the next one moves up."""
     shown = Shown()
     for at in range(MAX_BEGINNING + 2):
         shown.begins("DcimPduPhaseLoadHigh", now=100.0 + at, device=f"d{at}", phase="L1")
     shown.begins("DcimPhaseDead", now=121.0, site="other", device="x")
     shown.begins("DcimPhaseDead", now=101.0, device="dark", phase="L1")
-    told = [each["labels"]["device"] for each in shown.part("problems", 123.0)["beginning"].values()]
-    assert told == ["dark", *(f"d{at}" for at in range(MAX_BEGINNING + 1, 2, -1))]
+    found = [each["labels"]["device"] for each in shown.part("problems", 123.0)["beginning"].values()]
+    assert found == ["dark", *(f"d{at}" for at in range(MAX_BEGINNING + 1, 2, -1))]

@@ -78,7 +78,7 @@ async def test_history_survives_a_restart(mosquitto: Mosquitto, tmp_path: Path) 
     async with running(config) as one, publisher(mosquitto.port) as client:
         await one.ready()
         await publish(client, status("cdu-07"), document(), batch(values={SMOKE: 1.0}))
-        await eventually(lambda: "DcimSmoke" in json.dumps(_ask(one, "problems")), "told")
+        await eventually(lambda: "DcimSmoke" in json.dumps(_ask(one, "problems")), "reported")
         await publish(client, batch(seq=2, values={SMOKE: 0.0}))
         file = config.problems_path.with_suffix(".history.jsonl")
         await until(lambda: file.exists() and file.stat().st_size > 0, "written", timeout_s=60)

@@ -198,7 +198,7 @@ def test_of_a_site_without_racks_it_power_is_that_of_its_meter_by_its_phases_too
     assert shown.get("site", 142.0)["totals"]["it_power_watts"] == found["value"]
 
 
-def test_what_it_power_comes_from_is_told_as_of_the_cycle_that_made_the_number() -> None:
+def test_what_it_power_comes_from_is_that_of_the_cycle_that_made_the_number() -> None:
     """Not of a moment later: beside a number of the racks, the meter that answers again is not yet its source."""
     shown = Shown()
     powered(shown)

@@ -155,7 +155,7 @@ def shown(board: LatestFigures, name: str) -> list[Figure]:
 
 
 def test_a_site_whose_cycle_fails_shows_nothing_of_the_cycle_before() -> None:
-    """The second cycle meets a device of which nothing can be told."""
+    """The second cycle meets a device of which nothing is known."""
     readings = Readings()
     readings.currents("pdu-a1-a", 10.0)
     readings.currents("pdu-a1-b", 12.0)

@@ -155,7 +155,7 @@ def test_a_curve_that_the_site_file_gives_is_used() -> None:
     assert given.curve_of(given.pdus["pdu-a2-a1"].breaker_curve).magnetic == 3.0
 
 
-def test_the_dip_of_one_reading_in_the_collector_starts_nothing_anew() -> None:
+def test_the_dip_of_one_reading_in_the_collector_restarts_nothing() -> None:
     readings = Readings()
     now = 100.0
     for step in range(190):

@@ -206,7 +206,7 @@ def test_what_swings_about_what_it_should_be_is_no_contradiction() -> None:
     assert not any(watch.update(float(at), ABOVE if at // 30 % 2 else BELOW) for at in range(0, 600, 5))
 
 
-def test_a_pause_begins_anew() -> None:
+def test_a_pause_starts_over() -> None:
     watch = Watch()
     for at in range(0, 600, 5):
         assert not watch.update(float(at), ABOVE if at % 60 else {})

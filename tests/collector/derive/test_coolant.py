@@ -55,7 +55,7 @@ def test_a_temperature_that_is_unknown_for_a_while_makes_no_leak() -> None:
     assert set(found[35:]) == {(LONGEST_S, 0.0)}
 
 
-def test_waves_and_steps_of_a_gauge_are_no_fall_and_a_refill_begins_anew() -> None:
+def test_waves_and_steps_of_a_gauge_are_no_fall_and_a_refill_starts_over() -> None:
     waves = last(ReservoirFall("water"), 6.0, lambda at: 0.8 - 0.001 * at / 3600 + 0.005 * ((at // 60) % 2))
     assert waves[0] == LONGEST_S
     refilled = last(ReservoirFall("water"), 6.0, lambda at: (0.8 if at < 18_000 else 0.95) - 0.06 * at / 3600)
@@ -66,7 +66,7 @@ def test_waves_and_steps_of_a_gauge_are_no_fall_and_a_refill_begins_anew() -> No
     assert last(ReservoirFall("water"), 0.5, lambda _: 0.8)[0] == LONGEST_S
 
 
-def test_after_a_small_refill_a_reservoir_is_followed_anew() -> None:
+def test_after_a_small_refill_a_reservoir_is_followed_again() -> None:
     """Five percent were filled in an hour ago: it falls by six percent an hour as before."""
     refilled = last(ReservoirFall("water"), 6.0, lambda at: (0.8 if at < 18_000 else 0.85) - 0.06 * at / 3600)
     assert refilled[0] == pytest.approx(0.49 / (0.06 / 3600), rel=0.02)
@@ -78,11 +78,11 @@ def test_a_fall_within_the_scatter_of_a_gauge_is_none() -> None:
     assert scattered[0] == LONGEST_S
 
 
-@pytest.mark.parametrize(("percent", "is_told"), [(2.5, True), (1.8, False)])
-def test_a_fall_of_two_percent_in_six_hours_is_one(percent: float, *, is_told: bool) -> None:
+@pytest.mark.parametrize(("percent", "is_reported"), [(2.5, True), (1.8, False)])
+def test_a_fall_of_two_percent_in_six_hours_is_one(percent: float, *, is_reported: bool) -> None:
     """A gauge resolves one percent."""
     found = last(ReservoirFall("water"), 6.0, lambda at: 0.8 - percent / 100 * at / 21_600)
-    assert found[0] == (pytest.approx(21_600 * (80 / percent - 1)) if is_told else LONGEST_S)
+    assert found[0] == (pytest.approx(21_600 * (80 / percent - 1)) if is_reported else LONGEST_S)
 
 
 @pytest.mark.parametrize("lost", [0.013, 0.05, 0.3])
@@ -101,7 +101,7 @@ def test_coolant_that_was_lost_once_is_no_leak(lost: float, drained_s: float, at
 
 
 @pytest.mark.parametrize("loss_per_h", [0.06, 0.24])
-def test_a_leak_that_begins_suddenly_is_told_within_two_hours(loss_per_h: float) -> None:
+def test_a_leak_that_begins_suddenly_is_reported_within_two_hours(loss_per_h: float) -> None:
     """However steep it is: it goes on, which a loss that happened once does not."""
     memory, begun_s = ReservoirFall("water"), 6 * 3600.0 + 130.0
 
@@ -118,7 +118,7 @@ def test_a_reservoir_that_leaks_before_and_after_a_filter_is_changed_empties_at_
     assert found[0] == pytest.approx((0.8 - 0.36 - 0.05) / (0.06 / 3600), rel=0.02)
 
 
-def test_after_a_gap_a_reservoir_is_followed_anew_from_its_level_and_temperature() -> None:
+def test_after_a_gap_a_reservoir_is_followed_again_from_its_level_and_temperature() -> None:
     """It was emptied for work, and the loop runs warmer: nothing of before is compared with what is now."""
     memory = ReservoirFall("pg25", loop_m3=1.0, reservoir_m3=0.1)
     last(memory, 3.0, lambda _: 0.9, lambda _: 20.0)
@@ -268,7 +268,7 @@ def test_a_valve_is_stuck_if_it_stands_although_it_should_move(
     [(27.0, 10.0), (33.0, 310.0)],
     ids=["too cold, then too warm", "nothing known for five minutes"],
 )
-def test_a_valve_has_ten_minutes_anew_after(unlike: float, silent_s: float) -> None:
+def test_a_valve_has_ten_minutes_again_after(unlike: float, silent_s: float) -> None:
     memory = ValveStuck()
     for step in range(50):
         memory.update([0.4, unlike, 30.0], step * 10.0)

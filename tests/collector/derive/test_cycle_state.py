@@ -88,7 +88,7 @@ def ups(readings: Readings, now: float, taken_w: float, given_w: float) -> tuple
     return figure.value, figure.missing
 
 
-def test_what_a_ups_loses_is_a_mean_of_five_minutes_and_begins_anew_where_it_takes_nothing() -> None:
+def test_what_a_ups_loses_is_a_mean_of_five_minutes_and_starts_over_where_it_takes_nothing() -> None:
     readings = Readings(hall())
     early = (None, ("less than ten minutes have been seen",))
     start = 600.0  # a multiple of 300 s

@@ -110,7 +110,7 @@ def test_ride_through_is_measured_against_what_the_site_file_needs_or_the_genera
 def test_a_counter_counts_within_the_hour_and_across_its_own_restart() -> None:
     memory = Increase()
     assert [memory.update([count], at)[0] for count, at in ((40, 0.0), (41, 60.0), (43, 120.0))] == [0.0, 1.0, 3.0]
-    assert memory.update([2], 180.0)[0] == 5.0  # began anew
+    assert memory.update([2], 180.0)[0] == 5.0  # started over
     assert memory.update([2], 180.0 + 3600.0)[0] == 0.0
 
 

@@ -40,7 +40,7 @@ def test_a_valve_at_its_end_is_stuck_only_if_it_should_go_the_other_way(
     assert stuck((position, supply_c, 1200)) == is_stuck
 
 
-def test_a_supply_that_swings_from_too_warm_to_too_cold_begins_the_ten_minutes_anew() -> None:
+def test_a_supply_that_swings_from_too_warm_to_too_cold_restarts_the_ten_minutes() -> None:
     assert stuck((0.5, 25.0, 400), (0.5, 15.0, 400)) == 0.0
     assert stuck((0.5, 25.0, 400), (0.5, 15.0, 610)) == 1.0
 
@@ -50,7 +50,7 @@ def test_a_valve_that_moved_once_and_then_stands_is_stuck() -> None:
     assert stuck((0.5, 23.0, 300), (0.6, 23.0, 610)) == 1.0
 
 
-def test_a_unit_that_stood_by_for_some_minutes_begins_the_ten_minutes_anew() -> None:
+def test_a_unit_that_stood_by_for_some_minutes_restarts_the_ten_minutes() -> None:
     """Its supply takes the temperature of the room, and its valve rests."""
     valve, found = ValveStuck(), list[Result]()
     for step in range(130):
@@ -69,7 +69,7 @@ def test_a_valve_that_moves_to_and_fro_by_one_step_is_stuck_and_one_that_moves_b
 
 
 @pytest.mark.parametrize(("pause_s", "is_stuck"), [(300.0, 1.0), (301.0, 0.0)])
-def test_a_valve_of_which_nothing_was_heard_for_five_minutes_begins_the_ten_minutes_anew(
+def test_a_valve_of_which_nothing_was_heard_for_five_minutes_restarts_the_ten_minutes(
     pause_s: float, is_stuck: float
 ) -> None:
     valve = ValveStuck()

@@ -279,7 +279,7 @@ def test_a_meter_that_has_lost_its_counter_is_counted_by_its_power_after_an_hour
     assert amounts(totals) == {}
     totals.integrate("x", 100.0, COUNTER_AWAITED_S + 60.0)
     assert amounts(totals) == {1: 3000.0}
-    # Its counter is back: it begins anew, and is not compared with a power.
+    # Its counter is back: it starts from there, and is not compared with a power.
     totals.count("x", 9e9, COUNTER_AWAITED_S + 120.0)
     totals.count("x", 9e9 + 500, COUNTER_AWAITED_S + 180.0)
     assert (amounts(totals), totals.jumps) == ({1: 3500.0}, {})

@@ -21,7 +21,7 @@ HOURS = 4
 
 
 class Outage:
-    """A collector that is told of a meter before and after an outage, and then gets the backlog; the agent's clock is right."""
+    """A collector that hears of a meter before and after an outage, and then gets the backlog; the agent's clock is right."""
 
     def __init__(self, site: Site | None = None) -> None:
         self.site, self.latest = site or hall(), Latest(10_000)

@@ -38,7 +38,7 @@ def test_a_figure_over_minutes_is_known_within_an_hour(memory: Memory, values: S
     assert not [each for each in found if isinstance(each, Unknown)]
 
 
-def test_a_valve_that_stands_still_is_told() -> None:
+def test_a_valve_that_stands_still_is_reported() -> None:
     memory, step_s = ValveStuck(), longest_s() + BUSY_S
     found = [memory.update([0.4, 33.0, 30.0], cycle * step_s) for cycle in range(int(900 / step_s) + 1)]
     assert found[-1] == (1.0,)

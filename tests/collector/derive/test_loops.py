@@ -131,9 +131,9 @@ def test_the_dew_point_that_counts_is_the_highest_in_the_rooms_of_the_unit_and_o
 
 
 def test_a_units_own_air_makes_a_dew_point_and_one_it_tells_itself_goes_before() -> None:
-    def margin(**told: float) -> float | None:
+    def margin(**seen: float) -> float | None:
         readings = campus_readings()
-        readings.take("cdu-3", {**told}, 100.5, device_class="cdu")
+        readings.take("cdu-3", {**seen}, 100.5, device_class="cdu")
         found = readings.values("cdu_dew_point_margin_celsius", now=102.0)
         return next(each for name, each in found.items() if name.endswith("cdu-3"))
 

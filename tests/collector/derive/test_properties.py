@@ -52,8 +52,8 @@ polls = st.lists(
 def values_of(device: str, size: float) -> dict[str, float | str]:
     """What a device tells, but for rack PDUs."""
     if device.startswith("ups"):
-        told = {"ups_output_total_power_watts": size * 1000, "ups_battery_charge_ratio": size / 60}
-        return {**told, "ups_battery_runtime_seconds": 600.0}
+        found = {"ups_output_total_power_watts": size * 1000, "ups_battery_charge_ratio": size / 60}
+        return {**found, "ups_battery_runtime_seconds": 600.0}
     if device.startswith("ats"):
         usable = {f"ats_source_usable{{source={source}}}": 1.0 for source in "ab"}
         return {**usable, "ats_selected_source": "a" if size < 30 else "b"}
@@ -64,9 +64,9 @@ def values_of(device: str, size: float) -> dict[str, float | str]:
         }
     if device.startswith("meter"):
         return {"meter_power_watts{role=facility}": size * 5000}
-    told = {f"cdu_heat_removed_watts{{loop={loop}}}": size * 1000 for loop in ("primary", "secondary")}
+    found = {f"cdu_heat_removed_watts{{loop={loop}}}": size * 1000 for loop in ("primary", "secondary")}
     more = {"cdu_supply_temperature_celsius{loop=secondary}": 20 + size / 4, "cdu_dew_point_celsius": 10.0}
-    return {**told, **more, "cdu_pump_state{pump=1}": "running", "cdu_pumps_required": 1.0}
+    return {**found, **more, "cdu_pump_state{pump=1}": "running", "cdu_pumps_required": 1.0}
 
 
 def take(readings: Readings, poll: Poll, taken: float | None = None) -> None:

@@ -135,7 +135,7 @@ def test_the_filter_of_a_unit_that_was_replaced_begins_as_a_clean_one() -> None:
     assert clogged(retired=True) == pytest.approx(1.0)
 
 
-def test_the_sensors_of_a_unit_that_was_replaced_are_judged_anew() -> None:
+def test_the_sensors_of_a_unit_that_was_replaced_are_judged_again() -> None:
     """A flow meter that shows flow for a minute while all pumps stand still: the next unit's may be right, and has a minute, too."""
     readings = Readings(hall())
     suspect = "device_reading_suspect{device=cdu-1,reading=secondary_flow,reason=impossible}"

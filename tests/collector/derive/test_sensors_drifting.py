@@ -249,7 +249,7 @@ def test_heat_without_flow_is_no_ratio_of_pumps() -> None:
 
 
 def test_a_sensor_that_is_frozen_and_drifts_is_frozen() -> None:
-    """The reason that was found first is told; a frozen flow meter leaves the balance, too."""
+    """The reason that was found first is shown; a frozen flow meter leaves the balance, too."""
     unit = Unit()
     for minute in range(65):
         unit.take(minute * MINUTE_S, REST | {FLOW: 0.002 + minute * 1e-7}, POWER_W)

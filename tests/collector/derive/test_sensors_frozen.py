@@ -67,7 +67,7 @@ def test_a_sensor_that_moves_again_is_trusted_at_once() -> None:
     assert unit.distrusted == {}
 
 
-def test_a_sensor_that_was_not_read_is_learned_anew() -> None:
+def test_a_sensor_that_was_not_read_is_learned_again() -> None:
     """While it is away nobody knows whether it rested; what it had shown before is forgotten."""
     unit = Unit()
     last = moving(unit, SUPPLY, 21)

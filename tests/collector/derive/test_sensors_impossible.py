@@ -53,7 +53,7 @@ def test_flow_of_pumps_that_stand_is_named_after_a_minute(state: str) -> None:
         "runs",
         "not known",
         "stands by",
-        "no pump is told",
+        "no pump is reported",
         "creeping",
         "facility pumps",
         "no flow meter",
@@ -67,7 +67,7 @@ def test_a_little_more_than_creeping_is_flow() -> None:
     assert over(Unit(), {FLOW: 1.01e-4, PUMP: "stopped"}, 60.0) == [60.0]
 
 
-def test_what_is_interrupted_begins_anew_and_what_is_repaired_is_trusted_at_once() -> None:
+def test_what_is_interrupted_starts_over_and_what_is_repaired_is_trusted_at_once() -> None:
     unit = Unit()
     assert over(unit, STANDING, 50.0) == []
     assert unit.take(55.0, {PUMP: "running"}) == {}

@@ -155,7 +155,7 @@ def test_a_meter_of_all_generators_says_nothing_of_one_of_two_groups() -> None:
     assert set(readings.values("generator_delivered_watts", 106.0).values()) <= {None}
 
 
-def test_ups_that_fall_silent_in_an_outage_do_not_begin_it_anew() -> None:
+def test_ups_that_fall_silent_in_an_outage_do_not_restart_it() -> None:
     readings = Readings(ai_hall())
     ups(readings, 100.0, a="battery")
     readings.figures(100.0)

@@ -95,7 +95,7 @@ def test_a_new_filter_is_not_judged_until_it_was_observed_for_a_day() -> None:
         ([10 + 0.1 * at for at in range(101)], 0),
         ([10 + 0.1 * at for at in range(120)], 0),
         ([20 - 0.1 * at for at in range(50)], 8760),
-        ([10 + 1e-6 * at for at in range(50)], 8760),  # a thousand years are told as one
+        ([10 + 1e-6 * at for at in range(50)], 8760),  # a thousand years are shown as one
         ([10.0 if at % 2 else 10.001 for at in range(50)], 8760),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from collector.assemble import is_drained
+from collector.assemble import drain_check
 from collector.counters import Counters
 from collector.flow.ingest import Ingest, IngestSettings, Senders
 from collector.flow.spill import Spill
@@ -65,7 +65,7 @@ async def test_it_is_stored_and_counted_once(tmp_path: Path, time_ms: int | None
             counters,
             acknowledge=acknowledged.append,
             spill=spill.add,
-            is_drained=is_drained(spill),
+            is_draining=drain_check(spill),
             count_polls=counted.extend,
         )
         writing = asyncio.create_task(writer.run(), name="writing")
@@ -75,7 +75,7 @@ async def test_it_is_stored_and_counted_once(tmp_path: Path, time_ms: int | None
         writer.stop()
         await writing
         assert spill.stats().messages == 2
-        assert is_drained(spill)()
+        assert drain_check(spill)()
         assert len(counted) == 1
         store = FileStore(tmp_path / "points", time.time, lambda _: None)
         stack.push_async_callback(store.close)
@@ -85,7 +85,7 @@ async def test_it_is_stored_and_counted_once(tmp_path: Path, time_ms: int | None
         await until(lambda: spill.stats().messages == 0, "drained")
         draining.cancel()
         await asyncio.wait([draining])
-        assert not is_drained(spill)()
+        assert not drain_check(spill)()
         [book] = ledger.ledger.epochs.values()
         assert book.duplicates == 1
     found = [line for line in points(tmp_path) if line.startswith("dcim_cdu,")]

@@ -1,4 +1,4 @@
-"""What each document comes to: points, a number, an account; and what is counted, shown and told to others of it."""
+"""What each document comes to: points, a number, an account; and what is counted, shown and handed to others of it."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -46,8 +46,8 @@ def test_what_each_document_comes_to(rig: IngestRig) -> None:
     assert rig.process_document(DOCUMENT) == PreparedMessage()
     assert rig.process_document(STATUS) == PreparedMessage()
     account = Account(kind="disk", dropped=[Numbers(epoch="e", first=1, last=2, reason="full")])
-    told = rig.process_document(msgspec.structs.replace(STATUS, account=account))
-    assert told == PreparedMessage(ledger_item=Statement(key, account, wall_ms(0.0)))
+    found = rig.process_document(msgspec.structs.replace(STATUS, account=account))
+    assert found == PreparedMessage(ledger_item=Statement(key, account, wall_ms(0.0)))
     [device] = rig.latest.devices()
     assert device.document == DOCUMENT
     [agent] = rig.latest.agents()
@@ -153,7 +153,7 @@ def test_a_message_from_disk_is_stored_again_and_not_applied_to_latest_values_ag
     assert taken.substitute_ms == wall_ms(0.0)
     assert all(line.endswith(f" {wall_ms(0.0)}") for line in taken.lines)
     assert rig.ingest.reprocess(delivery).lines == taken.lines
-    # What cannot be is told to the store as it was when it came.
+    # An impossible time is written to the store as it came.
     payload = encode(msgspec.structs.replace(BATCH, values={SUPPLY: 9_999.0, FLOW: 0.01}))
     odd = msgspec.structs.replace(delivery, payload=payload, size_bytes=len(payload))
     lines = rig.ingest.reprocess(odd).lines

@@ -70,15 +70,15 @@ def by(agent: str, one: Batch | Status) -> Batch | Status:
 @asynccontextmanager
 async def agent(port: int, name: str, epoch: str = "01JD5Z") -> AsyncIterator[aiomqtt.Client]:
     """An agent that is online with device `a-NAME`, and whose end without a goodbye is its last will."""
-    told = status(f"a-{name}", epoch=epoch)
-    gone = msgspec.structs.replace(told, agent=name, status="offline")
+    found = status(f"a-{name}", epoch=epoch)
+    gone = msgspec.structs.replace(found, agent=name, status="offline")
     will = aiomqtt.Will(topic_of(gone), encode(gone), qos=1, retain=True)
     client = aiomqtt.Client(
         "127.0.0.1", port, identifier=name, protocol=aiomqtt.ProtocolVersion.V5, timeout=60, will=will
     )
     try:
         async with client:
-            await publish(client, by(name, told))
+            await publish(client, by(name, found))
             yield client
     except aiomqtt.MqttError:
         pass  # it was killed, or its broker was

@@ -255,7 +255,7 @@ async def test_a_watcher_finds_out_by_itself_that_its_store_works_again(
     """It keeps nothing on disk, so nothing is drained from there. What it gave up meanwhile is counted."""
     monkeypatch.setattr("collector.flow.writer.PROBE_S", 3600.0)
     store = Outage()
-    async with writer_rig(tmp_path, store=store, can_spill=True, is_drained=False) as one:
+    async with writer_rig(tmp_path, store=store, can_spill=True, is_draining=False) as one:
         one.writer.offer(lambda: [line(1)])
         await until(lambda: one.counters.points_waiting == 0, "given up")
         assert one.persistence.fault is not None

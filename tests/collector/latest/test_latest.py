@@ -293,7 +293,7 @@ def test_a_device_lists_each_failure_once_however_many_polls_it_lasted() -> None
     assert [at for at, _ in device.errors] == [wall_ms(second) for second in (1, 4, 6)]
 
 
-def test_what_was_rejected_in_all_parts_of_a_poll_is_kept_and_the_next_poll_begins_anew() -> None:
+def test_what_was_rejected_in_all_parts_of_a_poll_is_kept_and_the_next_poll_starts_over() -> None:
     latest = Latest(1000)
     agent = Agent(latest)
     latest.apply_status(hello("gw-3", "cdu-07"), NOW_S)
@@ -371,13 +371,13 @@ def test_a_device_has_the_labels_and_the_rejected_readings_of_its_last_poll() ->
     latest, agent = Latest(100), Agent(Latest(100))
     agent.latest = latest
     labels = ({"rack": "b07", "row": "b"}, {"rack": "b08", "row": ""}, {"rack": "b09", "tenant": "x"})
-    for at_s, told in enumerate(labels, 1):
+    for at_s, found in enumerate(labels, 1):
         bad = {FLOW: "range", PUMP: "state"}
-        one = msgspec.structs.replace(agent.made(float(at_s)), labels={"site": "cas1", **told}, bad=bad)
+        one = msgspec.structs.replace(agent.made(float(at_s)), labels={"site": "cas1", **found}, bad=bad)
         agent.arrives(one, float(at_s))
         device = latest.device("cas1", "cdu-07")
         assert device is not None
-        assert device.labels == {"site": "cas1", "rack": told["rack"]} | ({"row": "b"} if at_s == 1 else {})
+        assert device.labels == {"site": "cas1", "rack": found["rack"]} | ({"row": "b"} if at_s == 1 else {})
         assert device.rejected == 2
 
 

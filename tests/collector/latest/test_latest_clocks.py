@@ -125,7 +125,7 @@ def test_a_clock_that_is_set_right_is_believed_with_the_next_message() -> None:
     assert shown(latest, 21.0) == {"cas1/cdu-07": "35.0"}
 
 
-def test_the_clock_of_a_new_epoch_is_judged_anew() -> None:
+def test_the_clock_of_a_new_epoch_is_judged_again() -> None:
     """Its numbers begin at 1, below those of the epoch before."""
     latest = Latest(1000)
     agent = Agent(latest, clock_s=-HOUR_S)

@@ -120,7 +120,7 @@ def test_a_document_of_an_agent_beyond_the_limit_is_refused() -> None:
 
 
 def test_changes_are_counted_where_a_device_or_a_series_comes_and_where_a_device_goes_or_moves() -> None:
-    """The derived figures and the floor are planned anew by it."""
+    """The derived figures and the floor are planned again because of it."""
     latest = Latest(1000)
     agent = Agent(latest)
 
@@ -160,7 +160,7 @@ def test_changes_are_counted_where_a_device_or_a_series_comes_and_where_a_device
 
 
 def test_a_poll_that_comes_twice_is_in_no_count_twice() -> None:
-    """Nor is one that is only stored; the durations of polls are told by protocol."""
+    """Nor is one that is only stored; the durations of polls are counted by protocol."""
     latest = Latest(1000)
     agent = Agent(latest)
     one = agent.made(0.0)

@@ -199,7 +199,7 @@ def test_a_restart_without_a_will_voids_old_messages_too_unless_new_ones_came_fi
     restarted.polls(31.0, device="b")
     latest.apply_status(hello("gw-3", "a", "b", epoch="f"), NOW_S + 31.0)
     assert up(latest, 31.0) == {"cas1/a gw-3": "?", "cas1/b gw-3": "1"}
-    # The broker repeats a retained status, and agents send theirs with every account: nothing begins anew.
+    # The broker repeats a retained status, and agents send theirs with every account: nothing starts over.
     latest.apply_status(hello("gw-3", "a", "b", epoch="f"), NOW_S + 32.0)
     assert up(latest, 32.0) == {"cas1/a gw-3": "?", "cas1/b gw-3": "1"}
 
@@ -342,7 +342,7 @@ def test_an_agent_that_was_off_for_an_hour_is_not_called_silent_when_it_is_back(
     assert samples(latest, 3630.0)['dcim_agent_up{site="cas1",agent="gw-3"}'] == "0"
 
 
-def test_a_connection_that_is_told_again_to_be_open_does_not_begin_anew() -> None:
+def test_a_connection_that_is_noted_again_as_open_does_not_start_over() -> None:
     latest = connected()
     agent = Agent(latest)
     latest.apply_status(hello("gw-3", "a", "b"), NOW_S)
@@ -362,7 +362,7 @@ def test_the_first_status_of_an_agent_does_not_void_what_it_said_before() -> Non
 
 
 def test_after_a_restart_within_a_minute_of_silence_the_first_poll_is_still_to_come() -> None:
-    """The agent was replaced by another process, of which nobody was told that the one before had ended."""
+    """The agent was replaced by another process, and nothing said that the one before had ended."""
     latest = connected()
     latest.apply_status(hello("gw-3", "a"), NOW_S)
     Agent(latest).polls(1.0, device="a")

@@ -282,7 +282,7 @@ def test_a_chunk_that_changed_since_is_not_overwritten_by_what_could_not_be_writ
     assert (key, chunk.stored) == (BEFORE, 3)
 
 
-def test_an_epoch_that_was_forgotten_begins_anew_with_no_number_of_before() -> None:
+def test_an_epoch_that_was_forgotten_begins_again_with_no_number_of_before() -> None:
     ledger = Ledger(CREATED_MS)
     ledger.mark_stored(Entry(BEFORE, 1, 1, 100))
     assert ledger.forget(101) == [BEFORE]

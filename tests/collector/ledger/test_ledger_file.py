@@ -61,12 +61,12 @@ async def test_what_was_entered_is_there_after_a_restart_and_is_not_fresh_again(
 
 
 async def test_what_a_new_epoch_states_about_an_earlier_one_is_reported_at_once(tmp_path: Path) -> None:
-    """And what could not be read is told later."""
+    """And what could not be read is reported later."""
     ledger = opened(tmp_path)
     watch = LedgerWatch(ledger)
     now = int(WALL_S * 1000)
-    told = Account(kind="memory", undelivered=[Numbers(epoch=KEY.epoch, first=2, last=4)])
-    assert await ledger.record([*entries(1, 1), *entries(5, 5), Statement(KEY, told, now)])
+    found = Account(kind="memory", undelivered=[Numbers(epoch=KEY.epoch, first=2, last=4)])
+    assert await ledger.record([*entries(1, 1), *entries(5, 5), Statement(KEY, found, now)])
     await watch.update()
     assert (watch.accounts()["cas1", "gw-3"].in_flight, watch.accounts()["cas1", "gw-3"].missing) == (3, 0)
     later = KEY._replace(epoch="01JD6A")
@@ -126,7 +126,7 @@ async def test_a_full_disk_holds_entries_up_and_loses_none(tmp_path: Path) -> No
     ledger.close()
 
 
-async def test_a_damaged_file_is_set_aside_and_the_account_begins_anew(tmp_path: Path) -> None:
+async def test_a_damaged_file_is_set_aside_and_the_account_starts_over(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"no database" * 500)
     ledger = opened(tmp_path)
     assert ledger.failures["damaged"] == 1
@@ -303,10 +303,10 @@ async def test_the_command_tells_what_is_missing_beside_a_running_collector(
             lambda: [account_of(*row).stored for row in read_snapshot(config.ledger_path).epochs] == [3], "entered"
         )
         assert await asyncio.to_thread(main, ["ledger", str(file), "--output", "json"]) == 1
-        told = json.loads(capsys.readouterr().out)
+        found = json.loads(capsys.readouterr().out)
         assert await asyncio.to_thread(main, ["ledger", str(file), "--output", "yaml"]) == 1
-        assert yaml.safe_load(capsys.readouterr().out) == told
-        [epoch] = told["epochs"]
+        assert yaml.safe_load(capsys.readouterr().out) == found
+        [epoch] = found["epochs"]
         assert (epoch["produced"], epoch["stored"], epoch["missing"]) == (5, 3, 2)
         assert [(run["first"], run["last"]) for run in epoch["missing_ranges"]] == [(3, 4)]
         page = (await one.get("/ledger")).text
@@ -337,7 +337,9 @@ def with_account(account: Account) -> Status:
     return msgspec.structs.replace(status("cdu-07"), account=account)
 
 
-async def test_a_message_whose_commit_is_tried_again_is_no_duplicate_and_its_agent_is_told_once(tmp_path: Path) -> None:
+async def test_a_message_whose_commit_is_tried_again_is_no_duplicate_and_its_agent_gets_one_report(
+    tmp_path: Path,
+) -> None:
     ledger = opened(tmp_path)
     with ledger_locked(ledger.path):
         recording = asyncio.create_task(ledger.record(entries(1, 3)), name="recording")

@@ -54,9 +54,9 @@ def test_the_ranges_of_all_epochs_of_an_agent_have_a_limit_and_room_comes_back()
     reasons = {reason for record in ledger.epochs.values() for _, _, reason in record.dropped}
     assert len(reasons) == MAX_REASONS_OF_AGENT + 1
     assert OTHER in reasons
-    told = [Numbers(epoch=HEALTHY.epoch, first=2, last=3, reason="full")]
+    found = [Numbers(epoch=HEALTHY.epoch, first=2, last=3, reason="full")]
     ledger.mark_stored(entry(HEALTHY, 1))
-    ledger.apply_statement(Statement(HEALTHY, Account(kind="disk", dropped=told), 0))
+    ledger.apply_statement(Statement(HEALTHY, Account(kind="disk", dropped=found), 0))
     assert held_ranges(ledger, "gw-3") == 1
     ledger.forget(2)
     assert not ledger.epochs
@@ -115,7 +115,7 @@ def state(ledger: Ledger, key: EpochKey, start: int, reason: str = "full") -> li
     return ledger.epochs[key].dropped
 
 
-def test_the_room_of_an_epoch_comes_back_when_it_is_stated_anew_or_forgotten() -> None:
+def test_the_room_of_an_epoch_comes_back_when_it_is_stated_again_or_forgotten() -> None:
     ledger = Ledger(0)
     keys = [THIEF._replace(epoch=f"E{number:03}") for number in range(MAX_RANGES_OF_AGENT // MAX_RANGES + 1)]
     for wall_ms, key in enumerate(keys, 1):
@@ -129,7 +129,7 @@ def test_the_room_of_an_epoch_comes_back_when_it_is_stated_anew_or_forgotten() -
     assert len(state(ledger, THIEF, 2)) == MAX_RANGES
 
 
-def test_an_agent_that_was_forgotten_begins_anew_with_all_that_an_agent_may_have() -> None:
+def test_an_agent_that_was_forgotten_begins_again_with_all_that_an_agent_may_have() -> None:
     ledger = Ledger(0)
     for at in range(2 * FREE_CHUNKS):
         ledger.mark_stored(Entry(THIEF, 1 + at * CHUNK, 1, 1))

@@ -9,7 +9,7 @@ import pytest
 
 from agent.epoch import new_epoch
 from collector.ledger.account import account_of
-from collector.ledger.cli import accounts, as_data, as_table, since_ms
+from collector.ledger.command import accounts, as_data, as_table, since_ms
 from collector.ledger.durable import read_durable
 from collector.ledger.epochs import CHUNK, Chunk, Entry, EpochKey, EpochRecord, Retirement, Statement
 from collector.ledger.file import LedgerFile

@@ -81,10 +81,10 @@ def test_a_row_that_became_part_of_another_is_deleted_and_no_other(db: sqlite3.C
     assert [each.number for each in load_chunks(db, TWO)] == [0, 1]
 
 
-def test_an_epoch_that_is_forgotten_and_begins_anew_has_nothing_of_before(db: sqlite3.Connection) -> None:
+def test_an_epoch_that_is_forgotten_and_begins_again_has_nothing_of_before(db: sqlite3.Connection) -> None:
     save(db, changes(record(ONE), record(TWO), chunks=[(ONE, Chunk(0, 1, 2, 1)), (TWO, Chunk(0, 1, 2, 1))]))
-    anew = EpochRecord(ONE, 9, 30, 30, order=5)
-    save(db, Changes([ONE], [anew], [(ONE, Chunk(3, 30, 30, 1))], []))
+    begun_again = EpochRecord(ONE, 9, 30, 30, order=5)
+    save(db, Changes([ONE], [begun_again], [(ONE, Chunk(3, 30, 30, 1))], []))
     assert [(each.key, each.known_from, each.last_chunk) for each in load_epochs(db)] == [(TWO, 1, 0), (ONE, 9, 3)]
     assert [each.number for each in load_chunks(db, ONE)] == [3]
 

@@ -42,7 +42,7 @@ SILENCE = {
 
 
 def burning() -> Tracker:
-    """Smoke at a device, told since second 10."""
+    """Smoke at a device, active since second 10."""
     tracker = Tracker(load_table())
     tracker.update(UNIT, {KEY: 1.0}, 10.0)
     tracker.tick(10.0, 10.0)
@@ -102,7 +102,7 @@ async def test_a_persons_silence_is_shown_with_its_problem_and_changes_nothing_e
                 # The silence that the collector keeps for its window is no acknowledgement.
                 (other,) = [each for each in await problems(one) if each["labels"]["device"] == "cdu-08"]
                 assert "acknowledged" not in other
-                await until(lambda: said(got) == [("DcimSmoke", "active")], "the webhook is told all the same")
+                await until(lambda: said(got) == [("DcimSmoke", "active")], "the webhook is notified all the same")
                 history = (await asyncio.to_thread(found_at, f"{one.url}/api/v1/problems/history"))["items"]
                 assert {(each["acknowledged_by"], each["maintenance"]) for each in history} == {
                     ("amina", ""),
@@ -122,7 +122,7 @@ async def test_an_alertmanager_that_goes_away_costs_nothing_and_the_api_says_so_
         async with running(config) as one, publisher(mosquitto.port) as client:
             await one.ready()
             await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
-            await eventually(lambda: "DcimSmoke" in manager.alerts(), "told")
+            await eventually(lambda: "DcimSmoke" in manager.alerts(), "notified")
             await asyncio.to_thread(manager.silence, "alertname=DcimSmoke", by="amina", comment="seen")
             await eventually(lambda: "acknowledged" in shown(one), "acknowledged")
             assert await asyncio.to_thread(unread, one) == []

@@ -14,7 +14,7 @@ from typing import cast
 import pytest
 
 from collector.problems.conditions import Evaluator, Subject
-from collector.problems.promql import rules_yaml
+from collector.problems.rule_files import rules_yaml
 from collector.problems.shares import Shares
 from collector.problems.table import load_table
 from collector.problems.tracker import Tracker
@@ -95,8 +95,8 @@ def test_the_collector_tells_of_what_is_lost_and_of_nothing_else(lost: str) -> N
             )
         tracker.tick(now, now)
         if now in expected:
-            told = {name_of(each.problem.name, dict(each.labels).get("feed", "")) for each in tracker.active()}
-            assert told == expected[now], f"after {now} s"
+            reported = {name_of(each.problem.name, dict(each.labels).get("feed", "")) for each in tracker.active()}
+            assert reported == expected[now], f"after {now} s"
 
 
 def test_prometheus_tells_the_same(tmp_path: Path) -> None:

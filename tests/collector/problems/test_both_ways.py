@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from collector.problems.promql import rules_yaml
+from collector.problems.rule_files import rules_yaml
 from collector.problems.table import Limit, load_table
 from rackflow.process.yaml import load_yaml_text
 from tests.collector.problems.examples import DIPS, INCIDENTS, NEAR_MISSES, TOGETHER
@@ -45,23 +45,23 @@ def test_what_the_other_process_of_an_agents_name_still_keeps_is_its_consequence
     missing = agent("collector_ledger_missing_messages", 1.0)
     for other, expected in (([agent("collector_agent_clones", 1.0)], "DcimAgentCloned"), ([], "")):
         example = Example([missing, *other], ())
-        (told,) = [each for each in play(example, steps=STEPS) if each.problem.name == "DcimMessagesMissing"]
-        assert (told.cause[0] if told.cause else "") == expected
+        (reported,) = [each for each in play(example, steps=STEPS) if each.problem.name == "DcimMessagesMissing"]
+        assert (reported.cause[0] if reported.cause else "") == expected
 
 
 def test_a_row_explains_no_device_of_a_row_of_the_same_name_in_another_room() -> None:
     hall_1 = [*feeds(4, 0, room="hall-1", row="a"), *feeds(0, 8, room="hall-1", row="b")]
     example = Example([*hall_1, *feeds(1, 8, room="hall-2", row="a")], ())
-    told = [each for each in play(example, steps=STEPS) if each.problem.name == "DcimDeviceUnreachable"]
-    causes = Counter((dict(each.labels)["room"], each.cause[0] if each.cause else "") for each in told)
+    reported = [each for each in play(example, steps=STEPS) if each.problem.name == "DcimDeviceUnreachable"]
+    causes = Counter((dict(each.labels)["room"], each.cause[0] if each.cause else "") for each in reported)
     assert causes == {("hall-1", "DcimRowFeedLost"): 4, ("hall-2", ""): 1}
 
 
 def test_a_room_that_loses_a_feed_is_one_problem_and_not_one_for_each_of_its_rows() -> None:
     dark = [each for row in "abc" for each in feeds(4, 0, room="hall-1", row=row)]
     elsewhere = [*feeds(4, 0, room="hall-2", row="a"), *feeds(0, 20, room="hall-2", row="b")]
-    told = play(Example([*dark, *feeds(0, 4, room="hall-1", row="d"), *elsewhere]), steps=STEPS)
-    causes = Counter((dict(each.labels)["room"], each.problem.name) for each in told if each.cause is None)
+    reported = play(Example([*dark, *feeds(0, 4, room="hall-1", row="d"), *elsewhere]), steps=STEPS)
+    causes = Counter((dict(each.labels)["room"], each.problem.name) for each in reported if each.cause is None)
     assert causes == {("hall-1", "DcimRoomFeedLost"): 1, ("hall-2", "DcimRowFeedLost"): 1}
 
 
@@ -75,10 +75,10 @@ def test_an_agent_that_sees_nothing_hides_no_feed_row_or_device_of_another_agent
         (6, {"DcimAgentSeesNothing": 1, "DcimRowFeedLost": 1}),
     ):
         things = [*blind, *feeds(dark, 0, agent="first", room="hall-1", row="a"), *lit]
-        told = play(Example(things), steps=STEPS)
-        assert names([each for each in told if each.cause is None]) == expected
+        reported = play(Example(things), steps=STEPS)
+        assert names([each for each in reported if each.cause is None]) == expected
         (cause,) = expected.keys() - {"DcimAgentSeesNothing"}
-        first = [each for each in told if dict(each.labels).get("agent") == "first" and each.cause]
+        first = [each for each in reported if dict(each.labels).get("agent") == "first" and each.cause]
         assert {each.cause[0] for each in first if each.cause} == {cause}, "by the other agent's network, by no means"
 
 
@@ -149,8 +149,8 @@ def test_the_rules_that_are_shipped_are_those_of_the_table() -> None:
     assert RULES.read_text(encoding="utf-8") == rules_yaml(load_table())
 
 
-def test_a_hold_within_a_window_begins_anew_with_no_dip_and_a_limit_outlives_its_scrape() -> None:
-    """`for` begins anew with each dip; and a limit is polled once an hour, while Prometheus looks back for five minutes."""
+def test_a_hold_within_a_window_starts_over_with_no_dip_and_a_limit_outlives_its_scrape() -> None:
+    """`for` starts over with each dip; and a limit is polled once an hour, while Prometheus looks back for five minutes."""
     table = load_table()
     groups = cast("list[dict[str, list[dict[str, str]]]]", load_yaml_text(rules_yaml(table), "rules")["groups"])
     rules = {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}

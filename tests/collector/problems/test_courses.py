@@ -85,7 +85,7 @@ class Site:
             decides=lambda key: self.evaluator.decides(load_table().problems[key[0]], subject),
         )
 
-    def told(self) -> dict[str, bool]:
+    def reported(self) -> dict[str, bool]:
         """What is told as a cause, and whether it is uncertain."""
         return {each.problem.name: each.is_uncertain for each in self.tracker.active() if each.cause is None}
 
@@ -115,7 +115,7 @@ def test_a_feed_lost_ups_by_ups_is_reported_as_it_grows_and_each_message_ends_on
         ("DcimMainsLost", "ended"),
         ("DcimUpsOnBattery", "ended"),
     ]
-    assert site.told() == {}
+    assert site.reported() == {}
 
 
 def test_a_lost_feed_is_not_reported_as_back_because_the_agent_died() -> None:
@@ -125,14 +125,14 @@ def test_a_lost_feed_is_not_reported_as_back_because_the_agent_died() -> None:
     site.run(20)
     site.up = dict.fromkeys(site.up, None)
     assert site.run(300) == []
-    assert site.told()["DcimMainsLost"]
+    assert site.reported()["DcimMainsLost"]
     # The agent is back, and says of one device after the other that it is well.
     site.says |= {name: {SOURCE: "normal"} for name in UPS}
     site.up["pdu-1"] = site.up["ups-1"] = True
     assert site.run(5) == []
     site.up = dict.fromkeys(site.up, True)
     assert ("DcimMainsLost", "ended") in site.run(200)
-    assert site.told() == {}
+    assert site.reported() == {}
 
 
 def test_no_problem_of_a_healthy_site_is_reported_when_its_agent_dies() -> None:
@@ -140,7 +140,7 @@ def test_no_problem_of_a_healthy_site_is_reported_when_its_agent_dies() -> None:
     site.run(20)
     site.up = dict.fromkeys(site.up, None)
     assert site.run(300) == []
-    assert site.told() == {}
+    assert site.reported() == {}
 
 
 def test_a_lost_feed_says_what_the_other_one_carries_and_how_long_its_batteries_last() -> None:

@@ -34,7 +34,7 @@ def ended(at_s: float = NOW_S, name: str = "DcimSmoke", *, is_cause: bool = True
 
 
 def tracked(name: str = "DcimSmoke") -> TrackedProblem:
-    """A problem that is told since a minute."""
+    """A problem that has been active for a minute."""
     problem = load_table().problems[name]
     return TrackedProblem(
         problem, labels_of({"device": "x"}), ("device", "x"), 1.0, 3.0, is_active=True, since_s=NOW_S - 60

@@ -465,7 +465,7 @@ async def test_after_a_restart_page_and_webhook_say_since_when_and_the_history_i
         async with running(config) as one, publisher(mosquitto.port) as client:
             await one.subscribed()
             await publish(client, smoke(9, 1.0), smoke(10, 0.0, "cdu-08"))
-            await until(lambda: bool(said(got)), "told")
+            await until(lambda: bool(said(got)), "notified")
 
             past: list[dict[str, Any]] = []
 

@@ -282,7 +282,7 @@ def test_a_problem_that_outlasts_its_window_is_reported_when_the_window_ends() -
     )
     key: Key = "DcimUpsBatteryLow", labels_of(UPS | {"state": "low"})
 
-    def told(wall_s: float, holding: Sequence[Key]) -> list[str]:
+    def reported(wall_s: float, holding: Sequence[Key]) -> list[str]:
         """What the webhook is sent at a time."""
         tracker.update(("device", "s", "ups-1"), dict.fromkeys(holding, 1.0), wall_s)
         changed: list[TrackedProblem] = tracker.tick(wall_s, wall_s)
@@ -291,15 +291,15 @@ def test_a_problem_that_outlasts_its_window_is_reported_when_the_window_ends() -
         webhook.note(reports)
         return [] if body is None else [report.status for _, report in reports]
 
-    assert told(at(1.0), [key]) == []
+    assert reported(at(1.0), [key]) == []
     (tracked,) = tracker.active()
     report = describe(tracked, 0, "")
     assert report.maintenance is not None
     assert (report.status, report.maintenance.id, report.maintenance.why) == ("active", "W-1", "breaker test")
-    assert told(at(1.9), [key]) == []
-    assert told(at(2.1), [key]) == ["active"]
-    assert told(at(2.2), [key]) == []
-    assert told(at(2.3), []) == ["ended"]
+    assert reported(at(1.9), [key]) == []
+    assert reported(at(2.1), [key]) == ["active"]
+    assert reported(at(2.2), [key]) == []
+    assert reported(at(2.3), []) == ["ended"]
 
 
 def test_the_end_of_a_problem_that_was_reported_before_its_window_is_reported() -> None:
@@ -352,7 +352,7 @@ async def test_no_side_notifies_of_problems_in_a_maintenance_window_until_it_is_
                 page = (await one.get("/")).text
                 assert "nobody is notified: pump exchange" in page
                 file.write_text("version: 1\n", encoding="utf-8")
-                await until(lambda: len(said(got)) == 2, "told of what is still there", timeout_s=4 * LOOK_S)
+                await until(lambda: len(said(got)) == 2, "notified of what is still there", timeout_s=4 * LOOK_S)
                 await eventually(
                     lambda: manager.alerts()["DcimCoolingBlind"]["status"]["state"] == "active", "not silenced"
                 )

@@ -66,13 +66,13 @@ class Site:
         self.latest.apply_batch("cas1", one, resolve(one, self.keys), self.now, WALL_S + self.now)
 
     def smoke(self, value: float, device: str = "cdu-07") -> list[str]:
-        """A poll of a detector; returns what is told then, by device."""
+        """A poll of a detector; returns what is reported then, by device."""
         self.seq += 1
         one = batch(device, seq=self.seq, values={SMOKE: value}, time_ms=int((WALL_S + self.now) * 1000))
         self.latest.apply_batch("cas1", one, resolve(one, self.keys), self.now, WALL_S + self.now)
-        return self.told()
+        return self.reported()
 
-    def told(self) -> list[str]:
+    def reported(self) -> list[str]:
         self.monitor.evaluate()
         return sorted(dict(each.labels)["device"] for each in self.monitor.tracker.active())
 
@@ -165,13 +165,13 @@ def test_devices_of_which_a_working_agent_says_nothing_are_counted() -> None:
     site = Site()
     site.latest.apply_status(status("cdu-07", "cdu-08"), site.now)
     site.poll("cdu-08", {"site": "cas1"}, {SMOKE: 0.0})
-    told = set[str]()
+    reported = set[str]()
     for _ in range(36):  # three minutes: it is silent after half of one, and reported after two more
         site.poll("cdu-07", {"site": "cas1"}, {SMOKE: 0.0})
         site.monitor.evaluate()
         site.now += 5.0
-        told |= {each.name for each in site.monitor.reports() if each.labels.get("agent") == "gw-3"}
-    assert "DcimDevicesNotObserved" in told
+        reported |= {each.name for each in site.monitor.reports() if each.labels.get("agent") == "gw-3"}
+    assert "DcimDevicesNotObserved" in reported
 
 
 def stuck(value: float | None = 1.0) -> Figure:
@@ -192,7 +192,7 @@ def test_a_problem_of_a_figure_ends_when_the_figure_is_good_unknown_or_no_longer
     for _ in range(int(RESTORED_S) // 5 + 10):
         site.now += 5.0
         site.smoke(0.0)
-    assert site.told() == []
+    assert site.reported() == []
 
 
 def test_a_problem_of_a_figure_goes_on_while_its_device_is_silent() -> None:
@@ -264,7 +264,7 @@ def test_the_limits_of_the_site_file_apply_to_devices_that_state_none() -> None:
         site.seq += 1
         one = batch("cdu-1", seq=site.seq, values={SUPPLY: 41.0}, time_ms=int((WALL_S + site.now) * 1000))
         site.latest.apply_batch("cas1", one, resolve(one, site.keys), site.now, WALL_S + site.now)
-        site.told()
+        site.reported()
         site.now += 1.0
     (found,) = site.monitor.reports()
     assert (found.name, found.limit, found.limit_source) == ("DcimCduSupplyAboveLimit", 40.0, "configuration")
@@ -300,7 +300,7 @@ async def test_after_a_restart_reported_problems_are_known_with_their_time_and_w
     assert (found.key, found.since_s, found.value, found.peak) == (key, WALL_S + 100.0, 1.0, 2.0)
     assert after.monitor.files.notified(URL) == {key}
     assert after.monitor.files.notified("http://another/") == set()
-    assert after.told() == ["cdu-07"], "it goes on until its readings are there"
+    assert after.reported() == ["cdu-07"], "it goes on until its readings are there"
 
 
 async def test_who_was_notified_and_what_will_soon_be_reported_is_saved_at_once(

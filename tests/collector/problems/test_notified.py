@@ -98,7 +98,7 @@ async def test_smoke_reaches_alertmanager_with_the_labels_of_the_rule_and_ends_t
         async with running(config) as one, publisher(mosquitto.port) as client:
             await one.ready()
             await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
-            await eventually(lambda: "DcimSmoke" in manager.alerts(), "told")
+            await eventually(lambda: "DcimSmoke" in manager.alerts(), "notified")
             alert = (await asyncio.to_thread(manager.alerts))["DcimSmoke"]
             assert alert["labels"] == LABELS
             assert alert["annotations"]["description"] == (
@@ -134,8 +134,8 @@ async def test_a_collector_whose_store_does_not_answer_says_so(mosquitto: Mosqui
         await one.ready()
         await publish(client, status("cdu-07"), document(), smoke(1, 0.0))
         await shows(one, "DcimStoreFailing")
-        (told,) = await problems(one)
-        assert told["labels"] == {"store": "influxdb"}
+        (reported,) = await problems(one)
+        assert reported["labels"] == {"store": "influxdb"}
         assert 'dcim_collector_store_available{store="influxdb"} 0.0' in (await one.get("/metrics")).text
 
 
@@ -156,7 +156,7 @@ cdus:
 """
 
 
-async def test_devices_of_the_site_file_that_nobody_polls_are_told_of_by_agent(
+async def test_devices_of_the_site_file_that_nobody_polls_are_reported_by_agent(
     mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They have no readings, so no other problem can name them. Panels, most of which have no meter, are not awaited."""
@@ -171,7 +171,7 @@ async def test_devices_of_the_site_file_that_nobody_polls_are_told_of_by_agent(
         of = [each for each in document["problems"] if each["name"] == "DcimDevicesNeverHeard"]
         return {each["labels"].get("agent", ""): each["description"] for each in of}
 
-    async def told(one: Running, expected: dict[str, str]) -> None:
+    async def reported(one: Running, expected: dict[str, str]) -> None:
         await eventually(lambda: descriptions(one) == expected, f"shows {expected}")
 
     rest = (
@@ -185,12 +185,12 @@ async def test_devices_of_the_site_file_that_nobody_polls_are_told_of_by_agent(
 
     async with running(config) as one, publisher(mosquitto.port) as client:
         await one.ready()
-        await told(one, unnamed | named("2"))
+        await reported(one, unnamed | named("2"))
         # A description is enough, before the first reading.
         await publish(client, status("cdu-07"), document())
-        await told(one, unnamed | named("1"))
+        await reported(one, unnamed | named("1"))
         await publish(client, status("cdu-07", "cdu-08"), document("cdu-08"))
-        await told(one, unnamed)
+        await reported(one, unnamed)
         await one.reaches('dcim_collector_devices_never_heard{agent="gw-3",site="cas1"}', lambda value: value == 0)
         mosquitto.kill()
         await eventually(lambda: "devices_never_heard{" not in request(f"{one.url}/metrics").text, "unknown")
@@ -217,11 +217,11 @@ async def test_what_a_collector_finds_wrong_with_what_agents_send_is_a_problem_w
         await publish(client, msgspec.structs.replace(batch(), agent="gw-stolen"))
         await publish(client, *(status("cdu-07", epoch=epoch) for epoch in ("01JD5A", "01JD5B", "01JD5A")))
 
-        def told() -> dict[str, dict[str, str]]:
+        def reported() -> dict[str, dict[str, str]]:
             found = cast("dict[str, Any]", request(f"{one.url}/api/v1/problems").json())["problems"]
             return {each["name"]: each["labels"] for each in found if each["name"] in labels}
 
-        await eventually(lambda: told() == labels, "all four")
+        await eventually(lambda: reported() == labels, "all four")
 
 
 async def test_the_api_and_the_page_show_a_problem_in_words(mosquitto: Mosquitto, tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ async def test_a_webhook_is_notified_once_of_a_beginning_and_once_of_its_end(
         async with running(config) as one, publisher(mosquitto.port) as client:
             await one.ready()
             await publish(client, status("cdu-07"), document(), *(smoke(seq, 1.0) for seq in range(1, 6)))
-            await until(lambda: bool(said(got)), "told")
+            await until(lambda: bool(said(got)), "notified")
             await publish(client, *(smoke(seq, 0.0) for seq in range(6, 9)))
             await until(lambda: len(said(got)) >= 2, "told of the end")
             await shows(one)
@@ -277,7 +277,7 @@ async def test_a_webhook_that_was_away_is_notified_of_the_present_state_when_it_
         await publish(client, smoke(3, 0.0))
         await shows(one, "DcimSmoke")
         async with hook(port=port) as (_, got):
-            await until(lambda: bool(got), "told")
+            await until(lambda: bool(got), "notified")
             assert [(each["labels"]["device"], each["status"]) for each in got[0]["problems"]] == [("cdu-08", "active")]
 
 
@@ -310,7 +310,7 @@ async def test_a_restart_tells_nobody_again_and_forgets_nothing(
         async with running(config) as one, publisher(mosquitto.port) as client:
             await one.ready()
             await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
-            await until(lambda: bool(said(got)), "told")
+            await until(lambda: bool(said(got)), "notified")
             (before,) = await problems(one)
             await until(config.problems_path.exists, "saved")
         async with running(config) as one, publisher(mosquitto.port) as client:
@@ -360,10 +360,10 @@ async def test_shipped_inhibitions_fold_what_a_cause_explains(tmp_path: Path) ->
         await post(f"{manager.url}/api/v2/alerts", [{"labels": each} for each in alerts])
 
         def states() -> dict[str, bool]:
-            told = cast("list[dict[str, Any]]", request(f"{manager.url}/api/v2/alerts").json())
+            reported = cast("list[dict[str, Any]]", request(f"{manager.url}/api/v2/alerts").json())
             return {
                 each["labels"].get("alarm", each["labels"]["alertname"]): bool(each["status"]["inhibitedBy"])
-                for each in told
+                for each in reported
             }
 
         wanted = {
@@ -394,15 +394,15 @@ async def test_a_device_that_is_renamed_ends_its_problem_once_and_begins_it_once
         async with running(config) as one, publisher(mosquitto.port) as client:
             await one.ready()
             await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
-            await until(lambda: bool(said(got)), "told")
+            await until(lambda: bool(said(got)), "notified")
             # The agent reads its new configuration: it clears the document of the old name.
             await client.publish("rackflow/v1/cas1/gw-3/device/cdu-07", b"", qos=1, retain=True)
             await publish(client, status("cdu-08"), document("cdu-08"), smoke(2, 1.0, "cdu-08"))
             await until(lambda: len(said(got)) >= 3, "told of the end of the old one")
             await publish(client, smoke(3, 1.0, "cdu-08"), smoke(4, 0.0, "cdu-08"))
             await until(lambda: len(said(got)) >= 4, "told of the end")
-    told = [(each["labels"]["device"], each["status"]) for document in got for each in document["problems"]]
-    assert sorted(told) == [("cdu-07", "active"), ("cdu-07", "ended"), ("cdu-08", "active"), ("cdu-08", "ended")]
+    reported = [(each["labels"]["device"], each["status"]) for document in got for each in document["problems"]]
+    assert sorted(reported) == [("cdu-07", "active"), ("cdu-07", "ended"), ("cdu-08", "active"), ("cdu-08", "ended")]
 
 
 async def test_a_fault_of_the_time_before_a_start_is_reported_with_the_first_message(
@@ -419,7 +419,7 @@ async def test_a_fault_of_the_time_before_a_start_is_reported_with_the_first_mes
         async with running(config) as one, publisher(mosquitto.port) as client:
             await one.subscribed()
             await publish(client, smoke(3, 1.0), smoke(4, 1.0))
-            await until(lambda: bool(said(got)), "told")
+            await until(lambda: bool(said(got)), "notified")
             (problem,) = await problems(one)
             assert problem["since"] <= got[0]["time"]
     assert said(got) == [("DcimSmoke", "active")]
@@ -443,7 +443,7 @@ async def test_lost_mains_say_what_each_feed_carries_and_how_long_its_batteries_
                 client, msgspec.structs.replace(said, labels={**said.labels, "feed": feed}, device_class="ups")
             )
 
-        def told() -> bool:
+        def reported() -> bool:
             document = cast("dict[str, Any]", request(f"{one.url}/api/v1/problems").json())
             found = [each["description"] for each in document["problems"] if each["name"] == "DcimMainsLost"]
             left = " UPSs of feed A: 60% loaded, 20 min of battery. UPSs of feed B: 40% loaded, 20 min of battery. "
@@ -454,7 +454,7 @@ async def test_lost_mains_say_what_each_feed_carries_and_how_long_its_batteries_
                 and ". " not in found[0].partition(left)[2].removesuffix(" Racks: b07.")
             )
 
-        await eventually(told, "the mains of feed A are lost, with what is left")
+        await eventually(reported, "the mains of feed A are lost, with what is left")
 
 
 async def test_the_heartbeat_comes_once_in_each_interval_of_its_group(tmp_path: Path) -> None:

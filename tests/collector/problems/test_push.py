@@ -1,4 +1,4 @@
-"""What a webhook is told of, and which rules of inhibition Alertmanager gets."""
+"""What a webhook is notified of, and which rules of inhibition Alertmanager gets."""
 
 from datetime import datetime
 from typing import Any, cast
@@ -7,7 +7,6 @@ import msgspec
 
 from collector.problems.conditions import labels_of
 from collector.problems.maintenance import Window
-from collector.problems.promql import inhibit_rules
 from collector.problems.push import (
     LIFE_S,
     MAX_RETRY_AFTER_S,
@@ -24,6 +23,7 @@ from collector.problems.push import (
     targets,
 )
 from collector.problems.report import describe
+from collector.problems.rule_files import inhibit_rules
 from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.table import load_table
 from collector.problems.tracker import Key, TrackedProblem
@@ -40,7 +40,7 @@ def tracked(key: Key, cause: Key | None = None, *, active: bool = True) -> Track
     )
 
 
-def told(webhook: Webhook, *changed: TrackedProblem) -> list[tuple[str, str]]:
+def notified(webhook: Webhook, *changed: TrackedProblem) -> list[tuple[str, str]]:
     """What a webhook is sent of some changes, and takes."""
     reports = [(each, describe(each, 0, "")) for each in changed]
     body = webhook.body(reports, 10.0)
@@ -57,25 +57,25 @@ def hook(**more: str) -> Webhook:
 
 def test_a_consequence_is_not_reported_until_its_cause_is_over_and_it_is_still_there() -> None:
     webhook = hook()
-    assert told(webhook, tracked(LOST), tracked(BATTERY, LOST)) == [("DcimFeedLost", "active")]
-    assert told(webhook, tracked(LOST, active=False), tracked(BATTERY)) == [
+    assert notified(webhook, tracked(LOST), tracked(BATTERY, LOST)) == [("DcimFeedLost", "active")]
+    assert notified(webhook, tracked(LOST, active=False), tracked(BATTERY)) == [
         ("DcimFeedLost", "ended"),
         ("DcimUpsOnBattery", "active"),
     ]
-    assert told(webhook, tracked(BATTERY)) == []
-    assert told(webhook, tracked(BATTERY, active=False)) == [("DcimUpsOnBattery", "ended")]
+    assert notified(webhook, tracked(BATTERY)) == []
+    assert notified(webhook, tracked(BATTERY, active=False)) == [("DcimUpsOnBattery", "ended")]
 
 
 def test_the_end_of_a_consequence_that_was_never_reported_is_not_reported() -> None:
     webhook = hook()
-    assert told(webhook, tracked(BATTERY, LOST)) == []
-    assert told(webhook, tracked(BATTERY, active=False)) == []
+    assert notified(webhook, tracked(BATTERY, LOST)) == []
+    assert notified(webhook, tracked(BATTERY, active=False)) == []
 
 
 def test_a_webhook_for_critical_problems_is_notified_of_no_others() -> None:
     webhook = hook(severity="critical")
-    assert told(webhook, tracked(BATTERY), tracked(LOST)) == [("DcimFeedLost", "active")]
-    assert told(webhook, tracked(BATTERY, active=False)) == []
+    assert notified(webhook, tracked(BATTERY), tracked(LOST)) == [("DcimFeedLost", "active")]
+    assert notified(webhook, tracked(BATTERY, active=False)) == []
 
 
 def test_the_end_of_a_problem_that_ends_while_its_beginning_is_notified_is_notified() -> None:
@@ -84,18 +84,18 @@ def test_the_end_of_a_problem_that_ends_while_its_beginning_is_notified_is_notif
     assert webhook.body(reports, 10.0) is not None
     one.is_active = False  # while the webhook takes its time
     webhook.note(reports)
-    assert told(webhook, one) == [("DcimFeedLost", "ended")]
+    assert notified(webhook, one) == [("DcimFeedLost", "ended")]
 
 
 def test_a_problem_that_begins_again_while_its_end_is_notified_is_notified_again() -> None:
     webhook, one = hook(), tracked(LOST)
-    assert told(webhook, one) == [("DcimFeedLost", "active")]
+    assert notified(webhook, one) == [("DcimFeedLost", "active")]
     one.is_active = False
     reports = [(one, describe(one, 0, ""))]
     assert webhook.body(reports, 10.0) is not None
     one.is_active = True
     webhook.note(reports)
-    assert told(webhook, one) == [("DcimFeedLost", "active")]
+    assert notified(webhook, one) == [("DcimFeedLost", "active")]
 
 
 def test_a_target_is_left_alone_for_as_long_as_it_asks_for_up_to_a_limit() -> None:
@@ -162,7 +162,7 @@ def test_after_an_outage_alertmanager_is_not_notified_of_alerts_that_expired_the
     assert not alertmanager.is_stale(tracked(LOST), 1e9)
     webhook = hook()
     assert webhook.is_stale(over, 10.0)
-    told(webhook, tracked(LOST))
+    notified(webhook, tracked(LOST))
     assert not webhook.is_stale(over, 1e9)
 
 
@@ -173,8 +173,8 @@ def test_all_configured_targets_are_notified_and_each_webhooks_notifications_are
     alertmanager, webhook = targets(config, lambda url: {LOST} if url == "http://h:1/x" else set())
     assert alertmanager.url == "http://a:9093/api/v2/alerts"
     assert isinstance(webhook, Webhook)
-    assert told(webhook, tracked(LOST)) == [], "it was told before a restart"
-    assert told(webhook, tracked(BATTERY)) == []
+    assert notified(webhook, tracked(LOST)) == [], "it was notified before a restart"
+    assert notified(webhook, tracked(BATTERY)) == []
 
 
 def test_only_answers_about_the_request_are_refusals_of_a_problem() -> None:
@@ -209,9 +209,9 @@ def test_a_webhook_is_notified_of_a_problem_under_maintenance_only_when_that_is_
     planned.window = Window.model_validate(
         {"id": "w", "until": "2026-11-27T12:00:00Z", "why": "new fans", "match": {"feed": "A"}}
     )
-    assert told(webhook, planned) == []
+    assert notified(webhook, planned) == []
     planned.window = None
-    assert told(webhook, planned) == [("DcimFeedLost", "active")]
+    assert notified(webhook, planned) == [("DcimFeedLost", "active")]
 
 
 FEED_LOST = "A feed is lost; its racks run on what remains."

@@ -188,7 +188,7 @@ async def test_a_body_cut_short_after_a_good_answer_is_no_reason_to_tell_again()
 
     async with answering(half) as (url, got), Pushing(hook(url)) as one:
         one.tell(smoke("a"))
-        await until(lambda: bool(got), "told")
+        await until(lambda: bool(got), "notified")
         one.tell(smoke("b"))
         await until(lambda: len(got) == 2, "told of another one")
         assert devices(got) == ["a", "b"]
@@ -245,15 +245,15 @@ async def test_a_problem_that_a_webhook_cannot_take_keeps_it_from_no_other() -> 
             else b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
         )
 
-    told: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
-    async with answering(picky) as (url, got), Pushing(Webhook(WebhookConfig(url=url), told)) as one:
+    notified: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+    async with answering(picky) as (url, got), Pushing(Webhook(WebhookConfig(url=url), notified)) as one:
         one.tell(smoke("a"), smoke("bad"), smoke("b"), smoke("c"))
-        await until(lambda: len(told) == 3, "told of three")
+        await until(lambda: len(notified) == 3, "notified of three")
         one.tell(smoke("d"))
         await until(lambda: devices(got)[-1] == "d", "and of what follows")
-        assert [dict(labels)["device"] for _, labels in sorted(told)] == ["a", "b", "c", "d"]
+        assert [dict(labels)["device"] for _, labels in sorted(notified)] == ["a", "b", "c", "d"]
         one.tell(smoke("e"), smoke("f"))
-        await until(lambda: len(told) == 6, "told of two more")
+        await until(lambda: len(notified) == 6, "notified of two more")
         assert [each["labels"]["device"] for each in got[-1][1]["problems"]] == ["e", "f"], "in one request again"
 
 
@@ -267,7 +267,9 @@ async def test_a_webhook_that_refused_everything_is_notified_once_its_address_is
         one.tell(smoke("a"), smoke("b"))
         await until(lambda: len(got) >= 4, "refused, halved and tried again")
         wrong = False
-        await until(lambda: len(devices(got)) >= 2 and got[-1][1]["problems"][-1]["labels"]["device"] == "b", "told")
+        await until(
+            lambda: len(devices(got)) >= 2 and got[-1][1]["problems"][-1]["labels"]["device"] == "b", "notified"
+        )
 
 
 async def test_thousands_of_ends_while_a_webhook_is_away_leave_room_for_what_begins(
@@ -282,7 +284,7 @@ async def test_thousands_of_ends_while_a_webhook_is_away_leave_room_for_what_beg
             one.tell(smoke(f"old-{number}", ago_s=HOUR_S, ended_ago_s=HOUR_S / 2))
         one.tell(smoke("new"))
         async with one:
-            await until(lambda: bool(got), "told")
+            await until(lambda: bool(got), "notified")
             assert devices(got) == ["new"]
 
 
@@ -296,7 +298,7 @@ async def test_if_more_ends_wait_to_settle_than_are_kept_they_are_notified_at_on
         Pushing(Webhook(WebhookConfig(url=url), {each.key for each in ended})) as one,
     ):
         one.tell(*ended)
-        await until(lambda: bool(got), "told")
+        await until(lambda: bool(got), "notified")
         assert devices(got) == ["c"]
 
 
@@ -349,7 +351,7 @@ async def test_the_end_of_a_problem_that_waits_for_its_target_is_notified_no_soo
         each.is_active, each.ended_s = False, time.time()
         one.tell(each, other)
         async with one:
-            await until(lambda: bool(got), "told")
+            await until(lambda: bool(got), "notified")
         assert devices(got) == ["b"]
 
 

@@ -91,7 +91,7 @@ asyncio.run(main())
 
 
 def test_the_files_of_problems_are_on_disk_with_their_names(tmp_path: Path) -> None:
-    """An empty file after a power cut would have everybody told again of every problem."""
+    """An empty file after a power cut would have everybody notified again of every problem."""
     found = traced(tmp_path, SAVING, tmp_path)
     saving, saved, appended = (said(found, text) for text in ("saving", "saved", "appended"))
     assert on_disk(found, "/.p.json.new", saving, saved)
@@ -143,9 +143,9 @@ async def test_a_problem_that_this_version_does_not_know_costs_no_other(tmp_path
     before = monitor(path)
     before.files.notified(url).add(FLOW)
     digests = [*before.files._notified]  # noqa: SLF001 - as it is written
-    told = {digest: [(FLOW[0], list(FLOW[1]))] for digest in digests}
+    reported = {digest: [(FLOW[0], list(FLOW[1]))] for digest in digests}
     holding = [Holding("DcimCduAllPumpsStopped", list(FLOW[1]), list(CDU), 4.0, SEEN_S)]
-    path.write_bytes(msgspec.json.encode(Present(1, saved, told, holding)))
+    path.write_bytes(msgspec.json.encode(Present(1, saved, reported, holding)))
     one = monitor(path)
     await one.files.load()
     assert [each.key for each in one.tracker.active()] == [FLOW]
@@ -204,14 +204,14 @@ async def test_one_damaged_file_costs_what_is_in_it_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    ("taken_at", "first", "told"),
+    ("taken_at", "first", "reported"),
     [(0.0, "holds", True), (0.0, "silent", True), (0.0, "over", False), (-RESTORED_S, "holds", False)],
     ids=["it holds at the first look", "its device is silent then", "it does not hold then", "it was long ago"],
 )
 def test_what_held_before_a_restart_goes_on_if_its_first_readings_show_that_it_holds(
     taken_at: float,
     first: str,
-    told: bool,  # noqa: FBT001 - a case
+    reported: bool,  # noqa: FBT001 - a case
 ) -> None:
     held = load_table().problems[FLOW[0]].hold_s - 5.0
     assert held > 0
@@ -220,7 +220,7 @@ def test_what_held_before_a_restart_goes_on_if_its_first_readings_show_that_it_h
     course.at(1.0, *([FLOW] if first == "holds" else []), silent=first == "silent")
     assert course.at(2.0, FLOW) == set()
     assert course.at(5.5, FLOW) == set()
-    assert (course.at(7.5, FLOW) != set()) == told
+    assert (course.at(7.5, FLOW) != set()) == reported
 
 
 def test_what_held_before_a_restart_goes_on_though_another_class_is_polled_first() -> None:
@@ -233,7 +233,7 @@ def test_what_held_before_a_restart_goes_on_though_another_class_is_polled_first
     assert course.at(7.0, FLOW) == {FLOW[0]}
 
 
-def test_what_went_on_after_a_restart_and_ended_begins_anew_the_next_time() -> None:
+def test_what_went_on_after_a_restart_and_ended_begins_again_the_next_time() -> None:
     held = load_table().problems[FLOW[0]].hold_s - 5.0
     course = Course()
     course.tracker.restore_holding(CDU, FLOW, held, 0.0, 0.0)
@@ -241,7 +241,7 @@ def test_what_went_on_after_a_restart_and_ended_begins_anew_the_next_time() -> N
 
 
 def test_what_is_reported_is_not_kept_as_about_to_be_as_well() -> None:
-    """After a restart it would be both: reported, and beginning anew."""
+    """After a restart it would be both: reported, and beginning again."""
     course, hold_s = Course(), load_table().problems[FLOW[0]].hold_s
     assert course.at(0.0, FLOW) == set()
     assert [each.key for each in course.tracker.holding()] == [FLOW]

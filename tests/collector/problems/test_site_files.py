@@ -14,7 +14,7 @@ from tests.servers.waiting import eventually
 from tests.servers.web import request
 
 
-async def test_an_agent_that_has_read_another_site_file_is_told_of_until_it_has_read_the_collectors(
+async def test_an_agent_that_has_read_another_site_file_is_reported_until_it_has_read_the_collectors(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     limits, path = tmp_path / "limits.yaml", tmp_path / "site.yaml"

@@ -62,7 +62,7 @@ def test_a_row_that_cannot_be_right_is_refused_with_its_reason(row: str, why: st
 
 def test_every_state_of_the_catalogue_is_normal_or_a_problem() -> None:
     table = load_table()
-    told = {
+    reported = {
         (condition.metric, state)
         for problem in table.problems.values()
         for condition in problem.conditions()
@@ -72,7 +72,7 @@ def test_every_state_of_the_catalogue_is_normal_or_a_problem() -> None:
         f"{metric.name} {state}"
         for metric in catalogue().values()
         for state in metric.states
-        if state not in table.normal_states.get(metric.name, ()) and (metric.name, state) not in told
+        if state not in table.normal_states.get(metric.name, ()) and (metric.name, state) not in reported
     ]
     assert missing == []
 

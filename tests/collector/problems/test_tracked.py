@@ -32,7 +32,7 @@ def test_two_sensors_without_a_rack_are_not_in_the_same_rack() -> None:
     for step in range(0, 1300, 20):
         for each in (hot, warm, *beside):
             course.at(step, each, unit=("device", "s", dict(each[1])["device"]))
-    assert course.told() == {"DcimRackInletHot", "DcimRackInletWarm"}
+    assert course.reported() == {"DcimRackInletHot", "DcimRackInletWarm"}
     assert (course.one(warm).cause, course.one(beside[1]).cause) == (None, beside[0])
 
 

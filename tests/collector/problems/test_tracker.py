@@ -29,18 +29,18 @@ def never(_: Key) -> bool:
 
 
 class Course:
-    """A tracker, and what it tells at each moment."""
+    """A tracker, and what it reports at each moment."""
 
     def __init__(self) -> None:
         self.tracker = Tracker(load_table())
 
     def at(self, now: float, *holding: Key, silent: bool = False, unit: tuple[str, ...] = CDU) -> set[str]:
-        """Names of what is told after these problems were found to hold at `now`."""
+        """Names of what is reported after these problems were found to hold at `now`."""
         self.tracker.update(unit, dict.fromkeys(holding, 1.0), now, is_silent=lambda _: silent)
         self.tracker.tick(now, 1000.0 + now)
-        return self.told()
+        return self.reported()
 
-    def told(self) -> set[str]:
+    def reported(self) -> set[str]:
         return {each.problem.name for each in self.tracker.active()}
 
     def one(self, which: Key) -> TrackedProblem:
@@ -63,7 +63,7 @@ def test_pumps_that_change_over_are_not_reported() -> None:
     for step in range(5):
         assert course.at(step, PUMPS) == set()
     assert course.at(4.5) == set()
-    assert course.at(4.6, PUMPS) == set()  # five seconds begin anew
+    assert course.at(4.6, PUMPS) == set()  # five seconds start over
     assert course.at(9.5, PUMPS) == set()
     assert course.at(9.6, PUMPS) == {"DcimCduAllPumpsStopped"}
 
@@ -97,7 +97,7 @@ def test_a_dip_ends_no_problem_that_held_for_long_enough_within_its_window() -> 
     assert course.at(1830) == set()
 
 
-def test_a_problem_that_begins_anew_within_its_window_has_no_end() -> None:
+def test_a_problem_that_begins_again_within_its_window_has_no_end() -> None:
     """Its earlier end would be sent to webhooks, and to Alertmanager, together with its second beginning."""
     course = Course()
     loaded: Key = "DcimUpsLoadHigh", labels_of({"site": "s", "device": "ups-1"})
@@ -153,7 +153,7 @@ def test_a_restored_problem_stays_while_its_device_is_silent_even_with_readings(
     for now in (1.0, row.keep_s + 2.0):
         course.tracker.update(CDU, {}, now, is_silent=always, decides=always)
         course.tracker.tick(now, 1000.0 + now)
-        assert course.told() == {row.name}
+        assert course.reported() == {row.name}
 
 
 def test_a_leak_goes_on_for_an_hour_while_its_device_is_silent_and_is_uncertain_then() -> None:
@@ -197,7 +197,7 @@ def test_a_device_that_is_back_ends_its_problems_by_its_readings_and_not_by_its_
     course.at(10.0, silent=True)
     course.tracker.update(CDU, {}, 20.0, decides=never)
     course.tracker.tick(20.0, 1020.0)
-    assert course.told() == {"DcimCduAllPumpsStopped"}
+    assert course.reported() == {"DcimCduAllPumpsStopped"}
     assert not course.one(PUMPS).is_uncertain
     assert course.at(21.0) == {"DcimCduAllPumpsStopped"}
     assert course.one(PUMPS).is_fading
@@ -212,19 +212,19 @@ def test_a_problem_whose_reading_does_not_come_back_with_its_device_ends_after_m
     for now in (20.0, 19.0 + RESTORED_S, 21.0 + RESTORED_S):
         course.tracker.update(CDU, {}, now, decides=never)
         course.tracker.tick(now, now)
-        assert course.told() == ({"DcimCduAllPumpsStopped"} if now < 20.0 + RESTORED_S else set())
+        assert course.reported() == ({"DcimCduAllPumpsStopped"} if now < 20.0 + RESTORED_S else set())
 
 
 def test_after_a_restart_a_problem_waits_for_three_polls_of_a_minute() -> None:
     """The slowest class that problems use is polled once a minute, and a reading is current for three polls."""
     course = Course()
     course.tracker.restore(TrackedProblem(load_table().problems[PUMPS[0]], PUMPS[1], CDU, 1.0, 1.0), 0.0)
-    told = {}
+    reported = {}
     for now in (60.0, 120.0, 179.0, 181.0):
         course.tracker.update(CDU, {}, now, decides=never)
         course.tracker.tick(now, 1000.0 + now)
-        told[now] = course.told()
-    assert told == {60.0: {PUMPS[0]}, 120.0: {PUMPS[0]}, 179.0: {PUMPS[0]}, 181.0: set()}
+        reported[now] = course.reported()
+    assert reported == {60.0: {PUMPS[0]}, 120.0: {PUMPS[0]}, 179.0: {PUMPS[0]}, 181.0: set()}
 
 
 def test_missing_flow_follows_from_stopped_pumps_and_is_reported_if_it_outlasts_them() -> None:
@@ -232,7 +232,7 @@ def test_missing_flow_follows_from_stopped_pumps_and_is_reported_if_it_outlasts_
     course = Course()
     for step in range(12):
         course.at(step, PUMPS, FLOW)
-    assert course.told() == {"DcimCduAllPumpsStopped", "DcimCduFlowLow"}
+    assert course.reported() == {"DcimCduAllPumpsStopped", "DcimCduFlowLow"}
     assert (course.one(FLOW).cause, course.one(PUMPS).cause) == (PUMPS, None)
     assert course.at(12.0, FLOW) == {"DcimCduAllPumpsStopped", "DcimCduFlowLow"}
     course.at(11.0 + SAFETY_CLEARS_S, FLOW)
@@ -252,7 +252,7 @@ def test_nobody_is_notified_of_low_flow_that_recovers_after_its_pumps() -> None:
         course.at(step)
         flow = course.tracker.get(FLOW)
         assert flow is None or flow.cause == PUMPS
-    assert course.told() == set()
+    assert course.reported() == set()
 
 
 def test_a_ups_silent_on_battery_is_explained_by_its_feed_until_it_is_asked_again() -> None:
@@ -274,7 +274,7 @@ def test_a_ups_silent_on_battery_is_explained_by_its_feed_until_it_is_asked_agai
     assert course.one(battery).is_uncertain
 
 
-def test_a_cause_that_begins_anew_explains_its_consequence_beyond_the_time_of_its_first_end() -> None:
+def test_a_cause_that_begins_again_explains_its_consequence_beyond_the_time_of_its_first_end() -> None:
     course = Course()
     for step in range(12):
         course.at(step, PUMPS, FLOW)
@@ -467,7 +467,7 @@ def test_a_pause_after_the_start_prolongs_the_wait_for_readings_of_reported_prob
     for now in (7201.0, 7201.0 + KEEP_S + 1.0):
         course.tracker.update(CDU, {}, now, decides=never)
         course.tracker.tick(now, now)
-        assert course.told() == {"DcimCduFlowLow"}
+        assert course.reported() == {"DcimCduFlowLow"}
 
 
 def test_a_cause_that_has_ended_explains_for_no_shorter_because_the_collector_stood_still() -> None:

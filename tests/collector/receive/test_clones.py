@@ -43,7 +43,7 @@ def test_a_clone_is_shown_until_a_quarter_of_an_hour_after_it_was_noticed_last()
     assert clones.current(2 * REMEMBERED_S - 1) == set()
 
 
-def test_a_second_process_that_comes_back_a_day_later_is_logged_anew(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_second_process_that_comes_back_a_day_later_is_logged_again(caplog: pytest.LogCaptureFixture) -> None:
     """While it goes on it is logged once: the two take turns every few seconds."""
     clones = Clones()
     hear(clones, "ABABAB")

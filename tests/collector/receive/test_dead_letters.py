@@ -1,4 +1,4 @@
-"""The dead-letter file: what it cannot take is told, and never ends the flow."""
+"""The dead-letter file: what it cannot take is counted, and never ends the flow."""
 
 import base64
 import json

@@ -169,20 +169,20 @@ def test_with_nothing_waiting_a_message_is_taken_however_large_it_is() -> None:
     assert asyncio.run(course()) == (1, ["shed"])
 
 
-def test_a_full_window_is_told_again_until_half_of_it_is_free() -> None:
+def test_a_full_window_is_reported_again_until_half_of_it_is_free() -> None:
     async def course() -> list[int]:
         events: list[str] = []
-        told = []
+        found = []
         inbox = Inbox(4, 1_000_000, events.append)
         inbox.begin(session_continues=True)
         for packet_id in (1, 2, 3, 4):
             inbox.add(delivery(TOPIC, b"x", 0.0, packet_id=packet_id))
         for _ in range(4):
             await pass_s(LONGEST_PAUSE_S + 0.1)
-            told.append(len(events))
+            found.append(len(events))
             inbox.free_window()
         inbox.end()
-        return told
+        return found
 
     with asyncio.Runner(loop_factory=TurnedLoop) as runner:
         assert runner.run(course()) == [1, 2, 2, 2]

@@ -110,11 +110,11 @@ async def test_a_second_connection_that_the_broker_refuses_ends_with_one_line_th
             await live.run("127.0.0.1", 1 << 20)
     (line,) = [each for each in caplog.records if each.name == "collector.receive.live"]
     assert line.levelname == "WARNING"
-    told = line.getMessage()
-    assert told.startswith(
+    found = line.getMessage()
+    assert found.startswith(
         "no live connection, what is produced now comes behind what waited client=collector-1-live reason="
     )
-    assert f"Not authorized; check {'live_account' if has_password else 'broker.username'}" in told
+    assert f"Not authorized; check {'live_account' if has_password else 'broker.username'}" in found
 
 
 async def test_copies_take_no_more_memory_than_there_is_room_for_and_come_before_what_waits(
@@ -206,7 +206,7 @@ def test_the_session_is_not_behind_any_more_once_it_brings_a_message_soon_after_
     assert not lag.note_session(TOPIC, b"another", 10.0)
     assert not lag.note_session(TOPIC + "0", b"one", 10.0), "of another device"
     assert lag.note_session(TOPIC, b"one", 10.0 + lag_s) is over
-    # The next message decides anew.
+    # The next message decides.
     assert not lag.note_live(TOPIC, b"two", 20.0)
     assert lag.note_session(TOPIC, b"two", 20.5)
 

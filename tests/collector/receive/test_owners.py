@@ -141,7 +141,7 @@ def test_the_last_messages_of_a_former_owner_are_stored_and_neither_shown_nor_a_
 
 @pytest.mark.parametrize("last", [BATCH, EVENT], ids=["batch", "event"])
 def test_for_half_a_minute_the_last_messages_of_a_former_owner_claim_nothing(last: Batch | Event) -> None:
-    """They may have been on their way when the agent told that it polls the device no more."""
+    """They may have been on their way when the agent said that it polls the device no more."""
     owners = Owners(BUDGETS)
     assert admitted(owners, BATCH) == "claimed"
     owners.release("cas1", "gw-3", "cdu-07", NOW_MS)

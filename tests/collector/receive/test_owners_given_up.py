@@ -25,7 +25,7 @@ def test_all_devices_of_an_agent_that_is_retired_may_be_claimed_by_others() -> N
     assert [admitted(owners, of("gw-4", BATCH, device=device)) for device in devices] == ["claimed"] * 3
 
 
-async def test_a_restart_does_not_begin_the_month_of_silence_anew(tmp_path: Path) -> None:
+async def test_a_restart_does_not_restart_the_month_of_silence(tmp_path: Path) -> None:
     """Else a collector that is restarted once a month would keep every name for ever, until there is no room for another agent."""
     owners, file = opened(tmp_path)
     admitted(owners, BATCH)

@@ -48,7 +48,7 @@ def test_the_first_poll_enrols_a_device() -> None:
 @pytest.mark.parametrize(
     ("polls", "interval_s"),
     [
-        ((poll(0, 10), poll(10, 20)), 20),  # configured anew
+        ((poll(0, 10), poll(10, 20)), 20),  # another interval is configured
         ((poll(0, 20), poll(20, 10)), 10),
         ((poll(0, 10), poll(10, 60, up=False)), 10),  # dead: asked less often, and expected as before
         ((poll(0, 10), poll(10, 5, up=False)), 10),

@@ -101,7 +101,7 @@ async def test_a_full_window_counts_as_this_collectors_slowness_until_half_of_it
                 await client.publish(f"rackflow/v1/s/a/batch/d{number}", b"x", qos=1)
         await until(lambda: subscriber.waiting == 10, "the window is full")
         assert events == []
-        await until(lambda: events == ["full"], "told")
+        await until(lambda: events == ["full"], "reported")
         seen: list[str] = []
         while len(seen) < 30:
             async with asyncio.timeout(30):
@@ -145,7 +145,7 @@ async def test_while_the_store_is_away_what_finds_no_room_stays_at_the_broker_an
             seen[delivery.topic] = seen.get(delivery.topic, 0) + 1
             subscriber.acknowledge(delivery)
         assert set(dropped) == {"full", "shed", "overload"}
-        # The connection that it renewed for this was never told as a lost broker.
+        # The connection that it renewed for this was never reported as a lost broker.
         assert (edges, subscriber.fault) == ([True], None)
         assert "collector too slow reason=overload" in caplog.text
         assert "not connected" not in caplog.text

@@ -65,8 +65,8 @@ def test_it_is_shown_which_agent_is_beyond_its_budget_and_which_key_raises_it(
     assert uses.beyond(BEYOND_S + 1) == {GW3: True}
     assert uses.beyond(2 * BEYOND_S) == {GW3: False}
     assert uses.beyond(3600.0 + BEYOND_S) == {}, "nothing stays of an agent that is retired"
-    (told,) = caplog.messages  # once, however often it is refused
-    assert re.search(r"site=cas1 agent=gw-3 .*budget of 11 series.*device=cdu-07 .*Raise budgets\.series", told)
+    (found,) = caplog.messages  # once, however often it is refused
+    assert re.search(r"site=cas1 agent=gw-3 .*budget of 11 series.*device=cdu-07 .*Raise budgets\.series", found)
 
 
 def test_a_series_counts_until_an_hour_after_it_was_last_heard() -> None:
@@ -108,7 +108,7 @@ def test_a_description_that_comes_again_costs_nothing_and_stays_though_the_budge
     uses = Uses(budgets(series=2))
     assert [uses.admit_document(GW3, cdu, 1, 0.0) for _ in range(5)] == [True] * 5
     assert admitted(uses, readings(SUPPLY, FLOW)) == [SUPPLY]
-    # With another device there is room for nothing new; what is known may be described anew.
+    # With another device there is room for nothing new; what is known may be described again.
     assert uses.admit_document(GW3, msgspec.structs.replace(cdu, firmware="2"), 2, 0.0)
     assert not uses.admit_document(GW3, msgspec.structs.replace(cdu, device="cdu-08"), 2, 0.0)
     for _ in range(2):

@@ -234,7 +234,7 @@ def test_a_file_that_makes_no_sense_is_set_aside(
     file = file_at(path)
     assert file.sites == {}
     assert (tmp_path / "books.db.damaged").read_bytes() == damage
-    assert "counting begins anew" in caplog.text
+    assert "counting starts from zero" in caplog.text
     file.save(snapshot({500_000: HOUR}))
     file.close(ended=True)
     assert file_at(path).sites["s"].hours

@@ -202,7 +202,7 @@ async def test_a_stop_counts_what_came_since_the_last_cycle_and_says_that_all_is
     assert ended(path) == [1]
 
 
-async def test_a_stop_whose_disk_refuses_is_told_in_one_line_that_blames_the_disk(
+async def test_a_stop_whose_disk_refuses_is_logged_in_one_line_that_blames_the_disk(
     tmp_path: Path, open_records: OpenRecords, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "records.db"

@@ -219,8 +219,8 @@ def test_what_was_made_on_site_and_what_was_exported_have_rows_of_the_month_the_
     expected = {"energy_facility": 110, "energy_pv": 50, "energy_exported": 20, "energy_generators": 10}
     rows = report({start: entry}, now_s=(start + 1) * 3600.0)
     for figure, kwh in expected.items():
-        told = {row.period: (row.value, row.unit) for row in rows.rows if row.figure == figure}
-        assert told == dict.fromkeys(("month", "day", "hour"), (near(kwh), "kWh"))
+        found = {row.period: (row.value, row.unit) for row in rows.rows if row.figure == figure}
+        assert found == dict.fromkeys(("month", "day", "hour"), (near(kwh), "kWh"))
     assert of_month(rows, "pv_self_consumption").value == near(30 / 50)
     few = report({start: entry})
     assert of_month(few, "energy_pv").value == near(50)

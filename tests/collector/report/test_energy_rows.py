@@ -86,10 +86,10 @@ def test_a_ratio_is_of_the_hours_in_which_both_are_metered(
 def test_what_is_unknown_says_what_is_missing() -> None:
     period = month("2026-10", "UTC", NOW_S)
     rows = rows_of({period.first: hour_of(KWH_J, 0.5, {"it:m"}, known_factor=False)}, period)
-    told = {row.figure: row for row in rows.rows if row.period == "hour" and row.start == period.iso(period.first)}
-    assert told["energy_facility"].value == pytest.approx(1.0)
-    assert (told["energy_it"].value, told["energy_it"].rests_on) == (None, "m read for 30 of 60 min")
-    assert (told["carbon_location"].value, told["carbon_location"].rests_on) == (None, "no carbon factor of the grid")
+    found = {row.figure: row for row in rows.rows if row.period == "hour" and row.start == period.iso(period.first)}
+    assert found["energy_facility"].value == pytest.approx(1.0)
+    assert (found["energy_it"].value, found["energy_it"].rests_on) == (None, "m read for 30 of 60 min")
+    assert (found["carbon_location"].value, found["carbon_location"].rests_on) == (None, "no carbon factor of the grid")
     after = rows.at("energy_facility", "s", "hour", period.iso(period.first + 1))
     assert after is not None
     assert (after.value, after.rests_on) == (None, "no record of the hour")
@@ -115,14 +115,14 @@ def test_what_is_not_metered_has_no_rows_and_contracts_count_in_their_own_hour()
         terms = Terms(quantities=names, category="2", profile_j=None, factor=factor, residual=700.0)
         hours[period.first + at] = Hour(amounts, dict.fromkeys(names, 3600.0), terms=terms)
     period = Period("2026-10", period.zone, "UTC", period.first, period.end, period.first + 2)
-    told = {row.figure: row.value for row in rows_of(hours, period).rows if row.period == "month"}
-    assert "energy_cooling" not in told
-    assert "energy_contracted" in told
-    assert told["carbon_location"] == pytest.approx(2.0)
-    assert told["carbon_market"] == pytest.approx(0.7 * 2)
-    assert told["carbon_free_energy"] == pytest.approx((2 + 0.2 * 2) / 4)
+    found = {row.figure: row.value for row in rows_of(hours, period).rows if row.period == "month"}
+    assert "energy_cooling" not in found
+    assert "energy_contracted" in found
+    assert found["carbon_location"] == pytest.approx(2.0)
+    assert found["carbon_market"] == pytest.approx(0.7 * 2)
+    assert found["carbon_free_energy"] == pytest.approx((2 + 0.2 * 2) / 4)
     expected = {"ref": 0.75, "erf": 0.25, "wue": 1.0, "cue": 1.0, "pue_category": 2.0}
-    assert {name: told[name] for name in expected} == pytest.approx(expected)
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
 
 
 def test_a_site_without_a_contract_has_no_row_of_contracted_energy() -> None:

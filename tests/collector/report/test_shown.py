@@ -427,8 +427,8 @@ def test_the_figures_that_are_published_have_tiles_in_a_fixed_order() -> None:
     names += ["wue", "erf", "ref", "telemetry_available"]
     rows = [row(name, 1.0, "ratio", "month") for name in [*reversed(names), "energy_cooling"]]
     text = page([*rows, row("telemetry_available", 1.0, "ratio")])
-    told = [NAMES[name].replace("PUE", "Interim PUE") for name in names]
-    assert re.findall(r'<div class="tile"><span>(.*?)</span>', text) == told
+    found = [NAMES[name].replace("PUE", "Interim PUE") for name in names]
+    assert re.findall(r'<div class="tile"><span>(.*?)</span>', text) == found
 
 
 def test_rows_are_found_by_figure_period_and_place() -> None:

@@ -389,7 +389,7 @@ async def test_the_pause_before_a_store_is_tried_again_is_random_below_a_doublin
     letters.close()
 
 
-async def test_after_a_write_that_worked_the_pauses_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_after_a_write_that_worked_the_pauses_start_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a refused point is looked for: the store is away for three writes, and again for two later ones."""
     highest: list[float] = []
 

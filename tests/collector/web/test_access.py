@@ -264,7 +264,7 @@ async def test_a_new_certificate_is_used_without_a_restart(tmp_path: Path, monke
     async with serving(web_config=str(path)) as served:
         assert (await ask(served.port, context=trusting(tmp_path, "old")))[0] == 200
         (tmp_path / "used.pem").write_text("no certificate", encoding="utf-8")
-        await until(lambda: served.failures.counts["http", "ConfigError"] == 1, "told")
+        await until(lambda: served.failures.counts["http", "ConfigError"] == 1, "counted")
         assert (await ask(served.port, context=trusting(tmp_path, "old")))[0] == 200
         for name in ("key", "pem"):
             (tmp_path / f"new.{name}").replace(tmp_path / f"used.{name}")

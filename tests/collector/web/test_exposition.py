@@ -209,7 +209,7 @@ PDU = 'site="cas1",device="pdu-1"'
 
 
 def lines_of_agents() -> list[str]:
-    """What is to be on the page of two agents, of which one has polled once over Modbus and one over what nobody told."""
+    """What is to be on the page of two agents, of which one has polled once over Modbus and one over an unknown protocol."""
     gw, other = 'site="cas1",agent="gw-3"', 'site="cas1",agent="gw-4"'
     duration = "dcim_agent_poll_duration_seconds"
     histograms: list[str] = []

@@ -68,7 +68,7 @@ class Hall:
         return "".join(line for name, line in named if name in NAMES)
 
     def written(self) -> int:
-        """How many devices' lines of a metric were written anew by a scrape."""
+        """How many devices' lines of a metric were rewritten by a scrape."""
         return calls(self.shown)[SeriesLines.filled.__name__]
 
 
@@ -156,7 +156,7 @@ def test_it_follows_place_description_and_class_of_a_device_each_by_itself() -> 
     assert hall.shown() == hall.expected()
 
 
-def test_only_lines_whose_value_has_changed_are_written_anew() -> None:
+def test_only_lines_whose_value_has_changed_are_rewritten() -> None:
     hall = Hall()
     for number in range(600):
         hall.poll(f"cdu-{number}", 0.01)

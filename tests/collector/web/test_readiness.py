@@ -18,10 +18,10 @@ from collector.web import STARTING, faults_of, readiness
     ],
 )
 def test_each_part_that_does_not_work_is_named_with_a_remedy(part: str, fault: str, remedy: str) -> None:
-    told = readiness({part: fault})
-    assert told.startswith(f"{part}: {fault}; ")
-    assert remedy in told.removeprefix(f"{part}: {fault}; ")
-    assert told.count("check url") <= 1
+    found = readiness({part: fault})
+    assert found.startswith(f"{part}: {fault}; ")
+    assert remedy in found.removeprefix(f"{part}: {fault}; ")
+    assert found.count("check url") <= 1
 
 
 def test_a_part_that_is_still_to_be_made_is_not_ready() -> None:
@@ -30,8 +30,8 @@ def test_a_part_that_is_still_to_be_made_is_not_ready() -> None:
 
 
 def test_it_stays_one_line_without_passwords() -> None:
-    told = readiness({"store": "https://me:secret@db/ refused\nwith a second line", "broker": "lost"})
-    assert "\n" not in told
-    assert "secret" not in told
-    assert "; broker: lost; " in told
+    found = readiness({"store": "https://me:secret@db/ refused\nwith a second line", "broker": "lost"})
+    assert "\n" not in found
+    assert "secret" not in found
+    assert "; broker: lost; " in found
     assert readiness({}) == ""

@@ -35,7 +35,7 @@ class Looks:
         monkeypatch.setattr(server, "RELOAD_S", 0.05)
 
 
-async def test_while_the_file_is_written_anew_nobody_gets_in_without_a_password(
+async def test_while_the_file_is_rewritten_nobody_gets_in_without_a_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A long one is written in several pieces: here the second one comes just before the second look."""
@@ -68,7 +68,7 @@ async def test_a_file_that_is_empty_lets_nobody_in(tmp_path: Path, monkeypatch: 
     Looks(monkeypatch)
     async with serving(web_config=str(path)) as served:
         path.write_text("", encoding="utf-8")
-        await until(lambda: served.failures.counts["http", "ConfigError"] == 1, "told")
+        await until(lambda: served.failures.counts["http", "ConfigError"] == 1, "counted")
         assert (await ask(served.port))[0] == 401
         assert (await ask(served.port, headers={"Authorization": basic("a", "old")}))[0] == 200
 
@@ -76,15 +76,15 @@ async def test_a_file_that_is_empty_lets_nobody_in(tmp_path: Path, monkeypatch: 
 async def test_a_certificate_that_comes_after_the_file_that_names_it_is_used_once_it_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told once that it is missing, however often it is looked for."""
+    """It is reported once that it is missing, however often it is looked for."""
     certificate(tmp_path, "old")
     path = written(tmp_path, "tls_server_config: {cert_file: old.pem, key_file: old.key}")
     looks = Looks(monkeypatch)
     async with serving(web_config=str(path)) as served:
         written(tmp_path, "tls_server_config: {cert_file: new.pem, key_file: new.key}")
-        await until(lambda: served.failures.counts["http", "ConfigError"] == 1, "told")
-        told_at = looks.count
-        await until(lambda: looks.count >= told_at + 5, "looked for again")
+        await until(lambda: served.failures.counts["http", "ConfigError"] == 1, "counted")
+        counted_at = looks.count
+        await until(lambda: looks.count >= counted_at + 5, "looked for again")
         assert served.failures.counts["http", "ConfigError"] == 1
         certificate(tmp_path, "new")
         deadline = asyncio.get_running_loop().time() + 20

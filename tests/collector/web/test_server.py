@@ -114,14 +114,14 @@ async def test_a_web_configuration_that_cannot_be_used_is_reported_once(
     path = written(tmp_path, "http_server_config: {headers: {X-Frame-Options: deny}}")
     async with serving(web_config=path) as served:
         written(tmp_path, "http_server_config: {header: {}}")
-        await until(lambda: served.failures.counts["http", "ConfigError"] > 0, "told")
+        await until(lambda: served.failures.counts["http", "ConfigError"] > 0, "counted")
         for _ in range(20):  # looks as often again, at least once
             await asyncio.sleep(server.RELOAD_S)
         assert served.failures.counts == {("http", "ConfigError"): 1}
         assert (await ask(served.port))[1]["X-Frame-Options"] == "deny"
         # Another mistake is another report.
         written(tmp_path, "http_server_config: {headers: {Server: x}}")
-        await until(lambda: served.failures.counts["http", "ConfigError"] == 2, "told again")
+        await until(lambda: served.failures.counts["http", "ConfigError"] == 2, "counted again")
 
 
 async def test_a_host_that_asks_too_often_is_told_when_to_come_back_and_its_connection_ends(
@@ -189,7 +189,7 @@ async def test_of_the_pages_with_outlets_those_that_somebody_looks_at_are_kept(m
         assert await look(1) == 2, "the one that nobody has looked at for longest was let go"
 
 
-async def test_a_ledger_that_cannot_be_read_is_told_and_no_fault_of_the_page() -> None:
+async def test_a_ledger_that_cannot_be_read_is_reported_and_no_fault_of_the_page() -> None:
     content = Faulty(ledger_fault="ledger: disk I/O error\x1b[2J")
     async with serving(content) as served:
         status, _, body = await ask(served.port, "/ledger")
@@ -218,7 +218,7 @@ async def test_a_stream_of_what_there_is_not_says_so(query: str, status: int, wo
         assert served.server.streams == 0
 
 
-async def test_prometheus_is_told_to_scrape_the_collector_as_it_was_asked(tmp_path: Path) -> None:
+async def test_the_printed_scrape_configuration_has_the_address_that_was_asked_for(tmp_path: Path) -> None:
     certificate(tmp_path, "a")
     context = ssl.create_default_context(cafile=tmp_path / "a.pem")
     text = "tls_server_config: {cert_file: a.pem, key_file: a.key}"

@@ -39,7 +39,7 @@ async def test_a_slow_device_answers_late_and_then_too_late(wire: tuple[Running,
             await it.read(target, timeout_s=0.5)
 
 
-async def test_a_reboot_starts_time_and_boots_anew(wire: tuple[Running, WireFaults]) -> None:
+async def test_a_reboot_starts_time_and_boots_again(wire: tuple[Running, WireFaults]) -> None:
     it, faults = wire
     server = it.fleet.devices["ups-a"].server
     assert isinstance(server, SnmpDevice)

@@ -68,7 +68,7 @@ def test_on_battery_the_current_leaves_the_cells_and_afterwards_it_comes_back() 
     assert one.battery.current_a > 0
 
 
-def test_each_outage_waits_for_its_generator_anew() -> None:
+def test_each_outage_waits_for_its_generator_again() -> None:
     section = next(iter(load_site(SITES / "edge.yaml").feeds.values())).model_copy(update={"backup_start_s": 10.0})
     feed = Feed(section, 230.0, 1)
 

@@ -53,16 +53,16 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def hall(played: Hall) -> Hall:
     """The hall, in which all is well."""
     played.agent.all_well()
-    told: list[bytes] = []
+    found: list[bytes] = []
 
     def is_well() -> bool:
-        told[:] = [ask_server(f"{played.url}api/v1/problems").body]
-        return b'"problems":[]' in told[0]
+        found[:] = [ask_server(f"{played.url}api/v1/problems").body]
+        return b'"problems":[]' in found[0]
 
     try:
         wait_until(is_well, "no problem", 90.0)
     except TimeoutError:
-        pytest.fail(f"the hall is not well: {told}")
+        pytest.fail(f"the hall is not well: {found}")
     return played
 
 

@@ -93,7 +93,7 @@ def test_each_fault_is_named_in_its_rack_with_words_and_what_to_do(hall: Hall, b
         assert racks_with(page, "critical") == ["a2", "b2", "b4"]
         assert page.ask("document.querySelector('[data-cdu=cdu-1]').dataset.problem") == "critical"
         assert page.ask("document.title").startswith("▲ cas1")
-        # Who does not see it is told, without being interrupted, and each mark is a sign as well as a colour.
+        # Who does not see it hears of it, without being interrupted, and each mark is a sign as well as a colour.
         page.wait("globalThis.said.includes('New problem: Rack b2, smoke-b2: smoke')", "said")
         assert page.text("[data-rack=a2] .mark") == "▲"
         agent.all_well()
@@ -104,7 +104,7 @@ def test_each_fault_is_named_in_its_rack_with_words_and_what_to_do(hall: Hall, b
 def test_a_beginning_problem_is_shown_before_it_is_reported_and_nothing_is_green_beside_it(
     hall: Hall, browser: Browser
 ) -> None:
-    """A UPS on bypass is told after a minute, because tests of a UPS take less."""
+    """A UPS on bypass is reported after a minute, because tests of a UPS take less."""
     with browser.page(hall.url) as page:
         page.wait(WELL, "all is well")
         page.ask(LISTEN)
@@ -119,7 +119,7 @@ def test_a_beginning_problem_is_shown_before_it_is_reported_and_nothing_is_green
         assert page.text("#problems-title") == "PROBLEMS · 0"
         assert "something has begun" in page.text(".verdict.unknown")
         assert page.ask(POOR_CONTRAST) == []
-        # Who listens is told of problems only: what comes and goes by itself would talk all day.
+        # Who listens hears of problems only: what comes and goes by itself would talk all day.
         assert page.ask("globalThis.said") == ""
         page.click(".card.begins h3 a")
         page.wait("document.querySelector('.panel .fading')?.innerText.includes('becomes a problem at')", "its view")
@@ -264,7 +264,7 @@ def test_every_view_fits_its_screen_and_is_accessible_in_both_languages_and_them
             "?total=pue",
         ]
         for view in views:
-            # As a click does, without loading the page anew.
+            # As a click does, without loading the page again.
             page.ask(f"(history.pushState(null, '', './{view}'), dispatchEvent(new PopStateEvent('popstate')))")
             page.wait("document.querySelector('main .rack, main .facts, main table') !== null", view)
             page.wait("document.getAnimations().every(each => each.playState !== 'running')", "at rest")
@@ -328,19 +328,19 @@ def test_the_colours_are_chosen_and_french_is_remembered(hall: Hall, browser: Br
 def test_without_script_problems_and_totals_are_there(hall: Hall, browser: Browser) -> None:
     hall.agent.change("smoke-b2", dcim_env_contact_active=1.0)
     hall.agent.say()
-    told = "Smoke detector 1 of smoke-b2"
-    wait_until(lambda: told in request(hall.url).text, "the problem")
+    found = "Smoke detector 1 of smoke-b2"
+    wait_until(lambda: found in request(hall.url).text, "the problem")
     with browser.page(hall.url, javascript=False) as page:
         page.open(hall.url)
         text = page.text()
         assert "devices up" in text
         assert "1 problem" in page.text(".verdict")
-        assert told in text
+        assert found in text
         page.open(f"{hall.url}plain")
         assert "input power 1 2 kW" in " ".join(page.text().split())
 
 
-def test_with_script_the_plain_page_is_there_at_once_and_stays_until_it_is_loaded_anew(
+def test_with_script_the_plain_page_is_there_at_once_and_stays_until_it_is_reloaded(
     hall: Hall, browser: Browser
 ) -> None:
     with browser.page(f"{hall.url}plain") as page:
@@ -380,7 +380,7 @@ def test_merging_follows_every_example_of_rfc_7386(hall: Hall, browser: Browser)
             f"import('./{base}merge.js').then(m => {json.dumps(examples)}.map(([a, b]) => m.merge(m.merge(undefined, a), b)))"
         )
         assert merged == [expected for _, _, expected in examples]
-        # What does not change stays the same object, so that nothing is drawn anew for it.
+        # What does not change stays the same object, so that nothing is redrawn for it.
         assert page.ask(
             f"import('./{base}merge.js').then(({{ merge }}) => {{"
             " const a = merge(undefined, {x: {y: 1}, z: {}}); return merge(a, {z: {q: 1}}).x === a.x; })"

@@ -113,8 +113,8 @@ def test_a_pue_that_is_not_known_says_why(ask: Ask) -> None:
     assert "the load changed between two readings" in heads(ask, below)[2][2]
     assert heads(ask, below, survives="battery")[2][0] == "? PUE: not known on battery"
     assert heads(ask, below, "fr")[2][0] == "? PUE : inconnu, site sous l'informatique"
-    told = {reason: heads(ask, {"pue_unknown": reason})[2][0] for reason in ("no_facility", "no_it", "no_load")}
-    assert told == {
+    found = {reason: heads(ask, {"pue_unknown": reason})[2][0] for reason in ("no_facility", "no_it", "no_load")}
+    assert found == {
         "no_facility": "? PUE: facility power not known",
         "no_it": "? PUE: IT power not known",
         "no_load": "? PUE: no IT load",
@@ -321,8 +321,8 @@ def test_no_line_ends_between_a_number_and_its_unit_in_any_sentence(ask: Ask) ->
 
 
 def test_a_text_is_never_markup_and_a_runbook_never_a_script(ask: Ask) -> None:
-    told = f"problem({{ labels: {{ rack: {json.dumps(EVIL)}, device: 'd', phase: 'L1' }}, runbook: 'javascript:alert(1)' }})"
-    script = f"""const place = shown(problems.problemColumn(make({{ problems: {{ causes: ['p'], problems: {{ p: {told} }} }} }})));
+    found = f"problem({{ labels: {{ rack: {json.dumps(EVIL)}, device: 'd', phase: 'L1' }}, runbook: 'javascript:alert(1)' }})"
+    script = f"""const place = shown(problems.problemColumn(make({{ problems: {{ causes: ['p'], problems: {{ p: {found} }} }} }})));
       return [place.querySelectorAll('img').length, place.textContent.includes('onerror'),
         [...place.querySelectorAll('a')].map(e => e.protocol), links.outerLink('https://runbooks.example/x')];"""
     images, is_text, protocols, outer = ask(script)
@@ -330,7 +330,7 @@ def test_a_text_is_never_markup_and_a_runbook_never_a_script(ask: Ask) -> None:
     assert "javascript:" not in protocols
 
 
-def test_only_what_changed_is_made_anew(ask: Ask) -> None:
+def test_only_what_changed_is_made_again(ask: Ask) -> None:
     """A floor of a thousand racks is shown each second; of one that stays the same nothing is touched."""
     script = """let made = 0; const place = document.createElement('div');
       const a = { x: 1 }, b = { x: 2 };
@@ -426,7 +426,7 @@ def test_an_old_reading_is_in_brackets_with_its_age_and_why(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "shown"),
+    ("found", "shown"),
     [
         ("recorded device", "tested with a recording of a real device"),
         ("unverified", "not verified: compare with the device's own display"),
@@ -434,11 +434,11 @@ def test_an_old_reading_is_in_brackets_with_its_age_and_why(ask: Ask) -> None:
         ("", None),
     ],
 )
-def test_a_device_says_what_its_profile_rests_on(ask: Ask, told: str, shown: str | None) -> None:
+def test_a_device_says_what_its_profile_rests_on(ask: Ask, found: str, shown: str | None) -> None:
     device = (
         "{ id: 'd', class: 'cdu', state: 'up', series: {}, profile: { name: 'p', protocol: 'snmp', evidence: '%s' } }"
     )
-    script = f"""const page = {{ ...make(), device: {device % told}, fetched: null, sparks: null, route: {{ id: 'd' }} }};
+    script = f"""const page = {{ ...make(), device: {device % found}, fetched: null, sparks: null, route: {{ id: 'd' }} }};
       const place = document.createElement('div'); dom.show(place, device.deviceView(page));
       const facts = [...place.querySelectorAll('dt')].map((each) => [each.textContent, each.nextElementSibling.textContent]);
       return Object.fromEntries(facts);"""
