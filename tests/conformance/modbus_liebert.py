@@ -58,6 +58,22 @@ def _xdc() -> Served:
     return one
 
 
+def _xdp() -> Served:
+    """Water stands under the floor, and a pump is without flow."""
+    one = Served(checked=0)
+    critical = {0: "pump_1_loss_of_flow", 1: "pump_2_loss_of_flow", 5: "chilled_water_hot", 7: "supply_refrigerant_hot"}
+    critical |= {8: "supply_refrigerant_cold", 17: "chilled_water_valve", 18: "loss_of_power", 21: "smoke"}
+    warning = {2: "fan", 3: "condensation", 6: "chilled_water_sensor", 9: "supply_refrigerant_sensor"}
+    warning |= {19: "pump_short_cycle", 22: "service_required", 261: "unit_communication"}
+    warning |= {263: "master_unit_communication", 264: "remote_shutdown"}
+    one.put(0, "H", 0)  # the map's registers are not read
+    one.inputs = dict.fromkeys((*critical, *warning), 0) | dict.fromkeys((1, 6, 17, 20, 263), 1)
+    one.values["dcim_leak_detected{sensor=under-floor}"] = 1.0
+    for severity, alarms in (("critical", critical), ("warning", warning)):
+        one.inputs_as_alarms(alarms, severity)
+    return one
+
+
 def _hpc() -> Served:
     one = Served(table="input", checked=490)
     one.gauge(490, "h", 178, "crah_water_supply_temperature_celsius{circuit=evaporator,unit=1}", 17.8)
@@ -193,8 +209,41 @@ def _gxt() -> Served:
     return one
 
 
+def _icom_alarms(one: Served) -> None:
+    """The status bits of units with iCOM."""
+    severe = {33: "main_fan_overload", 34: "loss_of_airflow", 35: "external_loss_of_flow", 217: "fan_failure"}
+    severe |= {208: "supply_air_over_temperature", 209: "supply_air_under_temperature", 228: "external_fire"}
+    severe |= {229: "chilled_water_valve_1", 230: "chilled_water_valve_2"}
+    severe |= {233: "partial_shutdown", 234: "unit_shutdown", 235: "high_power_shutdown"}
+    faults = ("high_head_pressure", "low_suction_pressure", "overload", "pump_down")
+    severe |= {36 + at: f"compressor_1_{fault}" for at, fault in enumerate(faults)}
+    severe |= {499 + at: f"input_under_voltage_{at + 1}" for at in range(6)}
+    severe |= {600 + at: f"compressor_{at + 1}_low_pressure_difference" for at in range(2)}
+    severe |= {604: "power_source_a", 605: "power_source_b"}
+    mild = {90: "unit_communication", 91: "master_unit_communication", 97: "call_service"}
+    mild |= {107: "digital_scroll_1_sensor", 108: "digital_scroll_2_sensor", 210: "ambient_sensor"}
+    mild |= {239: "compressor_1_low_pressure_sensor", 240: "compressor_2_low_pressure_sensor"}
+    mild |= {241: "compressor_1_high_pressure_sensor", 242: "compressor_2_high_pressure_sensor"}
+    mild |= {243: "compressor_capacity_reduced", 344: "dew_point_high", 345: "dew_point_low"}
+    mild |= {346: "external_dew_point_high", 599: "return_humidity_sensor", 602: "airflow_sensor"}
+    mild |= {603: "outside_air_damper", 606: "static_pressure_sensor"}
+    mild |= {607 + at: f"water_temperature_{at + 1}_sensor" for at in range(2)}
+    mild |= {609 + at: f"water_flow_{at + 1}_sensor" for at in range(2)}
+    mild |= {211: "compressor_1_short_cycle", 212: "compressor_2_short_cycle", 214: "heaters_overheated"}
+    mild |= {215: "humidifier_cylinder_worn", 216: "humidifier_under_current", 237: "maintenance_due"}
+    set_bits = (34, 37, 209, 212, 227, 235, 241, 345, 503, 601, 605, 608)
+    one.inputs = dict.fromkeys((*severe, *mild, 227), 0) | dict.fromkeys(set_bits, 1)
+    # Water that the detector would find is another bit, which the table does not show.
+    one.values["dcim_leak_sensor_fault{sensor=unit}"] = 1.0
+    for severity, alarms in (("critical", severe), ("warning", mild)):
+        one.inputs_as_alarms(alarms, severity)
+
+
 def _icom() -> Served:
     one = Served(table="input", checked=564)
+    one.put(99, "H", 2)
+    one.put(101, "H", 16)
+    one.states = {"dcim_crah_unit_state{unit=1}": "standby", "dcim_device_state": "failed"}
     for address, raw, sensor in ((564, 241, "cooling-control"), (565, 238, "fan-control"), (483, -56, "outside")):
         one.gauge(address, "h", raw, f"crah_air_temperature_celsius{{sensor={sensor},unit=1}}", raw / 10)
     for number in range(10):
@@ -233,20 +282,13 @@ def _icom() -> Served:
             f"crah_water_return_temperature_celsius{{circuit={circuit + 1},unit=1}}",
             23.4 + circuit / 10,
         )
+    # Of a number that takes two registers, one is 0. Which one differs between the two circuits here.
+    one.registers |= {907: 0, 908: 2410, 909: 1872, 910: 0}
+    for circuit, tenths in ((1, 2410), (2, 1872)):
+        one.values[f"dcim_crah_water_flow_cubic_meters_per_second{{circuit={circuit},unit=1}}"] = tenths / 600_000
     one.registers |= {1000: 0, 1001: 873}
     one.values["dcim_crah_cooling_output_watts{unit=1}"] = 87_300.0
-    severe = {33: "main_fan_overload", 34: "loss_of_airflow", 35: "external_loss_of_flow", 217: "fan_failure"}
-    severe |= {208: "supply_air_over_temperature", 209: "supply_air_under_temperature", 228: "external_fire"}
-    severe |= {229: "chilled_water_valve_1", 230: "chilled_water_valve_2"}
-    severe |= {233: "partial_shutdown", 234: "unit_shutdown", 235: "high_power_shutdown"}
-    faults = ("high_head_pressure", "low_suction_pressure", "overload", "pump_down")
-    severe |= {36 + at: f"compressor_1_{fault}" for at, fault in enumerate(faults)}
-    mild = {90: "unit_communication", 91: "master_unit_communication", 97: "call_service", 227: "leak_sensor"}
-    mild |= {211: "compressor_1_short_cycle", 212: "compressor_2_short_cycle", 214: "heaters_overheated"}
-    mild |= {215: "humidifier_cylinder_worn", 216: "humidifier_under_current", 237: "maintenance_due"}
-    one.inputs = dict.fromkeys((*severe, *mild), 0) | dict.fromkeys((34, 37, 209, 212, 227, 235), 1)
-    for severity, alarms in (("critical", severe), ("warning", mild)):
-        one.inputs_as_alarms(alarms, severity)
+    _icom_alarms(one)
     return one
 
 
@@ -385,6 +427,7 @@ def liebert_maps() -> dict[str, Served]:
     return {
         "liebert-dcd-door": _dcd(),
         "liebert-xdc": _xdc(),
+        "liebert-xdp-modbus": _xdp(),
         "liebert-hpc": _hpc(),
         "liebert-aps-modbus": _aps(),
         "liebert-apm-modbus": _apm(),

@@ -23,6 +23,7 @@ from simulator.modbus.server import ModbusServer
 from simulator.models.registers import MappedRegisters
 from tests.agent.modbus.modbus_peers import target_of
 from tests.agent.shipped import shipped_profiles
+from tests.conformance.modbus_coolers import cooler_maps
 from tests.conformance.modbus_doors import door_maps
 from tests.conformance.modbus_gear import METER, gear_maps
 from tests.conformance.modbus_gensets import GENCOMM_PAGE_8, genset_maps
@@ -41,6 +42,7 @@ MAPS: Mapping[str, Served] = (
     | more_meter_maps()
     | monitor_maps()
     | door_maps()
+    | cooler_maps()
     | genset_maps()
 )
 DERIVED = (
