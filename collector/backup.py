@@ -258,6 +258,10 @@ def _replace(folder: Path, copied: Copied | None, path: Path, done: Done) -> Non
 def _stopped(ledger: Path) -> Iterator[None]:
     """Keep a collector from starting meanwhile. Raises ConfigError if one runs."""
     with ledger.with_name(ledger.name + ".lock").open("ab") as lock:
+        if not os.geteuid():
+            # root makes it where it is missing. As with the files beside it, the service's own user must be able to open it.
+            owner = ledger.parent.stat()
+            os.fchown(lock.fileno(), owner.st_uid, owner.st_gid)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

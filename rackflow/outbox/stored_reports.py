@@ -1,14 +1,16 @@
-"""Combines the stored reports of collectors (topic `stored/{collector}`) into the set of durable messages. Pure.
+"""Combines the stored reports of collectors (topic `stored/{collector}`) into the set of durable messages. No I/O but the log.
 
 By default the report of one collector is enough, because collectors behind a shared subscription each have a part of the messages. With
 `require`, a message is durable when every collector named there has it: two independent collectors, each with a store of its own.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rackflow.outbox.rangeset import Range, RangeSet
 
+log = logging.getLogger(__name__)
 # Collectors remembered by one outbox. A site has a handful; the bound is for clients that invent names. Chosen value.
 MAX_COLLECTORS: Final = 64
 
@@ -21,6 +23,8 @@ class StoredReports:
         self._ledgers: dict[str, str] = dict(collectors)
         self._claims: dict[str, RangeSet] = {}
         """Of each required collector, the keys that its present ledger has."""
+        self._not_required: set[str] = set()
+        """Collectors that have reported and are not among the required ones."""
         self.highest: int | None = None
         """The highest durable key."""
 
@@ -41,6 +45,7 @@ class StoredReports:
     def update(self, collector: str, ledger: str, ranges: Sequence[Range]) -> list[Range]:
         """Take a report: `collector` has these keys. Returns the keys that are durable now, with `require` those that all have."""
         if self._require and collector not in self._require:
+            self._note_not_required(collector)
             return []
         known_ledger = self._ledgers.get(collector)
         if known_ledger is not None or len(self._ledgers) < MAX_COLLECTORS:
@@ -60,6 +65,15 @@ class StoredReports:
         if durable:
             self.highest = max(durable[-1][1], self.highest if self.highest is not None else durable[-1][1])
         return durable
+
+    def _note_not_required(self, collector: str) -> None:
+        """Log once that a collector's reports delete nothing: a required one may be misspelt, and the outbox then fills for ever."""
+        if collector not in self._not_required and len(self._not_required) < MAX_COLLECTORS:
+            self._not_required.add(collector)
+            log.warning(
+                "collector=%s says what it has stored, and `outbox.require` does not name it: messages are kept until %s have stored them",
+                *(collector, " and ".join(self._require)),
+            )
 
     def trim(self, below: int) -> None:
         """Forget claims of keys below this one: their messages are gone."""

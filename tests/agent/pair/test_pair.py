@@ -17,8 +17,10 @@ from agent.config import AgentConfig
 from agent.pair import LeaseKeeper
 from agent.process import AgentRunner
 from agent.run import Agent
+from rackflow.process.broker import Broker
 from rackflow.process.notify import ServiceManager
 from tests.agent.running import Devices, Listener, config_for, listening, running
+from tests.collector.web.serving import certificate
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
 
@@ -179,3 +181,38 @@ async def test_a_standby_takes_over_with_the_reloaded_configuration_and_reports_
                 await eventually(lambda: "reloaded while standing by" in log.read_text(), "it is taken")
                 first.send_signal(signal.SIGTERM)
                 await eventually(lambda: listener.batches("m-2"), "the new device is polled")
+
+
+async def test_one_that_takes_over_while_its_certificate_is_renewed_polls_into_its_outbox(tmp_path: Path) -> None:
+    """Months may lie between its start, where the files are checked, and this moment. It ended with status 78, and nobody polled."""
+    certificate(tmp_path, "site")
+    files = {"cafile": "site.pem", "certfile": "site.pem", "keyfile": "site.key"}
+    server = Mosquitto(tmp_path, extra=[f"{key} {tmp_path / name}" for key, name in files.items()])
+    with server.serving():
+        own = {"expires_s": 3, "cert_file": str(tmp_path / "site.pem"), "key_file": str(tmp_path / "site.key")}
+        broker = Broker(
+            port=server.port,
+            timeout_s=5,
+            keepalive_s=5,
+            tls=True,
+            ca_file=tmp_path / "site.pem",
+            cert_file=tmp_path / "new.pem",
+            key_file=tmp_path / "new.key",
+        )
+        config = config_for(server, "ups-1", pair=own).model_copy(update={"broker": broker})
+        made = list[Agent]()
+
+        def make(config: AgentConfig, lease: LeaseKeeper | None) -> Agent:
+            made.append(Agent(config, Devices(), lease=lease))
+            return made[-1]
+
+        runner = AgentRunner(config, make, ServiceManager(), None, None)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(runner.run(), name="runner")
+            await eventually(lambda: made and made[0].outbox.stats().messages > 2, "it polls")
+            await eventually(
+                lambda: "new.pem does not exist" in (made[0].publisher.fault or ""), "and says what is wrong"
+            )
+            certificate(tmp_path, "new")
+            await eventually(lambda: made[0].publisher.fault is None, "it publishes")
+            runner.stop()

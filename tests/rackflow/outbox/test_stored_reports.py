@@ -1,5 +1,7 @@
 """Whose word makes a message durable: anybody's, or that of all collectors that are required."""
 
+import pytest
+
 from rackflow.outbox.stored_reports import MAX_COLLECTORS, StoredReports
 
 
@@ -85,3 +87,14 @@ def test_a_collectors_present_report_takes_precedence_over_one_from_before_a_res
     reports.update("a", "new", [])
     reports.restore([("a", "old"), ("b", "l2")])
     assert reports.collectors == [("a", "new"), ("b", "l2")]
+
+
+def test_a_collector_that_is_not_among_the_required_ones_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A required name may be misspelt: then every report counts for nothing, and the outbox fills although all is stored."""
+    reports = StoredReports(require=["collector-a", "colector-b"])
+    for _ in range(3):
+        assert reports.update("collector-a", "L1", [(1, 9)]) == []
+        assert reports.update("collector-b", "L2", [(1, 9)]) == []
+    (line,) = caplog.messages
+    assert "collector=collector-b says what it has stored, and `outbox.require` does not name it" in line
+    assert "until collector-a and colector-b have stored them" in line
