@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import aiomqtt
@@ -26,6 +27,7 @@ from collector.ledger import (
     read_durable,
 )
 from collector.ledger.epochs import CHUNK, Chunk
+from collector.run import Collector
 from collector.stored_publisher import StoredPublisher, select
 from rackflow import Stored, decode
 from rackflow.documents import Account, Numbers
@@ -45,6 +47,7 @@ class Words:
     def __init__(self) -> None:
         self.payloads: list[bytes] = []
         self.retained: list[bool] = []
+        self.topics: set[str] = set()
 
     @property
     def last(self) -> Stored | None:
@@ -58,6 +61,10 @@ class Words:
         return self.last
 
 
+def has_received(collector: Collector, messages: int) -> bool:
+    return collector.stats().messages_received == messages
+
+
 @asynccontextmanager
 async def listening(port: int) -> AsyncIterator[Words]:
     words = Words()
@@ -68,7 +75,7 @@ async def listening(port: int) -> AsyncIterator[Words]:
             # The test restarts brokers.
             with contextlib.suppress(aiomqtt.MqttError):
                 async for message in client.messages:
-                    assert message.topic.value == TOPIC
+                    words.topics.add(message.topic.value)
                     words.payloads.append(bytes(message.payload))
                     words.retained.append(message.retain)
 
@@ -123,6 +130,25 @@ async def test_a_message_that_breaks_the_contract_is_durable_as_a_dead_letter(
         large = b'{"schema":1,"agent":"gw-3","epoch":"01JD5Z","seq":3,"text":"' + b"x" * 600_000 + b'"}'
         await client.publish("rackflow/v1/cas1/gw-3/batch/cdu-07", large, qos=1)
         await words.says({"01JD5Z": [(1, 3)]})
+
+
+async def test_a_watcher_that_stores_nothing_calls_nothing_durable(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """Its agent would delete what the storing collector has not got yet."""
+    watching = config_for(mosquitto.port, tmp_path / "watcher", client_id="watcher", role="watch")
+    async with (
+        running(watching) as watcher,
+        running(config_for(mosquitto.port, tmp_path)) as one,
+        publisher(mosquitto.port) as client,
+        listening(mosquitto.port) as words,
+    ):
+        await watcher.ready()
+        await one.ready()
+        # Each report of the other takes a cycle, in which the watcher would have told as much.
+        for seq in (1, 2, 3):
+            await publish(client, batch(seq=seq))
+            await until(partial(has_received, watcher.collector, seq), "the watcher has it")
+            await words.says({"01JD5Z": [(1, seq)]})
+        assert words.topics == {TOPIC}
 
 
 async def test_after_the_loss_of_its_disk_a_collector_says_less_under_another_ledgers_name(
