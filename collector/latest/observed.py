@@ -139,7 +139,7 @@ def observe(
             return "agent_offline"
         if (cause := explained.get((device.site, device.device))) is not None:
             return cause
-        return "agent_silent" if agent_key in silent or agent_key not in agents else "device_silent"
+        return "agent_silent" if agent_key in silent else "device_silent"
 
     causes = {(device.site, device.device): cause_of(device) for device in unobserved}
     counts = _counts(agents, unobserved, causes)

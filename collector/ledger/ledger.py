@@ -305,8 +305,6 @@ class Ledger:
         for chunks in (self._chunks, self._dirty):
             for place in [place for place in chunks if place[0] in keys]:
                 del chunks[place]
-        self._dirty_epochs -= keys
-        self._merged_away = {at for at in self._merged_away if at[0] not in keys}
         self._forgotten |= keys
 
     def changes(self) -> Changes:
@@ -424,8 +422,6 @@ class Ledger:
             self._join(record, full[at - 1], chunk)
         else:
             full.insert(at, chunk)
-            # A row that is about to be written must not be deleted together with the merged rows.
-            self._merged_away.discard((key, chunk.number))
 
     def _join(self, record: EpochRecord, first: Chunk, second: Chunk) -> None:
         first.span += second.span

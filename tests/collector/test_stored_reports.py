@@ -5,6 +5,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import aiomqtt
@@ -14,6 +15,7 @@ from collector.ledger import (
     EpochKey,
     Range,
 )
+from collector.run import Collector
 from rackflow import Stored, decode
 from rackflow.process.broker import Broker
 from tests.collector.documents import batch, status
@@ -31,6 +33,7 @@ class ReceivedReports:
     def __init__(self) -> None:
         self.payloads: list[bytes] = []
         self.retained: list[bool] = []
+        self.topics: set[str] = set()
 
     @property
     def last(self) -> Stored | None:
@@ -44,6 +47,10 @@ class ReceivedReports:
         return self.last
 
 
+def has_received(collector: Collector, messages: int) -> bool:
+    return collector.stats().messages_received == messages
+
+
 @asynccontextmanager
 async def listening(port: int) -> AsyncIterator[ReceivedReports]:
     reports = ReceivedReports()
@@ -54,7 +61,7 @@ async def listening(port: int) -> AsyncIterator[ReceivedReports]:
             # The test restarts brokers.
             with contextlib.suppress(aiomqtt.MqttError):
                 async for message in client.messages:
-                    assert message.topic.value == TOPIC
+                    reports.topics.add(message.topic.value)
                     reports.payloads.append(bytes(message.payload))
                     reports.retained.append(message.retain)
 
@@ -109,6 +116,25 @@ async def test_a_message_that_breaks_the_contract_is_durable_as_a_dead_letter(
         large = b'{"schema":1,"agent":"gw-3","epoch":"01JD5Z","seq":3,"text":"' + b"x" * 600_000 + b'"}'
         await client.publish("rackflow/v1/cas1/gw-3/batch/cdu-07", large, qos=1)
         await reports.until_durable({"01JD5Z": [(1, 3)]})
+
+
+async def test_a_watcher_that_stores_nothing_calls_nothing_durable(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """Its agent would delete what the storing collector has not got yet."""
+    watching = config_for(mosquitto.port, tmp_path / "watcher", client_id="watcher", role="watch")
+    async with (
+        running(watching) as watcher,
+        running(config_for(mosquitto.port, tmp_path)) as one,
+        publisher(mosquitto.port) as client,
+        listening(mosquitto.port) as reports,
+    ):
+        await watcher.ready()
+        await one.ready()
+        # Each report of the other takes a cycle, in which the watcher would have told as much.
+        for seq in (1, 2, 3):
+            await publish(client, batch(seq=seq))
+            await until(partial(has_received, watcher.collector, seq), "the watcher has it")
+            await reports.until_durable({"01JD5Z": [(1, seq)]})
+        assert reports.topics == {TOPIC}
 
 
 async def test_after_the_loss_of_its_disk_a_collector_says_less_under_another_ledgers_name(

@@ -19,6 +19,7 @@ from collector.ledger.tables import read_snapshot
 from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
 from collector.store.persistence import Persistence
+from rackflow import StoreError
 from tests.collector.running import ledger_locked, until
 from tests.collector.store.test_persistence import Engine
 
@@ -169,6 +170,21 @@ async def test_a_drain_that_is_stopped_before_the_ledger_is_written_leaves_the_m
             one.ledger.stop()
             async with asyncio.timeout(30):
                 await task
+        assert one.spill.stats().messages == 1
+
+
+async def test_a_drain_that_is_stopped_while_the_store_is_away_calls_nothing_stored(tmp_path: Path) -> None:
+    """The message was acknowledged, so this disk has the only copy."""
+    async with rig(tmp_path) as one:
+        assert await one.spill.add([delivery(1)])
+        one.engine.failures = [StoreError("away", retryable=True)] * 1000
+        task = one.draining()
+        await until(lambda: one.persistence.fault is not None, "the store is away")
+        one.persistence.stopping.set()
+        async with asyncio.timeout(30):
+            await task
+        assert read_snapshot(one.ledger.path).epochs == []
+    async with rig(tmp_path) as one:
         assert one.spill.stats().messages == 1
 
 

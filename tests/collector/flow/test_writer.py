@@ -414,3 +414,28 @@ async def test_what_waits_for_more_messages_is_written_at_once_when_the_collecto
         await asyncio.sleep(0)  # the writer begins to wait
     assert one.acknowledged == [1]
     assert one.writer.timed_out == 0
+
+
+async def test_a_substitute_time_stays_the_same_until_a_disk_takes_the_message(tmp_path: Path) -> None:
+    """Both disk and store refuse it. With its time of receipt on disk, it could be stored under two times."""
+    away = InfluxStore(f"http://127.0.0.1:{free_port()}", "", "dcim", "", 1.0)
+    async with writer_rig(tmp_path, store=away, can_spill=False) as one:
+        await one.writer.put(delivery(1), replace(prepared(1), substitute_ms=WALL_MS + 7))
+        await until(lambda: len(one.spilled) >= 2, "the disk was asked twice")
+        assert set(one.spilled_ms) == {WALL_MS + 7}
+
+
+async def test_a_stored_message_that_comes_again_is_not_put_on_disk_and_counts_as_a_duplicate(tmp_path: Path) -> None:
+    """With a substitute time, and while the store is away."""
+    async with writer_rig(tmp_path, can_spill=True) as one:
+        assert await one.ledger.record([item for seq in (1, 2) if isinstance(item := prepared(seq).ledger_item, Entry)])
+        await one.writer.put(delivery(1), replace(prepared(1), substitute_ms=WALL_MS + 7))
+        await until(lambda: one.acknowledged == [1], "acknowledged")
+    away = InfluxStore(f"http://127.0.0.1:{free_port()}", "", "dcim", "", 1.0)
+    async with writer_rig(tmp_path, store=away, can_spill=True) as two:
+        two.writer._add(delivery(2), prepared(2))  # noqa: SLF001 - at once
+        two.writer._add(delivery(3), prepared(3))  # noqa: SLF001 - at once
+        await until(lambda: len(two.acknowledged) == 2, "acknowledged")
+        assert (one.spilled, two.spilled) == ([], [3])
+        sums = two.sums()
+    assert (sums.stored, sums.in_flight, sums.duplicates) == (2, 1, 2)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.latest.latest import DEVICE_COST, BatchOutcome, Latest
+from collector.latest.state import MAX_BAD, MAX_BAD_KEY
 from collector.readings import SeriesKeys, resolve
 from collector.web.exposition import render
 from rackflow import Batch
@@ -411,3 +412,17 @@ def test_a_replaced_unit_takes_its_former_readings_along_and_what_was_read_of_th
     latest.apply_document("cas1", msgspec.structs.replace(described, serial="B7", time=wall_ms(2.0)))
     assert {key: each.value for key, each in latest.readings_of("cas1", "cdu-07").items()} == {SUPPLY: 20.0}
     assert latest.changes > before
+
+
+def test_what_was_rejected_is_forgotten_with_the_next_poll_that_rejects_nothing_and_is_bounded() -> None:
+    latest = Latest(1000)
+    agent = Agent(latest)
+    many = {f"{at:03d}": "range" for at in range(MAX_BAD + 1)}
+    long = {"k" * MAX_BAD_KEY: "nan", "k" * (MAX_BAD_KEY + 1): "nan"}
+    found = []
+    for after_s, bad in enumerate((many, {}, long), 1):
+        agent.arrives(msgspec.structs.replace(agent.made(after_s), bad=bad), after_s)
+        device = latest.device("cas1", "cdu-07")
+        assert device is not None
+        found.append(device.bad)
+    assert found == [{"safety": dict([*many.items()][:MAX_BAD])}, {}, {"safety": {"k" * MAX_BAD_KEY: "nan"}}]

@@ -227,3 +227,13 @@ def test_a_poll_class_that_is_no_longer_polled_is_forgotten_when_its_time_is_ove
         agent.polls(0.0)
         agent.arrives(agent.made(after_s, poll=("slow", 60.0)), after_s)
         assert up(latest, after_s + 40.0) == {"cas1/cdu-07 gw-3": is_up}
+
+
+def test_two_late_messages_with_punctual_ones_between_them_are_no_wrong_clock() -> None:
+    """They were 20 s late by chance, 16 s apart; backlog is not shown because of that."""
+    latest = Latest(1000)
+    agent = Agent(latest)
+    agent.arrives(agent.made(-20.0), 0.0)
+    assert [agent.polls(float(after_s)) for after_s in range(1, 16)] == ["live"] * 15
+    agent.arrives(agent.made(-4.0), 16.0)
+    assert agent.arrives(agent.made(-29.0), 16.1) == "stale"

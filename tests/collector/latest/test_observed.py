@@ -472,3 +472,14 @@ def test_an_old_status_that_comes_again_makes_no_device_of_the_new_process_unkno
     agent.polls(1.0, device="a")
     latest.apply_status(hello("gw-3", "a", epoch="old"), NOW_S + 2.0)
     assert up(latest, 3.0) == {"cas1/a gw-3": "1"}
+
+
+def test_a_device_that_fails_slowly_is_down_until_its_next_attempt_though_its_interval_stays_the_same() -> None:
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "a"), NOW_S)
+    failed(agent, 1.0, pause_s=60.0, duration_s=0.0)
+    assert up(latest, 2.0) == {"cas1/a gw-3": "0"}
+    failed(agent, 3.0, pause_s=60.0, duration_s=30.0)
+    assert up(latest, 272.9) == {"cas1/a gw-3": "0"}
+    assert up(latest, 273.0) == {"cas1/a gw-3": "?"}

@@ -71,6 +71,7 @@ def test_a_statement_is_no_message_and_the_first_of_those_says_from_where_on() -
     ledger = Ledger(CREATED_MS)
     ledger.apply_statement(Statement(AFTER, Account(kind="disk", undelivered=[said(AFTER.epoch, 3, 9)]), 1))
     assert (sums(ledger, AFTER).produced, missing(ledger, AFTER)) == (0, [])
+    ledger.apply_statement(Statement(AFTER, Account(kind="disk", undelivered=[said(AFTER.epoch, 3, 9)]), 2))
     ledger.mark_stored(entry(AFTER, 20))
     ledger.mark_stored(entry(AFTER, 22))
     ledger.mark_stored(entry(AFTER, 10))
@@ -367,3 +368,10 @@ def test_ranges_of_several_epochs_may_come_mixed_in_one_statement() -> None:
     ledger.apply_statement(Statement(LATER, Account(kind="disk", undelivered=mixed), 1))
     assert ledger.epochs[AFTER].undelivered == [(3, 4), (7, 8)]
     assert ledger.epochs[LATER].undelivered == [(5, 0)]
+
+
+def test_an_epoch_that_said_nothing_yet_but_that_it_is_there_keeps_its_place_over_a_restart() -> None:
+    """Whether a later epoch's statement is about it depends on that."""
+    ledger = Ledger(CREATED_MS)
+    ledger.apply_statement(Statement(AFTER, Account(kind="disk"), 1))
+    assert [record.key for record in ledger.changes().epochs] == [AFTER]

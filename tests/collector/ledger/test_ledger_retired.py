@@ -75,3 +75,11 @@ def test_a_message_of_just_the_moment_of_the_retirement_does_not_bring_an_agent_
     assert ledger.shown() == {OLD}
     assert ledger.has_agent("s", "gw-1")
     assert ledger.wanted_of("s", "gw-1") == {OLD: 1}
+
+
+def test_a_retirement_of_an_agent_of_which_the_file_has_nothing_is_not_kept() -> None:
+    """Whoever asks which epochs are shown looks for its epochs."""
+    ledger = Ledger(0)
+    ledger.restore_retirement(Retirement("s", "nobody", WALL_MS))
+    assert ledger.shown() == set()
+    assert not ledger.has_agent("s", "nobody")
