@@ -125,6 +125,34 @@ async def test_a_retired_agent_goes_with_its_devices_its_expected_polls_and_its_
             await one.reaches(ledger, lambda stored: stored == 1)
 
 
+async def test_every_device_of_a_large_agent_is_found_although_a_broker_sends_a_few_at_a_time(
+    mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """mosquitto has 20 messages in flight; the next ones follow as those are acknowledged. A collector takes 1,000."""
+    file = config_file(tmp_path, mosquitto.port)
+    devices = [f"pdu-{at:04}" for at in range(1_200)]
+    async with publisher(mosquitto.port) as client:
+        await publish(client, gone(status()), *(document(each) for each in devices))
+        assert await forget(file, "cas1/gw-3", "--dry-run") == 0
+        listed = capsys.readouterr().out.splitlines()
+        assert [each.split(":")[0] for each in listed] == [
+            *(f"would forget cas1/gw-3/{each}" for each in devices),
+            "would forget cas1/gw-3",
+        ]
+
+
+async def test_a_device_that_only_its_messages_made_known_is_forgotten_as_well(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """Nothing of it is retained, as after a broker that lost its files."""
+    async with running(config_for(mosquitto.port, tmp_path)) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, gone(status()), batch("cdu-07", seq=1), batch("cdu-08", seq=2))
+        await shows(one, "cdu-07", "cdu-08", "gw-3")
+        assert await forget(config_file(tmp_path, mosquitto.port), "cas1/gw-3/cdu-07") == 0
+        await shows(one, "cdu-08", "gw-3")
+
+
 def write_ledger_config(folder: Path) -> Path:
     """The configuration of the collector under test, for commands that read its files."""
     data = {
