@@ -198,7 +198,7 @@ def guarded(folder: Path, extra: Sequence[str] = ()) -> Iterator[Mosquitto]:
 async def test_every_device_of_a_large_agent_is_found_although_a_broker_sends_a_few_at_a_time(
     account: tuple[str, str] | None, mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A broker such as mosquitto has 20 messages in flight, or as many as a collector takes; the next ones follow as those are acknowledged."""
+    """The broker has 20 messages in flight, or as many as a collector takes; the next follow as those are acknowledged."""
     devices = [f"pdu-{at:04}" for at in range(1_100)]
     with nullcontext(mosquitto) if account is None else guarded(tmp_path / "guarded") as server:
         named = {} if account is None else dict(zip(("username", "password"), account, strict=True))
