@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -125,6 +125,18 @@ async def test_a_retired_agent_goes_with_its_devices_its_expected_polls_and_its_
             await one.reaches(ledger, lambda stored: stored == 1)
 
 
+async def test_a_device_that_only_its_messages_made_known_is_forgotten_as_well(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """Nothing of it is retained, as after a broker that lost its files."""
+    async with running(config_for(mosquitto.port, tmp_path)) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, gone(status()), batch("cdu-07", seq=1), batch("cdu-08", seq=2))
+        await shows(one, "cdu-07", "cdu-08", "gw-3")
+        assert await forget(config_file(tmp_path, mosquitto.port), "cas1/gw-3/cdu-07") == 0
+        await shows(one, "cdu-08", "gw-3")
+
+
 def write_ledger_config(folder: Path) -> Path:
     """The configuration of the collector under test, for commands that read its files."""
     data = {
@@ -180,6 +192,24 @@ def guarded(folder: Path, extra: Sequence[str] = ()) -> Iterator[Mosquitto]:
     lines = [f"acl_file {rules}", *extra]
     with Mosquitto(folder, persistence=True, passwords=PASSWORDS, extra=lines).serving() as server:
         yield server
+
+
+@pytest.mark.parametrize("account", [None, ("rackflow-collector", "c")], ids=["without an account", "the collector's"])
+async def test_every_device_of_a_large_agent_is_found_although_a_broker_sends_a_few_at_a_time(
+    account: tuple[str, str] | None, mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The broker has 20 messages in flight, or as many as a collector takes; the next follow as those are acknowledged."""
+    devices = [f"pdu-{at:04}" for at in range(1_100)]
+    with nullcontext(mosquitto) if account is None else guarded(tmp_path / "guarded") as server:
+        named = {} if account is None else dict(zip(("username", "password"), account, strict=True))
+        agents = {} if account is None else {"username": "cas1-gw-3", "password": "a"}
+        async with publisher(server.port, **agents) as client:
+            await publish(client, gone(status()), *(document(each) for each in devices))
+        assert await forget(config_file(tmp_path, server.port, **named), "cas1/gw-3", "--dry-run") == 0
+    assert [each.split(":")[0] for each in capsys.readouterr().out.splitlines()] == [
+        *(f"would forget cas1/gw-3/{each}" for each in devices),
+        "would forget cas1/gw-3",
+    ]
 
 
 async def test_an_access_list_that_refuses_is_named_and_an_operator_s_account_may(

@@ -168,8 +168,8 @@ class HourlyTotals:
                 return
             del self.counters[quantity]
         self.powers.add(quantity)
-        # Removed first: while the power is unknown, nothing may be integrated across the pause. What a counter showed is too old to be
-        # taken for a power.
+        # Removed first: while the power is unknown, nothing may be integrated across the pause. What a counter showed is too old to
+        # be taken for a power.
         before = self.last.pop(quantity, None)
         if watts is None:
             return

@@ -28,7 +28,6 @@ class Increase:
         if now - self._at > HOUR_S:
             # When it rose while nobody read it is not known. Counting all of that as the last hour's would be an alarm after each outage.
             self._samples.clear()
-            self._last = None
         self._at = now
         if self._last is not None:
             self._total += count - self._last if count >= self._last else count

@@ -50,6 +50,16 @@ def test_a_sensor_that_the_site_file_has_and_the_device_describes_has_one_figure
     assert figures["rack=a1,device=pdu-a1-a,position=inlet,sensor=1"] == 24.0
 
 
+def test_a_device_that_the_site_file_names_without_a_sensor_has_a_figure_for_each_of_its_sensors() -> None:
+    readings = Readings(hall(('device: box-1, sensor: "1", rack: a2', "device: box-1, rack: a2")))
+    readings.take("box-1", {f"env_temperature_celsius{{sensor={at}}}": 36.0 + at for at in (1, 2)}, device_class="env")
+    found = readings.values("rack_air_temperature_celsius")
+    assert {name: celsius for name, celsius in found.items() if "box-1" in name} == {
+        "rack=a2,device=box-1,position=outlet,sensor=1": 37.0,
+        "rack=a2,device=box-1,position=outlet,sensor=2": 38.0,
+    }
+
+
 def test_a_sensor_of_the_rooms_air_is_before_and_behind_no_rack() -> None:
     readings = Readings(hall(("rack: a2, position: outlet", "room: hall, position: ambient")))
     readings.take("box-1", {"env_temperature_celsius{sensor=1}": 22.0}, device_class="env")

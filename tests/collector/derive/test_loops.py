@@ -233,11 +233,8 @@ def test_cdus_of_unlike_size_share_a_loops_flow_by_their_ratings(
 def test_a_cdu_that_runs_alone_shares_the_flow_with_nobody() -> None:
     readings = Readings(hall((SECOND_CDU, SECOND_CDU)))
     for cdu, pump in (("cdu-1", "running"), ("cdu-2", "standby")):
-        told: dict[str, float | str] = {
-            "cdu_flow_cubic_meters_per_second{loop=secondary}": 0.01,
-            "cdu_pump_state{pump=1}": pump,
-        }
-        readings.take(cdu, told, device_class="cdu")
+        flow: dict[str, float | str] = {"cdu_flow_cubic_meters_per_second{loop=secondary}": 0.01}
+        readings.take(cdu, flow | {"cdu_pump_state{pump=1}": pump}, device_class="cdu")
     figure = readings.figures()["cdu_flow_share_ratio{device=cdu-1}"]
     assert (figure.value, figure.missing) == (None, ("no other CDU of the loop runs",))
 
