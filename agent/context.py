@@ -14,13 +14,7 @@ from rackflow.outbox import Outbox
 
 @dataclass(frozen=True, slots=True)
 class AgentContext:
-    """What the device tasks of one agent share: its names, its outbox and its counters.
-
-    `wall` gives Unix seconds, `clock` seconds for measuring durations, and `draw` random numbers in [0, 1). `announce` publishes a
-    device's retained document. `largest_bytes` gives the largest payload that the broker accepts. `pace` limits how many devices are
-    opened at the same time. `late` is called with the seconds by which a poll began late. Polls are due at multiples of `grid_s`, and
-    `wake_ups` wakes the tasks that wait for them.
-    """
+    """The agent's names, its outbox and counters, its clocks, and what the tasks must take turns for."""
 
     site: str
     agent: str
@@ -28,11 +22,20 @@ class AgentContext:
     outbox: Outbox
     counters: Counters
     announce: Callable[[DeviceDocument], None]
+    """Publishes a device's retained document."""
     wall: Callable[[], float] = time.time
+    """Unix seconds."""
     clock: Callable[[], float] = time.perf_counter
+    """Seconds for measuring durations."""
     draw: Callable[[], float] = random.random
+    """Random numbers in [0, 1)."""
     largest_bytes: Callable[[], int] = lambda: MAX_PAYLOAD_BYTES
+    """The largest payload that the broker accepts."""
     pace: OpeningPace = field(default_factory=OpeningPace)
-    late: Callable[[float], None] = lambda _: None
+    """Limits how many devices are opened at the same time."""
+    note_late: Callable[[float], None] = lambda _: None
+    """Is given the seconds by which each poll began late."""
     grid_s: float = 0.0
+    """Polls are due at multiples of this, so that those of several devices share a turn of the loop; 0 if they are not."""
     wake_ups: WakeUps = field(default_factory=WakeUps)
+    """Wakes the tasks that wait for their next poll."""

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 # Opening recognises the device and walks all its tables, which takes far longer than a poll. Chosen value: a device that needs
 # more time than this is never polled, and one that hangs while it is opened is reported only after this time.
 OPEN_DEADLINE_S = 30.0
-# Closing sends nothing; only a serial port or a broken library could make it wait. Must stay below STOP_TASKS_S in run.py.
+# Closing sends nothing; only a serial port or a broken library could make it wait. Must stay below STOP_TASKS_S in device_tasks.py.
 CLOSE_S = 1.0
 # Most changed states that one poll may report as events. A rack PDU of 48 outlets that is switched off changes 100. Without a limit, a
 # device whose states are noise could fill the outbox. The batch has all states in any case. Chosen value.
@@ -161,7 +161,7 @@ class DeviceLoop:
             if next_at_s > clock():
                 self._waiting = self._context.wake_ups.at(next_at_s)
                 await self._waiting
-                self._context.late(clock() - next_at_s - LATEST_S)
+                self._context.note_late(clock() - next_at_s - LATEST_S)
             due = schedule.take(clock())
             # None if the timer fired slightly early; the loop then waits again.
             retry_s = await self._poll(due) if due is not None else 0.0

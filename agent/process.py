@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from agent.config import AgentConfig
+from agent.device_tasks import STOP_TASKS_S, MakePoller
 from agent.profile import Families
-from agent.run import STOP_TASKS_S, Agent, MakePoller, Shared
+from agent.run import Agent, Shared
 from agent.settings import check_reloadable
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.process.gc_pauses import AGENT_YOUNG, bound_gc_pauses

@@ -13,23 +13,22 @@ import random
 import secrets
 import socket
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.config import AgentConfig, Device
+from agent.config import AgentConfig
 from agent.context import AgentContext
+from agent.device_tasks import MAX_START_SPREAD_S, STOP_TASKS_S, DeviceTasks, MakePoller
 from agent.epoch import new_epoch
-from agent.loop import DeviceLoop, run_after
-from agent.poll import DevicePoller, OpeningPace, SharedPlans
+from agent.poll import OpeningPace, SharedPlans
 from agent.profile import Families
 from agent.publish import Publisher
 from agent.readings import Readings
 from agent.reporter import Attempt, Reporter
-from agent.schedule import grid, phase
+from agent.schedule import grid
 from agent.self_metrics import CertificateEnds, Counters, loop_values, own_values
-from agent.settings import DeviceSettings, check_reloadable, enabled_devices, most_polls_per_s
+from agent.settings import check_reloadable, enabled_devices, most_polls_per_s
 from agent.snmp import SnmpClients
 from rackflow.catalogue import POLL_SECONDS
 from rackflow.documents import Status
@@ -49,30 +48,11 @@ log = logging.getLogger(__name__)
 # A stop takes at most STOP_WITHIN_S (systemd kills 5 s later): end the tasks, deliver the waiting messages, publish "offline" and
 # close the outbox. Messages not delivered within FLUSH_S stay in a disk outbox for the next start.
 FLUSH_S = 5.0
-# Longer than any task needs to close its poller (CLOSE_S in loop.py).
-STOP_TASKS_S = 2.0
 # Longer than the publisher needs for its last message and its DISCONNECT, OFFLINE_TIMEOUT_S in agent/publish each. A repeated
 # cancellation would interrupt them.
 STOP_PUBLISHER_S = 2.5
 CLOSE_OUTBOX_S = 2.0  # What a stop leaves for closing the outbox, from the 10 s.
-# The first opening of each device, which recognises it and walks its tables, is spread over time: 200 devices a second, all within
-# 5 s. Otherwise a thousand devices would all be asked in the same instant. Chosen values; they delay the first readings.
-START_SPREAD_S_PER_DEVICE = 0.005
-MAX_START_SPREAD_S = 5.0
-# Devices that are prepared and started between two turns of the loop: a few milliseconds.
-DEVICES_PER_SLICE = 50
 AGENT_CLASS = "agent"
-
-MakePoller = Callable[[AgentConfig, Device], DevicePoller]
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A device that is being polled, with its task."""
-
-    settings: DeviceSettings
-    loop: DeviceLoop
-    task: asyncio.Task[None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +89,6 @@ class Agent:
         self._lease, self._manager = lease, manager or ServiceManager()
         self._config = config
         self._certificates = CertificateEnds(lambda: self._config)
-        self._make_poller = make_poller
         self._load = load
         self._started_ms = int(wall() * 1000)
         self.counters = Counters()
@@ -128,13 +107,10 @@ class Agent:
             draw=random.random,
             largest_bytes=self.publisher.largest_bytes,
             pace=self._pace,
-            late=self.meter.note,
+            note_late=self.meter.note,
             grid_s=grid(most_polls_per_s(config)),
         )
-        self.running: dict[str, Running] = {}
-        self._hung: dict[str, asyncio.Task[None]] = {}
-        """By device, the task that a reload could not end. The device's next one does not begin before it has."""
-        self._ending: dict[str, Running] = {}  # devices that a reload removes or replaces just now
+        self.devices = DeviceTasks(self._context, make_poller)
         # Signal handlers only set flags; the work is done by `_run`, so that a reload and a stop cannot overlap.
         self._woken = asyncio.Event()
         self._stopping = False
@@ -170,7 +146,7 @@ class Agent:
 
         A poll that fails counts as progress: only if no poll of any device ends is something wrong with the agent. `now_s` is monotonic.
         """
-        gaps = [each.loop.longest_gap_s for each in self.running.values()]
+        gaps = [each.loop.longest_gap_s for each in self.devices.running.values()]
         still_s = self._still.update(self.counters.polls.total(), now_s, expected=bool(gaps))
         limit_s = MAX_START_SPREAD_S + min(gaps, default=0.0)
         return f"no poll of any device has ended for {limit_s:g} s" if still_s > limit_s else ""
@@ -204,7 +180,7 @@ class Agent:
         """Start polling and publishing, apply reloads until `stop`, then end both in order."""
         self.counters.start_at_zero(device.protocol for device in self._config.devices)
         # Made before anything is started, because a wrong configuration is found here.
-        pollers = await self._make_pollers(self._config, enabled_devices(self._config, self._families))
+        pollers = await self.devices.make_pollers(self._config, enabled_devices(self._config, self._families))
         async with asyncio.TaskGroup() as group:
             publishing = group.create_task(self.publisher.run(), name="publish")
             reporting = group.create_task(self._report(), name="self-metrics")
@@ -212,9 +188,9 @@ class Agent:
             for device in self._config.devices:
                 if not device.enabled:
                     self.publisher.remove_device(device.id)
-            await self._start(group, enabled_devices(self._config, self._families), pollers)
+            await self.devices.start(group, enabled_devices(self._config, self._families), pollers)
             self._receive_traps(self._config)  # not before there is somebody to tell of them
-            log.info("agent=%s epoch=%s devices=%d started", self._config.agent, self.epoch, len(self.running))
+            log.info("agent=%s epoch=%s devices=%d started", self._config.agent, self.epoch, len(self.devices.running))
             self._manager.ready()
             await self._reload_until_stopped(group)
             await self._end_in_order(publishing, reporting)
@@ -236,7 +212,7 @@ class Agent:
         if self.traps is not None:
             await self.traps.stop(STOP_TASKS_S / 4)
         # Polling ends before the flush, which otherwise would never see an empty outbox.
-        await self._stop_devices(list(self.running), reporting)
+        await self.devices.stop(list(self.devices.running), reporting)
         left_s = self._stop_by_s - time.monotonic() - STOP_PUBLISHER_S - CLOSE_OUTBOX_S
         await self.publisher.flush(min(FLUSH_S, max(0.0, left_s)))
         await stop_tasks(publishing, within_s=STOP_PUBLISHER_S + STOP_TASKS_S / 4, first_repeat_s=STOP_PUBLISHER_S)
@@ -252,8 +228,8 @@ class Agent:
             check_reloadable(self._config, config)
             with self._families.taking_over() if self._families else contextlib.nullcontext():
                 wanted = enabled_devices(config, self._families)
-                changed = {name: each for name, each in wanted.items() if not self._is_running(each)}
-                pollers = await self._make_pollers(config, changed)
+                changed = {name: each for name, each in wanted.items() if not self.devices.is_running(each)}
+                pollers = await self.devices.make_pollers(config, changed)
                 self.publisher.set_broker(config.broker)
                 if self._lease is not None:
                     self._lease.set_broker(config.lease_broker())
@@ -264,8 +240,8 @@ class Agent:
                 log.error("agent=%s reload refused, nothing is changed: %s", self._config.agent, line)  # noqa: TRY400
             return
         # Old tasks end before new ones start: two requests to one device must never overlap.
-        gone = [name for name in self.running if name not in wanted]
-        await self._stop_devices([name for name in [*gone, *changed] if name in self.running])
+        gone = [name for name in self.devices.running if name not in wanted]
+        await self.devices.stop([name for name in [*gone, *changed] if name in self.devices.running])
         for name in gone:
             self.publisher.remove_device(name)
         if config.log_level != self._config.log_level:
@@ -274,8 +250,7 @@ class Agent:
         self.counters.reload_ok = True
         self.counters.start_at_zero(device.protocol for device in config.devices)
         self.publisher.set_status(self._status())
-        await self._start(group, changed, pollers)
-        self._ending = {}
+        await self.devices.start(group, changed, pollers)
         self._receive_traps(config)
         counts = len(gone), len(changed), len(wanted)
         log.info("agent=%s reloaded removed=%d started=%d devices=%d", config.agent, *counts)
@@ -286,53 +261,10 @@ class Agent:
             # Imported here because most agents receive no traps and are spared its memory.
             from agent.traps import TrapReceiver  # noqa: PLC0415
 
-            self.traps = TrapReceiver(config, self._pass_on_trap, self._shared.snmp)
+            self.traps = TrapReceiver(config, self.devices.pass_on_trap, self._shared.snmp)
             self.traps.start()
         elif self.traps is not None:
             self.traps.set_config(config)
-
-    def _pass_on_trap(self, device: str, text: str, becomes_event: bool) -> None:  # noqa: FBT001 - called by TrapReceiver
-        """Hand a trap to the task of its device."""
-        if (running := self.running.get(device) or self._ending.get(device)) is not None:
-            running.loop.receive_trap(text, becomes_event=becomes_event)
-
-    def _is_running(self, wanted: DeviceSettings) -> bool:
-        running = self.running.get(wanted.device.id)
-        return running is not None and running.settings == wanted
-
-    async def _make_pollers(self, config: AgentConfig, wanted: dict[str, DeviceSettings]) -> dict[str, DevicePoller]:
-        made: dict[str, DevicePoller] = {}
-        try:
-            for number, (name, each) in enumerate(wanted.items(), 1):
-                made[name] = self._make_poller(config, each.device)
-                if number % DEVICES_PER_SLICE == 0:
-                    await asyncio.sleep(0)
-        except (ConfigError, ProfileError):
-            for poller in made.values():
-                await poller.close()
-            raise
-        return made
-
-    async def _start(
-        self, group: asyncio.TaskGroup, wanted: dict[str, DeviceSettings], pollers: dict[str, DevicePoller]
-    ) -> None:
-        spread_s = min(len(wanted) * START_SPREAD_S_PER_DEVICE, MAX_START_SPREAD_S)
-        for number, (name, each) in enumerate(wanted.items(), 1):
-            loop = DeviceLoop(each.device, each.labels, each.intervals, pollers[name], self._context)
-            polling = run_after(self._hung.get(name), loop, phase(name, "start") * spread_s)
-            self.running[name] = Running(each, loop, group.create_task(polling, name=f"poll-{name}"))
-            if number % DEVICES_PER_SLICE == 0:
-                await asyncio.sleep(0)
-
-    async def _stop_devices(self, names: Sequence[str], *others: asyncio.Task[None]) -> None:
-        """End the tasks of these devices, and close their pollers. A task that does not end is kept in `_hung`."""
-        stopped = self._ending = {name: self.running.pop(name) for name in names}
-        hung = await stop_tasks(*(each.task for each in stopped.values()), *others, within_s=STOP_TASKS_S)
-        for name, each in stopped.items():
-            if each.task in hung:
-                self._hung[name] = each.task
-            else:
-                await each.loop.close()
 
     def _status(self) -> Status:
         return Status(
@@ -367,6 +299,5 @@ class Agent:
             reporter.batch(Attempt("normal", interval_s, time.perf_counter() - started), Readings(values=values))
 
     def _device_states(self) -> dict[str, int]:
-        ups = Counter(each.loop.up for each in self.running.values())
         disabled = sum(not device.enabled for device in self._config.devices)
-        return {"up": ups[True], "down": ups[False], "disabled": disabled}
+        return {**self.devices.count_by_state(), "disabled": disabled}

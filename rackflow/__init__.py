@@ -1,4 +1,11 @@
-"""The contract of Rackflow: what agents publish and collectors read, importable by third parties."""
+"""The contract of Rackflow: what agents publish and collectors read, importable by third parties.
+
+`documents` are the messages, `topics` where they are published, `series` the keys of readings in them; `catalogue` has every metric with
+its unit and range, `units` how values of devices become these. `escape` makes their texts safe to show. `errors` are all error classes.
+
+Beside the contract: what both sides compute alike (`physics`, `fluids`), the `site` file and its `drafting`, the `outbox` of messages,
+the `recording` of devices, what programs need (`process`), and the command `rackflow` (`command`, `command_reference`, `completion`).
+"""
 
 from rackflow.catalogue import Metric, catalogue
 from rackflow.documents import Batch, DeviceDocument, Event, Status, Stored, decode, encode

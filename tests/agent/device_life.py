@@ -115,7 +115,7 @@ async def living(
         clock=clock,
         draw=lambda: draw,
         pace=pace or OpeningPace(),
-        late=late,
+        note_late=late,
     )
     device = Device.model_validate({"id": "ups-1", "host": "h", "credential": "c", **changes})
     loop = DeviceLoop(

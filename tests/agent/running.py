@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import aiomqtt
 
 from agent.config import AgentConfig, Device
+from agent.device_tasks import MakePoller
 from agent.readings import Identified, Identity, Readings
-from agent.run import Agent, MakePoller
+from agent.run import Agent
 from rackflow import Batch, DeviceDocument, Event, Status, decode
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceError

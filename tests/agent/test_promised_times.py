@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent import loop, run, schedule
+from agent import device_tasks, loop, run, schedule
 from agent.modbus import client as modbus_link
 from agent.modbus import refusals as refused_registers
 from agent.pair import handover, keeper, lease
@@ -23,7 +23,7 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("an opening takes at most", loop.OPEN_DEADLINE_S, 30.0),
         ("a device that does not close is left after", loop.CLOSE_S, 1.0),
         ("changed states of one poll that are reported", loop.MAX_STATE_EVENTS, 200),
-        ("all devices are asked for the first time within", run.MAX_START_SPREAD_S, 5.0),
+        ("all devices are asked for the first time within", device_tasks.MAX_START_SPREAD_S, 5.0),
         ("an SNMP request is waited for", factory.SNMP_TIMEOUT_S, 2.0),
         ("a device that is opened has its place for", pace.PLACE_S, 0.25),
         ("tables are walked anew after", plan_age.REPLAN_AFTER_S, 3600.0),
@@ -84,9 +84,11 @@ def test_a_time_or_bound_of_the_agent_is_what_it_is_said_to_be(what: str, is_now
 
 def test_the_steps_of_a_stop_fit_into_the_ten_seconds_that_it_may_take() -> None:
     """A service manager kills 5 s later, and what is not delivered by then is delivered twice or lost."""
-    assert (run.STOP_TASKS_S, run.STOP_PUBLISHER_S, run.CLOSE_OUTBOX_S, run.FLUSH_S) == (2.0, 2.5, 2.0, 5.0)
+    assert (device_tasks.STOP_TASKS_S, run.STOP_PUBLISHER_S, run.CLOSE_OUTBOX_S, run.FLUSH_S) == (2.0, 2.5, 2.0, 5.0)
     assert 2 * connection.OFFLINE_TIMEOUT_S < run.STOP_PUBLISHER_S
-    assert loop.CLOSE_S < run.STOP_TASKS_S
+    assert loop.CLOSE_S < device_tasks.STOP_TASKS_S
     # A collector reports every 1.5 s, so a stop waits for one report at least.
     assert publisher.REPORT_WAIT_S == 2.5
-    assert STOP_WITHIN_S - run.STOP_TASKS_S - run.STOP_PUBLISHER_S - run.CLOSE_OUTBOX_S > publisher.REPORT_WAIT_S
+    assert (
+        STOP_WITHIN_S - device_tasks.STOP_TASKS_S - run.STOP_PUBLISHER_S - run.CLOSE_OUTBOX_S > publisher.REPORT_WAIT_S
+    )

@@ -44,7 +44,7 @@ class Site:
 
     def tasks(self) -> dict[str, asyncio.Task[None]]:
         assert self.agent is not None
-        return {name: each.task for name, each in self.agent.running.items()}
+        return {name: each.task for name, each in self.agent.devices.running.items()}
 
     def reload(self, config: AgentConfig | ConfigError) -> None:
         assert self.agent is not None

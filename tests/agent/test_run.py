@@ -80,7 +80,7 @@ async def test_a_device_goes_down_and_comes_back_and_each_is_reported_once(mosqu
         devices["ups-1"].fault = DeviceTimeout("no answer", device="ups-1", operation="get")
         await eventually(lambda: [each.kind for each in listener.events()] == ["down"], "down")
         await eventually(lambda: len([batch for batch in listener.batches("ups-1") if not batch.up]) >= 6, "probes")
-        assert not agent.running["ups-1"].loop.up
+        assert not agent.devices.running["ups-1"].loop.up
         devices["ups-1"].fault = None
         devices["ups-1"].model = "Memory 2"
         await eventually(lambda: [each.kind for each in listener.events()] == ["down", "up"], "up", timeout_s=60)

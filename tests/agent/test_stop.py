@@ -257,7 +257,7 @@ def test_from_a_standstill_to_polling_again_takes_thirty_seconds_at_most() -> No
 HANGS = """
 import asyncio, sys
 from pathlib import Path
-from agent.config import load_agent_config
+from agent.config_file import load_agent_config
 from agent.process import run
 from rackflow.process.stopping import StopDeadline
 from tests.agent.running import MemoryDevice
