@@ -174,6 +174,7 @@ class ModbusPoller:
         if self._identity != before:  # the unit or only its firmware has changed
             self._checks.forget()
             self._register_fit.forget()
+            self._word_orders.forget()
         self._begin(found.raw)
         self._unfinished = self._last_poll_failed = False
         self._identify_due_at = self._clock() + IDENTIFY_EVERY_S

@@ -24,6 +24,8 @@ class PlanAge:
         self._fullest = Plan({})
         self._planned_at_s = -math.inf
         self._after_s = REPLAN_AFTER_S
+        # What the plans had that were made since something is missing.
+        self._seen: set[str] = set()
         # Whether the device had been running for a while at the last plan. One whose uptime stays at 0 is not starting for ever.
         self._has_run = True
 
@@ -33,7 +35,8 @@ class PlanAge:
 
     def begin(self, plan: Plan, uptime_s: float | None, now_s: float) -> None:
         """A plan was made."""
-        has_less = plan is not self._fullest and bool(_keys(self._fullest) - _keys(plan))
+        missing = _keys(self._fullest) - _keys(plan) if plan is not self._fullest else set()
+        has_less = bool(missing)
         is_starting = uptime_s is not None and uptime_s < STARTING_S
         if has_less or (is_starting and (self._has_run or self._after_s < REPLAN_AFTER_S)):
             if self._after_s >= REPLAN_AFTER_S:
@@ -41,12 +44,16 @@ class PlanAge:
             elif self.is_over(now_s):
                 # A plan that was made for another reason, such as a marker that changes each ten seconds, is no further attempt.
                 self._after_s = min(2 * self._after_s, REPLAN_AFTER_S)
+            if self._after_s >= REPLAN_AFTER_S and missing & self._seen:
+                # Each plan lacks something else: what this one lacks was there within the hour, so the attempts begin anew.
+                self._after_s, self._seen = AGAIN_S, set()
+            self._seen |= _keys(plan)
         else:
-            self._after_s = REPLAN_AFTER_S
+            self._after_s, self._seen = REPLAN_AFTER_S, set()
         self._has_run = not is_starting
         # What was missing for an hour is gone.
         if not has_less or self._after_s >= REPLAN_AFTER_S:
-            self._fullest = plan
+            self._fullest, self._seen = plan, set()
         self._planned_at_s = now_s
 
     def is_over(self, now_s: float) -> bool:

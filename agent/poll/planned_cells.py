@@ -15,8 +15,8 @@ from rackflow.process.slices import in_slices
 # poll. The same as REPLAN_MIN_S of SNMP.
 REOPEN_MIN_S: Final = 10.0
 # How many answers in a row must show that a line is in use while the device is polled. Use is never forgotten: one odd answer would add a
-# line that is not fitted, and report it as one without power for good. These cells are polled once a minute: with more answers, a line
-# that has just got power would be read too late. Chosen.
+# line that is not fitted, and report it as one without power for good. These cells are polled once a minute, so more answers would keep a
+# line that has just got power from being read for too long. Chosen.
 IN_USE_ANSWERS: Final = 2
 
 

@@ -294,6 +294,7 @@ class SnmpPoller:
             self._replanning.device_changed()
         elif before is not None and not fingerprint.has_same_firmware(before):
             self._cells.forget_scales()
+            self._checks.forget()
         self._family, self._fingerprint = family, fingerprint
         self._coolant = coolant_of(self._device, family.profile)
         await self._make_plan(family, fingerprint)

@@ -64,6 +64,10 @@ class WordOrders:
         self._contradicted: dict[WordOrder, WordOrder] = {}
         self._bad: set[str] = set()
 
+    def forget(self) -> None:
+        """Forget what was found: it is another unit, or has other firmware. Call it before `begin`, which judges by the last answers."""
+        self._contradicted = {}
+
     def note(self, block: Block, registers: Sequence[int]) -> None:
         """Keep the registers of an answer: a decoded number does not show what it would be in another word order."""
         if self._answers.pop(block, None) is None and len(self._answers) >= MAX_BLOCKS:

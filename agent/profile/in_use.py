@@ -5,8 +5,8 @@ depend on the present value of such a cell, but on whether the cell was ever *in
 identified (`alive` and `lines` of a condition). This can only change from false to true, so a mains outage changes no plan. It is added to
 the cells that planning reads as a *use cell*, so that plans depend on it and not on any voltage.
 
-With `between` the cell shows more than that: what the device counts in. One odd number must not decide that for good, so
-agent/poll/shown_scales.py asks for several answers.
+One odd number must not decide that for good, so polls need two in a row (agent/poll/planned_cells.py). With `between` the cell shows more,
+what the device counts in, for which agent/poll/shown_scales.py asks for several.
 """
 
 from collections.abc import Generator, Iterator, Mapping, MutableMapping, Sequence

@@ -23,6 +23,7 @@ from agent.snmp.gufo_v3 import VerifiedSession, VerifiedSessions, VerifiedWalk
 from agent.snmp.lenient import LenientRelay
 from agent.snmp.plain import PlainSession
 from agent.snmp.requests import (
+    OPAQUE_DOUBLE,
     OPAQUE_FLOAT,
     PortionedClient,
     RowsSoFar,
@@ -152,7 +153,7 @@ class GufoClient(PortionedClient):
                 raise self._error(DeviceProtocolError, f"cannot encode a request for {oids[0]}: {error}") from error
             return {}
         for oid, value in answer.items():
-            if type(value) is bytes and value[:3] == OPAQUE_FLOAT:
+            if type(value) is bytes and value[:3] in (OPAQUE_FLOAT, OPAQUE_DOUBLE):
                 answer[oid] = plain(value)
         return answer
 

@@ -22,8 +22,10 @@ log = logging.getLogger(__name__)
 # Most octets of text that one walk may return. Recordings of whole devices have some 100 kB. Without a limit, a device that fills every row
 # with 64 kB would take as much memory as it can send before the deadline. Chosen value.
 MAX_WALK_BYTES: Final = 16_000_000
-# How net-snmp writes a float inside an Opaque: tag 0x9f78 and length 4. No RFC defines it; NET-SNMP-TC describes it.
+# How net-snmp writes a float and a double inside an Opaque: tags 0x9f78 and 0x9f79, and their length. No RFC defines it; NET-SNMP-TC
+# describes it.
 OPAQUE_FLOAT: Final = b"\x9fx\x04"
+OPAQUE_DOUBLE: Final = b"\x9fy\x08"
 
 
 # Consecutive rows that a walk may skip because the device answers GETNEXT for a row with that same row. Chosen; each costs two requests.
@@ -190,7 +192,9 @@ def silent(timeout_s: float, before: str) -> tuple[type[DeviceError], str]:
 
 
 def octets_or_float(octets: bytes) -> bytes | float:
-    """Decode net-snmp's Opaque float; any other octets are returned as they are."""
+    """Decode net-snmp's Opaque float or double; any other octets are returned as they are."""
     if len(octets) == len(OPAQUE_FLOAT) + 4 and octets.startswith(OPAQUE_FLOAT):
         return float(struct.unpack(">f", octets[3:])[0])
+    if len(octets) == len(OPAQUE_DOUBLE) + 8 and octets.startswith(OPAQUE_DOUBLE):
+        return float(struct.unpack(">d", octets[3:])[0])
     return octets

@@ -8,7 +8,7 @@ import pytest
 from agent.config import Device
 from agent.poll import ModbusPoller, SnmpPoller
 from agent.poll.code_shift import SURE_S
-from agent.profile import RawValue, parse_profile
+from agent.profile import SYS_DESCR, SYS_UPTIME, RawValue, parse_profile
 from agent.readings import Readings
 from rackflow.catalogue import POLL_SECONDS
 from tests.agent.memory_peers import MemoryModbus, MemorySnmp
@@ -218,6 +218,21 @@ points:
     for _ in range(SURE):
         assert states(await device.poll("fast", 0.0))[:2] == ["state", "state"]
     unit.registers |= {10: 1, 90: firmware}
+    await device.open()
+    assert states(await device.poll("fast", 0.0))[:2] == [then, then]
+
+
+@pytest.mark.parametrize(("firmware", "then"), [(b"v1", "state"), (b"v2", 1.0)])
+async def test_it_lasts_until_an_snmp_device_without_an_uptime_has_other_firmware(
+    firmware: bytes, then: float | str
+) -> None:
+    peer = MemorySnmp({**cells(0, 1, amperes=(3, 0)), SYS_DESCR: b"v1"})
+    del peer.values[SYS_UPTIME]
+    device = poller(strip(FROM_1), peer)
+    await device.open()
+    for _ in range(SURE):
+        assert states(await device.poll("fast", 0.0))[:2] == ["state", "state"]
+    peer.values |= {f"{ROOT}.1.2.1": 1, SYS_DESCR: firmware}
     await device.open()
     assert states(await device.poll("fast", 0.0))[:2] == [then, then]
 

@@ -55,6 +55,20 @@ def test_a_plan_with_less_than_the_one_before_is_made_again_soon_and_then_seldom
     assert pause_s(age, 0.0) == REPLAN_AFTER_S, "another device"
 
 
+def test_what_was_there_within_the_hour_is_not_given_up_for_an_hour() -> None:
+    """A busy card leaves out other rows of each plan, so that each of them is missing for the pause that follows."""
+    age, less = PlanAge(), [plan_of("L1", "L3"), plan_of("L2", "L3")]
+    age.begin(plan_of("L1", "L2", "L3"), 1e6, 0.0)
+    found, now_s = [], 0.0
+    for turn in range(14):
+        age.begin(less[turn % 2], 1e6, now_s)
+        found.append(pause_s(age, now_s))
+        now_s += found[-1] + 0.1
+    assert found == [*GROWING[:-1], *GROWING[:-1], AGAIN_S, 2 * AGAIN_S]
+    gone = pauses_s(age, plan_of("L3"), [1e6] * 16)
+    assert gone[-2:] == [REPLAN_AFTER_S] * 2, "what none of an hour's plans had is gone"
+
+
 def test_plans_that_a_marker_causes_do_not_use_up_the_attempts_to_find_what_is_missing() -> None:
     """The alarms of a device that is starting come and go for some minutes, and its sensors are there only after them."""
     age, full, less = PlanAge(), plan_of("L1", "L2"), plan_of("L1")

@@ -4,8 +4,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from agent.config import Device
+from agent.poll import ModbusPoller
+from agent.profile import parse_profile
 from agent.readings import Readings
 from rackflow.catalogue import catalogue
+from tests.agent.memory_peers import MemoryModbus
 from tests.agent.varied_units import (
     MAPS,
     OTHER_ORDERS,
@@ -20,6 +24,17 @@ from tests.agent.varied_units import (
     words_swapped,
 )
 
+METER = """
+version: 1
+profile: meter
+class: meter
+protocol: modbus
+title: A meter
+source: a manual
+evidence: unverified
+identity: {serial: [{register: 9, type: uint16}]}
+points:
+"""
 WITH_LONG_NUMBERS = [name for name in MAPS if long_numbers(name)]
 
 
@@ -161,3 +176,24 @@ async def test_registers_refused_amid_a_block_cost_their_own_readings_and_are_co
 async def test_a_unit_that_answers_shorter_blocks_loses_nothing(longest: int) -> None:
     for name in MAPS:
         assert told(await read(name, VariedUnit(MAPS[name], longest=longest))) == told(await read(name)), name
+
+
+@pytest.mark.parametrize(("serial", "reason"), [(4711, "decode"), (4712, None)])
+async def test_another_unit_is_not_in_doubt_for_the_one_before(serial: int, reason: str | None) -> None:
+    """It has no load yet, so that its own numbers, all of them 0, show no order."""
+    points = "".join(
+        f"  - {{metric: dcim_meter_power_watts, labels: {{role: {role}}}, register: {at}, type: float32, unit: watt}}\n"
+        for role, at in (("it", 0), ("cooling", 2))
+    )
+    unit = MemoryModbus({0: 0, 1: 0x44BB, 2: 0, 3: 0x44CC, 9: 4711})
+    poller = ModbusPoller(
+        Device(id="d", host="h", protocol="modbus", profile="meter", unit=12),
+        parse_profile(METER + points, "meter.yaml"),
+        unit,
+    )
+    await poller.open()
+    assert set((await poller.poll("fast", 1e9)).bad.values()) == {"decode"}
+    unit.registers = {**dict.fromkeys(range(4), 0), 9: serial}
+    await poller.open()
+    found = await poller.poll("fast", 1e9)
+    assert [found.bad.get(f"dcim_meter_power_watts{{role={role}}}") for role in ("it", "cooling")] == [reason, reason]

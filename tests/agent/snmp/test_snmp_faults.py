@@ -122,7 +122,7 @@ async def test_object_that_fails_to_be_read(client_of: MakeClient) -> None:
 
 
 async def test_every_type_of_value_that_an_agent_can_send_is_read(client_of: MakeClient) -> None:
-    """NULL, Opaque float, plain Opaque, unsigned 64 bit, IpAddress, negative, empty."""
+    """NULL, Opaque float and double, plain Opaque, unsigned 64 bit, IpAddress, negative, empty."""
     odd: dict[str, tuple[bytes, object]] = {
         f"{TREE}.1": (NULL, None),
         f"{TREE}.2": (tlv(0x44, b"\x9f\x78\x04" + struct.pack(">f", 12.5)), 12.5),
@@ -132,6 +132,7 @@ async def test_every_type_of_value_that_an_agent_can_send_is_read(client_of: Mak
         f"{TREE}.6": (tlv(2, b"\xff"), -1),
         f"{TREE}.7": (tlv(4, b""), b""),
         f"{TREE}.8": (tlv(0x41, b"\x00\xff\xff\xff\xff"), 2**32 - 1),
+        f"{TREE}.10": (tlv(0x44, b"\x9f\x79\x08" + struct.pack(">d", 230.1)), 230.1),
     }
     async with FaultyAgent({oid: wire for oid, (wire, _) in odd.items()}).serving() as agent:
         client = client_of(target_of(agent.port))
