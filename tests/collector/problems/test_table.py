@@ -2,8 +2,9 @@
 
 import pytest
 
+from collector.problems.causes import clears_s
 from collector.problems.sentence import parse_sentence
-from collector.problems.table import clears_s, load_table, parse_table
+from collector.problems.table import load_table, parse_table
 from rackflow import ContractError
 from rackflow.catalogue import catalogue
 
