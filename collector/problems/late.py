@@ -323,8 +323,11 @@ def _explains(name: str, labels: Labels, span: _Span) -> bool:
     by = span.problem.causes.get(name)
     if by is None:
         return False
-    place = place_of(span.labels, by)
-    return place is not None and place == place_of(labels, by) and span.problem.admits(name, dict(span.labels))
+    may_lack = span.problem.cause_may_lack.get(name, ())
+    place = place_of(span.labels, by, may_lack)
+    return (
+        place is not None and place == place_of(labels, by, may_lack) and span.problem.admits(name, dict(span.labels))
+    )
 
 
 def not_reported_yet(

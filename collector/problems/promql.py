@@ -8,10 +8,10 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
+from collector.problems.causes import ANSWERS_S
 from collector.problems.shares import DARKENING_PAST_S, DARKENING_S
 from collector.problems.silence_rules import MISSING_AFTER, STILL_SILENT
 from collector.problems.table import (
-    ANSWERS_S,
     LIMIT_LIFE_S,
     Condition,
     EarlierValue,

@@ -145,8 +145,10 @@ def inhibit_rules(table: Table) -> str:
             by_cause.setdefault((cause, labels, where), []).append(problem.name)
     lines = ["inhibit_rules:\n"]
     for (cause, labels, where), names in by_cause.items():
-        # To Alertmanager two missing labels are equal, so an alert without a feed would be a consequence of any lost feed.
-        present = "".join(f", '{label}!=\"\"'" for label in labels if label != "site")
+        # To Alertmanager two missing labels are equal, so an alert without a feed would be a consequence of any lost feed. A cause
+        # whose devices may lack a label explains those that lack it.
+        unasked = {"site", *table.problems[cause].may_lack}
+        present = "".join(f", '{label}!=\"\"'" for label in labels if label not in unasked)
         names_text = "|".join(names)
         sign = "=~" if len(names) > 1 else "="
         lines.append(f"  - source_matchers: ['alertname=\"{cause}\"'{present}]\n")

@@ -2,6 +2,7 @@
 
 `{rack}` is a label, `{value}` the value with a format after a colon: `.1` decimals, `%` a share as percent. A part in brackets is
 there only if its first label is: `[ rack {rack}]`, with another text after a bar for when it is not: `[phase {phase}|the whole UPS]`.
+The places in `_PLACES` are such parts without brackets, because any device may lack them: without a site file all do.
 """
 
 import re
@@ -10,6 +11,8 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 _TOKEN = re.compile(r"\{([a-z_]+)(?::([^}]+))?\}|\[([^\[\]]*)\]|([^\[\]{}]+)")
+_BRACKETS = re.compile(r"(\[[^\[\]]*\])")
+_PLACES = re.compile(r"/\{room\}|, feed \{feed\},?| in rack \{rack\}|(?<=\}) rack \{rack\}")
 _FORMAT = re.compile(r"%|\.\d|g")
 
 
@@ -50,7 +53,10 @@ class Sentence(msgspec.Struct, frozen=True):
 
 def parse_sentence(text: str) -> Sentence:
     """Read a description. Raises ValueError if brackets or formats are wrong."""
-    return Sentence(tuple(_parse(text)))
+    parts = _BRACKETS.split(text)
+    return Sentence(
+        tuple(_parse("".join(each if each.startswith("[") else _PLACES.sub(r"[\g<0>]", each) for each in parts)))
+    )
 
 
 def _parse(text: str) -> Iterator[Piece]:

@@ -12,7 +12,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from pydantic import Field
 
-from collector.problems.table import LIMITS_FILE, Condition, Limit, Problem, Severity, Table, lingering
+from collector.problems.causes import lingering
+from collector.problems.table import LIMITS_FILE, Condition, Limit, Problem, Severity, Table
 from rackflow import ConfigError
 from rackflow.process.config import StrictModel, check_config
 from rackflow.process.yaml import line_of, load_yaml_text, read_text_file

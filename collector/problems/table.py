@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from collector.problems.causes import OBSERVED, with_causes
 from collector.problems.sentence import Sentence, parse_sentence
 from rackflow import ContractError, catalogue
 from rackflow.catalogue import BASE_LABELS, Metric
@@ -31,15 +32,6 @@ DEVICE, SITE_FILE, LIMITS_FILE, CONFIGURATION, CONSTANT = (
     "constant",
 )
 """Possible sources of a limit."""
-# Metrics that rules read to keep a problem active while its device is silent (`silent_s`).
-OBSERVED = frozenset({"dcim_device_up", "dcim_device_observed"})
-# How long a consequence may last beyond its cause, in seconds. A problem found in readings ends with the next one or two of them, which
-# are at most 10 s apart; a device that did not answer is asked again within a minute. Without these, the end of a cause would page for
-# each consequence that has not ended yet. Shorter for the safety class, whose readings are polled every second: it must not hide a pump
-# that runs again but moves no coolant.
-CLEARS_S = 30.0
-SAFETY_CLEARS_S = 15.0
-ANSWERS_S = 75.0
 # How long a problem stays active while its device cannot be observed: an agent's death must not send the person on call "resolved".
 # A chosen value: after an hour, the person on call has looked.
 SILENT_S = 3600.0
@@ -225,6 +217,13 @@ class Problem(msgspec.Struct, frozen=True):
     """How long after its end it still explains its consequences, s, because they end later than their cause."""
     cause_where: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
     """By cause, the values of labels that this problem must have to be explained by it."""
+    cause_may_lack: Mapping[str, tuple[str, ...]] = {}
+    """By cause, the labels of `causes` that both may lack: a device that stands in no row is explained by what is dark in no row."""
+
+    @property
+    def may_lack(self) -> Sequence[str]:
+        """Labels that its devices need not have."""
+        return self.share.may_lack if self.share is not None else ()
 
     def admits(self, cause: str, labels: Mapping[str, str]) -> bool:
         """Whether this problem with these labels is one that a cause explains (`cause_where`)."""
@@ -313,7 +312,7 @@ def parse_table(text: str, where: str = "problems.yaml") -> Table:
         problems = {name: _problem(name, row) for name, row in data.problems.items()}
         for problem in problems.values():
             _check_problem(problem, problems, data.records)
-        problems = lingering(problems)
+        problems = with_causes(problems)
         for name in (*normal, *data.remembered):
             _metric(name)
     except ValueError as error:
@@ -362,37 +361,6 @@ def _problem(name: str, row: _Row) -> Problem:
 def _silent_s(row: _Row) -> float:
     """The default of `silent_s`. 0 for telemetry problems, which the collector can always observe itself, and for severity `info`."""
     return SILENT_S if (row.when or row.share) and row.subsystem != "telemetry" and row.severity != "info" else 0.0
-
-
-def lingering(problems: Mapping[str, Problem]) -> dict[str, Problem]:
-    """The problems with their `linger_s`: a cause outlasts each of its consequences. Raises ValueError if causes form a circle."""
-    explained: dict[str, list[Problem]] = {}
-    for problem in problems.values():
-        for cause in problem.causes:
-            explained.setdefault(cause, []).append(problem)
-    found: dict[str, float] = {}
-
-    def linger_s(problem: Problem, path: tuple[str, ...]) -> float:
-        if problem.name in path:
-            raise ValueError(f"{problem.name}: causes: it is its own cause, through {', '.join(path)}")
-        if problem.name not in found:
-            own = explained.get(problem.name, ())
-            lasts = [clears_s(each, problem.name) + each.keep_s + linger_s(each, (*path, problem.name)) for each in own]
-            found[problem.name] = max(0.0, max(lasts, default=0.0) - problem.keep_s)
-        return found[problem.name]
-
-    return {name: msgspec.structs.replace(each, linger_s=linger_s(each, ())) for name, each in problems.items()}
-
-
-def clears_s(problem: Problem, cause: str) -> float:
-    """How long a problem may outlast the end of its cause, s, before it must count as a problem of its own."""
-    asked = {condition.metric for condition in problem.conditions()}
-    # A device that stopped answering during the incident keeps its problems until it is asked again: a UPS whose network card lost power
-    # with the mains counts as on battery until then. If the cause is a problem of the same device, one answer ends both.
-    may_be_silent = problem.when and problem.silent_s and "device" not in problem.causes[cause]
-    if asked & OBSERVED or "device_observed" in problem.promql or may_be_silent:
-        return ANSWERS_S
-    return SAFETY_CLEARS_S if problem.is_safety else CLEARS_S
 
 
 def _check_problem(problem: Problem, problems: Mapping[str, Problem], records: Mapping[str, Record]) -> None:

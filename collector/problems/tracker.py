@@ -8,14 +8,15 @@ Times of holding are monotonic, because a jump of the wall clock must neither be
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from collector.problems.causes import ANSWERS_S, clears_s
 from collector.problems.conditions import Labels
 from collector.problems.maintenance import Window
-from collector.problems.table import ANSWERS_S, Problem, Table, clears_s
+from collector.problems.table import Problem, Table
 
 # The most problems that are tracked at a time. A hall of 1,000 devices with every device in trouble has some thousand.
 MAX_TRACKED = 20_000
@@ -401,16 +402,16 @@ class Tracker:
                 names[name].add(labels)
         for tracked in candidates:
             for labels in names.get(tracked.problem.name, ()):
-                if (place := place_of(tracked.labels, labels)) is not None:
+                if (place := place_of(tracked.labels, labels, tracked.problem.may_lack)) is not None:
                     by_labels.setdefault((tracked.problem.name, place), tracked)
         return by_labels
 
 
-def place_of(problem: Labels, labels: Iterable[str]) -> Labels | None:
-    """The labels in which a problem and its cause must agree; None if the problem lacks one of them."""
+def place_of(problem: Labels, labels: Iterable[str], may_lack: Container[str]) -> Labels | None:
+    """The labels in which a problem and its cause must agree; None if it lacks one that the cause has in any case (`Share.may_lack`)."""
     own = dict(problem)
     values = tuple((label, own.get(label, "")) for label in labels)
-    return values if all(value for _, value in values) else None
+    return values if all(value or label in may_lack for label, value in values) else None
 
 
 def _causes(
@@ -418,7 +419,7 @@ def _causes(
 ) -> Iterator[TrackedProblem]:
     own = dict(tracked.labels)
     for name, labels in tracked.problem.causes.items():
-        place = place_of(tracked.labels, labels)
+        place = place_of(tracked.labels, labels, tracked.problem.cause_may_lack.get(name, ()))
         found = by_labels.get((name, place)) if place is not None else None
         if found is None or found is tracked or not tracked.problem.admits(name, own):
             continue

@@ -5,7 +5,7 @@ them, or from the site's meters if the group carries all feeds. What it delivers
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from collector.derive.engine import Planner, Result, Unknown, Value, ratio
@@ -153,6 +153,8 @@ class Takeover:
 
     start_s: float
     _since: float | None = None
+    _last: dict[int, Value] = field(default_factory=dict)
+    """The last known source of each UPS."""
 
     def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
         """Seconds beyond the start, 0 while the mains are there. `values` are the sources of the UPSs."""
@@ -160,12 +162,21 @@ class Takeover:
         if not known:
             # Silent UPSs tell nothing about the mains. The start is kept: if they are still on battery when they answer again, it holds.
             return (Unknown("no UPS of the feed says what its output comes from"),)
-        if known.count("battery") <= MAINS_LOST_SHARE * len(known):
+        self._last |= {number: each for number, each in enumerate(values) if each is not None}
+        if not _is_lost(known):
+            # One half that is on mains again says nothing of the other half, which fell silent on battery because its agent died.
+            fallen = [each for number, each in self._last.items() if values[number] is None and each == "battery"]
+            if self._since is not None and _is_lost([*known, *fallen]):
+                return (Unknown("UPSs that were on battery have fallen silent"),)
             self._since = None
             return (0.0,)
         if self._since is None:
             self._since = now
         return (max(now - self._since - self.start_s, 0.0),)
+
+
+def _is_lost(sources: Sequence[Value]) -> bool:
+    return sources.count("battery") > MAINS_LOST_SHARE * len(sources)
 
 
 def metered_w(planner: Planner, meter: str) -> int:

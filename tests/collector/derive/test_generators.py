@@ -18,6 +18,21 @@ def test_the_mains_of_a_feed_are_lost_when_more_than_half_of_its_upss_are_on_bat
     assert takeover.update([None, "battery"], 135.0) == (20.0,)
 
 
+def test_one_half_on_mains_does_not_speak_for_the_half_that_fell_silent_on_battery() -> None:
+    takeover = Takeover(15.0)
+    takeover.update(["battery", "battery", "battery", "battery"], 0.0)
+    takeover.update(["battery", "battery", "battery", "normal"], 40.0)
+    assert isinstance(takeover.update([None, None, "battery", "normal"], 50.0)[0], Unknown)
+    assert takeover.update(["battery", "battery", "battery", "normal"], 60.0) == (45.0,)
+    assert takeover.update(["normal", None, "battery", "normal"], 70.0) == (0.0,), "at most half of them"
+
+
+def test_a_ups_that_never_answered_keeps_no_outage_going() -> None:
+    takeover = Takeover(15.0)
+    takeover.update([None, None, "battery"], 0.0)
+    assert takeover.update([None, None, "normal"], 60.0) == (0.0,)
+
+
 def test_after_the_mains_are_back_the_next_loss_is_counted_from_its_own_beginning() -> None:
     takeover = Takeover(15.0)
     takeover.update(["battery"], 0.0)

@@ -57,6 +57,18 @@ def test_a_row_explains_no_device_of_a_row_of_the_same_name_in_another_room() ->
     assert causes == {("hall-1", "DcimRowFeedLost"): 4, ("hall-2", ""): 1}
 
 
+def test_what_is_dark_in_no_row_explains_its_devices_and_none_of_a_row() -> None:
+    things = [*feeds(4, 0, room="hall-1"), *feeds(1, 20, room="hall-1", row="b"), *feeds(1, 12, room="hall-2")]
+    told = play(Example(things), steps=STEPS)
+    assert names([each for each in told if each.problem.name == "DcimRowFeedLost"]) == {"DcimRowFeedLost": 1}
+    causes = Counter(
+        (dict(each.labels)["room"], dict(each.labels).get("row", ""), each.cause[0] if each.cause else "")
+        for each in told
+        if each.problem.name == "DcimDeviceUnreachable"
+    )
+    assert causes == {("hall-1", "", "DcimRowFeedLost"): 4, ("hall-1", "b", ""): 1, ("hall-2", "", ""): 1}
+
+
 def test_a_room_that_loses_a_feed_is_one_problem_and_not_one_for_each_of_its_rows() -> None:
     dark = [each for row in "abc" for each in feeds(4, 0, room="hall-1", row=row)]
     elsewhere = [*feeds(4, 0, room="hall-2", row="a"), *feeds(0, 20, room="hall-2", row="b")]

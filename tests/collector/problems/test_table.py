@@ -1,9 +1,12 @@
 """The table: what is refused, and what it must cover."""
 
+import re
+
 import pytest
 
+from collector.problems.causes import clears_s
 from collector.problems.sentence import parse_sentence
-from collector.problems.table import clears_s, load_table, parse_table
+from collector.problems.table import load_table, parse_table
 from rackflow import ContractError
 from rackflow.catalogue import catalogue
 
@@ -216,3 +219,22 @@ def test_a_problem_of_a_silent_device_may_outlast_its_cause_until_the_device_is_
     battery = load_table().problems["DcimUpsOnBattery"]
     assert clears_s(battery, "DcimMainsLost") == 75.0
     assert clears_s(battery, "DcimUpsOnBatteryProlonged") == 30.0
+
+
+# What is about a rack or a feed itself has its name in any case.
+OF_A_PLACE = ("DcimRack", "DcimShelf", "DcimGenerator", "DcimFeedLossNotSurvived")
+
+
+def test_a_device_of_which_no_place_is_known_leaves_no_gap_in_its_sentence() -> None:
+    """Without a site file it was `UPS ups-1 at cas1/, feed , is on battery`."""
+    problems = load_table().problems
+    for name, problem in problems.items():
+        if name.startswith(OF_A_PLACE):
+            continue
+        of_group = {*(problem.share.by if problem.share else ())}
+        known = of_group | {*problem.words.labels} - {"room", "row", "rack", "feed"}
+        text = problem.words.render(dict.fromkeys(known, "x"), 1.0)
+        assert not re.search(r"  | [,.:]|/[ ,:.]|, feed ?[,:]", text), (name, text)
+    words, own = problems["DcimDeviceUnreachable"].words, {"device": "u", "site": "s", "agent": "g"}
+    assert words.render(own, 0.0).startswith("Device u at s, polled by g, has")
+    assert words.render(own | {"room": "r", "rack": "k"}, 0.0).startswith("Device u at s/r rack k, polled by g, has")

@@ -4,8 +4,9 @@ from collections import deque
 
 import pytest
 
+from collector.problems.causes import ANSWERS_S, SAFETY_CLEARS_S
 from collector.problems.conditions import labels_of
-from collector.problems.table import ANSWERS_S, KEEP_S, SAFETY_CLEARS_S, load_table
+from collector.problems.table import KEEP_S, load_table
 from collector.problems.tracker import MAX_TRACKED, RESTORED_S, Key, TrackedProblem, Tracker
 
 CDU = ("device", "s", "cdu-1")
