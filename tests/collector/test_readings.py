@@ -5,16 +5,9 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from collector.readings import (
-    MAX_PLACES_OF_AGENT,
-    RESERVED,
-    Readings,
-    Series,
-    SeriesKeys,
-    resolve,
-    series_bytes,
-    without_implausible,
-)
+from collector.readings import Readings, Series, SeriesKeys, resolve, series_bytes, without_implausible
+from collector.readings.layouts import MAX_PLACES_OF_AGENT
+from collector.readings.series_keys import RESERVED
 from rackflow.documents import Part
 from tests.collector.documents import FLOW, PUMP, SUPPLY, agent_batch, batch
 
@@ -177,7 +170,7 @@ def test_labels_that_churn_have_no_family_of_batches_found_again() -> None:
         keys.layout(msgspec.structs.replace(batch(values={LOOP.format(f"{number:05d}"): 20.0}), agent="jobs"))
         assert keys.layout(usual)[0] is kept
     assert keys.layout(churning)[0] is not first
-    assert len(keys._layouts) <= 42  # noqa: SLF001 - those of the 40 keys that are remembered, and the usual one
+    assert len(keys._layouts.by_keys) <= 42  # noqa: SLF001 - those of the 40 keys that are remembered, and the usual one
 
 
 def test_values_and_states_are_checked_in_each_batch_of_a_family() -> None:

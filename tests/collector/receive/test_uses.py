@@ -10,7 +10,8 @@ import pytest
 
 from collector.budgets import DEVICE_SERIES, AgentBudget, Buckets, Budgets
 from collector.flow.ingest import MESSAGE_BYTES
-from collector.readings import NEW_KEYS, Readings, SeriesKeys, resolve, series_bytes
+from collector.readings import Readings, SeriesKeys, resolve, series_bytes
+from collector.readings.series_keys import NEW_KEYS
 from collector.receive.delivery import Delivery
 from collector.receive.uses import BEYOND_S, KEPT_S, MAX_COUNTED_AGENTS, WASTE_BYTES, Uses, document_bytes
 from rackflow import catalogue, encode

@@ -17,7 +17,8 @@ from collector.latest import CAUSES
 from collector.latest.latest import Latest
 from collector.ledger.watch import AgentAccount
 from collector.problems import load_table
-from collector.readings import OF_AGENTS, RESERVED, SeriesKeys, resolve
+from collector.readings import SeriesKeys, resolve
+from collector.readings.series_keys import OF_AGENTS, RESERVED
 from collector.self_metrics import DeliveryFigures, SelfMetrics
 from collector.web.exposition import LABEL_LIMIT, labels_text, render
 from collector.web.kept_page import KeptPage
