@@ -325,6 +325,8 @@ class LeaseKeeper:
         if self.lease.state == "standby" or (client := self._client) is None or not client.is_open:
             return
         self._publish(client, "")
+        # From here on `_keep` must not renew it: with a slow broker a renewal would follow, and the other side would wait for it to expire.
+        self.lease.hand_over(lease_clock())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RELEASE_S):
                 await self._until(lambda: not self.lease.holder)

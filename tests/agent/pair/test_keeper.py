@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import logging
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +15,9 @@ from pydantic import SecretStr
 
 from agent.config import AgentConfig
 from agent.pair import LeaseKeeper
+from agent.pair import keeper as keeper_module
 from agent.pair.keeper import lease_clock, remedy_of_lease
-from rackflow.documents import LeaseDocument, decode
+from rackflow.documents import LeaseDocument, decode, encode
 from rackflow.process.broker import Broker
 from rackflow.process.config import check_config
 from rackflow.process.doctor import check_echo
@@ -264,6 +267,42 @@ async def test_a_standby_that_stops_does_not_give_back_the_lease_of_the_holder(t
                 await eventually(lambda: holder.lease.standbys(lease_clock()) == 1, "the other one stands by")
             await asyncio.wait_for(holder.confirmed(), 30)
             assert holder.lease.freed_s == float("-inf"), "nobody has given it back"
+
+
+async def test_a_lease_that_was_given_back_is_not_renewed_again_while_the_broker_is_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other side, which takes it at once, would find that it has a holder, and wait for one that is gone."""
+    monkeypatch.setattr(keeper_module, "RELEASE_S", 30.0)
+    with guarded(tmp_path, *BOTH) as (broker, _):
+        keeper = side(broker, "a")
+        async with aiomqtt.Client("127.0.0.1", broker.port, username="lease-b", password="b", timeout=60) as other:
+            await other.subscribe(LEASE)
+            keeping = keeper.keeping()
+            await keeping.__aenter__()
+            await asyncio.wait_for(keeper.confirmed(), 30)
+            os.kill(broker.pid, signal.SIGSTOP)
+            try:
+                before = set(keeper.lease._sent_marks)  # noqa: SLF001 - what it has sent
+                ending = asyncio.create_task(keeping.__aexit__(None, None, None))
+                await eventually(
+                    lambda: len(set(keeper.lease._sent_marks) - before) == 2,  # noqa: SLF001 - as above
+                    "it has given it back, and sent once more what it sends each second",
+                )
+            finally:
+                os.kill(broker.pid, signal.SIGCONT)
+            await ending
+            last = LeaseDocument(agent="gw-1", holder="", standby="last", hostname="h", time=1)
+            await other.publish(LEASE, encode(last), qos=1)
+            holders = list[str]()
+            async with asyncio.timeout(30):
+                async for message in other.messages:
+                    document = decode(bytes(message.payload), LeaseDocument)
+                    if document.standby == "last":
+                        break
+                    if not document.standby:
+                        holders.append(document.holder)
+        assert holders[-1] == "", "the last word on who holds it"
 
 
 async def test_after_a_reload_with_another_broker_the_lease_is_kept_there(tmp_path: Path) -> None:
