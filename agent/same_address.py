@@ -74,20 +74,24 @@ def tell_same_addresses(
     places = [("devices", at, "id") for each in named for at in (each.first, each.second)]
     # For both at once: a file of thousands of devices takes a tenth of a second of CPU.
     lines = iter(lines_of(read_text_file(path), places)) if places else iter(())
-    return _told(path, config, wrong, lines), _told(path, config, doubtful, lines)
+    return _as_lines(path, config, wrong, lines), _as_lines(path, config, doubtful, lines)
 
 
-def _told(path: Path, config: AgentConfig, found: Sequence[SameAddress], lines: Iterator[int | None]) -> Sequence[str]:
+def _as_lines(
+    path: Path, config: AgentConfig, found: Sequence[SameAddress], lines: Iterator[int | None]
+) -> Sequence[str]:
     named, more = found[:MOST_NAMED], len(found) - MOST_NAMED
-    told = []
+    texts = []
     for each in named:
         first, second = next(lines), next(lines)
         names = config.devices[each.first].id, config.devices[each.second].id
-        told.append(
+        texts.append(
             f"{path}:{second}: devices[{each.second}] ({names[1]}): has the same address as {names[0]!r} in line {first},"
             f" {each.address}; {each.remedy}"
         )
-    return [*told, f"{path}: {count_of(more, 'more entry')} with the address of another"] if more > 0 else told
+    if more > 0:
+        texts.append(f"{path}: {count_of(more, 'more entry')} with the address of another")
+    return texts
 
 
 def _asked(config: AgentConfig, profiles: Mapping[str, Profile], device: Device) -> tuple[object, ...]:

@@ -74,8 +74,8 @@ def _section(
     """A command and, with `below`, its subcommands. `text` is what the command above says of it."""
     yield from (f"{'#' * min(level, 5)} {path}", "")
     said = [_sentence(text), _sentence(command.description or "")]
-    if told := " ".join(dict.fromkeys(each for each in said if each)):
-        yield from (told, "")
+    if description := " ".join(dict.fromkeys(each for each in said if each)):
+        yield from (description, "")
     if same := list(_other_names(path)):
         yield from (f"The same: {', '.join(f'`{each}`' for each in same)}.", "")
     rows = list(_rows(command))

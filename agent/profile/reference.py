@@ -198,7 +198,7 @@ def _registers(order: WordOrder) -> tuple[int, int]:
 
 
 def _types() -> list[str]:
-    told = {
+    meanings = {
         "uint": "whole number from 0",
         "int": "whole number with a sign",
         "float": "IEEE 754; NaN, infinity and subnormal numbers are no readings",
@@ -207,7 +207,7 @@ def _types() -> list[str]:
     }
     lines = ["", "## Number types", "", "| `type` | registers | what |", "|---|---|---|"]
     for name, words in sorted(WORDS.items(), key=lambda each: (each[0].rstrip("0123456789"), each[1])):
-        lines.append(f"| `{name}` | {words} | {told[name.rstrip('0123456789')]} |")
+        lines.append(f"| `{name}` | {words} | {meanings[name.rstrip('0123456789')]} |")
     return [
         *lines,
         "| `ascii` | as `words` says | text, in `identity` only: from left to right in any word order, one or two letters to a register |",

@@ -399,11 +399,11 @@ class PysnmpClient(PortionedClient):
 
     def _problem(self, problem: Any) -> DeviceError:  # noqa: ANN401 - pysnmp is untyped
         if isinstance(problem, REFUSED):
-            told = ""
+            reason = ""
             if self._checked is not None:
                 check = self._checked.check
-                told = check.refusal() if isinstance(problem, STALE) else check.complaint()
-            return self._error(DeviceAuthError, told or f"refuses the credentials: {problem}")
+                reason = check.refusal() if isinstance(problem, STALE) else check.complaint()
+            return self._error(DeviceAuthError, reason or f"refuses the credentials: {problem}")
         return self._error(DeviceProtocolError, str(problem))
 
     def _error(self, kind: type[DeviceError], text: str) -> DeviceError:

@@ -66,9 +66,9 @@ def render_findings(findings: Sequence[Finding], output: str) -> str:
     width = max((len(finding.check) for finding in findings), default=0)
     for finding in findings:
         # What a device's silence may mean has several lines, each of which is a thing to look at.
-        told = [*finding.found.split("\n"), *(f"-> {line}" for line in finding.remedy.split("\n") if line)]
-        lines.append(f"{finding.status:<7}  {finding.check:<{width}}  {told[0]}")
-        lines += [f"{'':<7}  {'':<{width}}  {line}" for line in told[1:]]
+        texts = [*finding.found.split("\n"), *(f"-> {line}" for line in finding.remedy.split("\n") if line)]
+        lines.append(f"{finding.status:<7}  {finding.check:<{width}}  {texts[0]}")
+        lines += [f"{'':<7}  {'':<{width}}  {line}" for line in texts[1:]]
     warnings, failed = ([each.check for each in findings if each.status == status] for status in ("warning", "failed"))
     ok = len(findings) - len(warnings) - len(failed)
     lines.append(

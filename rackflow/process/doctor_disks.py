@@ -94,8 +94,8 @@ def check_kept(what: str, path: Path, folder: Path, limit_bytes: int | None = No
     room = room_for(folder) if limit_bytes is not None and found.status == "ok" else None
     if limit_bytes is None or room is None or room >= limit_bytes:
         return found
-    told = f"{found.found}, and it may grow to {_shown_bytes(limit_bytes)} (outbox.limit_bytes): its disk is full before that"
-    return Finding(what, "warning", told, "make room, choose another disk, or set a smaller limit")
+    text = f"{found.found}, and it may grow to {_shown_bytes(limit_bytes)} (outbox.limit_bytes): its disk is full before that"
+    return Finding(what, "warning", text, "make room, choose another disk, or set a smaller limit")
 
 
 def _check_kept(what: str, path: Path, folder: Path) -> Finding:

@@ -169,8 +169,8 @@ class UsmCheck:
 
     def refusal(self) -> str:
         """Why a request was refused for which an answer was accepted: one that has no values."""
-        if told := self.complaint():
-            return told
+        if complaint := self.complaint():
+            return complaint
         if self._reported == UsmStats.NOT_IN_TIME_WINDOW:
             return OUT_OF_TIME
         return (
