@@ -199,6 +199,9 @@ def test_water_and_reused_heat_where_they_are_metered() -> None:
         values = {
             "meter_water_cubic_meters_total{role=makeup}": 5.0 + at * 0.05,
             "meter_thermal_energy_joules_total{role=heat_reuse}": at * 15 * KWH,
+            # What is drained and drunk is no water for cooling.
+            "meter_water_cubic_meters_total{role=blowdown}": 2.0 + at * 0.03,
+            "meter_water_cubic_meters_total{role=potable}": 3.0 + at * 0.02,
         }
         readings.take("meter-plant", values, now, device_class="meter", interval_s=1800.0)
         for meter, role, power in (("meter-main", "facility", 120), ("meter-it", "it", 100)):

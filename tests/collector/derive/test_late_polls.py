@@ -11,6 +11,7 @@ from collector.derive.site_plan import Settings
 from collector.latest.latest import Latest
 from collector.readings import SeriesKeys, resolve
 from rackflow import Batch
+from rackflow.process.bulkhead import Failures
 from rackflow.site import Site
 from tests.collector.derive.hall import hall
 
@@ -25,7 +26,16 @@ class Outage:
 
     def __init__(self, site: Site | None = None) -> None:
         self.site, self.latest = site or hall(), Latest(10_000)
-        self.deriver = Deriver(self.latest, LatestFigures(60.0), site, Settings(), interval_s=5.0, saved_records={})
+        self.failures = Failures()
+        self.deriver = Deriver(
+            self.latest,
+            LatestFigures(60.0),
+            site,
+            Settings(),
+            interval_s=5.0,
+            saved_records={},
+            failures=self.failures,
+        )
         self.now_s = time.time()
         self.hour = int(self.now_s // HOUR_S)
         self._seq, self._keys = 0, SeriesKeys()
@@ -111,3 +121,29 @@ def test_late_polls_of_a_meter_that_was_not_seen_yet_wait_for_its_reading() -> N
     outage.deriver.update_late("t1", outage.counter("meter-main", 0.0, outage.now_s - 60))
     outage.deriver.finish()
     assert outage.waiting() == 1
+
+
+def test_an_agent_may_have_as_many_late_polls_waiting_after_each_outage_as_after_the_first() -> None:
+    outage = Outage(hall())
+    outage.live(outage.counter("meter-lab", 0.0, outage.now_s))
+    outage.deriver.finish()
+    for _ in range(2):
+        for at in range(MAX_LATE_OF_AGENT + 5):
+            outage.deriver.update_late("t1", outage.counter("meter-lab", 0.0, outage.now_s - 3600 + at))
+        assert outage.waiting() == MAX_LATE_OF_AGENT
+        outage.deriver.finish()
+        assert outage.waiting() == 0
+
+
+def test_a_late_poll_with_one_of_the_two_registers_of_a_quantity_is_no_failure() -> None:
+    """Of a roof's meter the larger of both registers counts."""
+    outage = Outage(hall())
+    both = {f"dcim_meter_energy_joules_total{{direction={each},role=pv}}": 1000 * KWH for each in ("import", "export")}
+    outage.live(outage.batch("meter-pv", both, outage.now_s))
+    outage.deriver.finish()
+    outage.live(outage.batch("meter-pv", both, outage.now_s + 1))
+    outage.deriver.finish()
+    outage.deriver.update_late("t1", outage.batch("meter-pv", dict(list(both.items())[:1]), outage.now_s + 0.5))
+    outage.deriver.finish()
+    assert outage.waiting() == 0
+    assert not outage.failures.counts

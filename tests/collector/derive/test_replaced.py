@@ -151,6 +151,22 @@ def test_the_sensors_of_a_unit_that_was_replaced_are_judged_again() -> None:
         assert (suspect in readings.figures(now + 1)) is named, now
 
 
+def test_the_losses_of_another_ups_are_its_own() -> None:
+    """They are a mean of some minutes, which begins anew."""
+    readings, losses = Readings(hall()), "ups_losses_watts{feed=B,device=ups-b}"
+    describe(readings, "ups-b", 0.0, "ups")
+    for now in range(10, 1000, 10):
+        if now == 900:
+            assert readings.figures(now - 5.0)[losses].value == pytest.approx(5_000.0)
+            describe(readings, "ups-b", now - 1.0, "ups", serial="B7")
+        taken_w = 100_000.0 if now < 900 else 97_000.0
+        sides = {"ups_input_total_power_watts": taken_w, "ups_output_total_power_watts": 95_000.0}
+        readings.take("ups-b", sides, float(now), device_class="ups")
+        readings.figures(now + 1.0)
+    figure = readings.figures(992.0)[losses]
+    assert (figure.value, figure.missing) == (None, ("less than ten minutes have been seen",))
+
+
 def test_the_counter_of_another_ups_has_not_risen_within_the_hour() -> None:
     readings = Readings(hall())
     faults = "ups_input_faults_in_hour{feed=B,device=ups-b}"

@@ -162,6 +162,19 @@ def test_damage_that_shows_while_it_is_used_costs_the_unreadable_only(tmp_path: 
     file.close()
 
 
+def test_a_file_of_which_nothing_can_be_read_is_set_aside_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    file = OutboxLog(path, "E1", LIMITS)
+    file.commit(messages(1, 3), [], frozenset())
+    file.close()
+    broken = folder_of(path) / "000000000900.seg"
+    broken.write_bytes(b"nothing that can be read")
+    file = OutboxLog(path, "E2", LIMITS)
+    assert path.with_name("outbox.db.damaged").read_bytes() == b"nothing that can be read"
+    assert (file.totals.damaged, broken.exists()) == (1, False)
+    file.close()
+
+
 async def test_one_file_has_one_user(tmp_path: Path) -> None:
     async with on_disk(tmp_path / "outbox.db"):
         with pytest.raises(ConfigError, match=r"outbox\.db is in use by another process; end that one"):
