@@ -234,6 +234,21 @@ CASES = {
             "dcim_env_power_watts{sensor=RPM}": 402.0,
         },
     ),
+    "a Watchdog of firmware 4 with a wet leak cable and a broken one": Told(
+        "geist-watchdog",
+        GEIST4,
+        {
+            f"11.1.{column}.{row}": value
+            for row, mode, word in ((1, 4, b"Wet"), (2, 5, b"Fault"), (3, 3, b"Dry"), (4, 1, b"Closed"))
+            for column, value in ((4, 1), (5, 1), (6, word), (7, mode), (8, b""))
+        },
+        {
+            "dcim_leak_detected{sensor=a2d.1}": 1.0,
+            "dcim_leak_sensor_fault{sensor=a2d.2}": 1.0,
+            "dcim_leak_detected{sensor=a2d.3}": 0.0,
+            "dcim_env_contact_active{kind=door,sensor=a2d.4}": 0.0,
+        },
+    ),
     "a PDU of Vertiv with analogue sensors: their words count, 0 and 1 do not": Told(
         profile="vertiv-pdu",
         root=VERTIV,
@@ -247,6 +262,7 @@ CASES = {
                     (4, 8, b"53.4", b"V"),
                     (5, 6, b"?", b""),
                     (6, 10, b"High", b""),
+                    (7, 5, b"OK", b""),
                 )
                 for column, value in ((4, 1), (5, 1), (6, word), (7, mode), (8, unit))
             },
@@ -256,6 +272,7 @@ CASES = {
             "dcim_leak_detected{sensor=a2d.2}": 0.0,
             "dcim_leak_detected{sensor=a2d.3}": 1.0,
             "dcim_env_voltage_volts{sensor=a2d.4}": 53.4,
+            "dcim_leak_sensor_fault{sensor=a2d.7}": 0.0,
         },
         states={},
         bad={"dcim_env_contact_active{kind=smoke,sensor=a2d.5}": "decode"},
