@@ -134,7 +134,7 @@ async def test_a_reload_while_an_agent_gives_way_is_that_of_the_next_one(
     runner = AgentRunner(config, make, ServiceManager(), lambda: changed, None)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(runner.run(), name="runner")
-        await eventually(lambda: made and made[0][0].running, "it polls")
+        await eventually(lambda: made and made[0][0].devices.running, "it polls")
         made[0][0].replaced()
         runner.reload()
         await eventually(lambda: len(made) > 1, "the lease is there again")
