@@ -272,3 +272,44 @@ def test_after_a_pause_in_which_nothing_came_the_next_message_is_taken() -> None
 
     with asyncio.Runner(loop_factory=TurnedLoop) as runner:
         assert runner.run(course()) == (["full"], 1)
+
+
+def test_timers_of_a_full_inbox_end_with_their_cause_and_begin_again_with_the_next_one() -> None:
+    """One that runs on would say for ever that agents may have sent something, and leave messages at the broker without need."""
+
+    async def course() -> tuple[list[str], list[str], list[str], int]:
+        events: list[str] = []
+        inbox, first, second = Inbox(2, 100_000, events.append), Reading(), Reading()
+
+        def fill(size: int) -> None:
+            for packet_id in (1, 2):
+                inbox.add(delivery(TOPIC, b"x" * size, 0.0, packet_id=packet_id))
+
+        async def handle() -> None:
+            for _ in range(2):
+                async with asyncio.timeout(10.0):
+                    inbox.free(await inbox.take())
+                inbox.free_window()
+
+        inbox.begin(session_continues=True)
+        inbox.steer(first)
+        fill(60_000)
+        await handle()
+        await pass_s(LONGEST_PAUSE_S + 1.0)
+        handled = [*events]
+        fill(1)
+        await pass_s(LONGEST_PAUSE_S + 0.1)
+        again = [*events]
+        await handle()
+        fill(60_000)
+        inbox.end()
+        await pass_s(LONGEST_PAUSE_S + 0.1)
+        ended = [*events]
+        inbox.begin(session_continues=True)
+        inbox.steer(second)
+        fill(60_000)
+        inbox.end()
+        return handled, again, ended, second.paused
+
+    with asyncio.Runner(loop_factory=TurnedLoop) as runner:
+        assert runner.run(course()) == ([], ["full"], ["full"], 1)
