@@ -191,3 +191,12 @@ def test_after_a_restart_of_its_agent_a_devices_messages_count_in_the_new_run(ri
         rig.process_document(msgspec.structs.replace(BATCH, epoch=epoch)).ledger_item for epoch in ("01JA", "01JB")
     ]
     assert [each.key.epoch for each in found if isinstance(each, Entry)] == ["01JA", "01JB"]
+
+
+def test_a_device_that_was_moved_is_stored_in_its_new_place_from_its_next_poll_on(rig: IngestRig) -> None:
+    """And in the former one if its agent's file is corrected back; its batches carry the labels."""
+    found = []
+    for seq, rack in enumerate(("b07", "b08", "b08", "b07"), 1):
+        moved = msgspec.structs.replace(BATCH, seq=seq, labels={**BATCH.labels, "rack": rack})
+        found.append({f"rack={rack}" in line.split()[0].split(",") for line in rig.process_document(moved).lines})
+    assert found == [{True}] * 4

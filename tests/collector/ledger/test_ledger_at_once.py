@@ -15,8 +15,9 @@ from collector.ledger.epochs import Entry, EpochKey
 from collector.ledger.file import PAUSE_S, LedgerFile
 from collector.ledger.ledger import MAX_OPEN_CHUNKS
 from collector.ledger.tables import read_snapshot
+from rackflow import RackflowError
 from rackflow.process.steady import STEADY_S
-from tests.collector.running import until
+from tests.collector.running import ledger_locked, until
 from tests.rackflow.outbox.test_outbox_disk import files_no_larger_than
 
 WALL_S = 1_795_468_800.0
@@ -62,6 +63,10 @@ async def test_what_is_entered_while_old_epochs_are_deleted_is_all_on_disk(tmp_p
         assert {account_of(*pair).stored for pair in pages} == {(each + 1) * CALLS}
     assert (ledger.failures["write"], ledger.fault) == (0, None)
     ledger.close()
+
+
+def names_in(folder: Path) -> set[str]:
+    return {each.name for each in folder.iterdir()}
 
 
 @contextmanager
@@ -129,3 +134,30 @@ async def test_chunks_that_are_on_disk_do_not_stay_in_memory_for_ever(tmp_path: 
     assert await ledger.record(many)
     assert len(ledger.ledger.unloaded(many)) == 10
     ledger.close()
+
+
+async def test_who_reads_the_ledger_holds_no_commit_up(tmp_path: Path) -> None:
+    """`rackflow-collector ledger`, a backup and the account of /metrics read it beside the collector, for as long as that takes."""
+    ledger = LedgerFile(tmp_path / "ledger.db", 400, lambda: WALL_S)
+    assert await ledger.record([Entry(KEY, 1, WALL_MS, WALL_MS)])
+    with closing(sqlite3.connect(ledger.path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM epoch").fetchone() == (1,)
+        async with asyncio.timeout(30):
+            assert await ledger.record([Entry(KEY, 2, WALL_MS, WALL_MS)])
+    assert ledger.failures["write"] == 0
+    ledger.close()
+
+
+async def test_a_sound_ledger_that_cannot_be_written_at_a_start_is_not_set_aside(tmp_path: Path) -> None:
+    """Its numbers would be gone, and with them what is stored already and what is missing. The service manager tries again."""
+    ledger = LedgerFile(tmp_path / "ledger.db", 400, lambda: WALL_S)
+    assert await ledger.record([Entry(KEY, 1, WALL_MS, WALL_MS)])
+    ledger.close()
+    before = names_in(tmp_path)
+    with ledger_locked(ledger.path), pytest.raises(RackflowError, match="cannot be used"):
+        LedgerFile(tmp_path / "ledger.db", 400, lambda: WALL_S)
+    ledger = LedgerFile(tmp_path / "ledger.db", 400, lambda: WALL_S)
+    assert await ledger.are_new([Entry(KEY, 1, WALL_MS, WALL_MS)]) == [False]
+    ledger.close()
+    assert names_in(tmp_path) == before

@@ -18,6 +18,7 @@ from collector.ledger.watch import LedgerWatch
 from rackflow import ConfigError, RackflowError
 from rackflow.documents import Account, Numbers
 from rackflow.process.machine_output import as_json
+from rackflow.process.steady import STEADY_S
 from tests.collector.running import ledger_locked, until
 
 WALL_S = 1_795_468_800.0
@@ -208,6 +209,29 @@ async def test_the_watch_adds_up_the_epochs_of_each_agent_and_forgets_retired_ag
     ledger.ledger.forget(2 * WALL_MS)
     await watch.update()
     assert watch.accounts() == {}
+    ledger.close()
+
+
+async def test_what_changed_while_the_account_could_not_be_read_and_what_was_forgotten_is_in_the_next_one(
+    tmp_path: Path,
+) -> None:
+    now_s = 0.0
+    ledger = LedgerFile(tmp_path / "ledger.db", 400, lambda: WALL_S + now_s)
+    other, old = KEY._replace(agent="gw-4"), KEY._replace(epoch="OLD")
+    watch = LedgerWatch(ledger)
+    assert await ledger.record([Entry(old, 1, 1, 1), entry(1), entry(1, other)])
+    await watch.update()
+    assert {agent: each.stored for (_, agent), each in watch.accounts().items()} == {"gw-3": 2, "gw-4": 1}
+    assert await ledger.record([entry(2)])
+    aside = ledger.path.rename(tmp_path / "aside.db")
+    await watch.update()
+    aside.rename(ledger.path)
+    assert await ledger.record([entry(2, other)])
+    await ledger.sweep(now_s)
+    now_s = STEADY_S
+    await ledger.sweep(now_s)
+    await watch.update()
+    assert {agent: each.stored for (_, agent), each in watch.accounts().items()} == {"gw-3": 2, "gw-4": 2}
     ledger.close()
 
 

@@ -219,3 +219,97 @@ def test_of_more_messages_than_there_are_identifiers_the_newest_is_left_out_and_
         return inbox.waiting, events
 
     assert asyncio.run(course()) == (4 + IDENTIFIERS, ["overflow", "overflow"])
+
+
+def test_copies_are_taken_in_the_order_in_which_they_came_and_before_what_waits() -> None:
+    async def course() -> tuple[int, list[bytes]]:
+        inbox = Inbox(4, 1_000_000, lambda _: None)
+        inbox.begin(session_continues=True)
+        inbox.add(delivery(TOPIC, b"waits", 0.0, packet_id=1))
+        for payload in (b"one", b"two"):
+            inbox.add_copy(delivery(TOPIC, payload, 0.0, packet_id=0, is_copy=True))
+        return inbox.waiting, [(await inbox.take()).payload for _ in range(3)]
+
+    assert asyncio.run(course()) == (3, [b"one", b"two", b"waits"])
+
+
+def test_a_connection_that_has_left_messages_at_the_broker_ends_only_once_half_of_the_room_is_free() -> None:
+    """It brings them again all at once: with less room they would be left there again, at once and for as long as the store is slow."""
+
+    async def course() -> list[int]:
+        inbox, source = Inbox(100, 1000, lambda _: None), Reading()
+        inbox.begin(session_continues=True)
+        inbox.steer(source)
+        for packet_id in (1, 2, 3):
+            inbox.add(delivery(TOPIC, b"x" * 600, 0.0, packet_id=packet_id))
+        await pass_s(LONGEST_PAUSE_S + 1.0)
+        inbox.add(delivery(TOPIC, b"x" * 600, 0.0, packet_id=4))
+        dropped = []
+        for _ in range(3):
+            inbox.free(await inbox.take())
+            dropped.append(source.dropped)
+        inbox.end()
+        return dropped
+
+    with asyncio.Runner(loop_factory=TurnedLoop) as runner:
+        assert runner.run(course()) == [0, 0, 1]
+
+
+def test_after_a_pause_in_which_nothing_came_the_next_message_is_taken() -> None:
+    async def course() -> tuple[list[str], int]:
+        events: list[str] = []
+        inbox, source = Inbox(100, 1000, events.append), Reading()
+        inbox.begin(session_continues=True)
+        inbox.steer(source)
+        for packet_id in (1, 2):
+            inbox.add(delivery(TOPIC, b"x" * 600, 0.0, packet_id=packet_id))
+        await pass_s(LONGEST_PAUSE_S + 1.0)
+        for _ in range(2):
+            inbox.free(await inbox.take())
+        inbox.add(delivery(TOPIC, b"x", 0.0, packet_id=3))
+        inbox.end()
+        return events, inbox.waiting
+
+    with asyncio.Runner(loop_factory=TurnedLoop) as runner:
+        assert runner.run(course()) == (["full"], 1)
+
+
+def test_timers_of_a_full_inbox_end_with_their_cause_and_begin_again_with_the_next_one() -> None:
+    """One that runs on would say for ever that agents may have sent something, and leave messages at the broker without need."""
+
+    async def course() -> tuple[list[str], list[str], list[str], int]:
+        events: list[str] = []
+        inbox, first, second = Inbox(2, 100_000, events.append), Reading(), Reading()
+
+        def fill(size: int) -> None:
+            for packet_id in (1, 2):
+                inbox.add(delivery(TOPIC, b"x" * size, 0.0, packet_id=packet_id))
+
+        async def handle() -> None:
+            for _ in range(2):
+                async with asyncio.timeout(10.0):
+                    inbox.free(await inbox.take())
+                inbox.free_window()
+
+        inbox.begin(session_continues=True)
+        inbox.steer(first)
+        fill(60_000)
+        await handle()
+        await pass_s(LONGEST_PAUSE_S + 1.0)
+        handled = [*events]
+        fill(1)
+        await pass_s(LONGEST_PAUSE_S + 0.1)
+        again = [*events]
+        await handle()
+        fill(60_000)
+        inbox.end()
+        await pass_s(LONGEST_PAUSE_S + 0.1)
+        ended = [*events]
+        inbox.begin(session_continues=True)
+        inbox.steer(second)
+        fill(60_000)
+        inbox.end()
+        return handled, again, ended, second.paused
+
+    with asyncio.Runner(loop_factory=TurnedLoop) as runner:
+        assert runner.run(course()) == ([], ["full"], ["full"], 1)

@@ -125,6 +125,13 @@ def test_bytes_of_series_that_are_forgotten_are_free_again() -> None:
     assert uses.of(GW3).bytes == series_bytes(loop(2))
 
 
+def test_a_description_takes_the_room_of_series_that_are_forgotten() -> None:
+    uses = Uses(budgets(size_bytes=document_bytes(DOCUMENT)))
+    assert admitted(uses, readings(loop(1))) == [loop(1)]
+    assert not uses.admit_document(GW3, DOCUMENT, 1, 1.0)
+    assert uses.admit_document(GW3, DOCUMENT, 1, KEPT_S + 100.0)
+
+
 def test_every_text_of_a_description_costs_at_least_its_length() -> None:
     text = "x" * 10_000
     for longer in (
