@@ -16,6 +16,7 @@ from collector.ledger import file as ledger_file
 from collector.ledger import ledger, watch
 from collector.problems import (
     acknowledged,
+    causes,
     files,
     history,
     late_queue,
@@ -72,9 +73,9 @@ HOUR_S, DAY_S = 3600.0, 86_400.0
         ("a target may take to answer", push.TIMEOUT_S, 5.0),
         ("what begins together goes into one request", push.GATHER_S, 0.05),
         ("a target that asks for a pause gets it, up to", push.MAX_RETRY_AFTER_S, 120.0),
-        ("a consequence of a problem of the safety class may outlast it", table.SAFETY_CLEARS_S, 15.0),
-        ("a consequence may outlast its cause", table.CLEARS_S, 30.0),
-        ("a consequence of a device that does not answer may outlast it", table.ANSWERS_S, 75.0),
+        ("a consequence of a problem of the safety class may outlast it", causes.SAFETY_CLEARS_S, 15.0),
+        ("a consequence may outlast its cause", causes.CLEARS_S, 30.0),
+        ("a consequence of a device that does not answer may outlast it", causes.ANSWERS_S, 75.0),
         ("a problem outlasts a restart without readings", tracker.RESTORED_S, 180.0),
         ("an agent that ran twice is shown", clones.REMEMBERED_S, 15 * 60.0),
         ("the session is behind the second connection", live.BEHIND_S, 1.0),
