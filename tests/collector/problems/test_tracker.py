@@ -8,46 +8,7 @@ from collector.problems.causes import ANSWERS_S, SAFETY_CLEARS_S
 from collector.problems.conditions import labels_of
 from collector.problems.table import KEEP_S, load_table
 from collector.problems.tracker import MAX_TRACKED, RESTORED_S, Key, TrackedProblem, Tracker
-
-CDU = ("device", "s", "cdu-1")
-
-
-def key(problem: str, device: str = "cdu-1", **labels: str) -> Key:
-    return problem, labels_of({"site": "s", "device": device, **labels})
-
-
-LEAK = key("DcimLeakDetected", detector="pan")
-PUMPS = key("DcimCduAllPumpsStopped")
-FLOW = key("DcimCduFlowLow", loop="secondary")
-
-
-def always(_: Key) -> bool:
-    return True
-
-
-def never(_: Key) -> bool:
-    return False
-
-
-class Course:
-    """A tracker, and what it reports at each moment."""
-
-    def __init__(self) -> None:
-        self.tracker = Tracker(load_table())
-
-    def at(self, now: float, *holding: Key, silent: bool = False, unit: tuple[str, ...] = CDU) -> set[str]:
-        """Names of what is reported after these problems were found to hold at `now`."""
-        self.tracker.update(unit, dict.fromkeys(holding, 1.0), now, is_silent=lambda _: silent)
-        self.tracker.tick(now, 1000.0 + now)
-        return self.reported()
-
-    def reported(self) -> set[str]:
-        return {each.problem.name for each in self.tracker.active()}
-
-    def one(self, which: Key) -> TrackedProblem:
-        found = self.tracker.get(which)
-        assert found is not None
-        return found
+from tests.collector.problems.course import CDU, FLOW, LEAK, PUMPS, Course, always, key, never
 
 
 def test_a_leak_is_reported_at_once_and_for_ten_minutes_after_it_is_dry() -> None:
