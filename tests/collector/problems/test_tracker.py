@@ -45,8 +45,7 @@ class Course:
         return {each.problem.name for each in self.tracker.active()}
 
     def one(self, which: Key) -> TrackedProblem:
-        found = self.tracker.get(which)
-        assert found is not None
+        assert (found := self.tracker.get(which)) is not None
         return found
 
 
