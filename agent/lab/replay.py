@@ -9,17 +9,23 @@ from agent.modbus import ILLEGAL_ADDRESS
 from agent.poll import DevicePoller, ModbusPoller, SnmpPoller
 from agent.profile import Profile
 from agent.readings import Identified, Readings
-from agent.snmp import SnmpValue
+from agent.snmp import SnmpValue, octets_or_float
 from rackflow.catalogue import POLL_SECONDS
 from rackflow.errors import ConfigError, DeviceProtocolError
-from rackflow.recording import Record, RegisterRecording, RegisterTable
+from rackflow.recording import OPAQUE, Record, RegisterRecording, RegisterTable
 
 
 class RecordingClient:
     """An `SnmpClient` that answers from a recording."""
 
     def __init__(self, records: Sequence[Record]) -> None:
-        self._values: dict[str, SnmpValue] = {record.oid: record.value for record in records}
+        self._values: dict[str, SnmpValue] = {
+            # Recordings keep the octets of a double.
+            each.oid: octets_or_float(each.value)
+            if each.tag == OPAQUE and isinstance(each.value, bytes)
+            else each.value
+            for each in records
+        }
         # In the order of a walk, which is numeric: as text, 1.10 would come before 1.9.
         self._sorted = sorted((tuple(map(int, oid.split("."))), oid) for oid in self._values)
 

@@ -9,7 +9,7 @@ from ipaddress import AddressValueError, IPv6Address
 
 from agent.snmp import RefusedDatagrams, SnmpTarget, SnmpValue
 from agent.snmp.pysnmp import PysnmpClient
-from rackflow.recording import Record
+from rackflow.recording import OPAQUE, OPAQUE_FLOAT, Record
 
 # mib-2 and enterprises. The rest of a device's tree is about the SNMP engine itself.
 ROOTS = ("1.3.6.1.2.1", "1.3.6.1.4.1")
@@ -85,7 +85,10 @@ class Walker(PysnmpClient):
         if tag is not None:
             self._tags[str(name)] = tag
             self._done()
-        return super()._plain(name, value)
+        plain = super()._plain(name, value)
+        # A recording writes numbers inside an Opaque as floats of 32 bits. A double is more exact, and may be larger than any of these.
+        is_double = tag == OPAQUE and isinstance(plain, float) and not bytes(value).startswith(OPAQUE_FLOAT)  # type: ignore[call-overload]
+        return bytes(value) if is_double else plain  # type: ignore[call-overload]
 
     async def records(self, root: str, limit: int) -> list[Record]:
         """All instances below `root`. Raises DeviceError."""

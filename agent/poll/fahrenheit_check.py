@@ -2,9 +2,10 @@
 
 75 degF is 24 degC, and read as 75 degC it is still within the range of a sensor. Two things show the switch:
 - from one poll to the next, all air temperatures of the device change to the same temperatures in Fahrenheit. No heating does that;
-- when the device is opened, it has several air temperatures, and all are numbers that are usual for rooms in Fahrenheit. One sensor alone
-  is not enough, because it may be in a fire, and the page must show that. Nor is a device whose temperatures were known before: in a fire,
-  all of them get there, and devices are planned again when their alarms change.
+- when the device is planned, it has several air temperatures, and all are numbers that are usual for rooms in Fahrenheit. One sensor alone
+  is not enough, because it may be in a fire, and the page must show that. Nor are temperatures that were seen to rise: in a fire, all of
+  them get there, and devices are planned again when their alarms change. Each must be new, or have leapt there from one poll to the next:
+  some devices switch one sensor after another, or while the agent cannot ask them.
 They are rejected as `range` until one of them is a number too low for a room in Fahrenheit.
 """
 
@@ -33,6 +34,8 @@ ROOM_F: Final = (64.0, 104.0)
 LEAST_F: Final = 45.0
 # How far a number may be from the previous one converted to Fahrenheit: a change of a degree between two polls, and rounding.
 SLACK_F: Final = 2.5
+# The same of a number that has leapt: as much as 5 degC, because the device may have been silent for a night. Chosen.
+LEAP_SLACK_F: Final = 9.0
 MIN_SENSORS: Final = 2
 
 
@@ -42,12 +45,15 @@ class FahrenheitCheck:
     def __init__(self) -> None:
         self._slots: Mapping[PollClass, Sequence[Slot]] = {}
         self._last: dict[str, float] = {}
+        # Keys of temperatures that have leapt to about the same ones in Fahrenheit, and were no lower than a room's in it since then.
+        self._leapt: set[str] = set()
         # Poll classes whose temperatures are in Fahrenheit.
         self._switched: set[PollClass] = set()
 
     def forget(self) -> None:
         """Forget what was found: the device is another one, or has rebooted."""
         self._last.clear()
+        self._leapt.clear()
         self._switched.clear()
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
@@ -55,11 +61,13 @@ class FahrenheitCheck:
         self._slots = _air_slots(plan)
         keys = {slot.key for slots in self._slots.values() for slot in slots}
         self._last = {key: value for key, value in self._last.items() if key in keys}
+        self._leapt &= keys
         for poll, slots in self._slots.items():
             found = normalise_answers(slots, known).values
-            is_new = found.keys().isdisjoint(self._last)
+            seen_before = found.keys() & self._last.keys()
             self._judge(poll, found)
-            if is_new and len(found) >= MIN_SENSORS and all(ROOM_F[0] <= each <= ROOM_F[1] for each in found.values()):
+            is_room = all(ROOM_F[0] <= each <= ROOM_F[1] for each in found.values())
+            if is_room and len(found) >= MIN_SENSORS and seen_before <= self._leapt:
                 self._switched.add(poll)
 
     @property
@@ -87,12 +95,17 @@ class FahrenheitCheck:
             known = [(value, self._last[key]) for key, value in found.items() if key in self._last]
             if known and all(_is_switched(value, before) for value, before in known):
                 self._switched.add(poll)
+        for key, value in found.items():
+            if value < LEAST_F:
+                self._leapt.discard(key)
+            elif key in self._last and _is_switched(value, self._last[key], LEAP_SLACK_F):
+                self._leapt.add(key)
         self._last |= found
 
 
-def _is_switched(value: float, before: float) -> bool:
+def _is_switched(value: float, before: float, slack: float = SLACK_F) -> bool:
     # Near -40 both scales have the same numbers, but none as low as that is looked at (LEAST_F).
-    return abs(value - (1.8 * before + 32.0)) <= SLACK_F
+    return abs(value - (1.8 * before + 32.0)) <= slack
 
 
 def _find_air_slots(plan: Plan) -> dict[PollClass, list[Slot]]:

@@ -24,7 +24,7 @@ class PlanAge:
         self._fullest = Plan({})
         self._planned_at_s = -math.inf
         self._after_s = REPLAN_AFTER_S
-        # What the plans had that were made since something is missing.
+        # What the plans had of the fullest one that were made since something of it is missing.
         self._seen: set[str] = set()
         # Whether the device had been running for a while at the last plan. One whose uptime stays at 0 is not starting for ever.
         self._has_run = True
@@ -47,7 +47,8 @@ class PlanAge:
             if self._after_s >= REPLAN_AFTER_S and missing & self._seen:
                 # Each plan lacks something else: what this one lacks was there within the hour, so the attempts begin anew.
                 self._after_s, self._seen = AGAIN_S, set()
-            self._seen |= _keys(plan)
+            # No more than that: the rows of alarms have other names in each plan.
+            self._seen |= _keys(plan) & _keys(self._fullest)
         else:
             self._after_s, self._seen = REPLAN_AFTER_S, set()
         self._has_run = not is_starting

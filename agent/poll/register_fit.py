@@ -42,10 +42,12 @@ NOT_AWAITED: Final[PollClass] = "inventory"
 # Two probes on one cable break at once. Then the unit's other quantities run on, where registers of another unit, or counted from another
 # number, hold other numbers. A quantity runs on if all of its readings are within this share of what they were; at least RUN_ON quantities
 # and this share of them must, as a load may be switched at the same moment. Of three voltages, two look right when read one register off,
-# so one odd reading of a quantity counts against it. Chosen.
+# so one odd reading of a quantity counts against it. Volts and hertz that stay count for nothing: every unit on the same mains has them,
+# and models of one vendor in the same registers. Chosen.
 STEP_SHARE: Final = 0.1
 RUN_ON: Final = 2
 RUN_ON_SHARE: Final = 2 / 3
+_OF_THE_MAINS: Final = ("volts", "hertz")
 # Least number of registers, or of temperatures, that must be 0: a single one may really be 0.
 MIN_ZEROS: Final = 2
 # Settings, which may be 0 because nobody has set them yet.
@@ -83,6 +85,8 @@ class RegisterFit:
         # Keys of what is measured, and by key: what it is read from.
         self._measured: set[str] = set()
         self._refs: dict[str, tuple[str, ...]] = {}
+        # Keys of what every unit on the same mains has.
+        self._shared: set[str] = set()
         self._numbers = 0
         # Whether it has ever answered anything but 0. A meter without temperatures has only zeros in an outage.
         self._has_measured = False
@@ -111,10 +115,11 @@ class RegisterFit:
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the registers of this plan from now on. `known` are the answers that it was made with."""
         self._polled, self._temperatures, self._requests, self._slots, self._refs = {}, {}, {}, {}, {}
-        self._measured = set()
+        self._measured, self._shared = set(), set()
         numbers: set[str] = set()
         for poll, part in plan.classes.items():
             self._slots[poll] = part.slots
+            self._shared |= {slot.key for slot in part.slots if slot.metric.unit in _OF_THE_MAINS}
             self._refs |= {slot.key: tuple(each.ref for each in slot.decoders) for slot in part.slots}
             read = [(slot, decoder) for slot in part.slots for decoder in slot.decoders if decoder.is_number]
             numbers |= {decoder.ref for _, decoder in read}
@@ -219,7 +224,8 @@ class RegisterFit:
                 # A 0 that stays shows nothing.
                 if metric_of(key) not in impossible and key in before and (value or before[key]):
                     is_near = abs(value - before[key]) <= STEP_SHARE * max(abs(value), abs(before[key]))
-                    runs_on[metric_of(key)] = runs_on.get(metric_of(key), True) and is_near
+                    if not is_near or key not in self._shared:
+                        runs_on[metric_of(key)] = runs_on.get(metric_of(key), True) and is_near
         count = sum(runs_on.values())
         return self._seen.issuperset(impossible) and count >= RUN_ON and count >= RUN_ON_SHARE * len(runs_on)
 

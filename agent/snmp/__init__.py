@@ -12,7 +12,7 @@ pysnmp: `pysnmp_checked`. `repair` and `repair_v3` make answers readable, `keys`
 # Neither is agent.snmp.gufo: an agent of which all devices have `engine: pysnmp` starts without gufo_snmp.
 
 from agent.snmp.clients import SnmpClients
-from agent.snmp.requests import MAX_DOTS
+from agent.snmp.requests import MAX_DOTS, octets_or_float
 from agent.snmp.seam import SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.usm import PolledClocks, RefusedDatagrams
 
@@ -26,4 +26,5 @@ __all__ = [
     "SnmpTarget",
     "SnmpUser",
     "SnmpValue",
+    "octets_or_float",
 ]

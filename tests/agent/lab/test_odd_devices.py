@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import struct
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from agent.lab.discover import Found, discover
 from agent.lab.draft import draft
 from agent.lab.output import Output, render
 from agent.lab.read import read_device
-from agent.lab.replay import read_all, replay_snmp
+from agent.lab.replay import RecordingClient, read_all, replay_snmp
 from agent.lab.walk_snmp import redacted
 from agent.modbus import ModbusLink, ModbusTarget
 from agent.profile import SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME
@@ -108,6 +109,16 @@ async def test_an_odd_device_is_found_read_and_walked_without_a_traceback(
         out, err = capfdbinary.readouterr()
         assert len(parse_snmprec(out, "walked")) == len(agent.objects)
         assert b"Traceback" not in err
+
+
+async def test_a_double_is_walked_and_replayed_as_it_is(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """A recording's float of 32 bits is 230.10000610351562, and ends at 3.4e38."""
+    doubles = {f"{UPS}.2.5.0": 230.1, f"{UPS}.2.6.0": 1e300}
+    odd = {oid: tlv(0x44, b"\x9fy\x08" + struct.pack(">d", number)) for oid, number in doubles.items()}
+    async with FaultyAgent(OBJECTS | odd).serving() as agent:
+        assert await run("walk", "127.0.0.1", "--port", agent.port) == 0
+    walked = parse_snmprec(capfdbinary.readouterr().out, "walked")
+    assert await RecordingClient(walked).get(list(doubles)) == doubles
 
 
 # Each of these is passed on by both engines.

@@ -90,6 +90,30 @@ async def test_real_heat_stays_when_the_device_is_planned_again() -> None:
     assert degrees(await bench.opened(752, 700)) == [75.2, 70.0]
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [[(752, 220), (752, 716)], [(790, 700)], [(752, 220), (240, 716), (752, 716)]],
+    ids=["one sensor after another", "in a silence of a night", "with one switched back for a while"],
+)
+async def test_temperatures_that_leapt_are_found_when_the_device_is_planned_again(steps: list[tuple[int, int]]) -> None:
+    bench = Bench()
+    assert degrees(await bench.opened(240, 220)) == [24.0, 22.0]
+    for tenths in steps:
+        await bench.polled(*tenths)
+    bench.now_s += REPLAN_AFTER_S + 1
+    assert degrees(await bench.opened(*steps[-1])) == []
+    assert degrees(await bench.polled(240, 220)) == [24.0, 22.0]
+
+
+async def test_a_leap_that_went_back_is_none_when_the_same_sensor_gets_hot() -> None:
+    bench = Bench()
+    await bench.opened(240, 220)
+    for tenths in ((752, 716), (240, 220), (400, 380), (550, 560), (700, 720)):
+        await bench.polled(*tenths)
+    bench.now_s += REPLAN_AFTER_S + 1
+    assert degrees(await bench.opened(700, 720)) == [70.0, 72.0]
+
+
 async def test_real_heat_is_not_taken_for_degrees_fahrenheit() -> None:
     bench = Bench()
     assert degrees(await bench.opened(240, 350)) == [24.0, 35.0]

@@ -291,6 +291,22 @@ async def test_a_unit_whose_other_quantities_jump_too_is_another_one(others: dic
         assert (await poller.poll("normal", 1e9)).values == {}
 
 
+MAINS = """
+  - {metric: dcim_meter_voltage_volts, register: 3, unit: volt, labels: {role: it, phase: L1}, poll: normal}
+  - {metric: dcim_meter_frequency_hertz, register: 4, unit: hertz, scale: 0.1, labels: {role: it}, poll: normal}
+  - {metric: dcim_meter_current_amperes, register: 5, unit: ampere, labels: {role: it, phase: L1}, poll: normal}
+"""
+
+
+async def test_another_model_on_the_same_mains_is_another_unit() -> None:
+    """Its volts and hertz are in the same registers and are what they were. Its 5.2 A are in tenths."""
+    poller, memory = small_unit(HEAD + WARMTH + DAMPNESS + MAINS, 245, 45, 0, 230, 500, 12)
+    await poller.open()
+    memory.registers |= {0: 8500, 1: 2000, 3: 231, 4: 500, 5: 52}
+    for _ in range(2 * ROUNDS):
+        assert (await poller.poll("normal", 1e9)).values == {}
+
+
 async def test_a_probe_is_broken_only_once_every_class_has_shown_that_it_is_the_only_one() -> None:
     """A gateway answers for another unit, and the first class that is polled then shows one impossible quantity."""
     text = HEAD + WARMTH + DAMPNESS.replace(LABEL, f"{LABEL}, poll: slow") + SECOND
