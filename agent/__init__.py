@@ -7,5 +7,5 @@ and by a `profile`. `reporter` puts what it read into the outbox (`rackflow.outb
 * Beside polling: `traps` receives those of devices, `pair` runs two agents of which one polls, `self_metrics` counts, `settings` says
   what a reload may change.
 * Commands: `cli` names them; they are in `commands_run` (run, check), `commands_read` (read, replay), `doctor` and `lab` (adding devices).
-* What `check` and `doctor` find beside faulty keys: `libraries`, `name_in_use`, `outage`, `ratings`, `same_address`.
+* What `check` and `doctor` find beside faulty keys: `config_checks`; for `doctor` also `name_in_use`.
 """

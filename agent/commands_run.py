@@ -9,15 +9,12 @@ from pathlib import Path
 import uvloop
 
 from agent.config import AgentConfig
+from agent.config_checks import estimate_outage, missing_libraries, not_in_site, site_of, tell_same_addresses
 from agent.config_file import check_devices, load_agent_config, load_checked
-from agent.libraries import missing_libraries
-from agent.outage import estimate_outage
 from agent.poll import PollerFactory
 from agent.process import run
 from agent.profile import Profile
-from agent.ratings import not_in_site, site_of
 from agent.run import Shared
-from agent.same_address import tell_same_addresses
 from rackflow.outbox import folder_of
 from rackflow.plural import count_of
 from rackflow.process.commands import show_examples

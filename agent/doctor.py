@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from agent.config import AgentConfig, Device, Traps
+from agent.config_checks import contradicted_rating, missing_libraries, not_in_site, site_of, tell_same_addresses
 from agent.config_file import check_devices, load_agent_config
 from agent.lab import explanation
-from agent.libraries import missing_libraries
 from agent.name_in_use import NameInUse
 from agent.poll import DeviceBarrier, PollerFactory
 from agent.profile import Profile, load_profiles
-from agent.ratings import contradicted_rating, not_in_site, site_of
-from agent.same_address import tell_same_addresses
 from rackflow.errors import ConfigError, DeviceError, ProfileError
 from rackflow.outbox import folder_of
 from rackflow.plural import count_of

@@ -335,7 +335,7 @@ class ModbusLinks:
         """A share of the link to that host or port.
 
         Each user keeps its own timeout and accepted answers, and the longest pause applies to all. Transport and line settings are those
-        of the first user who is still there; `agent/same_address.py` reports other ones.
+        of the first user who is still there; `agent/config_checks/same_address.py` reports other ones.
         """
         place = (target.serial, 0) if target.is_serial_line else (target.host, target.port)
         link = self._links.setdefault(place, ModbusLink(target, self._resolver))

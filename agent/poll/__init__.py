@@ -1,8 +1,8 @@
 """Polls one device: opens it (connect, recognise, identify, plan), polls a class, and adds the figures derived from one poll.
 
 Begin with `seam` (`DevicePoller`) and its two implementations, `snmp` and `modbus`; `factory` makes them. `probe_snmp` and `probe_modbus`
-recognise a device, `tables`, `scalars` and `uptime` read one over SNMP. `derive` adds figures. `jumps`, `planned_cells` and `checks` (which
-runs the modules named `…_check` and `code_shift`), for Modbus also `word_order` and `register_fit`, reject readings whose scale, unit or
+recognise a device, `tables`, `scalars` and `uptime` read one over SNMP. `derive` adds figures. `jumps`, `planned_cells` and the package
+`checks` (readings that contradict each other), for Modbus also `word_order` and `register_fit`, reject readings whose scale, unit or
 meaning may be wrong. `plans` and `per_plan` share work between equal devices. `barrier` turns an unexpected error into a failed poll.
 """
 

@@ -4,7 +4,7 @@ import pytest
 
 from agent.config import Device
 from agent.poll import ModbusPoller, SnmpPoller
-from agent.poll.power_check import CHECK_EVERY_S, PowerCheck
+from agent.poll.checks.power import CHECK_EVERY_S, PowerCheck
 from agent.profile import Plan, load_profiles, parse_profile, plan_device
 from agent.readings import Readings
 from rackflow.catalogue import POLL_SECONDS, PollClass

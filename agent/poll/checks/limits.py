@@ -19,8 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from agent.poll.checks.power import MIN_VOLTS
 from agent.poll.per_plan import PerPlan, class_of_each_series
-from agent.poll.power_check import MIN_VOLTS
 from agent.profile import Plan, RawValue, Slot, normalise_answers
 from agent.readings import Readings
 from rackflow.catalogue import PollClass

@@ -1,12 +1,12 @@
-"""Runs all checks that compare the readings of one device with each other. Both pollers use it, so that the order is the same."""
+"""Runs all checks of this package for one device. Both pollers use it, so that the order is the same."""
 
 from collections.abc import Callable, Mapping
 
-from agent.poll.code_shift import CodeShift
-from agent.poll.fahrenheit_check import FahrenheitCheck
-from agent.poll.limit_check import LimitCheck
-from agent.poll.power_check import PowerCheck
-from agent.poll.reactive_check import ReactiveCheck
+from agent.poll.checks.code_shift import CodeShift
+from agent.poll.checks.fahrenheit import FahrenheitCheck
+from agent.poll.checks.limits import LimitCheck
+from agent.poll.checks.power import PowerCheck
+from agent.poll.checks.reactive import ReactiveCheck
 from agent.profile import Plan, RawValue
 from agent.readings import Readings
 from rackflow.catalogue import PollClass

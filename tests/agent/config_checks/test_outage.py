@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from agent.config import AgentConfig
-from agent.outage import ENVELOPE_BYTES, MESSAGE_BYTES, OWN_BYTES, OutageEstimate, estimate_outage, sizes_of
+from agent.config_checks.outage import (
+    ENVELOPE_BYTES,
+    MESSAGE_BYTES,
+    OWN_BYTES,
+    OutageEstimate,
+    estimate_outage,
+    sizes_of,
+)
 from agent.profile import load_profiles
 from rackflow.documents import Batch, encode
 from rackflow.outbox import DISK_LIMIT_BYTES

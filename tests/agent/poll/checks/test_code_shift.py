@@ -7,7 +7,7 @@ import pytest
 
 from agent.config import Device
 from agent.poll import ModbusPoller, SnmpPoller
-from agent.poll.code_shift import SURE_S
+from agent.poll.checks.code_shift import SURE_S
 from agent.profile import SYS_DESCR, SYS_UPTIME, RawValue, parse_profile
 from agent.readings import Readings
 from rackflow.catalogue import POLL_SECONDS

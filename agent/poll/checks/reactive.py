@@ -6,8 +6,8 @@ Firmware that copies a signed 16-bit number into an unsigned cell turns -300 var
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from agent.poll.checks.power import MIN_POWER
 from agent.poll.per_plan import PerPlan, class_of_each_series
-from agent.poll.power_check import MIN_POWER
 from agent.profile import Plan
 from agent.readings import Readings
 from rackflow.catalogue import PollClass

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
+from agent.config_checks.ratings import contradiction, stated_rating
 from agent.doctor import examine
-from agent.ratings import contradiction, stated_rating
 from rackflow.process.doctor import Finding
 from rackflow.recording.snmprec import read_snmprec
 from rackflow.site import parse_site
@@ -14,7 +14,7 @@ from simulator.snmp import SnmpDevice
 from tests.servers.ports import free_port
 
 # A UPS of 18 kW by its own account, which carries 9.8 kW.
-RECORDING = Path(__file__).resolve().parents[2] / "simulator" / "recordings" / "rfc1628-ups.snmprec"
+RECORDING = Path(__file__).resolve().parents[3] / "simulator" / "recordings" / "rfc1628-ups.snmprec"
 SITE = """
 site: s
 electrical: {{continuous_load_factor: 1.0, volts: 230, frequency_hertz: 50}}
