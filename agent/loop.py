@@ -165,6 +165,8 @@ class DeviceLoop:
             due = schedule.take(clock())
             # None if the timer fired slightly early; the loop then waits again.
             retry_s = await self._poll(due) if due is not None else 0.0
+            if due is not None and self._circuit_breaker.has_failed_once:
+                schedule.repeat(due.poll_class, clock())
             if self._circuit_breaker.is_down or self._reopen:
                 return retry_s
 

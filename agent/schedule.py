@@ -35,6 +35,11 @@ ROUNDING = 1e-6
 # A regular poll that is due within this time after a hurried one is skipped, because it would only repeat it; for intervals below 2 s,
 # within half of the interval. If it were more, a trap could leave the device unread for up to one and a half intervals.
 NEAR_S = 1.0
+# A poll that fails is repeated after REPEAT_S if the device would otherwise not be asked for more than UNASKED_S: one lost answer at an
+# interval of half a minute would look like half a minute of silence, and a CDU counts as not observed after 15 s. Chosen: the intervals of
+# the classes `fast` and `normal`.
+REPEAT_S = 5.0
+UNASKED_S = 10.0
 # Least time between two polls that traps ask for. A UPS sends several at once when mains fail, and each of them needs no poll of its own.
 # Chosen: the interval of the shortest poll class.
 TRAP_POLLS_S = 1.0
@@ -157,6 +162,13 @@ class DeviceSchedule:
             if cycle.poll_class != "inventory":
                 cycle.hurry(now)
 
+    def repeat(self, poll_class: PollClass, now: float) -> None:
+        """Poll a class, whose poll has just failed, again soon, unless the device is asked soon anyway. Later polls keep their times."""
+        if self.next_at() > now + UNASKED_S:
+            for cycle in self._cycles:
+                if cycle.poll_class == poll_class:
+                    cycle.hurry(now + REPEAT_S)
+
     def next_at(self) -> float:
         """When the next poll is due; may lie in the past."""
         return min(cycle.due_at for cycle in self._cycles)
@@ -227,6 +239,11 @@ class CircuitBreaker:
     def is_down(self) -> bool:
         """Whether the device counts as down."""
         return self._failures >= DOWN_AFTER_FAILURES
+
+    @property
+    def has_failed_once(self) -> bool:
+        """Whether the last poll has failed, and the one before has not: an answer may have been lost."""
+        return self._failures == 1
 
     def succeeded(self) -> bool:
         """Record a success. Returns whether the device was down."""

@@ -85,10 +85,11 @@ class Monitor:
         self._evaluator = Evaluator(table)
         self.metrics = self._evaluator.metrics | RESERVE_METRICS | {LEAK_POSITION}
         """The metrics that its problems need of devices."""
-        self._shares = Shares(table, self._evaluator)
+        shares = self._shares = Shares(table, self._evaluator)
         self._settled = SettledDevices(self._evaluator, self._shares, table.records)
         self._feed_reserve = FeedReserve()
         self.tracker = Tracker(table)
+        self.tracker.waits = shares.waits
         if maintenance is not None:
             self.tracker.window_of = maintenance.window_of
         self.acknowledgements = Acknowledgements()

@@ -46,6 +46,19 @@ def alert_expression(problem: Problem, table: Table) -> str:
 
 
 def _expression(problem: Problem, table: Table) -> str:
+    text = _holding_text(problem, table)
+    other = table.problems.get(problem.waits_for)
+    if other is None or other.share is None:
+        return text
+    going_dark = _name_of_going_dark(other.name)
+    if not problem.is_safety:
+        # Each moment since the last evaluation counts, as in the collector.
+        going_dark = f"last_over_time({going_dark}[{duration(STEP_S)}])"
+    beginning = f"{_in_brackets(text)}\nunless on ({', '.join(other.share.by)})\n  {going_dark}"
+    return _any_of([beginning, f"{_in_brackets(text)}\nand ignoring ({_OF_ALERT})\n  {_firing(problem)}"])
+
+
+def _holding_text(problem: Problem, table: Table) -> str:
     if problem.promql:
         return problem.promql.strip("\n")
     if problem.share is not None:
@@ -99,7 +112,9 @@ def left_out_records(table: Table) -> Iterator[tuple[str, str]]:
             f"last_over_time({_name_of_share(other.name)}[{duration(ANSWERS_S)}])\nand on ({whose})\n  {_firing(other)}"
         )
         past = f"max_over_time({dark}[{duration(DARKENING_PAST_S)}] offset {duration(DARKENING_S)})"
-        groups = _any_of([_name_of_share(other.name), lately, f"{dark} > 0\nunless\n  {dark} <= {past}"])
+        going_dark = _name_of_going_dark(other.name)
+        yield going_dark, f"{dark} > 0\nunless\n  {dark} <= {past}"
+        groups = _any_of([_name_of_share(other.name), lately, going_dark])
         yield (
             _name_of_left_out(other.name),
             f"max by (device, {whose}) (dcim_device_up == 0)\nand on ({whose})\n{_in_brackets(groups)}",
@@ -320,6 +335,11 @@ def _name_of_share(problem: str) -> str:
 def _name_of_dark_elsewhere(problem: str) -> str:
     """The record of how many devices of its groups do not answer outside of the darkest feed."""
     return f"group:{_snake(problem)}_dark_elsewhere:count"
+
+
+def _name_of_going_dark(problem: str) -> str:
+    """The record of its groups whose devices fall silent in several feeds at once (`Shares.going_dark`)."""
+    return f"group:{_snake(problem)}_going_dark:count"
 
 
 def _name_of_left_out(problem: str) -> str:

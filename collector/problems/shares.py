@@ -128,6 +128,9 @@ class Shares:
         self._elsewhere: dict[tuple[str, Labels], deque[tuple[float, int]]] = {}
         """By such a problem and group of the other problem: how many devices did not answer outside of its darkest own group, and when."""
         self._by_metrics: dict[tuple[str, ...], tuple[_FamilyShare, ...]] = {}
+        self._waits_for = {name: each.waits_for for name, each in table.problems.items() if each.waits_for}
+        self.going_dark: dict[str, AbstractSet[Labels]] = {}
+        """By a problem that `except_in` names: its groups (agents) that were going dark when `found` was last called (see `_darkening`)."""
 
     def note(self, key: SubjectKey, subject: Subject) -> None:
         """Take the present readings of a device."""
@@ -234,13 +237,24 @@ class Shares:
         found = {name: _found(share, self._groups[name]) for name, share in self._shares.items()}
         for name, overlaps in self._overlaps.items():
             share = self._shares[name]
-            left_out = found[share.except_in].keys() | standing(share.except_in) | self._darkening(name, now)
+            darkening = self.going_dark[share.except_in] = self._darkening(name, now)
+            left_out = found[share.except_in].keys() | standing(share.except_in) | darkening
             groups = dict(self._groups[name])
             for other in left_out & overlaps.keys():
                 for group, part in overlaps[other].items():
                     groups[group] = groups[group].without(part)
             found[name] = _found(share, groups)
         return found
+
+    def waits(self, problem: tuple[str, Labels]) -> bool:
+        """Whether a problem with `waits_for` is of an agent that is going dark: then that other problem may be about to explain it."""
+        name, labels = problem
+        other = self._waits_for.get(name, "")
+        groups = self.going_dark.get(other)
+        if not groups:
+            return False
+        by = self._shares[other].by
+        return tuple((label, text) for label, text in labels if label in by) in groups
 
     def _darkening(self, name: str, now: float | None) -> set[Labels]:
         """Groups of the other problem (agents) that go dark in several of the own groups (feeds) at once, which one lost feed does not.

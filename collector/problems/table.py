@@ -172,6 +172,7 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True):
     outlasts_reading: bool = False
     safety: bool = False
     causes: dict[str, list[str] | Cause] = {}
+    waits_for: str = ""
     reading: bool = False
     why: str = ""
 
@@ -213,6 +214,9 @@ class Problem(msgspec.Struct, frozen=True):
     has_reading: bool
     """Its problems have a label `reading`, the name of the metric: the row stands for many metrics."""
     why: str
+    waits_for: str = ""
+    """One of `causes`, with a share, that needs longer to be recognised: while it may be about to stand for the agent of this problem (its
+    devices fall silent in several feeds at once, `Shares.going_dark`), this problem does not begin, and its hold starts over."""
     linger_s: float = 0.0
     """How long after its end it still explains its consequences, s, because they end later than their cause."""
     cause_where: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
@@ -353,6 +357,7 @@ def _problem(name: str, row: _Row) -> Problem:
         cause_where={
             cause: {label: tuple(values) for label, values in each.where.items()} for cause, each in causes.items()
         },
+        waits_for=row.waits_for,
         has_reading=row.reading,
         why=row.why,
     )
@@ -376,6 +381,7 @@ def _check_problem(problem: Problem, problems: Mapping[str, Problem], records: M
         raise ValueError(f"{name}: summary: is a sentence and ends in a full stop")
     if problem.within_s and problem.within_s <= problem.hold_s:
         raise ValueError(f"{name}: within_s: must be longer than hold_s ({problem.hold_s:g})")
+    _check_waits_for(problem, problems)
     if unknown := problem.causes.keys() - problems.keys():
         raise ValueError(f"{name}: causes: {sorted(unknown)}: no such problem")
     labels = {*BASE_LABELS, *(problem.share.by if problem.share else ())}
@@ -387,6 +393,16 @@ def _check_problem(problem: Problem, problems: Mapping[str, Problem], records: M
             raise ValueError(f"{name}: {error}") from error
     if not problem.promql and (unknown := set(problem.words.labels) - labels):
         raise ValueError(f"{name}: description: {sorted(unknown)}: no condition has such a label")
+
+
+def _check_waits_for(problem: Problem, problems: Mapping[str, Problem]) -> None:
+    if not problem.waits_for:
+        return
+    is_named = any(each.share and each.share.except_in == problem.waits_for for each in problems.values())
+    if not is_named or problem.waits_for not in problem.causes:
+        raise ValueError(
+            f"{problem.name}: waits_for: {problem.waits_for}: is not one of its causes that an `except_in` names"
+        )
 
 
 def _is_of_readings(condition: Condition) -> bool:

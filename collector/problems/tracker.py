@@ -166,6 +166,8 @@ class Tracker:
         """Finds the maintenance window of a problem."""
         self.acknowledgement_of: AcknowledgementOf = lambda *_: None
         """Finds who has acknowledged a problem."""
+        self.waits: Callable[[Key], bool] = lambda _: False
+        """Whether a problem must not begin yet, because what would explain it may be about to stand (`Shares.waits`)."""
         self.refused = 0
         """Problems that were not followed because there were too many."""
 
@@ -251,6 +253,8 @@ class Tracker:
             self._extend(tracked, now)
             if tracked.holds and not tracked.began_to_hold_s:
                 tracked.began_to_hold_s = wall_s - max(0.0, now - tracked.holds_since)
+            if not tracked.is_active and tracked.holds and self.waits(tracked.key):
+                tracked.holds_since = now
             if not tracked.is_active and tracked.holds and self._is_due(tracked, now):
                 tracked.is_active, tracked.since_s, tracked.ended_s = True, tracked.backdated_s or wall_s, 0.0
                 changed[tracked.key] = tracked

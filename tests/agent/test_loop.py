@@ -11,7 +11,7 @@ from agent.loop import OPEN_DEADLINE_S
 from agent.poll import OpeningPace
 from agent.poll.pace import FIRST_PLACES, PLACE_S
 from agent.readings import Identified, Identity, Readings
-from agent.schedule import DEADLINE_SHARE, DOWN_AFTER_FAILURES, MAX_RETRY_S
+from agent.schedule import DEADLINE_SHARE, DOWN_AFTER_FAILURES, MAX_RETRY_S, REPEAT_S
 from rackflow import Event
 from rackflow.catalogue import PollClass
 from rackflow.documents import Coolant, DeviceDocument
@@ -34,6 +34,7 @@ from tests.agent.device_life import (
     ScriptedDevice,
     living,
 )
+from tests.jumping import JumpingLoop, jump
 
 FAULTS: list[tuple[type[DeviceError], str]] = [
     (DeviceTimeout, "timeout"),
@@ -86,6 +87,27 @@ async def test_a_batch_carries_who_when_and_what() -> None:
     polls = life.counters.polls["snmp"]
     assert polls >= 3
     assert (life.counters.samples, life.counters.rejected) == (3 * polls, {"sentinel": polls})
+
+
+def test_an_answer_that_is_lost_at_a_long_interval_is_asked_for_again_soon() -> None:
+    """Once: a device that is silent is asked no more often than one that answers."""
+
+    async def course() -> list[str]:
+        script = ScriptedDevice([DeviceTimeout("x"), NORMAL, DeviceTimeout("x")])
+        async with living(script, {"safety": 90.0}) as life:
+            await life.hear(1)
+            await jump(REPEAT_S)
+            await life.hear(2)
+            await jump(90.0)
+            await life.hear(3)
+            await jump(REPEAT_S)
+            await life.hear(4)
+            await jump(REPEAT_S)
+            assert len(script.asked) == 1 + 4, "opened, and polled four times"
+        return life.course()
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        assert runner.run(course()) == ["timeout", "up", "timeout", "timeout"]
 
 
 async def test_a_device_that_hangs_is_waited_for_as_long_as_its_poll_class_allows_and_is_down_then() -> None:

@@ -8,7 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.schedule import (
+    REPEAT_S,
     TRAP_POLLS_S,
+    UNASKED_S,
     CircuitBreaker,
     DeviceSchedule,
     DuePoll,
@@ -294,6 +296,30 @@ def test_a_trap_polls_every_class_but_inventory_and_moves_no_later_poll() -> Non
     taken = [due.poll_class for _ in range(3) if (due := schedule.take(1.0)) is not None]
     assert taken == ["safety", "normal"]
     assert schedule.next_at() in {regular, regular + 10.0}, "on its grid"
+
+
+def test_a_poll_that_failed_is_repeated_soon_and_moves_no_later_one() -> None:
+    schedule = DeviceSchedule("d", {"safety": 30.0, "inventory": 3600.0}, 0.0)
+    while schedule.next_at() <= 0.0:
+        schedule.take(0.0)
+    regular = schedule.next_at()
+    failed_at = regular - UNASKED_S - 1.0
+    schedule.repeat("safety", failed_at)
+    assert schedule.next_at() == failed_at + REPEAT_S
+    due = schedule.take(failed_at + REPEAT_S)
+    assert due is not None
+    assert (due.poll_class, due.skipped) == ("safety", 0)
+    assert schedule.next_at() == regular
+
+
+def test_a_poll_that_failed_is_not_repeated_if_its_device_is_asked_soon_anyway() -> None:
+    """Also by a poll of another class."""
+    schedule = DeviceSchedule("d", {"normal": 10.0, "slow": 60.0}, 0.0)
+    while schedule.next_at() <= 0.0:
+        schedule.take(0.0)
+    regular = schedule.next_at()
+    schedule.repeat("slow", regular - UNASKED_S)
+    assert schedule.next_at() == regular
 
 
 def test_a_hurried_poll_takes_the_place_of_no_regular_one() -> None:

@@ -196,6 +196,7 @@ def selector_text(selector: Selector) -> str:
 OF_BLIND_AGENTS = {
     "group:dcim_agent_sees_nothing:ratio",
     "group:dcim_agent_sees_nothing_dark_elsewhere:count",
+    "group:dcim_agent_sees_nothing_going_dark:count",
     "device:dcim_agent_sees_nothing:info",
 }
 

@@ -23,6 +23,8 @@ from tests.servers.process import find_program
 from tests.servers.promtool import PROMTOOL_ENV
 
 LOST, BLIND = "DcimFeedLost", "DcimAgentSeesNothing"
+ROOM, ROW, CDU = "DcimRoomFeedLost", "DcimRowFeedLost", "DcimCoolingBlind"
+WATCHED = (LOST, BLIND, ROOM, ROW, CDU)
 POLL_S = 10
 LONGEST_S = 200
 
@@ -34,6 +36,14 @@ class Device:
     name: str
     feed: str
     dark: tuple[tuple[int, int], ...] = ()
+    row: str = ""
+    """Its row in room `r`; without one it is in no room either."""
+    device_class: str = "pdu"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Those of its place."""
+        return {"feed": self.feed, **({"room": "r", "row": self.row} if self.row else {})}
 
     def up(self, now: int) -> bool:
         return not any(begin <= now < end for begin, end in self.dark)
@@ -44,6 +54,21 @@ def pdus(feed: str, count: int = 10, *spans: tuple[int, int]) -> Iterator[Device
     for number in range(count):
         wait = 1 + number * POLL_S // count
         yield Device(f"{feed}{number}", feed, tuple((begin + wait, end + wait) for begin, end in spans))
+
+
+def slow(feed: str, row: str, *spans: tuple[int, int], first: int = 1) -> Iterator[Device]:
+    """Five PDUs of a row that are polled each half minute, one after the other from `first` on."""
+    for number in range(5):
+        dark = tuple((begin + first + 3 * number, end + first + 3 * number) for begin, end in spans)
+        yield Device(f"{row}-{feed}{number}", feed, dark, row)
+
+
+def slow_cdus(count: int, *spans: tuple[int, int]) -> Iterator[Device]:
+    """CDUs that are polled each half minute."""
+    for number in range(count):
+        wait = 1 + 14 * number
+        dark = tuple((begin + wait, end + wait) for begin, end in spans)
+        yield Device(f"cdu{number}", "", dark, "row-1", "cdu")
 
 
 FOREVER = (20, LONGEST_S + POLL_S)
@@ -62,9 +87,38 @@ COURSES = {
         [*pdus("A", 10, (20, 50), (150, FOREVER[1])), *pdus("B", 10, (20, 50))],
         {45: {BLIND}, 70: {BLIND}, 140: set(), 165: {f"{LOST} A"}},
     ),
+    # Without a wait a CDU would be a page after 36 s, the room after 46 s and a row after 47 s.
+    "the network of an agent that polls each half minute": (
+        [
+            *(each for feed in "AB" for each in slow(feed, "row-1", FOREVER)),
+            *(each for feed in "AB" for each in slow(feed, "row-2", FOREVER, first=16)),
+            *slow_cdus(3, FOREVER),
+        ],
+        {41: set(), 50: set(), 58: {BLIND}},
+    ),
+    "one feed of a row, and a CDU, that are polled each half minute": (
+        [
+            *slow("A", "row-1", FOREVER),
+            *slow("B", "row-1"),
+            *(each for feed in "AB" for each in slow(feed, "row-2", first=16)),
+            *slow_cdus(1, FOREVER),
+        ],
+        {33: set(), 44: {CDU}, 54: {CDU, f"{ROW} A"}},
+    ),
+    "one feed of a row, and then the other one": (
+        [
+            *slow("A", "row-1", FOREVER),
+            *slow("B", "row-1", (80, LONGEST_S)),
+            *(each for feed in "AB" for each in slow(feed, "row-2", first=16)),
+        ],
+        {54: {f"{ROW} A"}, 100: {f"{ROW} A"}, 130: {f"{ROW} A", f"{ROW} B"}},
+    ),
 }
 # An alert goes on as long as it may explain others; the collector's problem has ended by then.
 LONGER_AT_PROMETHEUS = {140: {BLIND}, 165: {BLIND, f"{LOST} A"}}
+
+
+AGENT = {"agent": "g"}
 
 
 def name_of(problem: str, feed: str) -> str:
@@ -77,13 +131,19 @@ def test_the_collector_tells_of_what_is_lost_and_of_nothing_else(lost: str) -> N
     table = load_table()
     evaluator, tracker = Evaluator(table), Tracker(table)
     shares = Shares(table, evaluator)
+    tracker.waits = shares.waits
     for now in range(max(expected) + 1):
         for device in devices:
-            base = {"site": "s", "device": device.name, "feed": device.feed}
+            base = {"site": "s", "device": device.name, **device.labels}
             subject = Subject(base, is_silent=not device.up(now), agent="g")
-            subject.add("dcim_device_observed", {}, 1.0)
-            subject.add("dcim_device_up", {}, float(device.up(now)))
-            shares.note(("device", "s", device.name), subject)
+            subject.add("dcim_device_observed", AGENT, 1.0)
+            subject.add("dcim_device_up", AGENT, float(device.up(now)))
+            subject.add("dcim_device_info", {**AGENT, "device_class": device.device_class}, 1.0)
+            key = "device", "s", device.name
+            shares.note(key, subject)
+            tracker.update(
+                key, {(CDU, each): 0.0 for each in evaluator.evaluate(table.problems[CDU], subject, now)}, now
+            )
         for problem, found in shares.found(partial(tracker.standing, now=now), now).items():
             values = {(problem, group): each.value for group, each in found.items()}
             tracker.update(
@@ -105,13 +165,17 @@ def test_prometheus_tells_the_same(tmp_path: Path) -> None:
     for number, (devices, expected) in enumerate(COURSES.values()):
         site = f"s{number}"
         for device in devices:
-            labels = f'{{site="{site}",device="{device.name}",feed="{device.feed}",agent="g"}}'
+            place = "".join(f',{label}="{text}"' for label, text in device.labels.items())
+            labels = f'{{site="{site}",device="{device.name}",agent="g"{place}}}'
             ups = " ".join(str(int(device.up(now))) for now in range(max(expected) + 1))
             series.append({"series": f"dcim_device_observed{labels}", "values": f"1x{max(expected)}"})
             series.append({"series": f"dcim_device_up{labels}", "values": ups})
+            info = labels.replace("}", f',device_class="{device.device_class}"}}')
+            series.append({"series": f"dcim_device_info{info}", "values": f"1x{max(expected)}"})
         for at, names in expected.items():
             text = (
-                f'group by (alertname, feed) (ALERTS{{alertstate="firing",alertname=~"{LOST}|{BLIND}",site="{site}"}})'
+                "group by (alertname, feed) "
+                f'(ALERTS{{alertstate="firing",alertname=~"{"|".join(WATCHED)}",site="{site}"}})'
             )
             samples = []
             for name in sorted(LONGER_AT_PROMETHEUS.get(at, names)):
@@ -121,8 +185,15 @@ def test_prometheus_tells_the_same(tmp_path: Path) -> None:
             tests.append({"expr": text, "eval_time": f"{at}s", "exp_samples": samples})
     groups = cast("list[dict[str, list[dict[str, str]]]]", load_yaml_text(rules_yaml(load_table()), "rules")["groups"])
     # Every rule would be evaluated each second, which takes minutes.
-    rules = [each for each in groups[0]["rules"] if each.get("alert", LOST) in (LOST, BLIND)]
-    kept = {"groups": [{"name": "safety", "interval": "1s", "rules": rules}]}
+    rules = [each for each in groups[0]["rules"] if each.get("alert", LOST) in (LOST, BLIND, CDU)]
+    # As often as prometheus.yml says.
+    others = [each for group in groups[1:] for each in group["rules"] if each.get("alert") in (ROOM, ROW)]
+    kept = {
+        "groups": [
+            {"name": "safety", "interval": "1s", "rules": rules},
+            {"name": "others", "interval": "5s", "rules": others},
+        ]
+    }
     (tmp_path / "dcim.rules.yml").write_text(json.dumps(kept), encoding="utf-8")
     one = {"interval": "1s", "input_series": series, "promql_expr_test": tests}
     document = {"rule_files": ["dcim.rules.yml"], "evaluation_interval": "1s", "tests": [one]}

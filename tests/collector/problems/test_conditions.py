@@ -184,15 +184,29 @@ def test_all_pumps_are_stopped_if_none_runs_and_the_state_of_each_is_known(
     assert bool(Evaluator(load_table()).findings(stopped, subject, 0.0)) is is_found
 
 
-def test_a_switch_of_which_three_readings_say_that_it_cannot_switch_over_is_one_problem() -> None:
-    """With the labels of Prometheus' alert, which Alertmanager would otherwise send beside it."""
+@pytest.mark.parametrize(
+    ("usable", "selected", "source", "words"),
+    [
+        ({"a": 1.0, "b": 0.0}, "a", {"source": "b"}, "source b is missing"),
+        ({}, "a", {}, "its other source is missing"),
+        ({"a": 1.0, "b": 1.0}, "a", {}, "its other source is missing"),
+        ({"a": 0.0, "b": 0.0}, "none", {}, "its other source is missing"),
+    ],
+)
+def test_a_switch_of_which_three_readings_say_that_it_cannot_switch_over_is_one_problem(
+    usable: dict[str, float], selected: str, source: dict[str, str], words: str
+) -> None:
+    """It says which source it lacks, if it says that of one."""
     subject = Subject({"site": "s", "device": "ats-1"})
     subject.add("dcim_ats_redundant", {}, 0.0)
-    for source in ("a", "b"):
-        subject.add("dcim_ats_source_usable", {"source": source}, 0.0)
-    subject.add("dcim_ats_selected_source", {}, "none")
-    found = Evaluator(load_table()).evaluate(load_table().problems["DcimAtsRedundancyLost"], subject, 0.0)
-    assert found == {labels_of({"site": "s", "device": "ats-1"}): 0.0}
+    for each, is_usable in usable.items():
+        subject.add("dcim_ats_source_usable", {"source": each}, is_usable)
+    subject.add("dcim_ats_selected_source", {}, selected)
+    problem = load_table().problems["DcimAtsRedundancyLost"]
+    found = Evaluator(load_table()).evaluate(problem, subject, 0.0)
+    labels = {"site": "s", "device": "ats-1", **source}
+    assert list(found) == [labels_of(labels)]
+    assert words in problem.words.render(labels, 0.0)
 
 
 @pytest.mark.parametrize(("row", "is_of_no_row"), [("", True), ("a", False)])

@@ -1,6 +1,7 @@
 """The table: what is refused, and what it must cover."""
 
 import re
+from importlib.resources import files
 
 import pytest
 
@@ -204,6 +205,14 @@ def test_a_warning_does_not_hide_a_critical_problem() -> None:
     assert all(alarm.startswith("pump") for alarm in pump)
     mains = problems["DcimPowerAlarmCritical"].cause_where["DcimUpsOnBattery"]["alarm"]
     assert set(mains) == {"grid_failure", "mains", "power_fail"}
+
+
+@pytest.mark.parametrize("other", ["DcimFeedLost", "DcimAgentDown", "DcimNone"])
+def test_a_problem_waits_only_for_a_cause_whose_agents_are_seen_to_go_dark(other: str) -> None:
+    text = files("collector.problems").joinpath("problems.yaml").read_text(encoding="utf-8")
+    wrong = text.replace("waits_for: DcimAgentSeesNothing", f"waits_for: {other}", 1)
+    with pytest.raises(ContractError, match=f"DcimRoomFeedLost: waits_for: {other}: is not one of its causes"):
+        parse_table(wrong)
 
 
 def test_problems_that_cause_each_other_are_refused() -> None:
