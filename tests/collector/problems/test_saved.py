@@ -25,7 +25,7 @@ from collector.problems.saved import (
 from collector.problems.tracker import RESTORED_S, Tracker
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
-from tests.collector.problems.test_tracker import CDU, FLOW, Course, never
+from tests.collector.problems.course import CDU, FLOW, Course, never
 from tests.servers.strace import on_disk, said, synced, traced
 
 Labels = tuple[tuple[str, str], ...]

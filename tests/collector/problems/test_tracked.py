@@ -2,7 +2,7 @@
 
 from collector.problems.table import load_table
 from collector.problems.tracker import Tracker
-from tests.collector.problems.test_tracker import CDU, LEAK, PUMPS, Course, key
+from tests.collector.problems.course import CDU, LEAK, PUMPS, Course, key
 
 OVERLOAD = key("DcimUpsOverload")
 
