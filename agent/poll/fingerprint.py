@@ -5,10 +5,10 @@ A device that was silent and has the same fingerprint as before keeps its plan; 
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from agent.poll.identity import NAMES, first_text, identity_from, identity_oids
+from agent.poll.identity import NAMES, first_text, identity_from, identity_oids, printable
 from agent.profile import SYS_DESCR, SYS_NAME, SYS_OBJECT_ID, IdentitySource, Profile, RawValue
 from agent.readings import Identity
 
@@ -25,6 +25,8 @@ class Fingerprint:
     """sysObjectID, model and serial number, as far as the device has them: where each is read, and its text."""
     system: Mapping[str, RawValue]
     """Raw answers by object. A new firmware (sysDescr) or a new name may come with new rows, so a change means planning again."""
+    answers: Mapping[str, RawValue] = field(compare=False)
+    """All of them."""
 
     def is_of_same_device(self, other: "Fingerprint") -> bool:
         """Whether both can come from one device. Only identifiers in both are compared: another profile may read other objects."""
@@ -41,13 +43,16 @@ class Fingerprint:
         )
         return all(not mine or not theirs or mine == theirs for mine, theirs in known)
 
-    def news(self, before: "Fingerprint") -> str:
-        """What this tells that `before` does not; empty if nothing. What is missing now, as on a card that is busy, is no news."""
+    def news(self, profile: Profile, answers: Mapping[str, RawValue]) -> str:
+        """What later answers tell that this does not; empty if nothing. What they lack, as those of a busy card do, is as it was."""
+        later = fingerprint_from(
+            profile, {**self.answers, **{oid: each for oid, each in answers.items() if printable(each)}}
+        )
         for name in NAMES:
-            known, text = getattr(before.identity, name), getattr(self.identity, name)
+            known, text = getattr(self.identity, name), getattr(later.identity, name)
             if text not in ("", known):
                 return f"{name} was {known!r} and is {text!r}"
-        return "" if self.has_same_firmware(before) else "has another sysDescr"
+        return "" if self.has_same_firmware(later) else "has another sysDescr"
 
     def contradiction(self, raw: Mapping[str, RawValue]) -> str:
         """Why these answers come from another device; empty if nothing shows it. Missing and empty objects are ignored."""
@@ -71,6 +76,7 @@ def fingerprint_from(profile: Profile, answers: Mapping[str, RawValue]) -> Finge
         identity_from(profile, answers),
         tuple(_known_texts(watched, answers)),
         {oid: comparable(answers.get(oid)) for oid in SYSTEM_OIDS},
+        {oid: answers[oid] for oid in fingerprint_oids(profile) if oid in answers},
     )
 
 

@@ -55,6 +55,10 @@ class RelocatedScalars:
         asked = {self._moved.get(oid, oid): oid for oid in oids}
         return {asked.get(oid, oid): value for oid, value in (await self._client.get(list(asked))).items()}
 
+    async def get_as_named(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """The same of exactly these instances, as `get` answers until others were found."""
+        return await self._client.get(oids)
+
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
         """See `SnmpClient.walk`."""
         return await self._client.walk(oid, limit)

@@ -325,8 +325,8 @@ class SnmpPoller:
         try:
             with Deadline(POLL_SECONDS[poll_class] * PLANNING_SHARE):
                 if is_old:
-                    answers = await self._client.get(fingerprint_oids(family.profile))
-                    self._replanning.news = fingerprint_from(family.profile, answers).news(fingerprint)
+                    answers = await self._client.get_as_named(fingerprint_oids(family.profile))
+                    self._replanning.news = fingerprint.news(family.profile, answers)
                 if not self._replanning.news:
                     await self._make_plan(family, fingerprint)
         except (TimeoutError, DeviceError) as error:

@@ -12,7 +12,8 @@ critical alarm. The range check of a single metric cannot notice that. So a limi
 Thresholds are polled once a minute, so that an alarm ends soon after its threshold was corrected, and ratings once an hour. They are
 checked then, against the latest readings. A limit that readings have disproved in two polls in a row stays rejected until it changes,
 because at night the load may fall below it. One poll rejects it for the moment: a breaker carries a short circuit or an inrush current for
-seconds, as when power comes back and the agent starts, and that must not disprove its limit. Pure.
+seconds, as when power comes back and the agent starts, and that must not disprove its limit. Ratings, which are read once an hour, need no
+two in a row: a load that is above three times a wrong one at every other hour would raise an alarm in the hours between. Pure.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -143,20 +144,22 @@ class LimitCheck:
         if poll not in self._planned.classes:
             return
         values = {key: value for each in self._last.values() for key, value in each.items()} | readings.values
-        refuted = {key for key in self._planned.readings if key in readings.values and self._is_refuted(key, values)}
+        refuted = {
+            key for key in self._planned.readings if key in readings.values and self._is_refuted(key, values, poll)
+        }
         for pair, lower, upper in self._planned.pairs:
             refuted |= _contradictory(pair, lower, upper, readings)
         for key in refuted & readings.values.keys():
             del readings.values[key]
             readings.bad[key] = "range"
 
-    def _is_refuted(self, key: str, values: Mapping[str, float]) -> bool:
-        """Whether the readings that a limit applies to disprove it, in this poll or in two polls in a row (see above)."""
+    def _is_refuted(self, key: str, values: Mapping[str, float], poll: PollClass) -> bool:
+        """Whether the readings that a limit applies to disprove it, in this poll or in two polls (see above)."""
         metric, limit, limited_keys = metric_of(key), values[key], self._planned.readings[key]
         if self._refuted.get(key) == limit:
             return True
         self._refuted.pop(key, None)
-        before = self._doubted.pop(key, None)
+        before = self._doubted.get(key)
         limited = [values[each] for each in limited_keys if each in values]
         if metric in _VOLTAGES:
             live = [volts for volts in limited if volts >= MIN_VOLTS]
@@ -173,6 +176,8 @@ class LimitCheck:
             self._refuted[key] = limit
         elif is_refuted:
             self._doubted[key] = limit
+        elif poll != "inventory":
+            self._doubted.pop(key, None)
         return is_refuted
 
 

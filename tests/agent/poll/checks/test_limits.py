@@ -202,6 +202,17 @@ async def test_a_limit_that_one_poll_alone_has_refuted_comes_back() -> None:
         assert found(await device.limits()) == [expected]
 
 
+async def test_a_rating_that_readings_of_two_hours_disprove_is_not_published_in_the_hours_between() -> None:
+    """16 A are stated as 1.6 A, and the load is 4 to 6 A."""
+    lines = ("current_amperes, labels: {inlet: a}, poll: normal", "rated_current_amperes, labels: {inlet: a}")
+    text = snmp("pdu", *(f"metric: dcim_pdu_input_{each}, unit: ampere, scale: 0.1" for each in lines))
+    device, hours = await opened(text, 60, 16), []
+    for amperes in (60, 40, 60, 40, 40, 60, 40):
+        device.put(amperes, 16)
+        hours += found(await device.limits())
+    assert hours == ["range", 1.6, *["range"] * 5]
+
+
 async def test_a_limit_that_is_corrected_at_the_device_is_read_with_the_slow_poll() -> None:
     device = await opened(env(TEMPERATURE, "celsius", "0.1"), 300, 180, 270)
     assert found(await device.limits()) == [18.0, 27.0]
