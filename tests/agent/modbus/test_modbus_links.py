@@ -260,3 +260,5 @@ async def test_a_connection_that_is_being_made_while_the_last_former_user_leaves
         async with await asyncio.start_server(server._serve, sock=listening):  # noqa: SLF001 - with a socket of its own
             assert await answered == [5]
             await after.close()
+            # Since Python 3.12 a server that is closed waits for its connections.
+            waiting.close()
