@@ -1,4 +1,4 @@
-"""Finds what is wrong with a configuration although each of its keys is right. `run`, `check` and `doctor` tell it.
+"""Finds what is wrong with a configuration although each of its keys is right. `run`, `check` and `doctor` report it.
 
 * `libraries`: a device needs a library that is not installed.
 * `same_address`: two entries ask one device, whose readings are then counted twice, or open one line in two ways.
