@@ -11,7 +11,7 @@ from agent.loop import OPEN_DEADLINE_S
 from agent.poll import OpeningPace
 from agent.poll.pace import FIRST_PLACES, PLACE_S
 from agent.readings import Identified, Identity, Readings
-from agent.schedule import DEADLINE_SHARE, DOWN_AFTER_FAILURES, MAX_RETRY_S, REPEAT_S
+from agent.schedule import DEADLINE_SHARE, DOWN_AFTER_FAILURES, MAX_RETRY_S, REPEAT_S, phase
 from rackflow import Event
 from rackflow.catalogue import PollClass
 from rackflow.documents import Coolant, DeviceDocument
@@ -93,6 +93,10 @@ def test_an_answer_that_is_lost_at_a_long_interval_is_asked_for_again_soon() -> 
     """Once: a device that is silent is asked no more often than one that answers."""
 
     async def course() -> list[str]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, JumpingLoop)
+        # At the time of one of its polls, so that the next regular one is due after a whole interval.
+        loop.ahead_s += (1 + phase("ups-1", "safety")) * 90.0 - loop.time()
         script = ScriptedDevice([DeviceTimeout("x"), NORMAL, DeviceTimeout("x")])
         async with living(script, {"safety": 90.0}) as life:
             await life.hear(1)
