@@ -8,7 +8,10 @@ import pytest
 from agent.modbus.registers import decode
 from agent.profile import normalise_answers, plan_device
 from agent.profile.normalise import Slot
+from agent.profile.schema import Part
+from agent.profile.sentinels import sentinels_of
 from agent.snmp.seam import SnmpValue
+from rackflow.catalogue import catalogue
 from tests.agent.shipped import shipped_profiles
 from tests.agent.varied_devices import usual_device, usual_plan
 
@@ -124,3 +127,25 @@ def test_registers_without_a_reading_are_no_number_of_a_float() -> None:
     assert decode([0x7FC0, 0], "float32", "big") is None
     assert decode([0x7F7F, 0xFFFF], "float32", "big") == LARGEST_FLOAT
     assert decode([0xFFFF], "bcd16", "big") is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "number", "is_reading"),
+    [
+        ("dcim_cdu_supply_temperature_celsius", -1, False),
+        ("dcim_ups_input_voltage_volts", -1, False),
+        ("dcim_ups_output_current_amperes", -1, False),
+        ("dcim_ups_battery_current_amperes", -1, True),
+        ("dcim_ups_input_power_watts", -1, True),
+        ("dcim_ups_battery_temperature_celsius", 0, False),
+        ("dcim_cdu_supply_temperature_celsius", 0, True),
+        ("dcim_env_temperature_high_threshold_celsius", 0, False),
+        ("dcim_pdu_phase_rated_current_amperes", 0, False),
+        ("dcim_pdu_phase_warning_current_amperes", 0, False),
+        ("dcim_pdu_phase_current_amperes", 0, True),
+    ],
+)
+def test_minus_one_and_0_are_no_reading_where_no_plant_can_be(metric: str, number: int, *, is_reading: bool) -> None:
+    profile = shipped_profiles()["rfc1628-ups"].loaded()
+    sentinels, _ = sentinels_of(profile, Part(oid="1.3.6.1", absent=[12345]), catalogue()[metric], frozenset())
+    assert (number not in sentinels) == is_reading
