@@ -35,10 +35,10 @@ class Deadline:
         "_expired",
         "_left_s",
         "_planned_s",
-        "_task",
         "_timer",
         "loop",
         "seconds",
+        "task",
     )
 
     def __init__(self, seconds: float) -> None:
@@ -47,10 +47,13 @@ class Deadline:
         self._left_s = seconds
 
     def __enter__(self) -> Self:
-        task = asyncio.current_task()
+        # Asked for once: before Python 3.12, finding the running loop costs a system call, in `current_task` as well.
+        self.loop = asyncio.get_running_loop()
+        task = asyncio.current_task(self.loop)
         if task is None:
             raise RuntimeError("a deadline needs a task to end")
-        self._task, self.loop = task, asyncio.get_running_loop()
+        self.task = task
+        """The one that it ends."""
         self._cancelling = task.cancelling()
         self._expired = False
         # The clock of the loop's timers, so that tests with a simulated clock work. (uvloop reads the clock at each call.)
@@ -61,7 +64,7 @@ class Deadline:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._timer.cancel()
-        if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+        if self._expired and self.task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
     def restart(self) -> None:
@@ -88,7 +91,7 @@ class Deadline:
             self._timer = self.loop.call_soon(self._last_turn, turns - 1)
         else:
             self._expired = True
-            self._task.cancel()
+            self.task.cancel()
 
 
 class PollDeadline(Deadline):

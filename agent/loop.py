@@ -200,7 +200,7 @@ class DeviceLoop:
         try:
             with deadline:
                 # Inside the deadline, so that its end counts even if a library swallows the cancellation by which it ends the work.
-                return await obey_cancellation(work)
+                return await obey_cancellation(work, deadline.task)
         except DeviceError:
             # Caught first: DeviceTimeout is a TimeoutError too, and its message says more than the one made below.
             raise

@@ -176,7 +176,8 @@ class DeviceSchedule:
     def take(self, now: float) -> DuePoll | None:
         """The poll to make now, or None. Cycles missed in the meantime are skipped and counted, never caught up."""
         if not self._round:
-            self._round = [cycle for cycle in reversed(self._cycles) if cycle.due_at <= now]
+            # Into the same list: one that lived from poll to poll would be examined by the garbage collector, for each device.
+            self._round += [cycle for cycle in reversed(self._cycles) if cycle.due_at <= now]
         return self._round.pop().take(now) if self._round else None
 
 

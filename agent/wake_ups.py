@@ -28,6 +28,7 @@ class WakeUps:
         # The keys of `_waiting`, the earliest first: milliseconds of the loop's clock.
         self._moments: list[int] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def at(self, when_s: float) -> asyncio.Future[None]:
         """A future that completes right after `when_s` of the loop's clock: at most LATEST_S later, if the loop is on time.
@@ -35,7 +36,8 @@ class WakeUps:
         If more than MOST_AT_ONCE are due, those requested first complete first, and the others in the next turns of the loop. A task that
         awaits the future may be cancelled.
         """
-        loop = asyncio.get_running_loop()
+        # Kept, because every poll of every device asks for it: before Python 3.12, `get_running_loop` makes a system call.
+        loop = self._loop = self._loop or asyncio.get_running_loop()
         future = loop.create_future()
         moment = math.floor(when_s * TICKS_PER_S) + 1
         waiting = self._waiting.get(moment)

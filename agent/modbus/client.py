@@ -153,8 +153,7 @@ class ModbusLink:
         return await self._ask_once(request)
 
     async def _ask_once(self, request: "_Request") -> Answer:
-        loop = asyncio.get_running_loop()
-        if (wait_s := self._free_at - loop.time()) > 0:
+        if self._free_at and (wait_s := self._free_at - asyncio.get_running_loop().time()) > 0:
             with waiting_for_turn():
                 await asyncio.sleep(wait_s)
         if self._is_connected and self._address.is_due():
@@ -181,8 +180,9 @@ class ModbusLink:
             self._disconnect()
             raise self._error(DeviceProtocolError, str(error), request) from error
         finally:
-            # max(): the pause must not shorten the quiet time that `_no_answer` has just set.
-            self._free_at = max(self._free_at, loop.time() + self._pause_s)
+            if self._pause_s:
+                # max(): the pause must not shorten the quiet time that `_no_answer` has just set.
+                self._free_at = max(self._free_at, asyncio.get_running_loop().time() + self._pause_s)
         self._check(answer, request)
         return answer
 

@@ -47,6 +47,11 @@ def words_of(kind: NumberType, words: int | None) -> int:
     return (words or 1) if kind == "ascii" else WORDS[kind]
 
 
+def is_one_word(kind: NumberType, order: WordOrder) -> bool:
+    """Whether a value of this type is the number in its only register, as it is on the wire."""
+    return kind == "bool" or (kind == "uint16" and order in {"big", "little-swapped"})
+
+
 def decode(registers: Sequence[int], kind: NumberType, order: WordOrder) -> int | float | str | None:
     """The value, or None if the registers hold a NaN, an infinity, a subnormal number or a BCD digit above 9."""
     # Most values are of these types, so they skip the conversion to bytes.

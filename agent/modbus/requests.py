@@ -4,10 +4,11 @@ A request takes one round trip whether it reads 1 register or 100, and units beh
 requests decides how often a device can be polled.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
 
-from agent.modbus.registers import NumberType, WordOrder
+from agent.modbus.registers import NumberType, WordOrder, decode, is_one_word
 from rackflow.recording import RegisterTable
 
 
@@ -30,6 +31,32 @@ class Block:
     address: int
     count: int
     fields: tuple[Field, ...]
+    has_long_numbers: bool = field(init=False, compare=False, repr=False)
+    """Whether a field is a number of several registers, whose order of words may be another than the profile says."""
+    _refs: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    _first_words: Callable[[Sequence[int]], tuple[int, ...]] = field(init=False, compare=False, repr=False)
+    _others: tuple[Field, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # What `values` needs, worked out once. With two more offsets, `itemgetter` always returns a tuple; `zip` drops them.
+        for name, value in (
+            ("has_long_numbers", any(each.words > 1 and each.kind != "ascii" for each in self.fields)),
+            ("_refs", tuple(each.ref for each in self.fields)),
+            ("_first_words", itemgetter(*(each.offset for each in self.fields), 0, 0)),
+            ("_others", tuple(each for each in self.fields if not is_one_word(each.kind, each.order))),
+        ):
+            object.__setattr__(self, name, value)
+
+    def values(self, registers: Sequence[int]) -> dict[str, int | float | str | None]:
+        """The value of each field in an answer of `count` registers, by reference; see `decode`.
+
+        All fields are first taken as one register, in a single call: most are, and a call of `decode` for each of 30 took a thirtieth of
+        the CPU of polling Modbus.
+        """
+        found: dict[str, int | float | str | None] = dict(zip(self._refs, self._first_words(registers), strict=False))
+        for each in self._others:
+            found[each.ref] = decode(registers[each.offset : each.offset + each.words], each.kind, each.order)
+        return found
 
     def __hash__(self) -> int:
         # Blocks are keys of what each poll has answered: a hash over all fields was a fortieth of the CPU of polling Modbus.
@@ -84,18 +111,18 @@ def split_block(block: Block, used: Mapping[str, None], *, whole: bool) -> Itera
     With `whole`, a block that keeps all its fields stays as it is. Otherwise it is cut at every gap: the device refused it, or
     refused one of its fields, so the registers between its fields may be the reason and are no longer read.
     """
-    fields = sorted((field for field in block.fields if field.ref in used), key=lambda field: field.offset)
+    fields = sorted((each for each in block.fields if each.ref in used), key=lambda each: each.offset)
     if whole and len(fields) == len(block.fields):
         yield block
         return
     run: list[Field] = []
     end = 0
-    for field in fields:
-        if run and field.offset > end:
+    for each in fields:
+        if run and each.offset > end:
             yield _run_block(block, run, end)
             run = []
-        run.append(field)
-        end = max(end, field.offset + field.words)
+        run.append(each)
+        end = max(end, each.offset + each.words)
     if run:
         yield _run_block(block, run, end)
 
@@ -103,8 +130,8 @@ def split_block(block: Block, used: Mapping[str, None], *, whole: bool) -> Itera
 def _run_block(block: Block, run: Sequence[Field], end: int) -> Block:
     first = run[0].offset
     fields = tuple(
-        Field(ref=field.ref, offset=field.offset - first, words=field.words, kind=field.kind, order=field.order)
-        for field in run
+        Field(ref=each.ref, offset=each.offset - first, words=each.words, kind=each.kind, order=each.order)
+        for each in run
     )
     return Block(block.table, block.address + first, end - first, fields)
 
@@ -114,16 +141,16 @@ def parts_of(block: Block) -> list[Block]:
 
     Halving finds one register among 16 in 8 requests, where asking one by one takes 16.
     """
-    every = dict.fromkeys(field.ref for field in block.fields)
+    every = dict.fromkeys(each.ref for each in block.fields)
     runs = list(split_block(block, every, whole=False))
     if len(runs) > 1:
         return runs
-    fields = sorted(block.fields, key=lambda field: field.offset)
+    fields = sorted(block.fields, key=lambda each: each.offset)
     middle = len(fields) // 2
-    halves = (dict.fromkeys(field.ref for field in half) for half in (fields[:middle], fields[middle:]))
+    halves = (dict.fromkeys(each.ref for each in half) for half in (fields[:middle], fields[middle:]))
     return [part for half in halves for part in split_block(block, half, whole=False)]
 
 
-def field_alone(block: Block, field: Field) -> Block:
+def field_alone(block: Block, wanted: Field) -> Block:
     """The request for one field of a block and nothing else."""
-    return _run_block(block, [field], field.offset + field.words)
+    return _run_block(block, [wanted], wanted.offset + wanted.words)

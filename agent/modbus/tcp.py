@@ -24,6 +24,7 @@ class TcpWire(asyncio.Protocol):
         self._port = port
         self._transport: asyncio.Transport | None = None
         self._reader = Reader(polled)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._number = 0
 
@@ -39,20 +40,24 @@ class TcpWire(asyncio.Protocol):
 
     async def connect(self, host: str) -> None:
         """See `Wire.connect`."""
-        await asyncio.get_running_loop().create_connection(lambda: self, host, self._port)
+        self._loop = asyncio.get_running_loop()
+        await self._loop.create_connection(lambda: self, host, self._port)
 
     async def ask(self, unit: int, function: int, address: int, count: int, accepts: frozenset[OddAnswer]) -> Answer:
         """See `Wire.ask`."""
-        if self._transport is None or self._reader.left:
+        if self._transport is None or self._loop is None or self._reader.left:
             # A new connection begins with a frame.
             self.close()
             raise ConnectionResetError(HUNG_UP)
         # 0 is never used: devices that do not number their answers send 0.
         self._number = self._number % MAX_NUMBER + 1
         self._reader.expect(self._number, unit, accepts)
-        self._answer = asyncio.get_running_loop().create_future()
+        self._answer = self._loop.create_future()
         self._transport.write(request(self._number, unit, function, address, count))
-        return await self._answer
+        answer = await self._answer
+        # Not kept until the next request: the garbage collector would examine the answers of all devices.
+        self._answer = None
+        return answer
 
     def give_up(self) -> int:
         """See `Wire.give_up`."""

@@ -21,7 +21,6 @@ from agent.modbus import (
     ModbusClient,
     Refusals,
     coalesce,
-    decode,
     field_alone,
     is_temporary,
     parts_of,
@@ -337,10 +336,10 @@ class ModbusPoller:
 
     async def _read_block(self, block: Block, found: _Answers) -> None:
         """Read a block, in smaller parts if it is refused. Raises DeviceError if the unit does not answer."""
-        refs = [each.ref for each in block.fields]
         try:
             values = await self._read(block)
         except DeviceProtocolError as error:
+            refs = [each.ref for each in block.fields]
             found.errors.append(error)
             if error.code in GATEWAY and not found.raw:
                 # Each further request would make the gateway wait again for a unit that is not there.
@@ -364,10 +363,7 @@ class ModbusPoller:
     async def _read(self, block: Block) -> dict[str, RawValue]:
         registers = await self._ask(block.table, block.address, block.count)
         self._word_orders.note(block, registers)
-        return {
-            each.ref: decode(registers[each.offset : each.offset + each.words], each.kind, each.order)
-            for each in block.fields
-        }
+        return block.values(registers)
 
     async def _ask(self, table: RegisterTable, address: int, count: int) -> list[int]:
         """One request, repeated while the unit is busy, and where the configuration says so also when there is no answer."""

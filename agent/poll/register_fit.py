@@ -137,16 +137,20 @@ class RegisterFit:
             self._seen.update(metric_of(key) for each in self._polled.values() for key in each.values)
             # All of one moment.
             self._round = {}
-            self._fitting = self._last_round = {poll: each.values for poll, each in self._polled.items() if each.values}
+            self._last_round = {poll: each.values for poll, each in self._polled.items() if each.values}
+            self._fitting = dict(self._last_round)
 
     def reject(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
         """Move readings to `bad` if the unit seems to have other registers than its profile, or none."""
         if poll not in self._slots:
             return
         self._note(poll, readings, raw)
-        self._judge(poll)
-        self._note_fitting(poll)
-        self._note_broken(poll)
+        if self._is_in_doubt:
+            self._judge(poll)
+            self._note_fitting(poll)
+            self._note_broken(poll)
+        else:
+            self._note_fitting(poll)
         if self._is_foreign:
             _reject({*readings.values, *readings.states}, readings, "decode")
         elif self._numbers >= MIN_ZEROS and not self._has_answered() and self._zeros_are_none():
@@ -155,14 +159,20 @@ class RegisterFit:
             keys = {slot.key for slot in self._slots[poll] if not zeros.isdisjoint(self._refs[slot.key])}
             _reject(keys & {*readings.values, *readings.states}, readings, "sentinel")
 
+    @property
+    def _is_in_doubt(self) -> bool:
+        """Whether anything is impossible, or was in the last poll. Nearly never, and working it out takes as long as `_note`."""
+        known = self._is_foreign or self._broken or self._alone or self._polled_since
+        return bool(known) or any(each.impossible for each in self._polled.values())
+
     def _note(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
         # What is NaN, or hidden because of its word order, is no 0.
         answered = any(value != 0 for value in raw.values())
         self._has_measured = self._has_measured or answered
-        degrees = [raw.get(ref) for ref in self._temperatures.get(poll, ())]
+        degrees = [raw.get(ref) for ref in self._temperatures[poll]] if poll in self._temperatures else ()
         bad = [key for key, why in readings.bad.items() if why in ("range", "state")] if readings.bad else ()
         # A 0 that is impossible as a setting was never set, and as a code stands for what is not fitted.
-        bad = [key for key in bad if key in self._measured or any(map(raw.get, self._refs.get(key, ())))]
+        bad = [key for key in bad if key in self._measured or any(map(raw.get, self._refs.get(key, ())))] if bad else ()
         impossible: dict[str, frozenset[RawValue]] = {}
         for key in bad:
             number = _end_of_scale(readings.bad[key], raw, self._refs.get(key, ()))
@@ -211,9 +221,11 @@ class RegisterFit:
         if self._is_foreign:
             self._round = {}
             return
+        # Without a new mapping each round: they live as long as a round, and the garbage collector would examine those of all devices.
         self._round[poll] = self._polled[poll].values
         if all(each in self._round for each in self._slots if each != NOT_AWAITED):
-            self._fitting, self._last_round, self._round = self._last_round, self._round, {}
+            self._fitting.clear()
+            self._fitting, self._last_round, self._round = self._last_round, self._round, self._fitting
 
     def _runs_on(self, impossible: Collection[str]) -> bool:
         """Whether these quantities had readings, and the others read as before where they were polled since then."""

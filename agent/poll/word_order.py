@@ -70,6 +70,8 @@ class WordOrders:
 
     def note(self, block: Block, registers: Sequence[int]) -> None:
         """Keep the registers of an answer: a decoded number does not show what it would be in another word order."""
+        if not block.has_long_numbers:
+            return
         if self._answers.pop(block, None) is None and len(self._answers) >= MAX_BLOCKS:
             self._answers.clear()
         # Removed first, so that the newest answer is the last one: answers of a split block may hold the same registers.
@@ -101,6 +103,8 @@ class WordOrders:
         The order may be changed at the unit while it is polled. A number that becomes odd or impossible suggests that, and then all numbers
         of the poll are judged; while the order is in doubt, those of every poll. One odd number alone proves nothing.
         """
+        if not self._keys:
+            return False
         known = self._keys.keys() & raw.keys() if self._keys and (readings.bad or self._contradicted) else set()
         bad = {key for ref in known for key in self._keys[ref] if key in readings.bad}
         before = set(self._contradicted)
@@ -114,7 +118,8 @@ class WordOrders:
         for key in bad if before or self._contradicted else ():
             if readings.bad[key] == "null":
                 readings.bad[key] = "decode"
-        self._bad = (self._bad - {key for ref in known for key in self._keys[ref]}) | bad
+        if bad or self._bad:
+            self._bad = (self._bad - {key for ref in known for key in self._keys[ref]}) | bad
         return not self._contradicted.keys() <= before
 
     def _add(self, slot: Slot, refs: set[str]) -> None:

@@ -34,22 +34,26 @@ TELL_S: Final = 2.0
 T = TypeVar("T")
 
 
-def raise_if_cancelled() -> None:
+def raise_if_cancelled(task: asyncio.Task[Any] | None = None) -> None:
     """Raise CancelledError if the current task was asked to end: call it after a library that may have swallowed that.
 
-    Not in `finally` blocks that must still await something: there the request is known and being obeyed.
+    Not in `finally` blocks that must still await something: there the request is known and being obeyed. `task` is the current task,
+    where it is at hand.
     """
-    task = asyncio.current_task()
+    task = task or asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
 
 
-async def obey_cancellation(work: Awaitable[T]) -> T:
-    """Await a library's `work`; if it swallowed a cancellation, raise that instead of the result or the error that hid it."""
+async def obey_cancellation(work: Awaitable[T], task: asyncio.Task[Any] | None = None) -> T:
+    """Await a library's `work`; if it swallowed a cancellation, raise that instead of the result or the error that hid it.
+
+    `task` is the current task, where it is at hand.
+    """
     try:
         return await work
     finally:
-        raise_if_cancelled()
+        raise_if_cancelled(task)
 
 
 async def stop_tasks(
