@@ -101,6 +101,11 @@ def code_of(value: RawValue) -> int | str:
     return folded_text(value) if number is None else number
 
 
+def lowest_bits(bits: Iterable[int], number: int) -> int:
+    """The number that these bits of another one form, the first as the lowest."""
+    return sum((number >> bit & 1) << at for at, bit in enumerate(bits))
+
+
 def has_word(text: str, words: Iterable[str]) -> bool:
     """Whether the folded text has one of the words in it."""
     return any(bool(text) if word == ANY_TEXT else word.casefold() in text for word in words)

@@ -7,21 +7,13 @@ defaults may be different.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from agent.modbus import WORDS, NumberType
-from agent.profile.places import Place, When
+from agent.profile.places import BIT_TABLES, REGISTER_BITS, Place, When, bits_of
 from agent.profile.schema import ModbusLimits, Part, Point, Source
 
 P = TypeVar("P", bound=Place)
 Change = Callable[[Place], dict[str, Any]]
-REGISTER_BITS: Final = 16
-BIT_TABLES: Final = ("coil", "discrete")
 # More than any published map has; bounds what a short file can ask for. Chosen value.
 MAX_POINTS: Final = 5000
-
-
-def bits_of(kind: NumberType | None) -> int:
-    """How many bits a value of this type has."""
-    return REGISTER_BITS * WORDS.get(kind or "uint16", 1)
 
 
 def changed(place: P, change: Change) -> P:

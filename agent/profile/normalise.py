@@ -8,8 +8,7 @@ import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.profile.cells import MAX_WIRE_INT, RawValue, code_of, folded_text, plain_number, whole_number
-from agent.profile.places import lowest_bits
+from agent.profile.cells import MAX_WIRE_INT, RawValue, code_of, folded_text, lowest_bits, plain_number, whole_number
 from agent.profile.quantity import leading_number, quantity
 from agent.readings import Readings
 from rackflow.catalogue import Metric

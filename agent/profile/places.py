@@ -5,8 +5,8 @@ Each is an instance or column (SNMP) or a register (Modbus); `bit` may select bi
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from agent.modbus import NumberType, WordOrder
+from agent.modbus import WORDS, NumberType, WordOrder
 from agent.profile.cells import code_of
 from agent.profile.quantity import QUANTITY_UNITS
 from rackflow.nearest import did_you_mean
@@ -29,6 +29,8 @@ from rackflow.units import WIRE_UNITS
 
 OID_PATTERN = r"^\d+(\.\d+)+$"
 _OID = re.compile(OID_PATTERN, re.ASCII)
+REGISTER_BITS: Final = 16
+BIT_TABLES: Final = ("coil", "discrete")
 # The highest number of an alarm word, or of a sensor group, that a published map has is below 300. Chosen value.
 MAX_REPEATS = 512
 
@@ -402,6 +404,6 @@ Names = Annotated[list[Text], BeforeValidator(_names, json_schema_input_type=str
 """Names of repetitions: `1-8`, or a list; an empty name is left out."""
 
 
-def lowest_bits(bits: Iterable[int], number: int) -> int:
-    """The number that these bits of another one form, the first as the lowest."""
-    return sum((number >> bit & 1) << at for at, bit in enumerate(bits))
+def bits_of(kind: NumberType | None) -> int:
+    """How many bits a value of this type has."""
+    return REGISTER_BITS * WORDS.get(kind or "uint16", 1)

@@ -9,8 +9,10 @@ from typing import Final, TypeAlias
 
 from agent.modbus import NumberType, words_of
 from agent.profile.cells import ANY_TEXT
-from agent.profile.expand import BIT_TABLES, MAX_POINTS, REGISTER_BITS, bits_of, places_in
+from agent.profile.expand import MAX_POINTS, places_in
 from agent.profile.places import (
+    BIT_TABLES,
+    REGISTER_BITS,
     Case,
     Cell,
     FromColumn,
@@ -21,6 +23,7 @@ from agent.profile.places import (
     Place,
     UnitBy,
     When,
+    bits_of,
     label_parts,
 )
 from agent.profile.quantity import QUANTITY_UNITS

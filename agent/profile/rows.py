@@ -8,9 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from agent.profile.cells import RawValue, bare_text, code_of, folded_text, has_word, plain_number, whole_number
+from agent.profile.cells import (
+    RawValue,
+    bare_text,
+    code_of,
+    folded_text,
+    has_word,
+    lowest_bits,
+    plain_number,
+    whole_number,
+)
 from agent.profile.in_use import is_measuring, is_use_condition, use_ref
-from agent.profile.places import Cell, label_parts, lowest_bits
+from agent.profile.places import Cell, label_parts
 from agent.profile.registers import cell_ref, is_instance, watched_refs
 from agent.profile.schema import FromColumn, FromDevice, FromIndex, Joined, LabelSource, Part, UnitBy, When
 from rackflow.series import clean_label, is_readable

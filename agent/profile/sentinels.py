@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, NINES, NINES_OF_LOADS
-from agent.profile.expand import BIT_TABLES, REGISTER_BITS, bits_of
-from agent.profile.places import Cell, Place
+from agent.profile.places import BIT_TABLES, REGISTER_BITS, Cell, Place, bits_of
 from agent.profile.schema import Part, Profile
 from rackflow.catalogue import Metric
 
