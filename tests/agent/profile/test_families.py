@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.profile import AUTO, Families, load_profiles
-from agent.profile.heads import Heads
+from agent.profile.loading.heads import Heads
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.process.yaml import load_yaml_file
 

@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.profile.cells import RawValue
-from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Gate, Slot, normalise_answers, normalise_steps, slot_of
+from agent.profile.normalising.cells import RawValue
+from agent.profile.normalising.normalise import (
+    SLOTS_PER_SLICE,
+    Decoder,
+    Gate,
+    Slot,
+    normalise_answers,
+    normalise_steps,
+    slot_of,
+)
 from rackflow.catalogue import catalogue
 from rackflow.process.slices import run_through
 

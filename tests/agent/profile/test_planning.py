@@ -3,12 +3,12 @@
 import pytest
 
 from agent.profile import parse_profile
-from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, NINES, NINES_OF_LOADS, RawValue
-from agent.profile.normalise import Decoder, Gate, Slot, slot_of
-from agent.profile.plan import ClassPlan, Plan
-from agent.profile.planning import plan_device
-from agent.profile.schema import Profile
-from agent.profile.trim import trim_plan
+from agent.profile.normalising.cells import ENDS_OF_16_BITS, LARGE_ENDS, NINES, NINES_OF_LOADS, RawValue
+from agent.profile.normalising.normalise import Decoder, Gate, Slot, slot_of
+from agent.profile.planning.plan import ClassPlan, Plan
+from agent.profile.planning.planner import plan_device
+from agent.profile.planning.trim import trim_plan
+from agent.profile.schema.profile import Profile
 from rackflow.catalogue import PollClass
 
 ROOT = "1.3.6.1.4.1.99999"
@@ -360,7 +360,7 @@ def test_a_sum_whose_summand_has_no_known_unit_is_left_out_as_a_whole(code: int,
 
 
 def test_what_is_beyond_the_most_series_of_a_device_is_counted_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.profile.plan_builder.MAX_SERIES", 2)
+    monkeypatch.setattr("agent.profile.planning.builder.MAX_SERIES", 2)
     plan = plan_device(
         snmp(tables=table(f"metric: {VOLTS}, oid: R.1.9, unit: volt")), {"phases": ("1.1", "1.2", "2.1")}, {}, None
     )

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.profile.cells import RawValue, plain_number
-from agent.profile.normalise import Decoder, Gate, Slot, normalise_answers, slot_of
+from agent.profile.normalising.cells import RawValue, plain_number
+from agent.profile.normalising.normalise import Decoder, Gate, Slot, normalise_answers, slot_of
 from rackflow.catalogue import Metric, catalogue
 
 TEMPERATURE = catalogue()["dcim_env_temperature_celsius"]

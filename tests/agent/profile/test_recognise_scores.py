@@ -3,7 +3,7 @@
 import pytest
 
 from agent.profile import parse_profile
-from agent.profile.cells import RawValue
+from agent.profile.normalising.cells import RawValue
 from agent.profile.recognise import (
     SYS_DESCR,
     SYS_OBJECT_ID,
@@ -13,7 +13,7 @@ from agent.profile.recognise import (
     probe_roots,
     probe_rounds,
 )
-from agent.profile.schema import Profile
+from agent.profile.schema.profile import Profile
 
 A, B, C = "1.3.6.1.4.1.11.1.0", "1.3.6.1.4.1.22.1.0", "1.3.6.1.4.1.33"
 

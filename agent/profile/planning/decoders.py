@@ -7,12 +7,11 @@ from dataclasses import replace
 from fractions import Fraction
 
 from agent.modbus import RegisterValue
-from agent.profile.normalise import CaseCheck, Decoder, Gate
-from agent.profile.registers import place_ref
-from agent.profile.rows import Row
+from agent.profile.normalising import CaseCheck, Decoder, Gate
+from agent.profile.planning.rows import Row
+from agent.profile.planning.sentinels import flag_marks, named_bits, sentinels_of
 from agent.profile.schema import Gate as GateModel
-from agent.profile.schema import Part, Profile, Source
-from agent.profile.sentinels import flag_marks, named_bits, sentinels_of
+from agent.profile.schema import Part, Profile, Source, place_ref
 from rackflow.catalogue import Metric
 from rackflow.units import WIRE_UNITS
 

@@ -7,8 +7,7 @@ defaults may be different.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from agent.profile.places import BIT_TABLES, REGISTER_BITS, Place, When, bits_of
-from agent.profile.schema import ModbusLimits, Part, Point, Source
+from agent.profile.schema import BIT_TABLES, REGISTER_BITS, ModbusLimits, Part, Place, Point, Source, When, bits_of
 
 P = TypeVar("P", bound=Place)
 Change = Callable[[Place], dict[str, Any]]

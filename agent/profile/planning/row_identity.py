@@ -7,10 +7,9 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Final
 
-from agent.profile.cells import RawValue
-from agent.profile.places import label_parts
-from agent.profile.rows import Row
-from agent.profile.schema import FromColumn, FromIndex, Point, Table
+from agent.profile.normalising import RawValue
+from agent.profile.planning.rows import Row
+from agent.profile.schema import FromColumn, FromIndex, Point, Table, label_parts
 
 # How many rows are worked on before other devices get their turn: a few milliseconds, as long as a poll takes.
 ROWS_PER_SLICE: Final = 100

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 
 from agent.modbus import Block, split_block
-from agent.profile.normalise import SLOTS_PER_SLICE, Slot, slot_of
-from agent.profile.plan import MAX_LISTED, ClassPlan, Plan, refs_of
-from agent.profile.registers import readable_ref
+from agent.profile.normalising import SLOTS_PER_SLICE, Slot, slot_of
+from agent.profile.planning.plan import MAX_LISTED, ClassPlan, Plan, refs_of
+from agent.profile.schema import readable_ref
 from rackflow.catalogue import PollClass
 from rackflow.process.slices import run_through
 

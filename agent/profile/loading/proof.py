@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from agent.modbus import NumberType, words_of
-from agent.profile.cells import ANY_TEXT
-from agent.profile.expand import MAX_POINTS, places_in
-from agent.profile.places import (
+from agent.profile.loading.expand import MAX_POINTS, places_in
+from agent.profile.normalising import ANY_TEXT, QUANTITY_UNITS
+from agent.profile.schema import (
     BIT_TABLES,
     REGISTER_BITS,
     Case,
@@ -19,16 +19,20 @@ from agent.profile.places import (
     FromDevice,
     FromIndex,
     Gate,
+    IdentitySource,
     LabelSource,
+    Part,
     Place,
+    Point,
+    Profile,
+    Source,
+    Table,
     UnitBy,
     When,
     bits_of,
     label_parts,
+    watched_places,
 )
-from agent.profile.quantity import QUANTITY_UNITS
-from agent.profile.registers import watched_places
-from agent.profile.schema import IdentitySource, Part, Point, Profile, Source, Table
 from rackflow.catalogue import Metric, catalogue
 from rackflow.fluids import fluid_hint, fluid_of
 from rackflow.nearest import did_you_mean

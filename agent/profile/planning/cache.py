@@ -12,10 +12,10 @@ from itertools import islice
 from typing import Final
 
 from agent.modbus import Block
-from agent.profile.cells import MAX_WIRE_INT, RawValue
-from agent.profile.plan import Plan
-from agent.profile.planning import Rows, plan_steps
-from agent.profile.planning_cells import (
+from agent.profile.normalising import MAX_WIRE_INT, RawValue
+from agent.profile.planning.plan import Plan
+from agent.profile.planning.planner import Rows, plan_steps
+from agent.profile.planning.planning_cells import (
     AMBIGUOUS,
     all_columns,
     deciding_columns,
@@ -24,9 +24,9 @@ from agent.profile.planning_cells import (
     label_columns,
     planning_instances,
 )
-from agent.profile.rows import Row
+from agent.profile.planning.rows import Row
+from agent.profile.planning.trim import trim_steps
 from agent.profile.schema import FromColumn, Profile, When
-from agent.profile.trim import trim_steps
 
 # Plans of 200,000 series take some 150 MB if no device has the same as another; 3,000 devices of a campus have 60 plans.
 MAX_SERIES_KEPT: Final = 200_000

@@ -8,8 +8,16 @@ import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.profile.cells import MAX_WIRE_INT, RawValue, code_of, folded_text, lowest_bits, plain_number, whole_number
-from agent.profile.quantity import leading_number, quantity
+from agent.profile.normalising.cells import (
+    MAX_WIRE_INT,
+    RawValue,
+    code_of,
+    folded_text,
+    lowest_bits,
+    plain_number,
+    whole_number,
+)
+from agent.profile.normalising.quantity import leading_number, quantity
 from agent.readings import Readings
 from rackflow.catalogue import Metric
 from rackflow.units import WIRE_UNITS
@@ -314,7 +322,7 @@ def _state(decoder: Decoder, raw: Raw) -> str:
 def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
     if decoder.cases:
         return float(_case(decoder, raw))
-    # Values that the profile gives for words and codes need no range check: `proof.py` has checked them when the profile was loaded.
+    # Values that the profile gives for words and codes need no range check: `loading/proof.py` has checked them.
     if (meant := _meant(decoder, raw)) is not None:
         return meant
     result = _measured(decoder, metric, raw)

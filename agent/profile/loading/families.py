@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
-from agent.profile.load import load_profiles
+from agent.profile.loading.load import load_profiles
 from agent.profile.schema import Profile
 
 AUTO = "auto"

@@ -6,7 +6,7 @@ wrong by powers of ten.
 
 import re
 
-from agent.profile.cells import RawValue, folded_text, plain_number
+from agent.profile.normalising.cells import RawValue, folded_text, plain_number
 
 QUANTITY_UNITS: dict[str, str] = {
     "v": "volt",

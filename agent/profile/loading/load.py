@@ -10,11 +10,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from agent.profile.expand import changed, repeat_faults, repetitions, with_defaults
-from agent.profile.heads import Heads
-from agent.profile.places import Place
-from agent.profile.proof import Fault, PointInFile, YamlPath, faults
-from agent.profile.schema import Part, Point, Profile
+from agent.profile.loading.expand import changed, repeat_faults, repetitions, with_defaults
+from agent.profile.loading.heads import Heads
+from agent.profile.loading.proof import Fault, PointInFile, YamlPath, faults
+from agent.profile.schema import Part, Place, Point, Profile
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.nearest import did_you_mean
 from rackflow.process.config import check_config

@@ -31,7 +31,7 @@ class Heads:
     def __init__(self) -> None:
         self._compiled: Mapping[str, _Head] = {}
         try:
-            compiled = files("agent").joinpath("profile", "heads.json").read_bytes()
+            compiled = files("agent").joinpath("profile", "loading", "heads.json").read_bytes()
             self._compiled = msgspec.json.decode(compiled, type=dict[str, _Head])
         except (OSError, msgspec.DecodeError):
             # heads.json is missing or damaged: the heads are read from the profiles' texts instead.

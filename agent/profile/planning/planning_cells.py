@@ -7,11 +7,22 @@ from collections.abc import Iterator
 from typing import Final
 
 from agent.modbus import RegisterValue
-from agent.profile.in_use import is_use_condition, use_ref
-from agent.profile.places import Cell, label_parts
-from agent.profile.registers import is_instance, register_ref, registers_of, watched_places
-from agent.profile.rows import CellReader
-from agent.profile.schema import FromColumn, Point, Profile, Table, UnitBy, When
+from agent.profile.planning.in_use import is_use_condition, use_ref
+from agent.profile.planning.rows import CellReader
+from agent.profile.schema import (
+    Cell,
+    FromColumn,
+    Point,
+    Profile,
+    Table,
+    UnitBy,
+    When,
+    is_instance,
+    label_parts,
+    register_ref,
+    registers_of,
+    watched_places,
+)
 
 AMBIGUOUS: Final = "several instances"
 """Stands for the value of a scalar that planning needs if the device has several instances of it: which one is meant is unknown."""
@@ -59,7 +70,7 @@ def columns_beside(table: Table) -> list[str]:
 def planning_columns(table: Table) -> list[str]:
     """Columns that planning reads in addition to `row_columns`."""
     conditions = list(_conditions(table))
-    # Use cells (agent/profile/in_use.py) are not columns of the device; the columns that they are made from are.
+    # Use cells (agent/profile/planning/in_use.py) are not columns of the device; the columns that they are made from are.
     watched = {each for condition in conditions for each in map(str, condition.watched()) if not is_instance(each)}
     use_cells = {use_ref(each) for each in conditions if each.watched()}
     return sorted({*deciding_columns(table), *watched} - use_cells - set(table.row_columns()))
@@ -102,7 +113,7 @@ def planning_instances(profile: Profile) -> list[str]:
 
 
 def deciding_instances(profile: Profile) -> list[str]:
-    """Scalars whose values decide how a device is planned: units and scales, and use cells (agent/profile/in_use.py)."""
+    """Scalars whose values decide how a device is planned: units and scales, and use cells (agent/profile/planning/in_use.py)."""
     points = [point for table, point in profile.all_points() if table is None]
     use_cells = dict.fromkeys(use_ref(each) for point in points for each in point.when if each.watched())
     return [*_scale_instances(profile), *use_cells]

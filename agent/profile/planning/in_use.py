@@ -13,11 +13,8 @@ from collections.abc import Generator, Iterator, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass
 from typing import Final, TypeGuard
 
-from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, NINES, RawValue
-from agent.profile.places import When
-from agent.profile.quantity import number_in
-from agent.profile.registers import watched_refs
-from agent.profile.schema import Profile, Table
+from agent.profile.normalising import ENDS_OF_16_BITS, LARGE_ENDS, NINES, RawValue, number_in
+from agent.profile.schema import Profile, Table, When, watched_refs
 
 # Least number (volts or tenths of volts) that shows that a line is in use. A line that is not fitted may pick up a volt or so from its
 # neighbours; counted as use, a single such poll would report it as a line without power for good. Chosen; no line has less than 10 V.

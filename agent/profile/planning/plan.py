@@ -1,7 +1,7 @@
 """What a plan is: the series that a device gives, the requests of each poll class, and the cells that the plan depends on.
 
-`planning` makes a plan, `trim` removes from it what the device's first answers have shown it to lack. Cells and registers are named by
-reference, as in `registers`.
+`planner` makes a plan, `trim` removes from it what the device's first answers have shown it to lack. Cells and registers are named by
+reference, as in `schema/cell_refs.py`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agent.modbus import Block
-from agent.profile.cells import RawValue
-from agent.profile.in_use import Use, is_use_condition
-from agent.profile.normalise import Slot
-from agent.profile.rows import CellReader, Row
+from agent.profile.normalising import RawValue, Slot
+from agent.profile.planning.in_use import Use, is_use_condition
+from agent.profile.planning.rows import CellReader, Row
 from rackflow.catalogue import PollClass
 
 # Most duplicate series that are listed. The list is only for people, and a table may have the same labels in every row.

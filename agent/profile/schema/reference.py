@@ -14,8 +14,19 @@ import yaml
 from pydantic import BaseModel
 
 from agent.modbus import WORDS, WordOrder, decode
-from agent.profile import places, schema
-from agent.profile.schema import Profile
+from agent.profile.schema.places import Case, Cell, FromColumn, FromDevice, FromIndex, Gate, Joined, Place, UnitBy, When
+from agent.profile.schema.profile import (
+    Identify,
+    IdentitySource,
+    ModbusLimits,
+    Part,
+    Point,
+    Profile,
+    Recognise,
+    RegisterProbe,
+    Source,
+    Table,
+)
 from rackflow.catalogue import catalogue
 from rackflow.errors import ProfileError
 from rackflow.process.key_types import models_in
@@ -40,29 +51,29 @@ _ORDERS: Final[Mapping[WordOrder, str]] = {
 
 SECTIONS: Final[tuple[tuple[str, str, tuple[type[BaseModel], ...]], ...]] = (
     ("The whole file", "", (Profile,)),
-    ("`recognise`", "", (schema.Recognise,)),
-    ("`recognise.registers`", "", (schema.RegisterProbe,)),
-    ("`identity`", "", (schema.Identify,)),
-    ("`identity.vendor`, `model`, `serial`, `firmware`", "", (schema.IdentitySource,)),
-    ("`modbus`", "", (schema.ModbusLimits,)),
-    ("`points`: which series", "", (schema.Point,)),
-    ("`points`: where the number stands", "", (places.Place,)),
-    ("`points`: what the number means", "", (schema.Part,)),
-    ("`points`: sums, differences and cases", "", (schema.Source,)),
-    ("`cases`", "Beside where it looks (`cells` below).", (places.Case,)),
-    ("`gate`", "Beside where it looks (`cells` below).", (places.Gate,)),
-    ("`when`", "Beside where it looks (`cells` below).", (places.When,)),
-    ("`unit_by`", "Beside where it looks (`cells` below).", (places.UnitBy,)),
+    ("`recognise`", "", (Recognise,)),
+    ("`recognise.registers`", "", (RegisterProbe,)),
+    ("`identity`", "", (Identify,)),
+    ("`identity.vendor`, `model`, `serial`, `firmware`", "", (IdentitySource,)),
+    ("`modbus`", "", (ModbusLimits,)),
+    ("`points`: which series", "", (Point,)),
+    ("`points`: where the number stands", "", (Place,)),
+    ("`points`: what the number means", "", (Part,)),
+    ("`points`: sums, differences and cases", "", (Source,)),
+    ("`cases`", "Beside where it looks (`cells` below).", (Case,)),
+    ("`gate`", "Beside where it looks (`cells` below).", (Gate,)),
+    ("`when`", "Beside where it looks (`cells` below).", (When,)),
+    ("`unit_by`", "Beside where it looks (`cells` below).", (UnitBy,)),
     (
         "Cells: where `cases`, `gate`, `when` and `unit_by` look",
         "One of these, or a `register` with `table`, `type`, `order`, `bit`, `step` and `bit_step` as in `points`.",
-        (places.Cell,),
+        (Cell,),
     ),
-    ("`labels`: from a column", "", (schema.FromColumn,)),
-    ("`labels`: from the index", "", (schema.FromIndex,)),
-    ("`labels`: from the configuration", "", (schema.FromDevice,)),
-    ("`labels`: joined", "", (schema.Joined,)),
-    ("`tables`", "", (schema.Table,)),
+    ("`labels`: from a column", "", (FromColumn,)),
+    ("`labels`: from the index", "", (FromIndex,)),
+    ("`labels`: from the configuration", "", (FromDevice,)),
+    ("`labels`: joined", "", (Joined,)),
+    ("`tables`", "", (Table,)),
 )
 """For each section of the reference: the heading, the text below it, and the models whose own keys it lists."""
 

@@ -1,7 +1,7 @@
 """Models of the cells of a device that decide about a unit, a condition, a gate or a state, and of the sources of labels.
 
-Each is an instance or column (SNMP) or a register (Modbus); `bit` may select bits of it. `proof.py` checks that they fit the protocol;
-`expand.py` fills in the profile's table, type and order where a place names none.
+Each is an instance or column (SNMP) or a register (Modbus); `bit` may select bits of it. loading a profile checks that they fit the
+protocol (`loading/proof.py`), and fills in its table, type and order where a place names none (`expand.py`).
 """
 
 import re
@@ -20,8 +20,7 @@ from pydantic import (
 )
 
 from agent.modbus import WORDS, NumberType, WordOrder
-from agent.profile.cells import code_of
-from agent.profile.quantity import QUANTITY_UNITS
+from agent.profile.normalising import QUANTITY_UNITS, code_of
 from rackflow.nearest import did_you_mean
 from rackflow.process.config import StrictModel
 from rackflow.recording import RegisterTable

@@ -7,9 +7,8 @@ reported at once; from one that answers 0x8000, no alarm. So such a word is reje
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, NINES, NINES_OF_LOADS
-from agent.profile.places import BIT_TABLES, REGISTER_BITS, Cell, Place, bits_of
-from agent.profile.schema import Part, Profile
+from agent.profile.normalising import ENDS_OF_16_BITS, LARGE_ENDS, NINES, NINES_OF_LOADS
+from agent.profile.schema import BIT_TABLES, REGISTER_BITS, Cell, Part, Place, Profile, bits_of
 from rackflow.catalogue import Metric
 
 # Some devices that use 65535 for "no reading" say why with the numbers before it: not fitted, not supported, being measured.

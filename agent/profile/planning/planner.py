@@ -8,14 +8,13 @@ that its caller resumes slice by slice, and the size of a plan is limited.
 
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 
-from agent.profile.cells import RawValue
-from agent.profile.decoders import Decoders
-from agent.profile.in_use import note_use_steps
-from agent.profile.normalise import Slot, slot_of
-from agent.profile.plan import Plan
-from agent.profile.plan_builder import PlanBuilder
-from agent.profile.planning_cells import AMBIGUOUS, CellSource, cell_sources
-from agent.profile.row_identity import (
+from agent.profile.normalising import RawValue, Slot, slot_of
+from agent.profile.planning.builder import PlanBuilder
+from agent.profile.planning.decoders import Decoders
+from agent.profile.planning.in_use import note_use_steps
+from agent.profile.planning.plan import Plan
+from agent.profile.planning.planning_cells import AMBIGUOUS, CellSource, cell_sources
+from agent.profile.planning.row_identity import (
     ROWS_PER_SLICE,
     named_label,
     rows_of_unit,
@@ -23,7 +22,7 @@ from agent.profile.row_identity import (
     shifted_parts,
     unclear_parts,
 )
-from agent.profile.rows import CellReader, Row
+from agent.profile.planning.rows import CellReader, Row
 from agent.profile.schema import Point, Profile, Table
 from rackflow.catalogue import PollClass, catalogue
 from rackflow.process.slices import run_through

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from agent.profile.cells import (
+from agent.profile.normalising import (
     RawValue,
     bare_text,
     code_of,
@@ -18,10 +18,22 @@ from agent.profile.cells import (
     plain_number,
     whole_number,
 )
-from agent.profile.in_use import is_measuring, is_use_condition, use_ref
-from agent.profile.places import Cell, label_parts
-from agent.profile.registers import cell_ref, is_instance, watched_refs
-from agent.profile.schema import FromColumn, FromDevice, FromIndex, Joined, LabelSource, Part, UnitBy, When
+from agent.profile.planning.in_use import is_measuring, is_use_condition, use_ref
+from agent.profile.schema import (
+    Cell,
+    FromColumn,
+    FromDevice,
+    FromIndex,
+    Joined,
+    LabelSource,
+    Part,
+    UnitBy,
+    When,
+    cell_ref,
+    is_instance,
+    label_parts,
+    watched_refs,
+)
 from rackflow.series import clean_label, is_readable
 
 # Most decimal places of a scale: a 64-bit integer has 20 digits. A larger number in the cell is a sentinel such as 2147483647 and not a

@@ -1,4 +1,4 @@
-"""The schema of profiles, as strict models. What the keys mean is implemented in rows.py, decoders.py and normalise.py.
+"""The schema of profiles, as strict models. What the keys mean is implemented in planning/rows.py, decoders.py and normalising/.
 
 The keys are a contract with everybody who writes their own profiles: adding a key is safe, removing or renaming one breaks files.
 The reference in docs/ and the JSON schema for editors are generated from these models, and need an example of each key from a
@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal, get_args
 from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, model_validator
 
 from agent.modbus import NumberType, WordOrder
-from agent.profile.places import (
+from agent.profile.schema.places import (
     Bit,
     Case,
     Code,

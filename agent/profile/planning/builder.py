@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agent.modbus import RegisterValue, coalesce
-from agent.profile.in_use import is_use_condition
-from agent.profile.normalise import Slot
-from agent.profile.plan import MAX_DUPLICATES, MAX_LISTED, ClassPlan, Plan, PlannedCell, refs_of
-from agent.profile.planning_cells import CellSource
-from agent.profile.registers import registers_of
-from agent.profile.rows import CellReader, Row
-from agent.profile.schema import FromColumn, Part, Profile, UnitBy, When
+from agent.profile.normalising import Slot
+from agent.profile.planning.in_use import is_use_condition
+from agent.profile.planning.plan import MAX_DUPLICATES, MAX_LISTED, ClassPlan, Plan, PlannedCell, refs_of
+from agent.profile.planning.planning_cells import CellSource
+from agent.profile.planning.rows import CellReader, Row
+from agent.profile.schema import FromColumn, Part, Profile, UnitBy, When, registers_of
 from rackflow.catalogue import POLL_SECONDS, PollClass
 
 # Most series of one device. The largest real devices are rack PDUs that report for a whole chain: 64 PDUs of 48 outlets with 6 readings

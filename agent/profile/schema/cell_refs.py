@@ -1,8 +1,8 @@
 """How places are named in plans and answers: an SNMP instance by its OID, a register as `table:address:type:order`."""
 
 from agent.modbus import RegisterValue, words_of
-from agent.profile.places import Cell, Place, When
-from agent.profile.schema import Part
+from agent.profile.schema.places import Cell, Place, When
+from agent.profile.schema.profile import Part
 
 # Names of the register tables in messages.
 _TABLES = {"holding": "register", "input": "input register", "coil": "coil", "discrete": "discrete input"}
