@@ -5,7 +5,7 @@ from typing import Final
 
 from agent.profile import SYS_OBJECT_ID, Profile, normalise_answers, plan_device, planning_instances
 from agent.profile.planning.planning_cells import planning_columns
-from agent.profile.schema.profile import Code, FromColumn, Gate, Joined, Point, Table, When
+from agent.profile.schema import Code, FromColumn, Gate, Joined, Point, Table, When
 from agent.snmp.seam import SnmpValue
 
 INDEXES: Final = ("1", "2", "3", "1.1", "1.2", "1.1.1", "1.1.2", "1.1.1.1")

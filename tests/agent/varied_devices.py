@@ -7,7 +7,7 @@ from functools import cache, cached_property
 
 from agent.profile import SYS_OBJECT_ID, Plan, Profile, normalise_answers, plan_device, planning_columns, trim_plan
 from agent.profile.planning.planning_cells import planning_instances
-from agent.profile.schema.profile import FromColumn, FromIndex, Joined, Table
+from agent.profile.schema import FromColumn, FromIndex, Joined, Table
 from agent.snmp.seam import SnmpValue
 from tests.agent.made_up_devices import GOOD, columns, healthy_codes
 from tests.agent.shipped import shipped_profiles

@@ -17,17 +17,11 @@ from agent.modbus import NumberType, WordOrder
 from agent.profile.schema.places import (
     Bit,
     Case,
-    Code,
     Conditions,
     Finite,
-    FromColumn,
-    FromDevice,
-    FromIndex,
     Gate,
     Interval,
-    Joined,
     Label,
-    LabelSource,
     Names,
     Oid,
     Place,
@@ -37,37 +31,12 @@ from agent.profile.schema.places import (
     Text,
     Unit,
     UnitBy,
-    When,
     Word,
 )
 from rackflow.catalogue import PollClass
 from rackflow.process.config import StrictModel
 from rackflow.recording import RegisterTable
 from rackflow.units import WIRE_UNITS
-
-__all__ = [
-    "OUTLET",
-    "Case",
-    "Code",
-    "FromColumn",
-    "FromDevice",
-    "FromIndex",
-    "Gate",
-    "Identify",
-    "IdentitySource",
-    "Joined",
-    "LabelSource",
-    "ModbusLimits",
-    "Part",
-    "Point",
-    "Profile",
-    "Recognise",
-    "RegisterProbe",
-    "Source",
-    "Table",
-    "UnitBy",
-    "When",
-]
 
 DeviceClass = Literal["ups", "pdu", "ats", "meter", "cdu", "rdhx", "crah", "env", "rack", "panel", "busway"]
 DEVICE_CLASSES: Final[tuple[str, ...]] = get_args(DeviceClass)

@@ -14,7 +14,7 @@ import yaml
 
 from agent.cli import main
 from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, portions_of, redacted, spans_of
-from agent.profile.schema.profile import Profile
+from agent.profile.schema import Profile
 from rackflow.errors import ConfigError
 from rackflow.recording.mbrec import Place, RegisterRecording, RegisterTable, dump_mbrec, parse_mbrec, read_mbrec
 from simulator.modbus.server import ModbusServer

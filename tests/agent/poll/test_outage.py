@@ -9,7 +9,7 @@ from agent.config import Device
 from agent.poll import DevicePoller, ModbusPoller, SharedPlans, SnmpPoller
 from agent.poll.planned_cells import IN_USE_ANSWERS
 from agent.profile import Profile, parse_profile
-from agent.profile.schema.profile import When
+from agent.profile.schema import When
 from agent.readings import Identity, Readings
 from agent.snmp.seam import SnmpValue
 from rackflow.catalogue import POLL_SECONDS, catalogue

@@ -15,7 +15,7 @@ from agent.profile.planning.in_use import (
     note_use_steps,
     use_ref,
 )
-from agent.profile.schema.places import Cell, When
+from agent.profile.schema import Cell, When
 
 V = "1.3.6.1.4.1.9.1"
 A = "1.3.6.1.4.1.9.2"

@@ -8,7 +8,7 @@ from agent.profile.normalising.normalise import Decoder, Gate, Slot, slot_of
 from agent.profile.planning.plan import ClassPlan, Plan
 from agent.profile.planning.planner import plan_device
 from agent.profile.planning.trim import trim_plan
-from agent.profile.schema.profile import Profile
+from agent.profile.schema import Profile
 from rackflow.catalogue import PollClass
 
 ROOT = "1.3.6.1.4.1.99999"

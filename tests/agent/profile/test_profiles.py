@@ -11,7 +11,7 @@ from rackflow.errors import ProfileError
 from tests.agent.shipped import shipped_profiles
 
 if TYPE_CHECKING:
-    from agent.profile.schema.profile import Profile
+    from agent.profile.schema import Profile
 
 GOOD = """
 version: 1

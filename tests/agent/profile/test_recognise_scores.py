@@ -13,7 +13,7 @@ from agent.profile.recognise import (
     probe_roots,
     probe_rounds,
 )
-from agent.profile.schema.profile import Profile
+from agent.profile.schema import Profile
 
 A, B, C = "1.3.6.1.4.1.11.1.0", "1.3.6.1.4.1.22.1.0", "1.3.6.1.4.1.33"
 

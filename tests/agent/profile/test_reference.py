@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from agent.cli import main
-from agent.profile.schema.profile import Profile
+from agent.profile.schema import Profile
 from agent.profile.schema.reference import SECTIONS, all_keys, editor_schema, examples, own_keys
 from rackflow.process.key_types import models_in
 from rackflow.process.yaml import load_yaml_text

@@ -8,7 +8,7 @@ from agent.profile.normalising.cells import RawValue
 from agent.profile.planning.planning_cells import columns_beside
 from agent.profile.planning.row_identity import rows_of_unit, rows_with_equal_names, shifted_parts, unclear_parts
 from agent.profile.planning.rows import Row
-from agent.profile.schema.profile import Table
+from agent.profile.schema import Table
 from rackflow.process.slices import run_through
 
 C = "1.3.6.1.4.1.9.1.1"

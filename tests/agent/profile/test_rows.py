@@ -8,7 +8,7 @@ from agent.profile import parse_profile
 from agent.profile.normalising.cells import RawValue
 from agent.profile.planning.planning_cells import planning_columns, planning_instances
 from agent.profile.planning.rows import Row
-from agent.profile.schema.profile import (
+from agent.profile.schema import (
     FromColumn,
     FromDevice,
     FromIndex,

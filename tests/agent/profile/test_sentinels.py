@@ -9,7 +9,7 @@ from agent.modbus.registers import decode
 from agent.profile import normalise_answers, plan_device
 from agent.profile.normalising.normalise import Slot
 from agent.profile.planning.sentinels import sentinels_of
-from agent.profile.schema.profile import Part
+from agent.profile.schema import Part
 from agent.snmp.seam import SnmpValue
 from rackflow.catalogue import catalogue
 from tests.agent.shipped import shipped_profiles
