@@ -104,12 +104,12 @@ class CaseCheck:
     allowed: frozenset[int]
     between: tuple[tuple[float, float], ...]
     result: str | float
-    marks: frozenset[float] = frozenset()
-    """Of bits: words that stand for "no reading"."""
+    sentinels: frozenset[float] = frozenset()
+    """Of bits: the words that stand for "no reading"."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class GateCheck:
     """A cell on which a value depends. The value is used while the cell holds one of `allowed`.
 
     If it holds one of `missing`, there is nothing to measure (no sensor is plugged in) and the value is left out. If it holds
@@ -123,8 +123,8 @@ class Gate:
     optional: bool = False
     bits: tuple[int, ...] = ()
     """Bits that form the code, the lowest first; empty for the whole cell."""
-    marks: frozenset[float] = frozenset()
-    """Of bits: words that stand for "no reading"."""
+    sentinels: frozenset[float] = frozenset()
+    """Of bits: the words that stand for "no reading"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Slot:
     key: str
     metric: Metric
     decoders: tuple[Decoder, ...]
-    gate: Gate | None
+    gate: GateCheck | None
     is_plain: bool
     """The first source is an integer times a scale within one range, so it may take the short path of `normalise_answers`."""
     low: float
@@ -143,7 +143,7 @@ class Slot:
     """Largest value of the short path."""
 
 
-def slot_of(key: str, metric: Metric, decoders: tuple[Decoder, ...], gate: Gate | None = None) -> Slot:
+def slot_of(key: str, metric: Metric, decoders: tuple[Decoder, ...], gate: GateCheck | None = None) -> Slot:
     """A slot. The values that the short path of `normalise_answers` needs are worked out here, once for all polls."""
     first = decoders[0]
     coded = first.states or first.numbers or first.words or first.bits or first.shift or first.cases
@@ -220,12 +220,13 @@ def _take_first(slot: Slot, raw: Raw, readings: Readings) -> None:
         readings.bad[slot.key] = reason
 
 
-def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
+def _passes(gate: GateCheck, key: str, raw: Raw, readings: Readings) -> bool:
+    """Whether the value counts. If it does not although there is something to measure, it is recorded as `gated`."""
     # If the device did not answer for the gate, the value is left out as well: nobody knows whether it counts.
     code = raw.get(gate.ref)
     if gate.bits:
         number = whole_number(code)
-        code = None if number is None or number in gate.marks else lowest_bits(gate.bits, number)
+        code = None if number is None or number in gate.sentinels else lowest_bits(gate.bits, number)
     elif isinstance(code, bytes | str):
         code = code_of(code)
     if code in gate.allowed:
@@ -236,6 +237,7 @@ def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
 
 
 def _code(decoder: Decoder, value: RawValue) -> int | float:
+    """The raw number of a cell, before bits, shift and scale. Raises _Rejected."""
     if value is None:
         raise _Rejected("null")
     if decoder.text == "flags":
@@ -263,7 +265,7 @@ def _flags(decoder: Decoder, value: RawValue) -> int:
     text = folded_text(value) if isinstance(value, bytes | str) else ""
     if not text or text.strip("01"):
         raise _Rejected("decode")
-    # No device raises all of its alarms at once (see `sentinels.flag_marks`).
+    # No device raises all of its alarms at once (see `sentinel_words` in `planning/sentinels.py`).
     if "0" not in text:
         raise _Rejected("sentinel")
     # Firmware that has fewer flags says nothing of the others: they are left out, and not read as 0.
@@ -290,7 +292,7 @@ def _case(decoder: Decoder, raw: Raw) -> str | float:
         number = plain_number(raw[case.ref])
         if number is None:
             raise _Rejected("null" if raw[case.ref] is None else "decode")
-        if number in case.marks or (not case.bits and decoder.is_sentinel(number)):
+        if number in case.sentinels or (not case.bits and decoder.is_sentinel(number)):
             raise _Rejected("sentinel")
         if case.bits:
             number = lowest_bits(case.bits, int(number))
@@ -307,6 +309,7 @@ def _word(decoder: Decoder, value: RawValue) -> str | float | None:
 
 
 def _state(decoder: Decoder, raw: Raw) -> str:
+    """The state that one source gives. Raises _Rejected."""
     if decoder.cases:
         return str(_case(decoder, raw))
     value = raw[decoder.ref]
@@ -320,6 +323,7 @@ def _state(decoder: Decoder, raw: Raw) -> str:
 
 
 def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
+    """The value that one source gives, with its summands, in the metric's unit. Raises _Rejected."""
     if decoder.cases:
         return float(_case(decoder, raw))
     # Values that the profile gives for words and codes need no range check: `loading/proof.py` has checked them.
@@ -361,11 +365,13 @@ def _measured(decoder: Decoder, metric: Metric, raw: Raw) -> float:
 
 
 def _joined_code(decoder: Decoder, raw: Raw) -> float:
+    """The raw number, joined with its high half if that stands in a register of its own. Raises _Rejected."""
     number = _code(decoder, raw[decoder.ref])
     return _joined(raw.get(decoder.high), number) if decoder.high else number
 
 
 def _check(decoder: Decoder, metric: Metric, result: float) -> None:
+    """Raises _Rejected for a value that the metric or the profile does not allow."""
     if not math.isfinite(result):
         raise _Rejected("decode")
     if not metric.plausible(result) or not _expected(decoder, result):
@@ -407,6 +413,7 @@ def _names_unit(decoder: Decoder, metric: Metric, value: bytes | str) -> bool:
 
 
 def _quantity(text: str, metric: Metric) -> float:
+    """The number of a text with its unit, in the metric's unit. Raises _Rejected if the unit measures something else."""
     found = quantity(text)
     if found is None or WIRE_UNITS[found[1]].base != metric.unit:
         raise _Rejected("decode")

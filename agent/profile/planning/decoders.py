@@ -7,11 +7,10 @@ from dataclasses import replace
 from fractions import Fraction
 
 from agent.modbus import RegisterValue
-from agent.profile.normalising import CaseCheck, Decoder, Gate
+from agent.profile.normalising import CaseCheck, Decoder, GateCheck
 from agent.profile.planning.rows import Row
-from agent.profile.planning.sentinels import flag_marks, named_bits, sentinels_of
-from agent.profile.schema import Gate as GateModel
-from agent.profile.schema import Part, Profile, Source, place_ref
+from agent.profile.planning.sentinels import named_bits, sentinel_words, sentinels_of
+from agent.profile.schema import Gate, Part, Profile, Source, place_ref
 from rackflow.catalogue import Metric
 from rackflow.units import WIRE_UNITS
 
@@ -43,11 +42,14 @@ class Decoders:
                 parts.append((sign, decoder))
         return replace(whole, parts=tuple(parts), expect=(source.expect,) if source.expect else ())
 
-    def gate(self, gate: GateModel, index: str) -> Gate:
+    def gate(self, gate: Gate, index: str) -> GateCheck:
         """The gate in the row with this index."""
-        ref, marks = place_ref(gate, index, self._registers), flag_marks(gate, gate.bit, self._named_bits)
+        ref = place_ref(gate, index, self._registers)
+        sentinels = sentinel_words(gate, gate.bit, self._named_bits)
         allowed, missing = frozenset(gate.in_), frozenset(gate.missing)
-        return Gate(ref=ref, allowed=allowed, missing=missing, optional=gate.optional, bits=gate.bit, marks=marks)
+        return GateCheck(
+            ref=ref, allowed=allowed, missing=missing, optional=gate.optional, bits=gate.bit, sentinels=sentinels
+        )
 
     def _of_cases(self, source: Source, row: Row) -> Decoder:
         """The decoder of cases; its reference is that of the first case with a cell."""
@@ -58,7 +60,7 @@ class Decoders:
                 allowed=frozenset(case.in_ or ([1] if case.bit and not case.between else [])),
                 between=tuple(case.between),
                 result=case.is_,
-                marks=flag_marks(case, case.bit, self._named_bits),
+                sentinels=sentinel_words(case, case.bit, self._named_bits),
             )
             for case in source.cases
         )
@@ -92,8 +94,7 @@ class Decoders:
         """How to decode a part in every row with this unit and scale. If `scale` is None, every value is rejected."""
         factor = source.factor(unit) * (scale or 1)
         words = {word.casefold(): meaning for word, meaning in source.words.items()}
-        marks = flag_marks(source, bits, self._named_bits)
-        sentinels, ranges = sentinels_of(self._profile, source, metric, marks)
+        sentinels, ranges = sentinels_of(self._profile, source, metric, sentinel_words(source, bits, self._named_bits))
         return Decoder(
             ref="",
             numerator=factor.numerator,

@@ -26,11 +26,11 @@ NamedBits = Mapping[str, frozenset[int]]
 
 
 def sentinels_of(
-    profile: Profile, source: Part, metric: Metric | None, marks: frozenset[float]
+    profile: Profile, source: Part, metric: Metric | None, words: frozenset[float]
 ) -> tuple[frozenset[float], tuple[tuple[float, float], ...]]:
     """Single sentinels, and ranges of them, of one source: those that the profile names, and those that every device may send.
 
-    `marks` are words of its flags that stand for "no reading" (see `flag_marks`).
+    `words` are those of its flags that stand for "no reading" (see `sentinel_words`).
     """
     given = profile.absent if source.absent is None else source.absent
     found: set[float] = {each for each in given if isinstance(each, int)}
@@ -39,8 +39,8 @@ def sentinels_of(
         found |= _NO_READING_REASONS
     # `absent: []` switches off all of these but 0 Hz, and codes are what the profile says they are.
     if source.absent != []:
-        found |= marks
-        if not source.is_coded() and not marks and metric:
+        found |= words
+        if not source.is_coded() and not words and metric:
             found |= _of_numbers(source, metric)
     # 0 Hz is what devices send for a line without voltage and for a part that is not fitted.
     if metric and metric.unit == "hertz":
@@ -48,11 +48,11 @@ def sentinels_of(
     return frozenset(found), ranges
 
 
-def flag_marks(place: Place, bits: tuple[int, ...], named: NamedBits) -> frozenset[float]:
+def sentinel_words(place: Place, bits: tuple[int, ...], named: NamedBits) -> frozenset[float]:
     """Words that stand for "no reading" where `bits` are taken from a word: all bits set, all but the highest, and the highest alone.
 
     No device raises all of its alarms at once. The highest bit alone is a flag like any other if any point of the profile uses that bit.
-    In a word of two registers, either half may be marked in this way alone.
+    In a word of two registers, either half may be such a word alone.
     """
     if not bits or place.table in BIT_TABLES:
         return frozenset()
