@@ -1,7 +1,8 @@
-"""Derives SNMPv3 keys from pass phrases (RFC 3414, A.2). No I/O.
+"""Credentials of SNMPv3: which ones it allows, and the master keys of their pass phrases (RFC 3414, A.2). No I/O.
 
-pysnmp can derive them itself, but in Python, 64 octets at a time (16,384 rounds per key), and on the event loop. Here hashlib gets
-the whole mebibyte in one call, which is ten times faster and lets other threads run meanwhile.
+`usm/keys.py` derives the keys of each engine from a master key. pysnmp can derive master keys itself, but in Python, 64 octets at a time
+(16,384 rounds per key), and on the event loop. Here hashlib gets the whole mebibyte in one call, which is ten times faster and lets other
+threads run meanwhile.
 """
 
 import hashlib

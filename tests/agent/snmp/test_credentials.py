@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.snmp.keys import check_credential, master_key
+from agent.snmp.credentials import check_credential, master_key
 from agent.snmp.pysnmp import PysnmpClient, PysnmpEngines
 from agent.snmp.seam import SnmpTarget, SnmpUser
 from rackflow.errors import ConfigError, DeviceError
