@@ -47,11 +47,11 @@ class Families(Mapping[str, Profile]):
     def _read(self, folder: Path | None) -> Mapping[str, Profile]:
         return self._shipped if folder is None else load_profiles(folder, lazy=True, shipped=self._shipped)
 
-    def content(self, name: str) -> str:
+    def content_hash(self, name: str) -> str:
         """A hash of a profile's content; for `auto`, of all profiles, because any of them may be the one that fits."""
         if name != AUTO:
-            return self._now[name].content if name in self._now else ""
+            return self._now[name].content_hash if name in self._now else ""
         whole = blake2b(digest_size=16)
         for each in sorted(self._now):
-            whole.update(f"{each}={self._now[each].content} ".encode())
+            whole.update(f"{each}={self._now[each].content_hash} ".encode())
         return whole.hexdigest()

@@ -40,10 +40,10 @@ class Heads:
     def of(self, text: str, where: str) -> Any:  # noqa: ANN401 - the shape is checked by the caller's model
         """The head of the profile that has this text. Raises ConfigError."""
         found = self._compiled.get(where)
-        return found.head if found is not None and found.of == number_of(text) else _plain(text, where)
+        return found.head if found is not None and found.of == text_hash(text) else _plain(text, where)
 
 
-def number_of(text: str) -> str:
+def text_hash(text: str) -> str:
     """A hash of a profile's text."""
     return blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
@@ -51,7 +51,7 @@ def number_of(text: str) -> str:
 def compiled_heads(texts: Iterable[tuple[str, str]]) -> str:
     """The text of heads.json for these names of files and their texts; a line for each."""
     lines = (
-        f'"{name}":{msgspec.json.encode(_Head(number_of(text), _plain(text, name))).decode()}'
+        f'"{name}":{msgspec.json.encode(_Head(text_hash(text), _plain(text, name))).decode()}'
         for name, text in sorted(texts)
     )
     return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -2,7 +2,7 @@
 
 import gc
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from hashlib import blake2b
@@ -37,24 +37,19 @@ def parse_profile(text: str, where: str, bases: Mapping[str, Profile] | None = N
     except ConfigError as error:
         raise ProfileError(str(error)) from error
     profile, paths, found = _written_out(profile)
-    content = _content(text)
+    digest = _digest(text)
     if profile.extends:
         base = (bases or {}).get(profile.extends)
         if fault := _base_fault(profile, base, bases or {}):
             raise ProfileError(f"{where}{_line(text, ('extends',))}: extends: {fault}")
         profile = _extended(profile, base) if base else profile
-        content.update((base.content if base else "").encode())
+        digest.update((base.content_hash if base else "").encode())
     if not found:
-        in_file: list[PointInFile] = [
-            (paths[at] if at < len(paths) else (), None, point) for at, point in enumerate(profile.points)
-        ]
-        for at, each in enumerate(profile.tables):
-            in_file += [(("tables", at, "points", number), each, point) for number, point in enumerate(each.points)]
-        found = list(faults(profile, in_file))
+        found = list(faults(profile, _points_in_file(profile, paths)))
     if found:
         lines = dict.fromkeys(f"{where}{_line(text, path)}: {fault}" for path, fault in found)
         raise ProfileError("\n".join(list(lines)[:MAX_FAULTS]))
-    return profile.with_content(content.hexdigest())
+    return profile.with_content_hash(digest.hexdigest())
 
 
 def _parse_head(heads: Heads, text: str, where: str, bases: Mapping[str, Profile]) -> Profile:
@@ -66,18 +61,18 @@ def _parse_head(heads: Heads, text: str, where: str, bases: Mapping[str, Profile
         head = check_config(heads.of(text, where), Profile, where)
     except ConfigError as error:
         raise ProfileError(str(error)) from error
-    content = _content(text)
+    digest = _digest(text)
     if head.extends:
         base = bases.get(head.extends)
         if fault := _base_fault(head, base, bases):
             raise ProfileError(f"{where}{_line(text, ('extends',))}: extends: {fault}")
         if base is not None:
             head = head.model_copy(update=_taken_over(head, base))
-            content.update(base.content.encode())
-    return head.with_content(content.hexdigest())
+            digest.update(base.content_hash.encode())
+    return head.with_content_hash(digest.hexdigest())
 
 
-def _content(text: str) -> "blake2b":
+def _digest(text: str) -> "blake2b":
     return blake2b(text.encode(errors="surrogatepass"), digest_size=16)
 
 
@@ -103,6 +98,16 @@ def _written_out(profile: Profile) -> tuple[Profile, list[YamlPath], list[Fault]
                 for fault in repeat_faults(point, point.labels)
             ]
     return profile.model_copy(update={"points": points}), paths, found
+
+
+def _points_in_file(profile: Profile, paths: Sequence[YamlPath]) -> list[PointInFile]:
+    """All points, each with where it stands and its table. `paths` are those of the profile's own points; what is extended has none."""
+    found: list[PointInFile] = [
+        (paths[at] if at < len(paths) else (), None, point) for at, point in enumerate(profile.points)
+    ]
+    for at, table in enumerate(profile.tables):
+        found += [(("tables", at, "points", number), table, point) for number, point in enumerate(table.points)]
+    return found
 
 
 def _line(text: str, path: YamlPath) -> str:

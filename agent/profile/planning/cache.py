@@ -69,7 +69,7 @@ class PlanCache:
     def family(self, profile: Profile, *, outlets: bool) -> Family:
         """The profile as it is polled. After a reload has changed the profile of this name, the new one replaces the former."""
         found = self._families.get((profile.profile, outlets))
-        if found is None or found.profile.content != profile.content:
+        if found is None or found.profile.content_hash != profile.content_hash:
             polled = profile if outlets else profile.without_outlets()
             deciding: dict[str, tuple[str, ...]] = {table.name: () for table in polled.tables}
             elsewhere: dict[str, tuple[FromColumn, ...]] = {}
@@ -105,7 +105,7 @@ class PlanCache:
         head = (
             "plan",
             family.profile.profile,
-            family.profile.content,
+            family.profile.content_hash,
             family.outlets,
             role,
             unit,

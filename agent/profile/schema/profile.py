@@ -403,16 +403,16 @@ class Profile(StrictModel):
     tables: list[Table] = Field(default_factory=list)
     """SNMP: tables, whose points are read for each row."""
     _whole: Callable[[], "Profile"] | None = PrivateAttr(default=None)
-    _version: str = PrivateAttr(default="")
+    _content_hash: str = PrivateAttr(default="")
 
     @property
-    def content(self) -> str:
+    def content_hash(self) -> str:
         """A hash of the texts that the profile was read from: profiles with the same hash are the same."""
-        return self._version
+        return self._content_hash
 
-    def with_content(self, number: str) -> "Profile":
+    def with_content_hash(self, content_hash: str) -> "Profile":
         """The profile with this hash of its texts."""
-        self._version = number
+        self._content_hash = content_hash
         return self
 
     def lazy_copy(self, read: Callable[[], "Profile"]) -> "Profile":
