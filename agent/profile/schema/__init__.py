@@ -3,7 +3,9 @@
 | module | what |
 |---|---|
 | `profile` | a profile from its head down to the sources of a point |
-| `places` | a *place*: OID, column or register. The cells that decide about a unit, a condition, a gate or a state; sources of labels |
+| `places` | a *place*: OID, column or register; and the cells that decide about a unit, a condition, a gate or a case |
+| `labels` | where the labels of a series come from |
+| `values` | types of single values, such as an OID or a code |
 | `cell_refs` | the *ref* of a place in one row, by which plans and answers name it |
 | `reference` | the page of keys in docs/ and the JSON schema for editors, both made from the models |
 """
@@ -18,24 +20,8 @@ from agent.profile.schema.cell_refs import (
     watched_places,
     watched_refs,
 )
-from agent.profile.schema.places import (
-    BIT_TABLES,
-    REGISTER_BITS,
-    Case,
-    Cell,
-    Code,
-    FromColumn,
-    FromDevice,
-    FromIndex,
-    Gate,
-    Joined,
-    LabelSource,
-    Place,
-    UnitBy,
-    When,
-    bits_of,
-    label_parts,
-)
+from agent.profile.schema.labels import FromColumn, FromDevice, FromIndex, Joined, LabelSource, label_parts
+from agent.profile.schema.places import BIT_TABLES, REGISTER_BITS, Case, Cell, Gate, Place, UnitBy, When, bits_of
 from agent.profile.schema.profile import (
     DEVICE_CLASSES,
     IdentitySource,
@@ -48,6 +34,7 @@ from agent.profile.schema.profile import (
     Table,
 )
 from agent.profile.schema.reference import schema_text
+from agent.profile.schema.values import Code
 
 __all__ = [
     "BIT_TABLES",

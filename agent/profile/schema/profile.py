@@ -14,25 +14,9 @@ from typing import Annotated, Final, Literal, get_args
 from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, model_validator
 
 from agent.modbus import NumberType, WordOrder
-from agent.profile.schema.places import (
-    Bit,
-    Case,
-    Conditions,
-    Finite,
-    Gate,
-    Interval,
-    Label,
-    Names,
-    Oid,
-    Place,
-    Register,
-    Result,
-    Sentinel,
-    Text,
-    Unit,
-    UnitBy,
-    Word,
-)
+from agent.profile.schema.labels import Label
+from agent.profile.schema.places import Case, Conditions, Gate, Place, UnitBy
+from agent.profile.schema.values import Bit, Finite, Interval, Names, Oid, Register, Result, Sentinel, Text, Unit, Word
 from rackflow.catalogue import PollClass
 from rackflow.process.config import StrictModel
 from rackflow.recording import RegisterTable

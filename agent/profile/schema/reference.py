@@ -14,7 +14,8 @@ import yaml
 from pydantic import BaseModel
 
 from agent.modbus import WORDS, WordOrder, decode
-from agent.profile.schema.places import Case, Cell, FromColumn, FromDevice, FromIndex, Gate, Joined, Place, UnitBy, When
+from agent.profile.schema.labels import FromColumn, FromDevice, FromIndex, Joined
+from agent.profile.schema.places import Case, Cell, Gate, Place, UnitBy, When
 from agent.profile.schema.profile import (
     Identify,
     IdentitySource,
