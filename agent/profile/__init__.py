@@ -4,7 +4,7 @@ In the order in which a device meets them:
 
 | package | in | out |
 |---|---|---|
-| `schema` | | the models of what a profile may contain, on which the others stand |
+| `schema` | | the models of what a profile may contain, on which the next three stand |
 | `loading` | YAML files | checked profiles |
 | `recognise` (a module) | a device's answers to probes | the profiles that fit it, with scores |
 | `planning` | a profile, the device's rows and some of its cells | its series (slots), and the requests for them: a plan |

@@ -412,7 +412,7 @@ def _case_faults(source: Source, metric: Metric) -> Iterator[str]:
     idle = ("bit", "bits", "states", "numbers", "words", "plus", "minus", "inverted", "absent", *_IDLE_WITH_CODES)
     yield from _idle(source, [name for name in idle if name in type(source).model_fields], "cases")
     for at, case in enumerate(source.cases, 1):
-        if not case.places() and at < len(source.cases):
+        if not case.place_count() and at < len(source.cases):
             yield f"case {at}: holds always, so that no later one is reached; put it last"
         if metric.type == "state":
             if case.is_ not in metric.states:

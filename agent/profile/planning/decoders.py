@@ -55,7 +55,7 @@ class Decoders:
         """The decoder of cases; its reference is that of the first case with a cell."""
         checks = tuple(
             CaseCheck(
-                ref=place_ref(case, row.index, self._registers) if case.places() else "",
+                ref=place_ref(case, row.index, self._registers) if case.place_count() else "",
                 bits=case.bit,
                 allowed=frozenset(case.in_ or ([1] if case.bit and not case.between else [])),
                 between=tuple(case.between),

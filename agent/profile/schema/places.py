@@ -48,7 +48,7 @@ class Cell(Place):
     oid: Oid | None = None
     """SNMP: instance to look at."""
 
-    def places(self) -> int:
+    def place_count(self) -> int:
         """How many of the keys for a place are given."""
         return sum(each is not None for each in (self.column, self.oid, self.register_))
 
@@ -61,7 +61,7 @@ class UnitBy(Cell):
 
     @model_validator(mode="after")
     def _sound(self) -> "UnitBy":
-        if self.places() != 1:
+        if self.place_count() != 1:
             raise ValueError("needs one of column, oid and register")
         return self
 
@@ -106,7 +106,7 @@ class When(Cell):
     @model_validator(mode="after")
     def _sound(self) -> "When":
         tests = sum(map(bool, (self.in_, self.contains, self.without, self.between)))
-        places = self.places() + (self.index is not None)
+        places = self.place_count() + (self.index is not None)
         if self.alive or self.lines:
             if places or self.optional or (self.alive and self.lines) or tests > bool(self.alive and self.between):
                 raise ValueError("alive and lines name their cells themselves; only between and never go with alive")
@@ -144,7 +144,7 @@ class Gate(Cell):
 
     @model_validator(mode="after")
     def _sound(self) -> "Gate":
-        if self.places() != 1:
+        if self.place_count() != 1:
             raise ValueError("needs one of column, oid and register")
         return self
 
@@ -164,12 +164,12 @@ class Case(Cell):
 
     @model_validator(mode="after")
     def _sound(self) -> "Case":
-        if self.places() > 1:
+        if self.place_count() > 1:
             raise ValueError("needs one of column, oid and register")
         conditions = bool(self.in_) + bool(self.between)
-        if not self.places() and (conditions or self.bit):
+        if not self.place_count() and (conditions or self.bit):
             raise ValueError("has a condition, but names no column, oid or register to look at")
-        if self.places() and conditions != 1 and not (len(self.bit) == 1 and not conditions):
+        if self.place_count() and conditions != 1 and not (len(self.bit) == 1 and not conditions):
             raise ValueError("needs one of in and between; only a single bit does without")
         return self
 
