@@ -13,7 +13,7 @@ class Readings:
     `values` are in the catalogue's base units. `bad` has the reason for each reading that is not usable. Each key is in only one of the
     three mappings. The reasons, and who gives them (docs/how-to/troubleshoot.md says what they mean):
 
-    * `null`, `sentinel`, `range`, `state`, `decode`, `gated`: the answer itself, in `agent/profile/normalise.py`.
+    * `null`, `sentinel`, `range`, `state`, `decode`, `gated`: the answer itself, in `agent/profile/normalising/normalise.py`.
     * `range` and `state` also: readings of one device contradict each other, in `agent/poll/checks/`, or a value of `agent/poll/derive.py`.
       For Modbus `decode` and `sentinel` also: `agent/poll/word_order.py` and `register_fit.py`.
     * `refused`, `busy`: Modbus exceptions for these registers, in `agent/poll/modbus.py`.

@@ -29,7 +29,9 @@ class DeviceSettings:
 
 def enabled_devices(config: AgentConfig, families: Families | None = None) -> dict[str, DeviceSettings]:
     """The enabled devices by id."""
-    contents = {name: families.content(name) for name in {each.profile for each in config.devices}} if families else {}
+    contents = (
+        {name: families.content_hash(name) for name in {each.profile for each in config.devices}} if families else {}
+    )
     units = units_by_place(config)
     return {
         device.id: DeviceSettings(

@@ -132,8 +132,7 @@ class StoredPublisher:
     async def publish_due(self, now_s: float) -> None:
         """Publish the documents that have changed. `now_s` is monotonic. Raises RackflowError if the ledger cannot be read."""
         self._follow_connection(now_s)
-        changed, self._ledger.unpublished = self._ledger.unpublished, set()
-        self._due |= dict.fromkeys(sorted(changed))
+        self._due |= dict.fromkeys(sorted(self._ledger.take_changed_agents()))
         self._due |= dict.fromkeys(agent for agent, published in self._published.items() if published.left > 0)
         while self._connection and self._link.connection == self._connection and now_s >= self._not_before_s:
             step = [agent for agent in self._due if agent not in self._unconfirmed][:AGENTS_PER_STEP]

@@ -38,7 +38,7 @@ MAX_LOOPS = 4
 MAX_DEVICES = 5_000
 """Devices that one status may name. An agent of this size does not exist; the status would have 100 kB."""
 MAX_RANGES = 500
-"""Ranges in each list of an account. Rackflow's agent sends at most some 200 (see outbox/numbers.py)."""
+"""Ranges in each list of an account. Rackflow's agent sends at most some 200 (see outbox/account.py)."""
 MAX_REFUSED_TOPICS = 100
 """Topics that one status names as refused. Rackflow's agent names at most 20 (`NAMED_IN_STATUS` in `agent/publish/`)."""
 MAX_SEQ = 2**53

@@ -91,5 +91,5 @@ def identified(device: Device, profile: Profile, identity: Identity, plan: Plan)
         coolant=coolant,
         nothing_there=plan.nothing_there,
         evidence=profile.evidence,
-        content=profile.content,
+        content=profile.content_hash,
     )

@@ -24,7 +24,7 @@ class PlanAge:
         self._fullest = Plan({})
         self._planned_at_s = -math.inf
         self._after_s = REPLAN_AFTER_S
-        # What the plans had of the fullest one that were made since something of it is missing.
+        # While series of the fullest plan are missing: which of its series the plans made since then have had, by their keys.
         self._seen: set[str] = set()
         # Whether the device had been running for a while at the last plan. One whose uptime stays at 0 is not starting for ever.
         self._has_run = True
@@ -34,8 +34,10 @@ class PlanAge:
         self._fullest, self._after_s = Plan({}), REPLAN_AFTER_S
 
     def begin(self, plan: Plan, uptime_s: float | None, now_s: float) -> None:
-        """A plan was made."""
-        missing = _keys(self._fullest) - _keys(plan) if plan is not self._fullest else set()
+        """A plan was made. `uptime_s` is the device's, None if it is unknown."""
+        # Nearly always it is the same plan (a kept one), of which nothing can be missing: its thousands of keys need not be compared.
+        present, wanted = (set[str](), set[str]()) if plan is self._fullest else (_keys(plan), _keys(self._fullest))
+        missing = wanted - present
         has_less = bool(missing)
         is_starting = uptime_s is not None and uptime_s < STARTING_S
         if has_less or (is_starting and (self._has_run or self._after_s < REPLAN_AFTER_S)):
@@ -48,7 +50,7 @@ class PlanAge:
                 # Each plan lacks something else: what this one lacks was there within the hour, so the attempts begin anew.
                 self._after_s, self._seen = AGAIN_S, set()
             # No more than that: the rows of alarms have other names in each plan.
-            self._seen |= _keys(plan) & _keys(self._fullest)
+            self._seen |= present & wanted
         else:
             self._after_s, self._seen = REPLAN_AFTER_S, set()
         self._has_run = not is_starting

@@ -27,7 +27,7 @@ class PlannedCells:
         self._plan = Plan({})
         # Cells whose value has changed so that planning would give another result, with the series that depend on each.
         self._changed: dict[str, set[str]] = {}
-        # Cells that were in use at any time since the device was identified (agent/profile/in_use.py), by their keys.
+        # Cells that were in use at any time since the device was identified (agent/profile/planning/in_use.py), by their keys.
         self._used: dict[str, Use] = {}
         # By cell that was not in use: in how many polls in a row it has measured something.
         self._measured: dict[str, int] = {}

@@ -1,7 +1,14 @@
 """Device profiles: one YAML file per device family, and the conversion of raw answers to readings. The only I/O is reading the files.
 
-`schema` defines what a profile may contain, `load` reads it and checks it against the catalogue, `recognise` picks the profile that
-fits a device, `planning` works out its series and the requests for them (a `plan`), `normalise` converts the answers.
+In the order in which a device meets them:
+
+| package | in | out |
+|---|---|---|
+| `schema` | | the models of what a profile may contain, on which the next three stand |
+| `loading` | YAML files | checked profiles |
+| `recognise` (a module) | a device's answers to probes | the profiles that fit it, with scores |
+| `planning` | a profile, the device's rows and some of its cells | its series (slots), and the requests for them: a plan |
+| `normalising` | a poll's raw answers and the plan's slots | values, states, and rejections with their reasons |
 
 A *point* is a metric and its *sources*; a source is a *place* (OID, column or register) and what its number means. A *decoder* is a source
 worked out for one row, a *slot* one series of one device with its decoders. A *ref* names an instance or register. *Planning cells* are
@@ -9,25 +16,44 @@ read to make a plan; *planned cells* are those that the finished plan depends on
 `..._steps` are generators that pause after each slice.
 """
 
-from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
-from agent.profile.families import AUTO, Families
-from agent.profile.in_use import Use, is_measuring, note_use_steps, shows_another_scale
-from agent.profile.load import extends, load_profiles, parse_file, parse_profile
-from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Slot, normalise_answers, normalise_steps, slot_of
-from agent.profile.plan import ClassPlan, Plan, PlannedCell, refs_of
-from agent.profile.plan_builder import MAX_SERIES
-from agent.profile.plan_cache import Family, PlanCache
-from agent.profile.planning import plan_device, plan_steps
-from agent.profile.planning_cells import (
+from agent.profile.loading import AUTO, Families, extends, load_profiles, parse_file, parse_profile
+from agent.profile.normalising import (
+    MAX_TEXT,
+    SLOTS_PER_SLICE,
+    Decoder,
+    RawValue,
+    Slot,
+    normalise_answers,
+    normalise_steps,
+    number_in,
+    plain_number,
+    plain_text,
+    slot_of,
+)
+from agent.profile.planning import (
     AMBIGUOUS,
+    MAX_SERIES,
+    ClassPlan,
+    Family,
+    Plan,
+    PlanCache,
+    PlannedCell,
+    Use,
     columns_beside,
     entry_of,
+    is_measuring,
+    note_use_steps,
+    plan_device,
+    plan_steps,
     planning_columns,
     planning_instances,
     planning_registers,
+    refs_of,
+    shows_another_scale,
+    trim_plan,
+    trim_steps,
     watched_registers,
 )
-from agent.profile.quantity import number_in
 from agent.profile.recognise import (
     PROBE_SCORE,
     SYS_DESCR,
@@ -43,10 +69,15 @@ from agent.profile.recognise import (
     probe_rounds,
     subtree_key,
 )
-from agent.profile.reference import schema_text
-from agent.profile.registers import readable_ref
-from agent.profile.schema import DEVICE_CLASSES, IdentitySource, Profile, RegisterProbe, Table
-from agent.profile.trim import trim_plan, trim_steps
+from agent.profile.schema import (
+    DEVICE_CLASSES,
+    IdentitySource,
+    Profile,
+    RegisterProbe,
+    Table,
+    readable_ref,
+    schema_text,
+)
 
 __all__ = [
     "AMBIGUOUS",

@@ -7,7 +7,7 @@ between products and vendors, and many report the wrong one.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from agent.profile.cells import RawValue, folded_text
+from agent.profile.normalising import RawValue, folded_text
 from agent.profile.schema import Profile
 
 SYS_DESCR = "1.3.6.1.2.1.1.1.0"

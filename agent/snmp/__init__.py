@@ -4,7 +4,7 @@
 or lacks a feature (v3 contexts). Neither gets an SNMPv3 answer that `usm` has not verified.
 
 `clients` chooses an engine, `requests` is what both share. gufo: `plain` (v1, v2c), `gufo_v3` over `relay` (v3), `lenient` for odd devices;
-pysnmp: `pysnmp_checked`. `repair` and `repair_v3` make answers readable, `keys` derives keys.
+pysnmp: `pysnmp_checked`. `repair` and `repair_v3` make answers readable, `credentials` says which credentials SNMPv3 allows.
 """
 
 # agent.snmp.pysnmp is deliberately not re-exported: importing it costs CPU at every start and 10 MB of memory permanently, which

@@ -13,7 +13,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextvars import Context, copy_context
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from gufo.snmp import NoSuchInstance, SnmpAuthError, SnmpDecodeError, SnmpEncodeError, SnmpVersion
 from gufo.snmp.aio import SnmpSession
@@ -64,6 +64,17 @@ Session = SnmpSession | PlainSession | VerifiedSession
 Walk = AsyncIterator[Row] | VerifiedWalk
 Argument = TypeVar("Argument")
 Answer = TypeVar("Answer")
+
+
+class _Silence(NamedTuple):
+    """What a session received in place of an answer."""
+
+    unreachable: OSError | None
+    """An ICMP error."""
+    complaint: str
+    """SNMPv3: what is wrong with the credential, by this try or an earlier one; else empty."""
+    other_sender: str
+    """v1 and v2c: the address from which somebody else answered; else empty."""
 
 
 class _SessionReplaced(Exception):
@@ -212,9 +223,12 @@ class GufoClient(PortionedClient):
         return WalkedRows(walk, is_incomplete=False)
 
     async def _request(self, call: Callable[[Session, Argument], Awaitable[Answer]], argument: Argument) -> Answer:
+        """What `call` returns, tried again after each silence; every try may use another session.
+
+        Raises DeviceError, DeviceTimeout after the last try; SnmpEncodeError, and _SessionReplaced within a walk, at once.
+        """
         if self._v3 is not None:
             await self._v3.derive_keys()
-        complaint = ""
         # A walk of gufo_snmp goes on in the session in which it began, and cannot without that session's relay.
         is_walk = self._v3 is None and call in _STEPS
         clock = asyncio.get_running_loop().time
@@ -222,6 +236,7 @@ class GufoClient(PortionedClient):
         # No early try in a new session, because opening one takes requests of its own with SNMPv3.
         early_s = 0.0 if self._session is None else timeouts.early_s(asked, clock())
         tries_s = (early_s, *timeouts.configured_s) if early_s else timeouts.configured_s
+        complaint = ""
         for left, timeout_s in zip(range(len(tries_s) - 1, -1, -1), tries_s, strict=True):
             if self._session is None or (call is _get_many and self._address.is_due()):
                 await self._find_address()
@@ -238,15 +253,11 @@ class GufoClient(PortionedClient):
                 if left and self._v3 is None and (is_walk or timeout_s == early_s):
                     # In the same session, which passes over late answers to an earlier request.
                     continue
-                unreachable, complaint = self._instead_of_an_answer(complaint)
-                other_sender = self._relay.other_sender if self._relay is not None else ""
-                # A v3 device that restarted or was replaced may ignore requests with its previous engine id and time. Only a new
-                # session fetches them again. A v1 or v2c device may answer from another address, which only a lenient session notices.
-                self._drop_session()
-                self._lenient = self._v3 is None
+                silence = self._end_silent_session(complaint)
                 if not left:
                     self._note_silence(early_s)
-                    raise self._no_answer(unreachable, complaint, other_sender) from error
+                    raise self._no_answer(silence) from error
+                complaint = silence.complaint
             except (SnmpEncodeError, _SessionReplaced):
                 raise
             except BaseException:
@@ -255,6 +266,20 @@ class GufoClient(PortionedClient):
                 self._drop_session()
                 raise
         raise AssertionError(self._target.retries)  # pragma: no cover - the loop returns or raises
+
+    def _end_silent_session(self, earlier_complaint: str) -> _Silence:
+        """Close the session in which a request was not answered, and return what came there instead of the answer."""
+        if self._v3 is not None:
+            silence = _Silence(self._v3.unreachable, self._v3.complaint() or earlier_complaint, "")
+        elif self._relay is not None:
+            silence = _Silence(self._relay.unreachable, "", self._relay.other_sender)
+        else:
+            silence = _Silence(None, "", "")
+        # A v3 device that restarted or was replaced may ignore requests with its previous engine id and time. Only a new
+        # session fetches them again. A v1 or v2c device may answer from another address, which only a lenient session notices.
+        self._drop_session()
+        self._lenient = self._v3 is None
+        return silence
 
     def _note_silence(self, early_s: float) -> None:
         """Note that no try was answered in time; `early_s` is 0 if none of them was an early one."""
@@ -306,13 +331,14 @@ class GufoClient(PortionedClient):
             raise error
         return self._error(DeviceProtocolError, "sent a malformed list of values")
 
-    def _no_answer(self, unreachable: OSError | None, complaint: str, other_sender: str) -> DeviceError:
-        if other_sender:
-            return self._error(DeviceProtocolError, answered_by(other_sender, self._target))
-        if complaint:
-            return self._error(DeviceAuthError, complaint)
-        if unreachable is not None:
-            return self._unreachable(unreachable)
+    def _no_answer(self, silence: _Silence) -> DeviceError:
+        """The error of a request whose last try was not answered either."""
+        if silence.other_sender:
+            return self._error(DeviceProtocolError, answered_by(silence.other_sender, self._target))
+        if silence.complaint:
+            return self._error(DeviceAuthError, silence.complaint)
+        if silence.unreachable is not None:
+            return self._unreachable(silence.unreachable)
         return self._error(*silent(self._target.timeout_s, self._v3.silence() if self._v3 is not None else ""))
 
     def _becomes_lenient(self, call: Callable[..., object], error: BaseException) -> bool:
@@ -331,21 +357,12 @@ class GufoClient(PortionedClient):
             raise _SessionReplaced from error
         return True
 
-    def _instead_of_an_answer(self, complaint: str) -> tuple[OSError | None, str]:
-        """What was received instead of an answer: an ICMP error, and a complaint about the credential (of this try or an earlier one)."""
-        if self._v3 is None:
-            return self._relay.unreachable if self._relay is not None else None, ""
-        return self._v3.unreachable, self._v3.complaint() or complaint
-
     def _error_of(self, error: SnmpDecodeError | SnmpAuthError) -> DeviceError:
         if isinstance(error, SnmpDecodeError):
             return self._error(DeviceProtocolError, f"sent something that is not SNMP: {error}")
         if self._v3 is None:
             return self._error(DeviceProtocolError, "sent a report, which only SNMPv3 has, to a v1 or v2c request")
-        return self._error(
-            DeviceAuthError,
-            self._v3.refusal(),
-        )
+        return self._error(DeviceAuthError, self._v3.refusal())
 
     def _unreachable(self, error: OSError) -> DeviceError:
         # gufo_snmp 0.13.0 turns an ICMP error into a TimeoutError; the cause holds the real one ("connection refused").

@@ -22,7 +22,7 @@ from gufo import snmp
 from gufo.snmp import SnmpDecodeError, SnmpError, User
 from gufo.snmp.user import KeyType
 
-from agent.snmp.keys import check_credential
+from agent.snmp.credentials import check_credential
 from agent.snmp.relay import UsmRelay
 from agent.snmp.repair_v3 import V3Repair
 from agent.snmp.seam import SnmpTarget, SnmpUser

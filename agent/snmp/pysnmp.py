@@ -24,7 +24,7 @@ from pysnmp.hlapi.v3arch.asyncio.lcd import CommandGeneratorLcdConfigurator  # t
 from pysnmp.proto import errind, rfc1902, rfc1905  # type: ignore[import-untyped]
 
 from agent.deadline import MAX_STRETCH, Deadline, note_answer
-from agent.snmp.keys import check_credential, master_keys
+from agent.snmp.credentials import check_credential, master_keys
 from agent.snmp.pysnmp_checked import (
     CheckedPeer,
     CheckedUdp6Target,

@@ -64,10 +64,8 @@ class LedgerFile:
         self._wall_s = wall_s
         self._stopping = asyncio.Event()
         self._lock = asyncio.Lock()
-        self.touched: set[EpochKey] = set()
-        """Epochs that changed since `LedgerWatch` last looked."""
-        self.unpublished: set[tuple[str, str]] = set()
-        """Agents, by site and name, of which something changed since it was last taken for `stored` documents."""
+        self._changed_epochs: set[EpochKey] = set()
+        self._changed_agents: set[tuple[str, str]] = set()
         self._closed = False
         self._clock = SteadyClock()
         try:
@@ -110,6 +108,16 @@ class LedgerFile:
         """Record messages as waiting on the collector's own disk. Returns False if stopped before the entries were on disk."""
         return await self._record(entries, waiting=True)
 
+    def take_changed_epochs(self) -> set[EpochKey]:
+        """Epochs with something new on disk since the last call. For one caller, `LedgerWatch`, which keeps the account of each."""
+        taken, self._changed_epochs = self._changed_epochs, set()
+        return taken
+
+    def take_changed_agents(self) -> set[tuple[str, str]]:
+        """Agents, by site and name, with something new on disk since the last call. For one caller, which publishes what is stored."""
+        taken, self._changed_agents = self._changed_agents, set()
+        return taken
+
     def stop(self) -> None:
         """Let calls that are retrying return False."""
         self._stopping.set()
@@ -147,9 +155,9 @@ class LedgerFile:
                         self._apply(entries, waiting=waiting)
                     changes = applied_to.changes()
                     if await self._try(partial(self._save, changes), changes):
-                        self.touched |= {record.key for record in changes.epochs}
-                        self.unpublished |= {record.key[:2] for record in changes.epochs}
-                        self.unpublished |= {(each.site, each.agent) for each in changes.retired}
+                        self._changed_epochs |= {record.key for record in changes.epochs}
+                        self._changed_agents |= {record.key[:2] for record in changes.epochs}
+                        self._changed_agents |= {(each.site, each.agent) for each in changes.retired}
                         applied_to.trim()
                         return True
                 if self._stopping.is_set():

@@ -72,10 +72,10 @@ class LedgerWatch:
     async def update(self) -> None:
         """Recalculate every epoch the first time, and then those that changed since."""
         ledger = self._ledger
-        if self._due is not None:
-            self._due |= ledger.touched
         # Before reading: epochs that change while the file is read are due again next time. `_due` keeps them if reading fails.
-        ledger.touched.clear()
+        changed = ledger.take_changed_epochs()
+        if self._due is not None:
+            self._due |= changed
         due, known = None if self._due is None else frozenset(self._due), frozenset(ledger.ledger.shown())
         began = self._clock()
         try:

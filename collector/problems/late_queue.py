@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -16,7 +16,7 @@ from collector.derive import SiteLimit
 from collector.problems.history import History
 from collector.problems.late import LateJudge, LateReadings, not_reported_yet
 from collector.problems.table import Table
-from collector.problems.tracker import RESTORED_S, Tracker
+from collector.problems.tracker import RESTORED_S, Key, Tracker
 from collector.readings import Readings
 from rackflow import Batch
 from rackflow.process.bulkhead import Failures
@@ -37,7 +37,7 @@ OTHERS_SHARE: Final = 3.0
 # Without a late message for this long, the backlog has ended.
 QUIET_S: Final = 10.0
 # How often the queue is checked while it is empty. Chosen value: late messages are old anyway.
-LOOK_S: Final = 1.0
+CHECK_S: Final = 1.0
 
 
 class LateQueue:
@@ -59,14 +59,16 @@ class LateQueue:
         self._clock, self._wall = clock, wall
         self._waiting: deque[LateReadings] = deque()
         self._readings = 0
+        # By site, device and poll class: the time of the last message that was not left out, ms since 1970.
         self._taken: dict[tuple[str, str, str], int] = {}
-        self._last = self._received_s = 0.0
+        # When the last late message came: by the monotonic clock, and by the wall clock.
+        self._last_came_s = self._last_came_wall_s = 0.0
         self.left_out = 0
         """Messages that were not judged because too many were waiting."""
 
     def offer(self, site: str, batch: Batch, readings: Readings) -> None:
         """Take a message that came late."""
-        self._last, self._received_s = self._clock(), self._wall()
+        self._last_came_s, self._last_came_wall_s = self._clock(), self._wall()
         size = len(readings.numbers) + len(readings.state_texts)
         is_full = len(self._waiting) >= MAX_WAITING or self._readings + size > MAX_READINGS
         is_half_full = len(self._waiting) >= MAX_WAITING // 2 or self._readings >= MAX_READINGS // 2
@@ -84,15 +86,15 @@ class LateQueue:
     async def run(self) -> None:
         """Judge until cancelled."""
         while True:
-            self._failures.progress(LATE_PART, 10 * LOOK_S)
+            self._failures.progress(LATE_PART, 10 * CHECK_S)
             began = self._clock()
             for _ in range(min(SLICE, len(self._waiting))):
                 self._take_one()
             if self._waiting:
                 await asyncio.sleep(OTHERS_SHARE * (self._clock() - began))
                 continue
-            self.look()
-            await asyncio.sleep(LOOK_S)
+            self.update()
+            await asyncio.sleep(CHECK_S)
 
     def judge_all(self) -> None:
         """Judge everything that waits, as `run` does in slices."""
@@ -104,18 +106,25 @@ class LateQueue:
         self._readings -= len(late.readings.numbers) + len(late.readings.state_texts)
         self._failures.attempt(LATE_PART, lambda: self._judge.take(late, self._wall()), otherwise=None)
 
-    def look(self) -> None:
+    def update(self) -> None:
         """Backdate present problems; and once the backlog has ended, add the problems that are over to the history."""
         if self._judge.is_empty:
             return
-        for key, since_s in self._judge.going_on(self._tracker.get):
-            self._tracker.note_earlier(key, since_s)
-        quiet_s = self._clock() - self._last
+        self._backdate(self._judge.going_on(self._tracker.get))
+        quiet_s = self._clock() - self._last_came_s
         if quiet_s < QUIET_S or (quiet_s < RESTORED_S and self._judge.is_open(self._tracker.get)):
             return
-        goes_on = dict(self._judge.going_on(self._tracker.get, self._received_s))
-        for key, since_s in goes_on.items():
+        self._end_backlog()
+
+    def _backdate(self, begun: Iterable[tuple[Key, float]]) -> None:
+        """Tell the tracker since when these present problems have held (wall time)."""
+        for key, since_s in begun:
             self._tracker.note_earlier(key, since_s)
+
+    def _end_backlog(self) -> None:
+        """Add the problems that are over to the history, unless they were reported before, and begin anew."""
+        goes_on = dict(self._judge.going_on(self._tracker.get, self._last_came_wall_s))
+        self._backdate(goes_on.items())
         active = self._tracker.active()
         ended = self._judge.settle(goes_on, active)
         found = list(not_reported_yet(ended, self._history.since(0.0, self._wall()), active))

@@ -5,8 +5,9 @@ The collector uses the same outbox while its store is unavailable. Live messages
 by reason, and their numbers are reported.
 
 `disk` and `memory` implement the interface in `seam`. Where each message of `disk` is: `places`. Which message leaves next: `lanes`,
-`held`, `pacing`. When one is deleted or sent again: `awaiting`, `stored_reports`, `account`. Files, from the outside in: `jobs` (the
-thread), `log`, `segments`, `segment`, `record`; `format1` reads the files of the version before.
+`held`, `pacing`. When one is deleted or sent again: `awaiting`, `stored_reports`. Which message number has which key: `epochs`; which
+numbers the agent's status reports as undelivered or lost: `account`. Files, from the outside in: `jobs` (the thread), `log`, `segments`,
+`segment`, `record`; `format1` reads the files of the version before.
 """
 
 from rackflow.outbox.config import DISK_LIMIT_BYTES, OutboxSection, make_outbox

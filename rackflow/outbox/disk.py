@@ -16,10 +16,10 @@ from typing import Final
 import msgspec
 
 from rackflow.documents import Account, Numbers, Stored
-from rackflow.outbox.account import bases_of, durable_keys, ended_epochs, undelivered_numbers
+from rackflow.outbox.account import add_range, added, bounded, ended_epochs, undelivered_numbers
+from rackflow.outbox.epochs import EpochBase, bases_of, durable_keys, numbers_of_keys
 from rackflow.outbox.held import Which
 from rackflow.outbox.jobs import READ_MESSAGES, DiskJob, DiskThread, JobResult
-from rackflow.outbox.numbers import EpochBase, add_range, added, bounded, numbers_of_keys
 from rackflow.outbox.pacing import BacklogPace
 from rackflow.outbox.places import MessagePlaces
 from rackflow.outbox.seam import Message, OutboxStats

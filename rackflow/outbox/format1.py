@@ -17,8 +17,8 @@ from zlib import crc32
 
 from rackflow.documents import MAX_PAYLOAD_BYTES, Numbers
 from rackflow.errors import ConfigError
+from rackflow.outbox.epochs import EpochBase
 from rackflow.outbox.mark import MAX_KEY, MarkFile
-from rackflow.outbox.numbers import EpochBase
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.seam import Message
 from rackflow.outbox.stored_reports import MAX_COLLECTORS

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Final
 
 from rackflow.documents import Numbers
 from rackflow.errors import ConfigError
+from rackflow.outbox.epochs import EpochBase, forget_epochs, numbers_of_keys
 from rackflow.outbox.loading import Opened, folder_of, load_folder, set_aside
 from rackflow.outbox.mark import Mark, MarkFile
-from rackflow.outbox.numbers import EpochBase, numbers_of_keys, ranges
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.record import Stamp
 from rackflow.outbox.seam import Message
 from rackflow.outbox.segment import SEGMENT_BYTES
 from rackflow.outbox.segments import Segments
-from rackflow.outbox.state import Limits, Totals, forget_epochs
+from rackflow.outbox.state import Limits, Totals
 from rackflow.process.files import check_regular, in_use, make_folder, sync
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ class OutboxLog:
         for at in range(0, len(held), EVICT_MESSAGES):
             if self._segments.live_bytes <= self._limits.size_bytes:
                 break
-            for first, last in ranges(sorted(held[at : at + EVICT_MESSAGES])):
+            for first, last in RangeSet((key, key) for key in sorted(held[at : at + EVICT_MESSAGES])):
                 evicted += self._drop(first, last, "refused")
         return evicted
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rackflow.outbox.numbers import EpochBase
+from rackflow.outbox.epochs import EpochBase
 
 MAX_KEY: Final = 2**53
 """No outbox ever has this many messages: 285,000 years of 1,000 a second."""

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from rackflow.documents import Account, Numbers, Stored
+from rackflow.outbox.account import add_range
 from rackflow.outbox.awaiting import Awaiting
 from rackflow.outbox.held import HeldKeys, Which
 from rackflow.outbox.lanes import Lanes
-from rackflow.outbox.numbers import add_range
 from rackflow.outbox.pacing import BacklogPace
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.seam import Message, OutboxStats

@@ -2,21 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from rackflow.documents import Numbers
+from rackflow.outbox.account import add_range
+from rackflow.outbox.epochs import EpochBase, numbers_of_keys
 from rackflow.outbox.mark import MAX_KEY
-from rackflow.outbox.numbers import EpochBase, add_range, numbers_of_keys
 from rackflow.outbox.rangeset import Range
 from rackflow.outbox.stored_reports import MAX_COLLECTORS
-
-# EPOCHS_KEPT: empty epochs whose last number is still reported to collectors. MAX_EPOCHS: all epochs; only a crash loop reaches it. A
-# collector cannot report messages of a forgotten epoch as stored, so they are deleted by age.
-EPOCHS_KEPT: Final = 20
-MAX_EPOCHS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +123,3 @@ def decode_state(body: bytes) -> StateRecord | None:
         return None
     is_possible = all(1 <= first <= last and epoch and reason for epoch, first, last, reason in found.losses or ())
     return found if is_possible and all(epoch for _, epoch in found.epochs or ()) else None
-
-
-def forget_epochs(epochs: list[EpochBase], oldest_key: int) -> list[EpochBase]:
-    """The epochs without the old ones that have no message left. Each start of the process begins an epoch, so they must be dropped."""
-    without = sum(later.base < oldest_key for later in epochs[1:])
-    gone = max(0, min(without, len(epochs) - EPOCHS_KEPT), len(epochs) - MAX_EPOCHS)
-    return epochs[gone:]

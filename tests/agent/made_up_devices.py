@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from agent.profile import SYS_OBJECT_ID, Profile, normalise_answers, plan_device, planning_instances
-from agent.profile.planning_cells import planning_columns
+from agent.profile.planning.planning_cells import planning_columns
 from agent.profile.schema import Code, FromColumn, Gate, Joined, Point, Table, When
 from agent.snmp.seam import SnmpValue
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from agent.profile import Profile
-from agent.profile.load import load_profiles
+from agent.profile.loading.load import load_profiles
 
 
 @cache

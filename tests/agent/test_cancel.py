@@ -16,7 +16,7 @@ from agent.config import AgentConfig, Device
 from agent.context import AgentContext
 from agent.loop import DeviceLoop
 from agent.poll import PollerFactory
-from agent.profile.load import parse_profile
+from agent.profile.loading.load import parse_profile
 from agent.readings import Identified, Identity, Readings
 from agent.self_metrics import Counters
 from rackflow.catalogue import POLL_SECONDS, PollClass

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from agent.poll.factory import PollerFactory
-from agent.profile.load import parse_profile
+from agent.profile.loading.load import parse_profile
 from tests.agent.faulty_peers import NULL, SNMP_FAULTS, FaultyAgent, FaultyModbus
 from tests.agent.modbus.modbus_peers import MODBUS_FAULTS, answer
 from tests.agent.running import Listener, config_for, listening, running

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from agent.profile import SYS_OBJECT_ID, Plan, Profile, normalise_answers, plan_device, planning_columns, trim_plan
-from agent.profile.planning_cells import planning_instances
+from agent.profile.planning.planning_cells import planning_instances
 from agent.profile.schema import FromColumn, FromIndex, Joined, Table
 from agent.snmp.seam import SnmpValue
 from tests.agent.made_up_devices import GOOD, columns, healthy_codes

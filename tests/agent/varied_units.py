@@ -9,7 +9,7 @@ from agent.lab.replay import read_all
 from agent.modbus import RegisterValue
 from agent.poll import ModbusPoller
 from agent.profile import Profile
-from agent.profile.registers import registers_of
+from agent.profile.schema.cell_refs import registers_of
 from agent.readings import Readings
 from rackflow.errors import DeviceProtocolError
 from rackflow.recording import RegisterTable

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.snmp.seam import SnmpValue
-from tests.conformance.told import Told, assert_read_as_told
+from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 
 ALARM, TRIPP_LITE, MITSUBISHI = "dcim_device_alarm_active", "1.3.6.1.4.1.850.1", "1.3.6.1.4.1.13891.101"
 
@@ -35,7 +35,7 @@ _POWERALERT_ALARMS: dict[str, SnmpValue] = {
 }
 CASES = {
     **{
-        f"alarms of {profile}": Told(
+        f"alarms of {profile}": MibDevice(
             profile,
             TRIPP_LITE,
             {f"1.{tail}": answer, **_ALARM_TABLE},
@@ -52,7 +52,7 @@ CASES = {
         )
         for profile, (tail, answer, values, states) in _TRIPP_LITE.items()
     },
-    "a UPS behind PowerAlert 12 with its alarms, outlets and a warm EnviroSense": Told(
+    "a UPS behind PowerAlert 12 with its alarms, outlets and a warm EnviroSense": MibDevice(
         "tripplite-poweralert12",
         "1.3.6.1.4.1.850",
         {
@@ -80,7 +80,7 @@ CASES = {
         },
         bad={"dcim_ups_outlet_on{outlet=3}": "sentinel"},
     ),
-    "an SRCOOL unit in Fahrenheit with a leak": Told(
+    "an SRCOOL unit in Fahrenheit with a leak": MibDevice(
         "tripplite-srcool",
         "1.3.6.1.4.1.850",
         {
@@ -99,7 +99,7 @@ CASES = {
             f"{ALARM}{{alarm=Water_Leak,severity=critical}}": 1.0,
         },
     ),
-    "an SRCOOLNET whose unit dehumidifies with a full tank": Told(
+    "an SRCOOLNET whose unit dehumidifies with a full tank": MibDevice(
         "tripplite-srcool",
         "1.3.6.1.4.1.850.104.1",
         {"2.1.0": 4, "2.3.0": 770, "2.4.0": 1, "2.5.0": 734, "2.6.0": 1, "3.3.0": 716},
@@ -112,7 +112,7 @@ CASES = {
         },
         {"dcim_crah_unit_state": "running"},
     ),
-    "an Eaton ATS of the earlier branch whose second source fails, cut off from its card": Told(
+    "an Eaton ATS of the earlier branch whose second source fails, cut off from its card": MibDevice(
         "eaton-ats",
         "1.3.6.1.4.1.534.10.1",
         {
@@ -131,7 +131,7 @@ CASES = {
         },
         {"dcim_ats_selected_source": "a", "dcim_ats_preferred_source": "b"},
     ),
-    "a Delta UPS with an EnviroProbe that is too humid": Told(
+    "a Delta UPS with an EnviroProbe that is too humid": MibDevice(
         "delta-ups",
         "1.3.6.1.4.1.2254.2",
         {"4.5.1.0": 0, "500.1.1.0": 24, "500.1.2.0": 82, "500.1.4.0": 1, "500.1.6.0": 2, "500.1.7.0": 1},
@@ -145,7 +145,7 @@ CASES = {
         },
         {"dcim_ups_output_source": "normal"},
     ),
-    "a Mitsubishi UPS with a bad fan, on battery, after a failed test": Told(
+    "a Mitsubishi UPS with a bad fan, on battery, after a failed test": MibDevice(
         "mitsubishi-netcom",
         MITSUBISHI,
         {
@@ -163,7 +163,7 @@ CASES = {
         {"dcim_ups_output_source": "battery", "dcim_ups_test_result": "failed"},
     ),
     **{
-        f"a Huawei {model}": Told(
+        f"a Huawei {model}": MibDevice(
             "huawei-ups",
             "1.3.6.1.4.1.2011.6.174.1",
             {"2.100.1.2.1": model.encode(), "2.100.1.6.1": 5, "6.100.1.3.1": 97},
@@ -179,4 +179,4 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_present_alarms_are_read_as_the_mib_says(name: str) -> None:
-    await assert_read_as_told(CASES[name])
+    await assert_read_as_expected(CASES[name])

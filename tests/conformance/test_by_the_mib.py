@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conformance.told import Told, assert_read_as_told
+from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 
 ALARM = "dcim_device_alarm_active"
 SENTRY3, SENTRY4 = "1.3.6.1.4.1.1718.3.2", "1.3.6.1.4.1.1718.4.1"
@@ -27,7 +27,7 @@ FIRST_GENERATION_READ = {
 }
 
 CASES = {
-    "two chained CyberPower PDUs of three phases with their limits": Told(
+    "two chained CyberPower PDUs of three phases with their limits": MibDevice(
         profile="cyberpower-pdu",
         root="1.3.6.1.4.1.3808.1.1.6",
         answers={
@@ -70,7 +70,7 @@ CASES = {
             "dcim_pdu_phase_warning_current_amperes{inlet=2,phase=L1}": "sentinel",
         },
     ),
-    "a Sentry of firmware 6: branches, contacts, degrees without a scale": Told(
+    "a Sentry of firmware 6: branches, contacts, degrees without a scale": MibDevice(
         profile="servertech-sentry3",
         root=SENTRY3,
         answers={
@@ -120,7 +120,7 @@ CASES = {
             "dcim_pdu_load_state{bank=AA2,scope=bank}": "sentinel",
         },
     ),
-    "a single-phase PRO2, whose phase is L1-R and whose probes include a fan": Told(
+    "a single-phase PRO2, whose phase is L1-R and whose probes include a fan": MibDevice(
         profile="servertech-sentry4",
         root=SENTRY4,
         answers={
@@ -150,7 +150,7 @@ CASES = {
             "dcim_pdu_load_state{inlet=1.1,phase=L1,scope=phase}": "overload",
         },
     ),
-    "a PRO2 that names no lines: their index does": Told(
+    "a PRO2 that names no lines: their index does": MibDevice(
         profile="servertech-sentry4",
         root=SENTRY4,
         answers=CORD | {f"4.3.1.3.1.1.{line}": 200 + line for line in (1, 2, 3, 4)},
@@ -162,7 +162,7 @@ CASES = {
         },
         states={"dcim_pdu_load_state{inlet=1.1,scope=device}": "near_overload"},
     ),
-    "an SMU on its batteries, with one probe of two": Told(
+    "an SMU on its batteries, with one probe of two": MibDevice(
         profile="huawei-smu",
         root=SMU,
         answers={
@@ -210,7 +210,7 @@ CASES = {
             "dcim_ups_battery_temperature_celsius{string=2}": "sentinel",
         },
     ),
-    "a NetBotz whose sensor is too hot": Told(
+    "a NetBotz whose sensor is too hot": MibDevice(
         "apc-netbotz5",
         NETBOTZ5,
         {"1.1.1.3.2": 3, "1.1.1.7.2": b"41.5", "2.12.1.2.9": 1, "2.13.1.2.4": 0, "1.5.1.7.3": b"9.0"},
@@ -224,7 +224,7 @@ CASES = {
         },
     ),
     **{
-        f"a Watchdog of firmware 3 in {name}": Told(
+        f"a Watchdog of firmware 3 in {name}": MibDevice(
             "geist-watchdog-v3",
             WATCHDOG,
             {"2.1.3.1": b"Room", "2.1.4.1": 1, "2.1.5.1": sent, "2.1.7.1": 41, **precision},
@@ -240,7 +240,7 @@ CASES = {
             ("what it does not say", {}, 23, 23.0, 9.033577),
         )
     },
-    "a PDU of Vertiv between lines": Told(
+    "a PDU of Vertiv between lines": MibDevice(
         "vertiv-pdu",
         VERTIV,
         {
@@ -265,21 +265,21 @@ CASES = {
             "dcim_pdu_current_unbalance_ratio{inlet=1}": 0.0,
         },
     ),
-    "an AP7900 without a column of banks, whose outlets are not monitored": Told(
+    "an AP7900 without a column of banks, whose outlets are not monitored": MibDevice(
         profile="apc-rpdu",
         root=APC,
         answers=FIRST_GENERATION,
         values=FIRST_GENERATION_READ,
         states={"dcim_pdu_load_state{phase=L1,scope=phase}": "normal"},
     ),
-    "an AP7900 whose outlets are monitored": Told(
+    "an AP7900 whose outlets are monitored": MibDevice(
         profile="apc-rpdu",
         root=APC,
         answers=FIRST_GENERATION | {"12.3.1.5.0": 8},
         values=FIRST_GENERATION_READ | {"dcim_pdu_outlet_current_amperes{outlet=1}": 1.2},
         states={"dcim_pdu_load_state{phase=L1,scope=phase}": "normal"},
     ),
-    "an AP7900B, which has its power in the older branch only": Told(
+    "an AP7900B, which has its power in the older branch only": MibDevice(
         profile="apc-rpdu2",
         root=APC,
         answers={
@@ -301,7 +301,7 @@ CASES = {
         states={"dcim_pdu_load_state{bank=1.1,scope=bank}": "low"},
         bad={"dcim_pdu_input_power_factor_ratio{inlet=1}": "sentinel"},
     ),
-    "an InRow RP with chilled water": Told(
+    "an InRow RP with chilled water": MibDevice(
         profile="apc-inrow",
         root=f"{APC}.13.3.3.2",
         answers={
@@ -334,7 +334,7 @@ CASES = {
         },
         states={"dcim_crah_unit_state": "standby"},
     ),
-    "an InRow SC": Told(
+    "an InRow SC": MibDevice(
         profile="apc-inrow",
         root=f"{APC}.13.3.4.1",
         answers={
@@ -370,7 +370,7 @@ CASES = {
         },
         states={"dcim_crah_unit_state": "running"},
     ),
-    "a BCM2: its controller is unit 0, its power meters have circuits": Told(
+    "a BCM2: its controller is unit 0, its power meters have circuits": MibDevice(
         profile="raritan-pdu2",
         root=XERUS,
         answers={
@@ -410,7 +410,7 @@ CASES = {
         states={},
         bad={"dcim_circuit_rated_current_amperes{circuit=14,panel=3}": "sentinel"},
     ),
-    "a single-phase PDU of Socomec that is overloaded": Told(
+    "a single-phase PDU of Socomec that is overloaded": MibDevice(
         "socomec-pdu",
         "1.3.6.1.4.1.4555.2.30",
         {
@@ -448,4 +448,4 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_what_no_recording_shows_is_read_as_the_mib_says(name: str) -> None:
-    await assert_read_as_told(CASES[name])
+    await assert_read_as_expected(CASES[name])

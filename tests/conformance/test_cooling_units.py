@@ -3,7 +3,7 @@
 import pytest
 
 from agent.snmp.seam import SnmpValue
-from tests.conformance.told import Told, assert_read_as_told
+from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 
 ALARM = "dcim_device_alarm_active"
 POWERNET_COOLING = "1.3.6.1.4.1.318.1.1.27.1"
@@ -21,7 +21,7 @@ def in_state(word: bytes, code: int) -> dict[str, SnmpValue]:
 
 
 CASES = {
-    "two modules of a Stulz unit, beside a unit without modules": Told(
+    "two modules of a Stulz unit, beside a unit without modules": MibDevice(
         "stulz-wib8000",
         "1.3.6.1.4.1.29462.10.2.1",
         {
@@ -62,7 +62,7 @@ CASES = {
         },
         bad={"dcim_crah_air_relative_humidity_ratio{sensor=outside,unit=1.1.2}": "sentinel"},
     ),
-    "an InRow cooler that tells its water side in the extended table": Told(
+    "an InRow cooler that tells its water side in the extended table": MibDevice(
         "uniflair-sp",
         POWERNET_COOLING,
         {
@@ -91,7 +91,7 @@ CASES = {
         },
     ),
     **{
-        f"a Uniflair unit whose state is {word.decode()}": Told(
+        f"a Uniflair unit whose state is {word.decode()}": MibDevice(
             "uniflair-sp", POWERNET_COOLING, in_state(word, code), states={"dcim_crah_unit_state": state}
         )
         for word, code, state in ((b"Idle", 8, "standby"), (b"Hybrid Cooling", 9, "running"), (b"Off", 3, "off"))
@@ -101,4 +101,4 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_cooling_unit_is_read_as_its_mib_has_it(name: str) -> None:
-    await assert_read_as_told(CASES[name])
+    await assert_read_as_expected(CASES[name])

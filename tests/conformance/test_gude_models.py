@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 from tests.conformance.published_gude import (
     EMPTY,
     GUDE,
@@ -12,7 +13,6 @@ from tests.conformance.published_gude import (
     sensor,
 )
 from tests.conformance.published_mibs import ALARM
-from tests.conformance.told import Told, assert_read_as_told
 
 _ALL, _NONE = range(2, 12), range(0)
 # Number of the branch, columns of its power channels and of its sensors
@@ -30,7 +30,7 @@ PDUS = {
 @pytest.mark.parametrize("name", PDUS)
 async def test_a_metered_pdu_is_read_below_its_own_number(name: str) -> None:
     number, power, room_columns = PDUS[name]
-    told = Told(
+    device = MibDevice(
         "gude-pdu",
         GUDE,
         channel(number, power) | sensor(number, room_columns),
@@ -43,13 +43,13 @@ async def test_a_metered_pdu_is_read_below_its_own_number(name: str) -> None:
             **(NO_AIR if 6 in room_columns else {}),
         },
     )
-    await assert_read_as_told(told)
+    await assert_read_as_expected(device)
 
 
 async def test_a_pdu_8350_tells_its_groups() -> None:
     group = "52.1.5.3.2.1"
-    await assert_read_as_told(
-        Told(
+    await assert_read_as_expected(
+        MibDevice(
             "gude-pdu",
             GUDE,
             {f"{group}.2.0": 4, f"{group}.3.0": 1_210, f"{group}.4.0": 1, f"{group}.4.1": 0},
@@ -65,15 +65,15 @@ async def test_a_pdu_8350_tells_its_groups() -> None:
 
 async def test_a_pdu_8110_tells_its_current_alone() -> None:
     answers = {"23.1.5.1.2.1.2.1": 1, "23.1.5.1.2.1.5.1": 5_640}
-    await assert_read_as_told(Told("gude-pdu", GUDE, answers, dict([MEASURED[5]])))
+    await assert_read_as_expected(MibDevice("gude-pdu", GUDE, answers, dict([MEASURED[5]])))
 
 
 @pytest.mark.parametrize("number", [60, 61, 70])
 async def test_an_expert_net_control_is_read_below_its_own_number(number: int) -> None:
     columns = range(2, 7)
     answers = sensor(number, columns) | {f"{number}.1.5.6.2.1.2.1": 1}
-    await assert_read_as_told(
-        Told(
+    await assert_read_as_expected(
+        MibDevice(
             "gude-enc",
             GUDE,
             answers,
@@ -85,8 +85,8 @@ async def test_an_expert_net_control_is_read_below_its_own_number(number: int) -
 
 async def test_an_epc_1292_is_read_with_its_outlets_and_overvoltage_protection() -> None:
     answers = channel(50, _ALL) | {"50.1.3.1.2.1.3.1": 1, "50.1.3.1.2.1.3.2": 0, "50.1.5.2.1.2.1": 0}
-    await assert_read_as_told(
-        Told(
+    await assert_read_as_expected(
+        MibDevice(
             "gude-epc2",
             GUDE,
             answers,

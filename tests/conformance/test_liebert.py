@@ -6,8 +6,8 @@ from agent.lab.replay import replay_snmp
 from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record
 from tests.agent.shipped import shipped_profiles
+from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 from tests.conformance.published_alerts import flexible
-from tests.conformance.told import Told, assert_read_as_told
 
 AIR = "1.3.6.1.4.1.476.1.42.3.4"
 TEMPERATURES, HUMIDITIES = "1.3.3.1", "2.2.3.1"
@@ -56,7 +56,7 @@ def points(root: str, places: dict[str, tuple[int, int]]) -> dict[str, SnmpValue
 
 HOURS = "dcim_crah_compressor_running_seconds_total{compressor=%s}"
 CASES = {
-    "air, water and refrigerant": Told(
+    "air, water and refrigerant": MibDevice(
         "liebert-crah",
         AIR,
         {
@@ -108,7 +108,7 @@ CASES = {
         },
         {"dcim_crah_unit_state": "running"},
     ),
-    "set points in tenths": Told(
+    "set points in tenths": MibDevice(
         "liebert-crah",
         AIR,
         {
@@ -126,7 +126,7 @@ CASES = {
         },
         {"dcim_crah_unit_state": "standby"},
     ),
-    "hours of an older card": Told(
+    "hours of an older card": MibDevice(
         "liebert-crah",
         AIR,
         {"3.1.0": 2, "6.1.0": 5353, "6.2.0": 4100, "6.17.0": 17, "6.3.0": 8000},
@@ -138,7 +138,7 @@ CASES = {
         },
         {"dcim_crah_unit_state": "off"},
     ),
-    "hours and states of components": Told(
+    "hours and states of components": MibDevice(
         "liebert-crah",
         AIR,
         {
@@ -158,7 +158,7 @@ CASES = {
         },
         {"dcim_crah_unit_state": "running"},
     ),
-    "branches to neutral, between two lines, and without power": Told(
+    "branches to neutral, between two lines, and without power": MibDevice(
         "liebert-pdu",
         "1.3.6.1.4.1.476.1.42.3.8",
         {
@@ -182,13 +182,13 @@ CASES = {
             },
         },
     ),
-    "the battery of a UPS": Told(
+    "the battery of a UPS": MibDevice(
         "liebert-ups",
         AIR,
         temperatures({"6": 268}),
         {"dcim_ups_battery_temperature_celsius": 26.8},
     ),
-    "a UPS in text": Told(
+    "a UPS in text": MibDevice(
         "liebert-ups",
         "1.3.6.1.4.1.476.1.42.3.9.20.1",
         {place: cell for code, *row in UNITY for place, cell in flexible(1, code, b"", *row).items()}
@@ -222,7 +222,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_liebert_card_is_read_as_its_mib_says(name: str) -> None:
-    await assert_read_as_told(CASES[name])
+    await assert_read_as_expected(CASES[name])
 
 
 async def test_a_card_that_has_its_ups_only_in_text_is_recognised() -> None:

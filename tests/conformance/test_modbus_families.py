@@ -14,7 +14,7 @@ from agent.modbus import ModbusLink, decode
 from agent.poll import recognise_unit
 from agent.poll.factory import PollerFactory
 from agent.profile import Profile, RawValue, planning_registers
-from agent.profile.planning import plan_device
+from agent.profile.planning.planner import plan_device
 from agent.readings import Readings
 from rackflow.catalogue import catalogue
 from rackflow.process.config import check_config

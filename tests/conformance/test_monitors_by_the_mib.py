@@ -3,7 +3,7 @@
 import pytest
 
 from agent.snmp.seam import SnmpValue
-from tests.conformance.told import Told, assert_read_as_told
+from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 
 ALARM, CONTACT, LEAK = "dcim_device_alarm_active", "dcim_env_contact_active", "dcim_leak_detected"
 INTERSEPTOR = "1.3.6.1.4.1.19011.1.3.1.1"
@@ -96,16 +96,16 @@ ENVIROMUX_READ = {
 """Its readings."""
 
 
-def enviromux(profile: str, root: str) -> Told:
+def enviromux(profile: str, root: str) -> MibDevice:
     """An ENVIROMUX, by the object that its tables are under."""
-    return Told(
+    return MibDevice(
         profile, root, ENVIROMUX, ENVIROMUX_READ, bad={f"{CONTACT}{{kind=smoke,sensor=smoke.5.Broken}}": "sentinel"}
     )
 
 
-def watchdog(profile: str, root: str) -> Told:
+def watchdog(profile: str, root: str) -> MibDevice:
     """One with doors and smoke alarms: 1 is the state at rest, 99 the other."""
-    return Told(
+    return MibDevice(
         profile,
         root,
         {
@@ -123,7 +123,7 @@ def watchdog(profile: str, root: str) -> Told:
 
 CASES = {
     # inSeptsensorMonitorDeviceStatus, Temperature, Humidity, Alarm1, Alarm2; the third probe is disabled, the second has no humidity.
-    "an interSeptor in Fahrenheit": Told(
+    "an interSeptor in Fahrenheit": MibDevice(
         "jacarta-interseptor",
         INTERSEPTOR,
         {
@@ -144,7 +144,7 @@ CASES = {
         },
     ),
     # atsOutputBank, Current, State, PercentLoad and Power; the first row is the total.
-    "a rack ATS with a bank that is near its limit": Told(
+    "a rack ATS with a bank that is near its limit": MibDevice(
         "apc-ats",
         "1.3.6.1.4.1.318.1.1.8.5",
         {
@@ -179,4 +179,4 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_device_is_read_as_the_mib_says(name: str) -> None:
-    await assert_read_as_told(CASES[name])
+    await assert_read_as_expected(CASES[name])

@@ -3,8 +3,8 @@
 import pytest
 
 from agent.snmp.seam import SnmpValue
+from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 from tests.conformance.published_alerts import flexible
-from tests.conformance.told import Told, assert_read_as_told
 
 ALARM = "dcim_device_alarm_active"
 AVTECH, ATS = "1.3.6.1.4.1.20916.1", "1.3.6.1.4.1.318.1.1.8.5"
@@ -47,19 +47,19 @@ def socket(*values: int) -> dict[str, SnmpValue]:
 
 
 CASES = {
-    "a thermocouple at a Room Alert 32S is no humidity": Told(
+    "a thermocouple at a Room Alert 32S is no humidity": MibDevice(
         "avtech-roomalert32s",
         f"{AVTECH}.11.1",
         socket(2250, 7250, 4810, 11_858, 0),
         {"dcim_env_temperature_celsius{sensor=external1}": 22.5},
     ),
-    "nor is a speed of air": Told(
+    "nor is a speed of air": MibDevice(
         "avtech-roomalert32s",
         f"{AVTECH}.11.1",
         socket(2250, 7250, 310, 61_000, 1200, 706),
         {"dcim_env_temperature_celsius{sensor=external1}": 22.5},
     ),
-    "a probe of humidity at a Room Alert 32S has a dew point": Told(
+    "a probe of humidity at a Room Alert 32S has a dew point": MibDevice(
         "avtech-roomalert32s",
         f"{AVTECH}.11.1",
         socket(2250, 7250, 4150, 7200, 2222, 876, 4777),
@@ -69,7 +69,7 @@ CASES = {
             "dcim_env_dew_point_celsius{sensor=external1}": 8.764035,
         },
     ),
-    "a probe of humidity at a Room Alert 4E": Told(
+    "a probe of humidity at a Room Alert 4E": MibDevice(
         "avtech-roomalert4e",
         f"{AVTECH}.6.1",
         socket(22, 72, 41, 71, 22),
@@ -79,7 +79,7 @@ CASES = {
             "dcim_env_dew_point_celsius{sensor=external1}": 8.135609,
         },
     ),
-    "a probe of temperature alone at a Room Alert 24E": Told(
+    "a probe of temperature alone at a Room Alert 24E": MibDevice(
         "avtech-roomalert24e",
         f"{AVTECH}.5.1",
         {"1.1.2.0": 2345, **socket(2250, 7250, 0, 0, 0)},
@@ -88,7 +88,7 @@ CASES = {
             "dcim_env_temperature_celsius{sensor=external1}": 22.5,
         },
     ),
-    "a TemPageR 3E with a probe of temperature": Told(
+    "a TemPageR 3E with a probe of temperature": MibDevice(
         "avtech-roomalert24e",
         f"{AVTECH}.7.1",
         {"1.1.1.0": 2345, "1.1.2.0": 7421, **socket(2250, 7250, 0, 0)},
@@ -97,7 +97,7 @@ CASES = {
             "dcim_env_temperature_celsius{sensor=external1}": 22.5,
         },
     ),
-    "supplies and sensor buses of a CMC III that draws too much, and a meter on its bus": Told(
+    "supplies and sensor buses of a CMC III that draws too much, and a meter on its bus": MibDevice(
         profile="rittal-cmc3",
         root=CMC3,
         answers={
@@ -121,7 +121,7 @@ CASES = {
         },
         states={"dcim_device_state": "degraded"},
     ),
-    "a transfer switch of APC on a split phase, whose third voltage is that of both halves": Told(
+    "a transfer switch of APC on a split phase, whose third voltage is that of both halves": MibDevice(
         profile="apc-ats",
         root=ATS,
         answers=switch(3, 121, 119, 240),
@@ -133,7 +133,7 @@ CASES = {
         },
         states=NEAR,
     ),
-    "one that measures between phases": Told(
+    "one that measures between phases": MibDevice(
         profile="apc-ats",
         root=ATS,
         answers=switch(5, 401, 402, 403),
@@ -145,7 +145,7 @@ CASES = {
         },
         states=NEAR,
     ),
-    "one of a single phase, whose second source has lost its boost voltage": Told(
+    "one of a single phase, whose second source has lost its boost voltage": MibDevice(
         profile="apc-ats",
         root=ATS,
         answers={**switch(2, 230), "1.19.0": 2, "1.20.0": 1},
@@ -157,7 +157,7 @@ CASES = {
         },
         states=NEAR,
     ),
-    "the second ePDU of a chain is lost; one contact is inside, one outside, one not plugged in": Told(
+    "the second ePDU of a chain is lost; one contact is inside, one outside, one not plugged in": MibDevice(
         "eaton-epdu",
         EPDU,
         {
@@ -185,7 +185,7 @@ CASES = {
             "dcim_pdu_outlet_current_amperes{outlet=0.1}": 6.1,
         },
     ),
-    "a Panduit G6 with too much residual current, a door inside and a breaker that is off": Told(
+    "a Panduit G6 with too much residual current, a door inside and a breaker that is off": MibDevice(
         profile="panduit-pdu",
         root=PANDUIT,
         answers={
@@ -220,7 +220,7 @@ CASES = {
         },
         bad={"dcim_pdu_load_state{bank=1.1,scope=bank}": "sentinel"},
     ),
-    "a Stulz unit with two sensors of its supply, one of them not fitted": Told(
+    "a Stulz unit with two sensors of its supply, one of them not fitted": MibDevice(
         "stulz-wib8000",
         STULZ,
         {"1192.1.1.1": 241, "1193.1.1.1": 999, "1248.1.1.1": 182, "10268.1.1.1": -35},
@@ -231,7 +231,7 @@ CASES = {
         },
         bad={"dcim_crah_supply_air_temperature_celsius{unit=1.1}": "sentinel"},
     ),
-    "a Stulz unit with water under its floor, beside one whose air does not flow": Told(
+    "a Stulz unit with water under its floor, beside one whose air does not flow": MibDevice(
         "stulz-wib8000",
         "1.3.6.1.4.1.29462.10.2.1",
         {
@@ -253,7 +253,7 @@ CASES = {
             f"{ALARM}{{alarm=water-flow.1.2,severity=critical}}": 0.0,
         },
     ),
-    "a transfer switch with a generator, one source tripped and a failed test": Told(
+    "a transfer switch with a generator, one source tripped and a failed test": MibDevice(
         profile="apc-ats",
         root="1.3.6.1.4.1.318.1.1",
         answers={
@@ -287,7 +287,7 @@ CASES = {
         },
         states={"dcim_ats_selected_source": "a"},
     ),
-    "an InRow SC whose input is closed": Told(
+    "an InRow SC whose input is closed": MibDevice(
         "apc-inrow",
         "1.3.6.1.4.1.318.1.1.13.3",
         {"1.1.0": 2, "4.1.2.9.0": 181, "4.1.2.24.0": 655, "4.1.2.25.0": 402, "4.1.2.26.0": 2},
@@ -299,7 +299,7 @@ CASES = {
             "dcim_env_contact_active{kind=dry_contact,sensor=input}": 1.0,
         },
     ),
-    "a sensor at an rPDU2 that is too warm and measures no humidity": Told(
+    "a sensor at an rPDU2 that is too warm and measures no humidity": MibDevice(
         "apc-rpdu2",
         "1.3.6.1.4.1.318.1.1.26",
         {f"10.2.2.1.{column}.1": cell for column, cell in ((6, 2), (8, 391), (9, 5), (10, -1), (11, 1))},
@@ -309,7 +309,7 @@ CASES = {
         },
         bad={"dcim_env_relative_humidity_ratio{sensor=1}": "sentinel"},
     ),
-    "an InRow RD with a hot gas bypass": Told(
+    "an InRow RD with a hot gas bypass": MibDevice(
         "apc-inrow",
         "1.3.6.1.4.1.318.1.1.13.4",
         {"3.1.0": 1, "5.2.1.9.0": 176, "5.2.1.29.0": 1_250, "5.2.2.3.0": 100, "5.2.2.8.0": 120, "5.2.2.7.1.2.1": 110},
@@ -322,7 +322,7 @@ CASES = {
             "dcim_crah_fan_running_seconds_total{fan=evaporator.1}": 396_000.0,
         },
     ),
-    "contacts at an rPDU2: a door that alarms, no smoke, a leak, and a port with nothing": Told(
+    "contacts at an rPDU2: a door that alarms, no smoke, a leak, and a port with nothing": MibDevice(
         "apc-rpdu2",
         "1.3.6.1.4.1.318.1.1.26",
         {
@@ -336,7 +336,7 @@ CASES = {
             "dcim_leak_detected{sensor=3}": 1.0,
         },
     ),
-    "an Eltek plant on its battery, which says percent": Told(
+    "an Eltek plant on its battery, which says percent": MibDevice(
         profile="eltek-smartpack",
         root=ELTEK,
         answers={
@@ -362,14 +362,14 @@ CASES = {
         states={"dcim_device_state": "failed"},
         bad={"dcim_ups_battery_charge_state": "sentinel"},
     ),
-    "an Eltek plant that equalizes, and says ampere-hours": Told(
+    "an Eltek plant that equalizes, and says ampere-hours": MibDevice(
         profile="eltek-smartpack",
         root=ELTEK,
         answers={"2.3.0": 6, "2.17.0": 0, "10.5.1.0": 1, "10.5.5.0": 5_600, "10.9.1.0": 1, "10.9.5.0": 190},
         values={"dcim_ups_battery_voltage_volts": 56.0},
         states={"dcim_ups_battery_charge_state": "charging"},
     ),
-    "a fan's code under another label is no fan": Told(
+    "a fan's code under another label is no fan": MibDevice(
         "liebert-flexible",
         f"{LIEBERT}.3.9.20.1",
         {
@@ -379,7 +379,7 @@ CASES = {
         },
         {"dcim_crah_supply_air_temperature_celsius": 19.0},
     ),
-    "a Liebert HPC counts the water as the chiller does": Told(
+    "a Liebert HPC counts the water as the chiller does": MibDevice(
         "liebert-flexible",
         f"{LIEBERT}.3.9.20.1",
         {
@@ -392,14 +392,14 @@ CASES = {
             "dcim_crah_water_supply_temperature_celsius{circuit=evaporator}": 15.4,
         },
     ),
-    "a Liebert cooling unit with a common alarm, and how many it has": Told(
+    "a Liebert cooling unit with a common alarm, and how many it has": MibDevice(
         profile="liebert-crah",
         root=f"{LIEBERT}.3",
         answers={"4.3.1.0": 1, "4.3.8.0": 1, "2.2.0": 3},
         values={f"{ALARM}{{alarm=general,severity=warning}}": 1.0, "dcim_device_alarms": 3.0},
         states={"dcim_crah_unit_state": "running"},
     ),
-    "what is wrong with a Liebert cooling unit, by the names of both of its MIBs": Told(
+    "what is wrong with a Liebert cooling unit, by the names of both of its MIBs": MibDevice(
         profile="liebert-crah",
         root=f"{LIEBERT}.3",
         answers={
@@ -432,7 +432,7 @@ CASES = {
         },
         states={"dcim_crah_unit_state": "running"},
     ),
-    "what is wrong with a Liebert cooling unit that tells itself in text": Told(
+    "what is wrong with a Liebert cooling unit that tells itself in text": MibDevice(
         profile="liebert-flexible",
         root=f"{LIEBERT}.3",
         answers={
@@ -449,7 +449,7 @@ CASES = {
             f"{ALARM}{{alarm=loss_of_water_flow,severity=critical}}": 1.0,
         },
     ),
-    "what is wrong with a Liebert UPS, by its own names beside those of UPS-MIB": Told(
+    "what is wrong with a Liebert UPS, by its own names beside those of UPS-MIB": MibDevice(
         profile="liebert-ups",
         root="1.3.6.1",
         answers={
@@ -471,7 +471,7 @@ CASES = {
         },
         states={"dcim_ups_output_source": "normal"},
     ),
-    "an AKCP sensorProbe with tenths of humidity at one port, whole percent at the other": Told(
+    "an AKCP sensorProbe with tenths of humidity at one port, whole percent at the other": MibDevice(
         profile="akcp-sensorprobe",
         root=AKCP,
         answers={
@@ -490,4 +490,4 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_what_a_mib_names_is_read_as_it_says(name: str) -> None:
-    await assert_read_as_told(CASES[name])
+    await assert_read_as_expected(CASES[name])

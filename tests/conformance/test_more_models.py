@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conformance.told import Told, assert_read_as_told
+from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 
 ALARM, APC, GUDE = "dcim_device_alarm_active", "1.3.6.1.4.1.318.1.1", "1.3.6.1.4.1.28507"
 SENTRY4, XERUS, TRIPPLITE = "1.3.6.1.4.1.1718.4.1", "1.3.6.1.4.1.13742.6", "1.3.6.1.4.1.850.1.1.3"
@@ -10,7 +10,7 @@ MGE = "1.3.6.1.4.1.705.1"
 GEIST3, GEIST4, VERTIV = "1.3.6.1.4.1.21239.2", "1.3.6.1.4.1.21239.5.1", "1.3.6.1.4.1.21239.5.2"
 
 CASES = {
-    "an SC200 in a discharge after its mains failed, whose share of load is not available": Told(
+    "an SC200 in a discharge after its mains failed, whose share of load is not available": MibDevice(
         "eaton-sc200",
         "1.3.6.1.4.1.1918.2.13.10",
         {
@@ -50,7 +50,7 @@ CASES = {
             "dcim_ups_input_voltage_volts{phase=L1}": "sentinel",
         },
     ),
-    "an HPE UPS with the humidity beside it": Told(
+    "an HPE UPS with the humidity beside it": MibDevice(
         "hpe-ups",
         "1.3.6.1.4.1.232.165.3",
         {"2.4.0": 97, "6.1.0": 24, "6.4.0": 41},
@@ -61,7 +61,7 @@ CASES = {
             "dcim_env_dew_point_celsius{sensor=ambient}": 9.931191,  # Magnus, of the two above
         },
     ),
-    "an MGE card with a sensor but without a table of sensors": Told(
+    "an MGE card with a sensor but without a table of sensors": MibDevice(
         "eaton-mge",
         MGE,
         {"5.2.0": 97, "8.1.0": 231, "8.2.0": 415},
@@ -72,7 +72,7 @@ CASES = {
             "dcim_env_dew_point_celsius{sensor=environ}": 9.303521,  # Magnus, of the two above
         },
     ),
-    "an MGE card with a table of sensors, whose first input is closed": Told(
+    "an MGE card with a table of sensors, whose first input is closed": MibDevice(
         "eaton-mge",
         MGE,
         {
@@ -90,7 +90,7 @@ CASES = {
             "dcim_env_contact_active{kind=dry_contact,sensor=1.2}": 0.0,
         },
     ),
-    "a Tripp Lite transfer switch that has lost source A, with an EnviroSense's contacts": Told(
+    "a Tripp Lite transfer switch that has lost source A, with an EnviroSense's contacts": MibDevice(
         profile="tripplite-ats",
         root=TRIPPLITE,
         answers={
@@ -112,7 +112,7 @@ CASES = {
         },
         states={"dcim_ats_selected_source": "b"},
     ),
-    "a PRO2 whose second cord has no power": Told(
+    "a PRO2 whose second cord has no power": MibDevice(
         profile="servertech-sentry4",
         root=SENTRY4,
         answers={
@@ -131,7 +131,7 @@ CASES = {
         states={"dcim_device_state": "degraded"},
         bad={f"{ALARM}{{alarm=phase_voltage.1.1.3,severity=warning}}": "sentinel"},
     ),
-    "a PX3 with a failed supply of its own and too much residual current": Told(
+    "a PX3 with a failed supply of its own and too much residual current": MibDevice(
         "raritan-pdu2",
         XERUS,
         {
@@ -148,7 +148,7 @@ CASES = {
             "dcim_pdu_input_power_watts{inlet=1.1}": 460.0,
         },
     ),
-    "an APC transfer switch with two banks, one of whose supplies has failed": Told(
+    "an APC transfer switch with two banks, one of whose supplies has failed": MibDevice(
         profile="apc-ats",
         root=APC,
         answers={
@@ -178,7 +178,7 @@ CASES = {
         },
         states={"dcim_ats_selected_source": "b", "dcim_device_state": "ok"},
     ),
-    "a Gude EPC 8031 whose overvoltage protection is worn, with a probe": Told(
+    "a Gude EPC 8031 whose overvoltage protection is worn, with a probe": MibDevice(
         "gude-epc",
         GUDE,
         {
@@ -195,7 +195,7 @@ CASES = {
             "dcim_env_atmospheric_pressure_pascals{sensor=1}": 101_300.0,
         },
     ),
-    "a Watchdog of firmware 3 with power monitors, a fan controller and a battery plant": Told(
+    "a Watchdog of firmware 3 with power monitors, a fan controller and a battery plant": MibDevice(
         "geist-watchdog-v3",
         GEIST3,
         {
@@ -221,7 +221,7 @@ CASES = {
             "dcim_env_voltage_volts{sensor=Plant}": -54.0,
         },
     ),
-    "a Watchdog of firmware 4 with a remote power manager": Told(
+    "a Watchdog of firmware 4 with a remote power manager": MibDevice(
         "geist-watchdog",
         GEIST4,
         {
@@ -234,7 +234,7 @@ CASES = {
             "dcim_env_power_watts{sensor=RPM}": 402.0,
         },
     ),
-    "a Watchdog of firmware 4 with a wet leak cable and a broken one": Told(
+    "a Watchdog of firmware 4 with a wet leak cable and a broken one": MibDevice(
         "geist-watchdog",
         GEIST4,
         {
@@ -249,7 +249,7 @@ CASES = {
             "dcim_env_contact_active{kind=door,sensor=a2d.4}": 0.0,
         },
     ),
-    "a PDU of Vertiv with analogue sensors: their words count, 0 and 1 do not": Told(
+    "a PDU of Vertiv with analogue sensors: their words count, 0 and 1 do not": MibDevice(
         profile="vertiv-pdu",
         root=VERTIV,
         answers={
@@ -278,7 +278,7 @@ CASES = {
         bad={"dcim_env_contact_active{kind=smoke,sensor=a2d.5}": "decode"},
     ),
     # An alarm's name stands in a table without the component; the second bus of two is told apart by its index.
-    "a CXC controller on batteries: mains failed (major), runtime low (minor), a bus in alarm (critical)": Told(
+    "a CXC controller on batteries: mains failed (major), runtime low (minor), a bus in alarm (critical)": MibDevice(
         "alpha-cxc",
         "1.3.6.1.4.1.7309.5",
         {
@@ -316,7 +316,7 @@ CASES = {
         },
     ),
     # Phase C of the bypass and of the output is not wired.
-    "an ITA2 on bypass with a critical alarm": Told(
+    "an ITA2 on bypass with a critical alarm": MibDevice(
         "vertiv-ita2",
         "1.3.6.1.4.1.13400.2.54.2",
         {
@@ -342,7 +342,7 @@ CASES = {
         {"dcim_device_state": "failed", "dcim_ups_output_source": "bypass"},
     ),
     # A chiller answers the digital objects of its own hardware, here of one circuit.
-    "a Rittal chiller whose second pump has tripped and whose water gets too warm, its tank probe broken": Told(
+    "a Rittal chiller whose second pump has tripped and whose water gets too warm, its tank probe broken": MibDevice(
         "rittal-chiller",
         "1.3.6.1.4.1.9839.2.1",
         {
@@ -373,7 +373,7 @@ CASES = {
         {"dcim_cdu_pump_state{pump=1}": "standby", "dcim_cdu_pump_state{pump=2}": "running"},
     ),
     # The second phase is above its warning, the third below its alarm; a current without limits has the status n.a.
-    "a Rittal PDU whose phases are in and out of their limits": Told(
+    "a Rittal PDU whose phases are in and out of their limits": MibDevice(
         "rittal-pdu",
         "1.3.6.1.4.1.2606.7.4.2.2.1",
         {
@@ -398,7 +398,7 @@ CASES = {
         bad={"dcim_pdu_load_state{inlet=4,phase=L1,scope=phase}": "sentinel"},
     ),
     # Contacts 1 and 2 are both closed: one is normal like that. The third is not in use, the fourth has no event state.
-    "the contacts and a blown fuse of a SiteBoss 571": Told(
+    "the contacts and a blown fuse of a SiteBoss 571": MibDevice(
         "asentria-siteboss571",
         "1.3.6.1.4.1.3052.14.1",
         {
@@ -430,7 +430,7 @@ CASES = {
         bad={"dcim_env_contact_active{kind=dry_contact,sensor=200.4.Fire}": "sentinel"},
     ),
     # Both branches of the InRow's alarms tell no severity.
-    "what is wrong with an InRow RC, in its own words": Told(
+    "what is wrong with an InRow RC, in its own words": MibDevice(
         "apc-inrow",
         f"{APC}.13",
         {
@@ -445,7 +445,7 @@ CASES = {
             "dcim_crah_cooling_output_watts": 9_300.0,
         },
     ),
-    "what is wrong with an InRow RD, in its own words": Told(
+    "what is wrong with an InRow RD, in its own words": MibDevice(
         "apc-inrow",
         f"{APC}.13",
         {"4.3.1.0": 1, "4.3.2.1.3.1": b"High Head Pressure", "4.5.2.1.2.0": 71},
@@ -455,7 +455,7 @@ CASES = {
             "dcim_crah_cooling_output_watts": 7_100.0,
         },
     ),
-    "what is wrong with a NetworkAIR FM, and how much it matters": Told(
+    "what is wrong with a NetworkAIR FM, and how much it matters": MibDevice(
         "apc-airfm",
         f"{APC}.13.1",
         {
@@ -471,7 +471,7 @@ CASES = {
             "dcim_crah_supply_air_temperature_celsius{unit=1}": 18.2,
         },
     ),
-    "a one-phase PDU of Panduit, which has rows of phases and probes that are not there": Told(
+    "a one-phase PDU of Panduit, which has rows of phases and probes that are not there": MibDevice(
         "panduit-pdu",
         "1.3.6.1.4.1.19536.10.1",
         {
@@ -497,4 +497,4 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_rarer_model_is_read_as_the_mib_says(name: str) -> None:
-    await assert_read_as_told(CASES[name])
+    await assert_read_as_expected(CASES[name])

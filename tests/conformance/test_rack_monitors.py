@@ -3,7 +3,7 @@
 import pytest
 
 from agent.snmp.seam import SnmpValue
-from tests.conformance.told import Told, assert_read_as_told
+from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 
 ALARM, CMC_TC = "dcim_device_alarm_active", "1.3.6.1.4.1.2606.4"
 
@@ -22,7 +22,7 @@ _FAHRENHEIT: dict[str, SnmpValue] = {
     **{f"2.4.5.2.1.{column}.1": cell for column, cell in ((2, 100), (4, 4), (5, 77))},
 }
 CASES = {
-    "a CMC-TC in Fahrenheit, with cold water in its LCP and a wireless thermometer": Told(
+    "a CMC-TC in Fahrenheit, with cold water in its LCP and a wireless thermometer": MibDevice(
         "rittal-cmc-tc",
         CMC_TC,
         _FAHRENHEIT,
@@ -31,7 +31,7 @@ CASES = {
             "dcim_env_temperature_celsius{sensor=2.1}": 25.0,
         },
     ),
-    "a CMC-TC with smoke, a lost sensor, an open door and an empty battery, and a port without a unit": Told(
+    "a CMC-TC with smoke, a lost sensor, an open door and an empty battery, and a port without a unit": MibDevice(
         "rittal-cmc-tc",
         CMC_TC,
         {
@@ -56,7 +56,7 @@ CASES = {
         },
         {"dcim_device_state": "failed"},
     ),
-    "a power unit of a CMC-TC": Told(
+    "a power unit of a CMC-TC": MibDevice(
         "rittal-cmc-tc",
         CMC_TC,
         {
@@ -75,7 +75,7 @@ CASES = {
             "dcim_env_power_watts{sensor=3.6}": 2_700.0,
         },
     ),
-    "an HP MCS in Fahrenheit": Told(
+    "an HP MCS in Fahrenheit": MibDevice(
         "hp-mcs",
         "1.3.6.1.4.1.232.167",
         {"3.1.1.0": 2, **{f"2.4.5.2.1.{column}.1": cell for column, cell in ((2, 19), (4, 4), (5, 50))}},
@@ -86,4 +86,4 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_monitor_is_read_as_its_mib_says(name: str) -> None:
-    await assert_read_as_told(CASES[name])
+    await assert_read_as_expected(CASES[name])

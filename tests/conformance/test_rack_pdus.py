@@ -6,7 +6,7 @@ from agent.lab.replay import replay_snmp
 from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record
 from tests.agent.shipped import shipped_profiles
-from tests.conformance.told import Told, assert_read_as_told
+from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 
 ALARM, CONTACT = "dcim_device_alarm_active", "dcim_env_contact_active"
 DOMINION, XERUS, SENTRY4 = "1.3.6.1.4.1.13742.4", "1.3.6.1.4.1.13742.6", "1.3.6.1.4.1.1718.4.1"
@@ -23,7 +23,7 @@ def row_of(*cells: SnmpValue) -> tuple[SnmpValue, ...]:
 
 CASES = {
     # inletCurrent and inletVoltage are 0 on an inlet of three phases.
-    "a Dominion PX of three phases with a tripped breaker and probes": Told(
+    "a Dominion PX of three phases with a tripped breaker and probes": MibDevice(
         "raritan-px",
         DOMINION,
         {
@@ -67,7 +67,7 @@ CASES = {
             "dcim_leak_detected{sensor=4}": 0.0,
         },
     ),
-    "a Dominion PX of firmware 1.2, without tables of inlets and of sensors": Told(
+    "a Dominion PX of firmware 1.2, without tables of inlets and of sensors": MibDevice(
         "raritan-px",
         DOMINION,
         {
@@ -88,7 +88,7 @@ CASES = {
         },
     ),
     # The water and smoke sensors of the DPX and DX series are of the type onOff; externalOnOffSensorSubtype says what they detect.
-    "a PX3 with water and smoke on on/off sensors, and the limit of a phase": Told(
+    "a PX3 with water and smoke on on/off sensors, and the limit of a phase": MibDevice(
         "raritan-pdu2",
         XERUS,
         {
@@ -115,7 +115,7 @@ CASES = {
             "dcim_pdu_phase_warning_current_amperes{inlet=1.1,phase=L1}": 25.6,
         },
     ),
-    "a PX3TS on its second inlet: the first is out of limits, a switch and a fan have failed": Told(
+    "a PX3TS on its second inlet: the first is out of limits, a switch and a fan have failed": MibDevice(
         "raritan-pdu2",
         XERUS,
         {
@@ -136,7 +136,7 @@ CASES = {
         },
         {"dcim_ats_selected_source": "b"},
     ),
-    "a PRO2 with the limits of a line and of a branch": Told(
+    "a PRO2 with the limits of a line and of a branch": MibDevice(
         "servertech-sentry4",
         SENTRY4,
         {
@@ -156,7 +156,7 @@ CASES = {
             "dcim_pdu_bank_warning_current_amperes{bank=AA:BR1}": 16.0,
         },
     ),
-    "a NetShelter Advanced with the limits of a phase and of its breakers, and a row that is no breaker": Told(
+    "a NetShelter Advanced with the limits of a phase and of its breakers, and a row that is no breaker": MibDevice(
         "apc-cpdu",
         "1.3.6.1.4.1.318.1.1.32",
         {
@@ -178,7 +178,7 @@ CASES = {
         },
         {"dcim_pdu_load_state{bank=1,scope=bank}": "normal"},
     ),
-    "a sensorProbe+ with a wet water rope, one that is broken, one that is offline, and a motion detector": Told(
+    "a sensorProbe+ with a wet water rope, one that is broken, one that is offline, and a motion detector": MibDevice(
         "akcp-sensorprobe-plus",
         "1.3.6.1.4.1.3854.3.5.1.1",
         {
@@ -202,7 +202,7 @@ CASES = {
         },
         bad={"dcim_leak_detected{sensor=0.0.2.Rope}": "sentinel"},
     ),
-    "a Tripp Lite PDU behind PowerAlert 12 with a transfer switch on its second source": Told(
+    "a Tripp Lite PDU behind PowerAlert 12 with a transfer switch on its second source": MibDevice(
         "tripplite-poweralert12",
         "1.3.6.1.4.1.850.100.1",
         {
@@ -231,7 +231,7 @@ CASES = {
         },
         {"dcim_ats_selected_source": "b"},
     ),
-    "a securityProbe with a wet water rope, one that is broken, and doors": Told(
+    "a securityProbe with a wet water rope, one that is broken, and doors": MibDevice(
         "akcp-securityprobe",
         "1.3.6.1.4.1.3854.2.3",
         {
@@ -255,7 +255,7 @@ CASES = {
         bad={"dcim_leak_detected{sensor=rope.0.1.Tray}": "sentinel"},
     ),
     # The state of a current's sensor is told against the thresholds that its owner has set.
-    "a PX3 whose second phase and a breaker carry too much": Told(
+    "a PX3 whose second phase and a breaker carry too much": MibDevice(
         "raritan-pdu2",
         XERUS,
         {
@@ -287,7 +287,7 @@ CASES = {
         },
     ),
     # Only the first probe is plugged in; the third is bad. A group of outlets without a breaker has none to trip.
-    "an HPE G2 of 208 V between phases, in Fahrenheit, with an open breaker": Told(
+    "an HPE G2 of 208 V between phases, in Fahrenheit, with an open breaker": MibDevice(
         "hpe-pdu3",
         HPE,
         {
@@ -348,7 +348,7 @@ CASES = {
         },
         {"dcim_env_temperature_celsius{sensor=1.3}": "gated"},
     ),
-    "an HP PDU of the first networked generation, a group of which carries too much": Told(
+    "an HP PDU of the first networked generation, a group of which carries too much": MibDevice(
         "hpe-pdu2",
         HPE,
         {
@@ -370,7 +370,7 @@ CASES = {
             "dcim_pdu_load_state{bank=0.1,scope=bank}": "overload",
         },
     ),
-    "a Liebert MPX with one of each sensor; a contact is to be closed, a cable is broken": Told(
+    "a Liebert MPX with one of each sensor; a contact is to be closed, a cable is broken": MibDevice(
         "liebert-pdu",
         MPX,
         {
@@ -410,7 +410,7 @@ CASES = {
         },
         bad={f"dcim_leak_detected{{sensor=1.{sensor}.1}}": "sentinel" for sensor in (6, 8)},
     ),
-    "an outlet of an HP iPDU's extension bar": Told(
+    "an outlet of an HP iPDU's extension bar": MibDevice(
         "hpe-mpdu",
         HPE,
         {
@@ -425,7 +425,7 @@ CASES = {
             "dcim_pdu_outlet_energy_joules_total{outlet=1.2.3}": 88_123 * 3_600.0,
         },
     ),
-    "a Liebert MPX with earlier firmware": Told(
+    "a Liebert MPX with earlier firmware": MibDevice(
         "liebert-pdu",
         MPX,
         {"30.20.1.65.1.1": 2_310, "60.10.1.75.1.1": 229, "60.10.1.75.1.2": 244, "60.10.1.100.1.3": 398},
@@ -436,7 +436,7 @@ CASES = {
             "dcim_env_relative_humidity_ratio{sensor=1.3}": 0.398,
         },
     ),
-    "a Quido with two inputs": Told(
+    "a Quido with two inputs": MibDevice(
         "papouch-quido",
         "1.3.6.1.4.1.18248.16",
         {"1.1.0": 231, "2.1.1.1.1": 1, "2.1.1.1.2": 0},
@@ -451,7 +451,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_rack_pdu_is_read_as_the_mib_says(name: str) -> None:
-    await assert_read_as_told(CASES[name])
+    await assert_read_as_expected(CASES[name])
 
 
 UPS = "1.3.6.1.2.1.33.1"

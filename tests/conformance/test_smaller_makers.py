@@ -3,7 +3,7 @@
 import pytest
 
 from agent.snmp.seam import SnmpValue
-from tests.conformance.told import Told, assert_read_as_told
+from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 
 ALARM, CONTACT = "dcim_device_alarm_active", "dcim_env_contact_active"
 ICT, EXELTECH, ATEN = "1.3.6.1.4.1.39145", "1.3.6.1.4.1.30320.1.0", "1.3.6.1.4.1.21317.1.3.2.2.2"
@@ -58,7 +58,7 @@ def akcp_port(table: int, port: int, cells: dict[int, SnmpValue]) -> dict[str, S
 
 CASES = {
     # The first output is on and has an open fuse, the second is off and its fuse is whole.
-    "a distribution panel with an open fuse and an output that is switched off": Told(
+    "a distribution panel with an open fuse and an output that is switched off": MibDevice(
         "ict-distribution",
         f"{ICT}.10",
         {
@@ -86,7 +86,7 @@ CASES = {
             f"{CONTACT}{{kind=dry_contact,sensor=1.Spare}}": 0.0,
         },
     ),
-    "a Digital Series supply, which has the branch of a Platinum, with its output off": Told(
+    "a Digital Series supply, which has the branch of a Platinum, with its output off": MibDevice(
         "ict-platinum",
         f"{ICT}.11",
         {"1.0": b"ICT1500-48", "6.0": b"121.0", "7.0": b"0.0", "8.0": b"0.0", "9.0": 2},
@@ -96,7 +96,7 @@ CASES = {
         },
     ),
     # By the MIB its volts are tenths; one source failed, and the system is not redundant.
-    "a transfer switch that counts volts as its MIB says, with a failed source": Told(
+    "a transfer switch that counts volts as its MIB says, with a failed source": MibDevice(
         "exeltech-xfersw",
         EXELTECH,
         {
@@ -121,7 +121,7 @@ CASES = {
         bad={"dcim_ats_source_frequency_hertz{source=1b}": "sentinel"},
     ),
     # The second bank's breaker is off; the second outlet was switched off by the overload protection; the third is not there.
-    "a PE with a breaker that is off, a probe and an open door": Told(
+    "a PE with a breaker that is off, a probe and an open door": MibDevice(
         "aten-pe",
         ATEN,
         {
@@ -167,7 +167,7 @@ CASES = {
         },
         bad={"dcim_pdu_outlet_on{outlet=2}": "sentinel"},
     ),
-    "an iPoMan with its environmental probe, an outlet off and one on its way": Told(
+    "an iPoMan with its environmental probe, an outlet off and one on its way": MibDevice(
         "ingrasys-ipoman",
         IPOMAN,
         {
@@ -199,7 +199,7 @@ CASES = {
         },
         bad={"dcim_pdu_outlet_on{outlet=3}": "sentinel"},
     ),
-    "a UPDU whose relay did not follow and whose second monitor of residual current fails": Told(
+    "a UPDU whose relay did not follow and whose second monitor of residual current fails": MibDevice(
         "riedo-updu",
         RIEDO,
         {
@@ -230,7 +230,7 @@ CASES = {
         },
     ),
     # Its battery's volts were read as amperes of a TPDIN2, and the states of its ports as volts.
-    "a charge controller under the numbers of a TPDIN2": Told(
+    "a charge controller under the numbers of a TPDIN2": MibDevice(
         "tycon-tpdin",
         TYCON,
         {
@@ -250,7 +250,7 @@ CASES = {
         },
     ),
     # A probe that is too cold, one whose air is damp, and a box of switches, whose number is none of a probe.
-    "a Room Alert 11E with alarms of two probes and two switches": Told(
+    "a Room Alert 11E with alarms of two probes and two switches": MibDevice(
         "avtech-roomalert11e",
         f"{AVTECH}.3",
         {
@@ -270,7 +270,7 @@ CASES = {
             **room_alert(2, "humidity"),
         },
     ),
-    "a Room Alert 7E whose second probe is too warm": Told(
+    "a Room Alert 7E whose second probe is too warm": MibDevice(
         "avtech-tempager",
         f"{AVTECH}.2",
         {"1.1.1.0": 2145, "1.1.2.0": 4150, "2.1.0": 0, "2.2.0": 1},
@@ -283,7 +283,7 @@ CASES = {
             **active("warning", of=("temperature_low.internal", "temperature_low.external1")),
         },
     ),
-    "a Room Alert MAX whose channels somebody has described": Told(
+    "a Room Alert MAX whose channels somebody has described": MibDevice(
         "avtech-roomalertmax",
         f"{AVTECH}.14.3.1.1",
         {
@@ -299,7 +299,7 @@ CASES = {
         },
     ),
     # Health is best at 8; wireless sensors have a branch of their own.
-    "an OW-SERVER with sensors in the best of health, and wireless ones": Told(
+    "an OW-SERVER with sensors in the best of health, and wireless ones": MibDevice(
         "eds-owserver",
         EDS,
         {
@@ -326,7 +326,7 @@ CASES = {
         },
         bad={"dcim_env_temperature_celsius{sensor=ROM112}": "gated"},
     ),
-    "a SM9S that is set to degrees Fahrenheit, with its limits": Told(
+    "a SM9S that is set to degrees Fahrenheit, with its limits": MibDevice(
         "algcom-sm",
         SM9S,
         {"1.1.0": b"Temperature 1", "3.1.0": 70, "4.1.0": b"Fahrenheit", "5.1.0": 50, "6.1.0": 95},
@@ -337,7 +337,7 @@ CASES = {
         },
     ),
     # T3510 set to degrees Fahrenheit.
-    "a Comet transmitter with its limits": Told(
+    "a Comet transmitter with its limits": MibDevice(
         "comet-web-sensor",
         COMET,
         {"1.9.0": b"\xb0F", "3.1.0": 752, "3.2.0": 415, "4.1.0": 410, "4.2.0": 950, "4.3.0": 100, "4.4.0": 800},
@@ -352,7 +352,7 @@ CASES = {
         },
     ),
     # The second port is set to degrees Fahrenheit; at the third one, without a sensor, the limits of the factory stand.
-    "a sensorProbe with the limits of its warnings": Told(
+    "a sensorProbe with the limits of its warnings": MibDevice(
         "akcp-sensorprobe",
         AKCP,
         {
@@ -374,7 +374,7 @@ CASES = {
             "dcim_env_temperature_high_threshold_celsius{sensor=1.Roof}": 30.0,
         },
     ),
-    "a Comp@s with a major alarm": Told(
+    "a Comp@s with a major alarm": MibDevice(
         "alpha-compas",
         ALPHA,
         {"4.0": 3, "20.1.20.1.13.3.1.0": 0},
@@ -389,4 +389,4 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_what_a_smaller_maker_tells_is_read(name: str) -> None:
-    await assert_read_as_told(CASES[name])
+    await assert_read_as_expected(CASES[name])

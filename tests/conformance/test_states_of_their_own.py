@@ -3,7 +3,7 @@
 import pytest
 
 from agent.snmp.seam import SnmpValue
-from tests.conformance.told import Told, assert_read_as_told
+from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 
 ALARM = "dcim_device_alarm_active"
 ECONNECT, MATRIX, NETSURE = "1.3.6.1.4.1.30932.1.10.1", "1.3.6.1.4.1.935.10.2.1", "1.3.6.1.4.1.6302.2.1.2"
@@ -36,7 +36,7 @@ def simple(severity: str, **alarms: bool) -> dict[str, float]:
 
 CASES = {
     # Its limits are of current and of voltage, high and low: that it alarms is no overload.
-    "branches and outlets of an eConnect PDU that alarm": Told(
+    "branches and outlets of an eConnect PDU that alarm": MibDevice(
         "chatsworth-econnect",
         ECONNECT,
         {
@@ -56,7 +56,7 @@ CASES = {
         },
     ),
     # The second inverter has no switch to bypass it; two transfer switches do not keep their alarms from being read.
-    "a Matrix plant with a failed inverter and a transfer switch that is bypassed": Told(
+    "a Matrix plant with a failed inverter and a transfer switch that is bypassed": MibDevice(
         "eaton-matrix",
         MATRIX,
         {
@@ -77,7 +77,7 @@ CASES = {
             f"{ALARM}{{alarm=maintenance-bypass-error.2,severity=critical}}": 1.0,
         },
     ),
-    "a NetSure plant that lost a rectifier, whose controller lost the plant": Told(
+    "a NetSure plant that lost a rectifier, whose controller lost the plant": MibDevice(
         "vertiv-netsure-ncu",
         NETSURE,
         {
@@ -110,7 +110,7 @@ CASES = {
         },
         {"dcim_device_state": "degraded"},
     ),
-    "modules of a Valere plant: one alarms, one is disabled, one is not known": Told(
+    "modules of a Valere plant: one alarms, one is disabled, one is not known": MibDevice(
         "eltek-valere",
         VALERE,
         {
@@ -127,7 +127,7 @@ CASES = {
         bad={f"{ALARM}{{alarm=module.1.3,severity=warning}}": "sentinel"},
     ),
     # Bits 3 (temperature limit 1), 10 (fan 1) and 17 (input 1). The combined temperature of a shelter is none of outdoors.
-    "a Dantherm controller in an emergency": Told(
+    "a Dantherm controller in an emergency": MibDevice(
         "dantherm-freecooling",
         DANTHERM,
         {
@@ -163,7 +163,7 @@ CASES = {
         {"dcim_crah_unit_state": "running"},
     ),
     # A point that is not in use has no name.
-    "points of a WebMon, on board and in its second slot": Told(
+    "points of a WebMon, on board and in its second slot": MibDevice(
         "dps-webmon",
         WEBMON,
         {
@@ -181,7 +181,7 @@ CASES = {
             **graded("slot-2.2.Generator"),
         },
     ),
-    "a transmitter of Comet with an alarm of its own": Told(
+    "a transmitter of Comet with an alarm of its own": MibDevice(
         "comet-web-sensor",
         f"{COMET}.2",
         {"1.9.0": b"C", "3.1.0": 318, "3.2.0": 415, "3.5.0": 1, "3.6.0": 0, "3.7.0": 2},
@@ -192,7 +192,7 @@ CASES = {
             **simple("warning", temperature=True, humidity=False, computed=True),
         },
     ),
-    "channels of a Web Sensor of Comet with alarms": Told(
+    "channels of a Web Sensor of Comet with alarms": MibDevice(
         "comet-web-sensor",
         f"{COMET}.5.2",
         {"1.9.0": b"C", "1.3.0": 318, "1.4.0": 1, "2.4.0": 0, "3.4.0": 2},
@@ -202,7 +202,7 @@ CASES = {
         },
     ),
     # ErrorStatus: normal, info, warning, error, critical, failure. An enclosure is a pod, which somebody has unplugged.
-    "a NetBotz that warns of one sensor and alarms for another": Told(
+    "a NetBotz that warns of one sensor and alarms for another": MibDevice(
         "apc-netbotz5",
         NETBOTZ5,
         {
@@ -225,7 +225,7 @@ CASES = {
         },
     ),
     # Low critical, sensor error, no status; the last one is offline.
-    "a sensorProbe+ whose sensors are beyond its own limits": Told(
+    "a sensorProbe+ whose sensors are beyond its own limits": MibDevice(
         "akcp-sensorprobe-plus",
         AKCP_PLUS,
         {
@@ -242,7 +242,7 @@ CASES = {
         },
         bad={"dcim_env_temperature_celsius{sensor=0.0.1.Outlet}": "gated"},
     ),
-    "an ASCO transfer switch that somebody left in manual operation": Told(
+    "an ASCO transfer switch that somebody left in manual operation": MibDevice(
         "asco-qem",
         "1.3.6.1.4.1.7777.1.1",
         {"2.0": 6001, "3.0": 5998, "4.0": 1, "5.0": 0, "18.0": 4788, "54.0": 1, "55.0": 1},
@@ -255,7 +255,7 @@ CASES = {
         {"dcim_ats_selected_source": "a"},
     ),
     # Firmware that has its sensors in a table of their own. A sensor that is not there, and its name, are a dash.
-    "a gateway of ServersCheck with dry contacts": Told(
+    "a gateway of ServersCheck with dry contacts": MibDevice(
         "serverscheck-gateway",
         "1.3.6.1.4.1.17095",
         {
@@ -287,7 +287,7 @@ CASES = {
         },
     ),
     # Status: normal, minor alarm, major alarm, disabled, not present.
-    "a Smartpack with a rectifier that failed and an input that is in alarm": Told(
+    "a Smartpack with a rectifier that failed and an input that is in alarm": MibDevice(
         "eltek-smartpack",
         f"{ELTEK}.10",
         {
@@ -309,7 +309,7 @@ CASES = {
             f"{ALARM}{{alarm=io_input.1.1.Fire,severity=warning}}": 0.0,
         },
     ),
-    "a WebPower plant that lost its mains and has a worn battery": Told(
+    "a WebPower plant that lost its mains and has a worn battery": MibDevice(
         "eltek-webpower",
         f"{ELTEK}.9",
         {
@@ -331,7 +331,7 @@ CASES = {
         },
     ),
     # A contact that is to be closed alarms while it is open.
-    "an STE2 whose cabinet is too hot and whose contact is to be closed": Told(
+    "an STE2 whose cabinet is too hot and whose contact is to be closed": MibDevice(
         "hwgroup-ste",
         f"{HWGROUP}.4.9",
         {
@@ -356,7 +356,7 @@ CASES = {
             f"{ALARM}{{alarm=input.2.Door,severity=warning}}": 0.0,
         },
     ),
-    "a Damocles whose contact is to be closed": Told(
+    "a Damocles whose contact is to be closed": MibDevice(
         "hwgroup-poseidon",
         f"{HWGROUP}.3.4",
         {
@@ -376,4 +376,4 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_what_a_device_says_of_itself_is_read(name: str) -> None:
-    await assert_read_as_told(CASES[name])
+    await assert_read_as_expected(CASES[name])

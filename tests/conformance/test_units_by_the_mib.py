@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from agent.snmp.seam import SnmpValue
-from tests.conformance.told import Told, assert_read_as_told
+from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 
 ALARM = "dcim_device_alarm_active"
 
@@ -25,7 +25,7 @@ def rows(entry: str, columns: tuple[int, ...], cells: Mapping[str, tuple[SnmpVal
 
 
 CASES = {
-    "a Masterys whose third module has an alarm, with an environment sensor": Told(
+    "a Masterys whose third module has an alarm, with an environment sensor": MibDevice(
         profile="socomec-netvision",
         root="1.3.6.1.4.1.4555.1.1.7.1",
         answers={
@@ -58,7 +58,7 @@ CASES = {
         states={},
         bad={"dcim_env_contact_active{kind=dry_contact,sensor=emd.2}": "sentinel"},
     ),
-    "a Delphys whose emergency stop is pressed and whose battery circuit is open": Told(
+    "a Delphys whose emergency stop is pressed and whose battery circuit is open": MibDevice(
         "socomec-netvision5",
         "1.3.6.1.4.1.4555.1.1.1.1",
         {
@@ -76,7 +76,7 @@ CASES = {
             **alarms("inverter_overcurrent", "bypass_fault", severity="critical"),
         },
     ),
-    "a Delta UPS whose output is off, with a contact of its environment probe": Told(
+    "a Delta UPS whose output is off, with a contact of its environment probe": MibDevice(
         "delta-ups",
         "1.3.6.1.4.1.2254.2.4",
         {
@@ -92,7 +92,7 @@ CASES = {
             **alarms(*(f"environment_contact_{contact}" for contact in range(1, 5)), raised="environment_contact_2"),
         },
     ),
-    "a Dell UPS whose card has not yet measured for an hour, with a probe's contacts": Told(
+    "a Dell UPS whose card has not yet measured for an hour, with a probe's contacts": MibDevice(
         profile="dell-ups",
         root="1.3.6.1.4.1.674.10902.2",
         answers={"110.1.0": 3, "120.2.6.0": 0, "120.7.1.0": 1, "120.7.4.1.3.1": 1, "120.7.4.1.3.2": 2},
@@ -103,7 +103,7 @@ CASES = {
         states={"dcim_device_state": "ok"},
         bad={"dcim_ups_output_total_power_watts": "sentinel"},
     ),
-    "a Dell PDU with its limits, its state and a contact": Told(
+    "a Dell PDU with its limits, its state and a contact": MibDevice(
         profile="dell-rpdu",
         root="1.3.6.1.4.1.674.10903.200.2",
         answers={
@@ -127,7 +127,7 @@ CASES = {
         states={"dcim_device_state": "degraded"},
         bad={"dcim_env_contact_active{kind=dry_contact,sensor=3}": "sentinel"},
     ),
-    "a Riello UPS with temperatures of its own": Told(
+    "a Riello UPS with temperatures of its own": MibDevice(
         profile="riello-netman",
         root="1.3.6.1.4.1.5491.10.1",
         answers={"2.4.0": 97, "10.1.0": 34, "10.6.0": 24, "10.7.0": 0, "10.8.0": 22},
@@ -140,7 +140,7 @@ CASES = {
         states={},
         bad={"dcim_ups_battery_temperature_celsius{string=negative}": "sentinel"},
     ),
-    "an MGE UPS that lowers the voltage, without a bypass to go to": Told(
+    "an MGE UPS that lowers the voltage, without a bypass to go to": MibDevice(
         profile="eaton-mge",
         root="1.3.6.1.4.1.705.1",
         answers={
@@ -159,7 +159,7 @@ CASES = {
         },
         states={"dcim_ups_output_source": "reducer", "dcim_ups_battery_state": "normal"},
     ),
-    "an MGE UPS on mains whose bypass is unavailable, without a battery": Told(
+    "an MGE UPS on mains whose bypass is unavailable, without a battery": MibDevice(
         profile="eaton-mge",
         root="1.3.6.1.4.1.705.1",
         answers={
@@ -197,7 +197,7 @@ CASES = {
         states={"dcim_ups_output_source": "normal", "dcim_ups_battery_state": "absent"},
     ),
     **{
-        f"a Huawei UPS whose room is told in {name}": Told(
+        f"a Huawei UPS whose room is told in {name}": MibDevice(
             profile="huawei-ups",
             root="1.3.6.1.4.1.2011.6.174.1",
             answers={"2.101.1.1.1": 3, "6.100.1.3.1": 97, "1.1.6.0": degrees, "1.1.7.0": percent},
@@ -211,7 +211,7 @@ CASES = {
         )
         for name, degrees, percent in (("tenths", 240, 410), ("whole units", 24, 41))
     },
-    "a Poseidon with universal sensors and two alarms": Told(
+    "a Poseidon with universal sensors and two alarms": MibDevice(
         "hwgroup-poseidon",
         "1.3.6.1.4.1.21796.3.3",
         {"50.1.0": 2}
@@ -238,7 +238,7 @@ CASES = {
             },
         },
     ),
-    "a Perseus that supervises a feed, whose room is too hot": Told(
+    "a Perseus that supervises a feed, whose room is too hot": MibDevice(
         "hwgroup-perseus",
         "1.3.6.1.4.1.21796.5.1",
         rows(
@@ -263,7 +263,7 @@ CASES = {
             },
         },
     ),
-    "an STE Plus with a contact": Told(
+    "an STE Plus with a contact": MibDevice(
         "hwgroup-ste",
         "1.3.6.1.4.1.21796.4.1",
         {
@@ -278,7 +278,7 @@ CASES = {
         },
     ),
     **{
-        f"a NetBotz 250 with wireless sensors in {unit}": Told(
+        f"a NetBotz 250 with wireless sensors in {unit}": MibDevice(
             profile="apc-sensors",
             root="1.3.6.1.4.1.318.1.1.10",
             answers={
@@ -315,7 +315,7 @@ CASES = {
         )
         for unit, code, degrees in (("Celsius", 1, 240), ("Fahrenheit", 2, 752))
     },
-    "a Symmetra with a failed power module and a worn battery": Told(
+    "a Symmetra with a failed power module and a worn battery": MibDevice(
         profile="apc-ups",
         root="1.3.6.1.4.1.318.1.1.1",
         answers={
@@ -337,7 +337,7 @@ CASES = {
         },
     ),
     **{
-        f"a Sensatronics temperature monitor whose unit is {unit!r}": Told(
+        f"a Sensatronics temperature monitor whose unit is {unit!r}": MibDevice(
             profile="sensatronics-it",
             root="1.3.6.1.4.1.16174.1.1.1",
             answers={
@@ -361,7 +361,7 @@ CASES = {
             *((None, b"24.0", 24.0), (None, b"75.2", None)),
         )
     },
-    "two Schleifenbauer PDUs on a data bus, one with a blown fuse and current to earth": Told(
+    "two Schleifenbauer PDUs on a data bus, one with a blown fuse and current to earth": MibDevice(
         "schleifenbauer-databus",
         "1.3.6.1.4.1.31034.12.1.1.2",
         {
@@ -383,7 +383,7 @@ CASES = {
             **alarms("outlet_current_high.211", severity="critical"),
         },
     ),
-    "a Huawei SMU whose battery hibernates and one of whose rectifiers is lost": Told(
+    "a Huawei SMU whose battery hibernates and one of whose rectifiers is lost": MibDevice(
         profile="huawei-smu",
         root="1.3.6.1.4.1.2011.6.164.1",
         answers={
@@ -415,7 +415,7 @@ CASES = {
             "dcim_ups_output_source": "normal",
         },
     ),
-    "a Riello transfer switch of one phase, switched off": Told(
+    "a Riello transfer switch of one phase, switched off": MibDevice(
         profile="riello-mts",
         root="1.3.6.1.4.1.5491.12",
         answers={"1.4.0": 1, "2.2.0": 230, "2.3.0": 0, "2.6.0": 231, "2.7.0": 0, "2.27.0": 0, "2.28.0": 0, "2.30.0": 1},
@@ -431,4 +431,4 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_unit_is_read_as_its_mib_says(name: str) -> None:
-    await assert_read_as_told(CASES[name])
+    await assert_read_as_expected(CASES[name])

@@ -22,7 +22,7 @@ from agent.epoch import new_epoch
 from agent.loop import DeviceLoop
 from agent.modbus.seam import ModbusClient
 from agent.poll.factory import PollerFactory
-from agent.profile.load import load_profiles
+from agent.profile.loading.load import load_profiles
 from agent.schedule import phase
 from agent.self_metrics import Counters
 from agent.settings import enabled_devices

@@ -1,6 +1,6 @@
 """Rejects readings that are possible one by one, but contradict other readings of the same device. Both pollers call it at each poll.
 
-The range check of a single metric (`agent/profile/normalise.py`) sees nothing wrong in them. What each module protects against:
+The range check of a single metric (`agent/profile/normalising/normalise.py`) sees nothing wrong in them. What each module protects against:
 
 * `power`: the current or the power of a line has a scale that is wrong by ten. It is unknown which of them, so both are rejected.
 * `reactive`: a reactive power above the apparent power of its line, because its sign was lost.

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from typing import Final
 
-from agent.snmp.keys import master_keys
+from agent.snmp.credentials import master_keys
 from agent.snmp.seam import SnmpUser
 
 # More credentials than a site has; each takes about 200 octets. Bounded, because an agent may be reloaded for years.

@@ -9,7 +9,7 @@ from agent.config import Device
 from agent.lab.replay import RecordingClient, read_all
 from agent.poll.plans import SharedPlans
 from agent.poll.snmp import SnmpPoller
-from agent.profile.planning_cells import planning_columns, planning_instances
+from agent.profile.planning.planning_cells import planning_columns, planning_instances
 from agent.readings import Readings
 from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record, read_snmprec

@@ -14,7 +14,7 @@ from agent.cli import main
 from agent.lab.discover import probe_modbus_address
 from agent.modbus import ModbusLink, ModbusTarget
 from agent.profile import load_profiles
-from agent.profile.load import parse_profile
+from agent.profile.loading.load import parse_profile
 from rackflow.errors import ProfileError
 from simulator.modbus.server import ModbusServer
 from simulator.models.meter import MeterModel, meter_registers

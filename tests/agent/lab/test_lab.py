@@ -12,7 +12,7 @@ from agent.cli import main
 from agent.lab.discover import MAX_ADDRESSES, addresses_of
 from agent.lab.output import render_objects
 from agent.lab.walk_snmp import redacted
-from agent.profile.load import parse_profile
+from agent.profile.loading.load import parse_profile
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.recording.snmprec import Record, parse_snmprec, read_snmprec
 from simulator.snmp.agent import SnmpDevice

@@ -7,7 +7,7 @@ import pytest
 from agent.config import AgentConfig
 from agent.lab.replay import read_all
 from agent.poll.factory import MODBUS_TIMEOUT_S, SNMP_TIMEOUT_S, PollerFactory, modbus_target, snmp_target
-from agent.profile.load import parse_profile
+from agent.profile.loading.load import parse_profile
 from agent.snmp.pysnmp import PysnmpClient
 from agent.snmp.seam import SnmpClient, SnmpCommunity, SnmpUser
 from rackflow.errors import ConfigError

@@ -47,7 +47,7 @@ LIMIT = MAX_SERIES // 5
 
 @pytest.fixture
 def limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.profile.plan_builder.MAX_SERIES", LIMIT)
+    monkeypatch.setattr("agent.profile.planning.builder.MAX_SERIES", LIMIT)
     for module in ("agent.poll.tables", "agent.poll.snmp"):
         monkeypatch.setattr(f"{module}.MAX_TABLE_ROWS", LIMIT)
 

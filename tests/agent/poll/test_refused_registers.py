@@ -7,7 +7,7 @@ import pytest
 
 from agent.poll.modbus import IDENTIFY_EVERY_S
 from agent.profile import parse_profile
-from agent.profile.planning import plan_device
+from agent.profile.planning.planner import plan_device
 from rackflow.errors import DeviceProtocolError, DeviceTimeout
 from tests.agent.poll.faulty_units import ACKNOWLEDGE, ADDRESS, BUSY, FAILURE, NO_PATH, NO_TARGET, Unit, unit_bench
 

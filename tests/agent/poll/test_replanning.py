@@ -11,7 +11,7 @@ from agent.poll import BOOT_METRIC, ModbusPoller, SharedPlans, SnmpPoller
 from agent.poll import snmp as polling
 from agent.poll.identity import first_text, printable
 from agent.profile import parse_profile
-from agent.profile.cells import RawValue
+from agent.profile.normalising.cells import RawValue
 from agent.readings import Identity
 from agent.snmp.seam import SnmpValue
 from rackflow.catalogue import PollClass

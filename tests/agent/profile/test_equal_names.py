@@ -3,7 +3,7 @@
 import pytest
 
 from agent.profile import Plan, parse_profile, plan_device
-from agent.profile.cells import RawValue
+from agent.profile.normalising.cells import RawValue
 from rackflow.series import parse_series_key
 
 ROOT = "1.3.6.1.4.1.99999"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.profile import AUTO, Families, load_profiles
-from agent.profile.heads import Heads
+from agent.profile.loading.heads import Heads
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.process.yaml import load_yaml_file
 
@@ -22,15 +22,15 @@ def test_a_profile_that_was_changed_is_another_and_the_others_are_not(tmp_path: 
     write(tmp_path, "mine")
     write(tmp_path, "other")
     families = Families(tmp_path)
-    before = {name: families.content(name) for name in ("mine", "other", "apc-ups", AUTO)}
-    assert families.content("nobody") == ""
+    before = {name: families.content_hash(name) for name in ("mine", "other", "apc-ups", AUTO)}
+    assert families.content_hash("nobody") == ""
     write(tmp_path, "mine", "Another PDU")
     families.prepare(tmp_path)
     assert families["mine"].title == "A PDU", "prepared is not yet in use"
     with families.taking_over():
         pass
     assert families["mine"].title == "Another PDU"
-    after = {name: families.content(name) for name in before}
+    after = {name: families.content_hash(name) for name in before}
     assert {name for name in before if before[name] != after[name]} == {"mine", AUTO}
 
 
@@ -39,12 +39,12 @@ def test_a_profile_of_which_the_base_changed_is_another(tmp_path: Path) -> None:
     own = DATA["snmp"].replace("NAME", "own\nextends: base")
     (tmp_path / "own.yaml").write_text(own, encoding="utf-8")
     families = Families(tmp_path)
-    before = families.content("own")
+    before = families.content_hash("own")
     write(tmp_path, "base", "Another PDU")
     families.prepare(tmp_path)
     with families.taking_over():
         pass
-    assert families.content("own") != before
+    assert families.content_hash("own") != before
 
 
 def test_what_is_refused_leaves_the_profiles_as_they_were(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_the_head_of_each_family_says_what_the_whole_profile_says() -> None:
     assert not heads["apc-ups"].points, "what nobody uses is not loaded"
     body = {"points", "tables", "identity"}
     for name, head in heads.items():
-        assert head.content == whole[name].content
+        assert head.content_hash == whole[name].content_hash
         assert head.model_dump(exclude=body) == whole[name].model_dump(exclude=body), name
     assert heads["apc-ups"].loaded() == whole["apc-ups"]
 

@@ -6,8 +6,8 @@ from functools import cache
 import pytest
 
 from agent.profile import RawValue, normalise_answers, plan_device
-from agent.profile.expand import BIT_TABLES
-from agent.profile.normalise import Slot
+from agent.profile.normalising.normalise import Slot
+from agent.profile.schema import BIT_TABLES
 from tests.agent.profile.register_devices import read
 from tests.agent.shipped import shipped_profiles
 from tests.agent.varied_devices import usual_plan

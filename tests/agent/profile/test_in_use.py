@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from agent.profile import RawValue, parse_profile
-from agent.profile.in_use import (
+from agent.profile.planning.in_use import (
     ALIVE,
     LINES,
     ROWS_PER_SLICE,
@@ -15,7 +15,7 @@ from agent.profile.in_use import (
     note_use_steps,
     use_ref,
 )
-from agent.profile.places import Cell, When
+from agent.profile.schema import Cell, When
 
 V = "1.3.6.1.4.1.9.1"
 A = "1.3.6.1.4.1.9.2"

@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.profile.cells import RawValue
-from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Gate, Slot, normalise_answers, normalise_steps, slot_of
+from agent.profile.normalising.cells import RawValue
+from agent.profile.normalising.normalise import (
+    SLOTS_PER_SLICE,
+    Decoder,
+    GateCheck,
+    Slot,
+    normalise_answers,
+    normalise_steps,
+    slot_of,
+)
 from rackflow.catalogue import catalogue
 from rackflow.process.slices import run_through
 
@@ -26,7 +34,7 @@ raw_values = st.one_of(
 )
 
 
-def charge(*decoders: Decoder, gate: Gate | None = None) -> Slot:
+def charge(*decoders: Decoder, gate: GateCheck | None = None) -> Slot:
     return slot_of("k", CHARGE, decoders or (Decoder("a", 1, 1000),), gate)
 
 
@@ -99,14 +107,14 @@ def test_the_first_source_that_is_good_wins(raw: dict[str, RawValue], value: flo
     ("status", "values", "bad"), [(2, {"k": 0.5}, {}), (1, {}, {}), (3, {}, {"k": "gated"}), (None, {}, {"k": "gated"})]
 )
 def test_a_gate_lets_pass_hides_or_rejects(status: int | None, values: dict[str, float], bad: dict[str, str]) -> None:
-    slot = charge(gate=Gate("status", frozenset({2}), frozenset({1})))
+    slot = charge(gate=GateCheck("status", frozenset({2}), frozenset({1})))
     readings = normalise_answers([slot], {"a": 500, "status": status})
     assert (readings.values, readings.bad) == (values, bad)
 
 
 @pytest.mark.parametrize("status", [b"2", "2", b" 2 \0", 2.0])
 def test_a_gate_takes_its_code_in_another_type_than_the_profile_expects(status: RawValue) -> None:
-    slot = charge(gate=Gate("status", frozenset({2, "on"}), frozenset({1})))
+    slot = charge(gate=GateCheck("status", frozenset({2, "on"}), frozenset({1})))
     assert normalise_answers([slot], {"a": 500, "status": status}).values == {"k": 0.5}
 
 

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from agent.modbus.registers import NumberType, words_of
 from agent.modbus.requests import RegisterValue, coalesce
-from agent.profile.planning import plan_device
-from agent.profile.planning_cells import planning_columns
-from agent.profile.trim import trim_plan
+from agent.profile.planning.planner import plan_device
+from agent.profile.planning.planning_cells import planning_columns
+from agent.profile.planning.trim import trim_plan
 from tests.agent.shipped import shipped_profiles
 
 if TYPE_CHECKING:
-    from agent.profile.cells import RawValue
+    from agent.profile.normalising.cells import RawValue
 
 PROFILES = shipped_profiles()
 RPDU2 = PROFILES["apc-rpdu2"]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.profile import AMBIGUOUS, Plan, PlanCache, RawValue, parse_profile, plan_device
-from agent.profile.plan_cache import MAX_SERIES_KEPT
+from agent.profile.planning.cache import MAX_SERIES_KEPT
 from rackflow.process.slices import run_through
 
 ROOT = "1.3.6.1.4.1.99999"

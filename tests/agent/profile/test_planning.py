@@ -3,12 +3,12 @@
 import pytest
 
 from agent.profile import parse_profile
-from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, NINES, NINES_OF_LOADS, RawValue
-from agent.profile.normalise import Decoder, Gate, Slot, slot_of
-from agent.profile.plan import ClassPlan, Plan
-from agent.profile.planning import plan_device
+from agent.profile.normalising.cells import ENDS_OF_16_BITS, LARGE_ENDS, NINES, NINES_OF_LOADS, RawValue
+from agent.profile.normalising.normalise import Decoder, GateCheck, Slot, slot_of
+from agent.profile.planning.plan import ClassPlan, Plan
+from agent.profile.planning.planner import plan_device
+from agent.profile.planning.trim import trim_plan
 from agent.profile.schema import Profile
-from agent.profile.trim import trim_plan
 from rackflow.catalogue import PollClass
 
 ROOT = "1.3.6.1.4.1.99999"
@@ -227,8 +227,8 @@ def test_a_points_labels_and_gate_go_before_those_of_its_table() -> None:
     )
     slots = planned(profile, "1.1")
     assert {key: slot.gate for key, slot in slots.items()} == {
-        f"{VOLTS}{{inlet=1,phase=L1}}": Gate(f"{ROOT}.1.7.1.1", frozenset({1, 2}), frozenset()),
-        "dcim_pdu_phase_current_amperes{inlet=1,phase=L3}": Gate(
+        f"{VOLTS}{{inlet=1,phase=L1}}": GateCheck(f"{ROOT}.1.7.1.1", frozenset({1, 2}), frozenset()),
+        "dcim_pdu_phase_current_amperes{inlet=1,phase=L3}": GateCheck(
             f"{ROOT}.6.0", frozenset({4}), frozenset({5}), optional=True
         ),
     }
@@ -319,7 +319,7 @@ def test_registers_are_asked_for_once_in_their_table_type_and_order() -> None:
     assert part.oids == ()
 
 
-def gated(*refs: str, gate: Gate | None = None) -> Slot:
+def gated(*refs: str, gate: GateCheck | None = None) -> Slot:
     (slot,) = planned(snmp(f"  - {{metric: {WATTS}, oid: R.2.0, unit: watt}}\n")).values()
     return slot_of(refs[0], slot.metric, tuple(Decoder(ref) for ref in refs), gate)
 
@@ -338,7 +338,7 @@ def less(absent: set[str], *slots: Slot, poll: PollClass = "fast") -> tuple[list
 
 
 def test_a_plan_without_what_a_device_lacks() -> None:
-    must, may = (Gate("g", frozenset({1}), frozenset(), optional) for optional in (False, True))
+    must, may = (GateCheck("g", frozenset({1}), frozenset(), optional) for optional in (False, True))
     assert less(set(), gated("a", "b"), gated("c", gate=must)) == (["a", "c"], ("a", "b", "c", "g"))
     assert less({"a"}, gated("a", "b"), gated("c")) == (["a", "c"], ("b", "c"))
     assert less({"a", "b"}, gated("a", "b"), gated("c")) == (["c"], ("c",))
@@ -360,7 +360,7 @@ def test_a_sum_whose_summand_has_no_known_unit_is_left_out_as_a_whole(code: int,
 
 
 def test_what_is_beyond_the_most_series_of_a_device_is_counted_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.profile.plan_builder.MAX_SERIES", 2)
+    monkeypatch.setattr("agent.profile.planning.builder.MAX_SERIES", 2)
     plan = plan_device(
         snmp(tables=table(f"metric: {VOLTS}, oid: R.1.9, unit: volt")), {"phases": ("1.1", "1.2", "2.1")}, {}, None
     )

@@ -7,8 +7,8 @@ import pytest
 from agent.config import Device
 from agent.lab.replay import read_all
 from agent.poll.snmp import SnmpPoller
-from agent.profile.load import parse_profile
-from agent.profile.quantity import leading_number, quantity
+from agent.profile.loading.load import parse_profile
+from agent.profile.normalising.quantity import leading_number, quantity
 from agent.profile.recognise import oid_parts
 from agent.readings import Readings
 from agent.snmp.seam import SnmpValue

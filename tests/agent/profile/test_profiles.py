@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.profile.load import load_profiles, parse_profile
+from agent.profile.loading.load import load_profiles, parse_profile
 from rackflow import catalogue
 from rackflow.errors import ProfileError
 from tests.agent.shipped import shipped_profiles

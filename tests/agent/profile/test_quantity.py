@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from agent.profile.quantity import leading_number, quantity
+from agent.profile.normalising.quantity import leading_number, quantity
 from rackflow.units import WIRE_UNITS
 
 WRITTEN: dict[str, dict[str, float | str]] = {

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.profile.cells import RawValue, plain_number
-from agent.profile.normalise import Decoder, Gate, Slot, normalise_answers, slot_of
+from agent.profile.normalising.cells import RawValue, plain_number
+from agent.profile.normalising.normalise import Decoder, GateCheck, Slot, normalise_answers, slot_of
 from rackflow.catalogue import Metric, catalogue
 
 TEMPERATURE = catalogue()["dcim_env_temperature_celsius"]
@@ -303,7 +303,7 @@ def test_a_fallback_steps_in_for_every_kind_of_rejection_and_the_first_reason_is
 
 
 def test_a_gate_holds_for_each_of_its_codes() -> None:
-    gate = Gate("g", frozenset({1, 3}), frozenset({0, 9}))
+    gate = GateCheck("g", frozenset({1, 3}), frozenset({0, 9}))
     slot = slot_of("k", TEMPERATURE, (TENTHS,), gate)
     found = {code: normalise_answers([slot], {"a": 215, "g": code}) for code in (0, 1, 2, 3, 9)}
     assert {code: (each.values, each.bad) for code, each in found.items()} == {

@@ -8,7 +8,7 @@ import pytest
 
 from agent.lab.replay import RecordingClient
 from agent.poll.probe_snmp import recognise_device
-from agent.profile.cells import RawValue
+from agent.profile.normalising.cells import RawValue
 from agent.profile.recognise import SYS_OBJECT_ID, matches, probe_oids
 from agent.snmp.gufo import GufoClient
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpValue

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.profile import parse_profile
-from agent.profile.cells import RawValue
+from agent.profile.normalising.cells import RawValue
 from agent.profile.recognise import (
     SYS_DESCR,
     SYS_OBJECT_ID,

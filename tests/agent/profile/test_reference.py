@@ -10,8 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 from agent.cli import main
-from agent.profile.reference import SECTIONS, all_keys, editor_schema, examples, own_keys
 from agent.profile.schema import Profile
+from agent.profile.schema.reference import SECTIONS, all_keys, editor_schema, examples, own_keys
 from rackflow.process.key_types import models_in
 from rackflow.process.yaml import load_yaml_text
 

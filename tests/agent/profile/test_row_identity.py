@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 
-from agent.profile.cells import RawValue
-from agent.profile.planning_cells import columns_beside
-from agent.profile.row_identity import rows_of_unit, rows_with_equal_names, shifted_parts, unclear_parts
-from agent.profile.rows import Row
+from agent.profile.normalising.cells import RawValue
+from agent.profile.planning.planning_cells import columns_beside
+from agent.profile.planning.row_identity import rows_of_unit, rows_with_equal_names, shifted_parts, unclear_parts
+from agent.profile.planning.rows import Row
 from agent.profile.schema import Table
 from rackflow.process.slices import run_through
 

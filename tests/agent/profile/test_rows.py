@@ -5,10 +5,20 @@ from fractions import Fraction
 import pytest
 
 from agent.profile import parse_profile
-from agent.profile.cells import RawValue
-from agent.profile.planning_cells import planning_columns, planning_instances
-from agent.profile.rows import Row
-from agent.profile.schema import FromColumn, FromDevice, FromIndex, Joined, LabelSource, Source, Table, UnitBy, When
+from agent.profile.normalising.cells import RawValue
+from agent.profile.planning.planning_cells import planning_columns, planning_instances
+from agent.profile.planning.rows import Row
+from agent.profile.schema import (
+    FromColumn,
+    FromDevice,
+    FromIndex,
+    Joined,
+    LabelSource,
+    Source,
+    Table,
+    UnitBy,
+    When,
+)
 
 A, B, C = "1.3.1.1", "1.3.1.2", "1.3.1.3"
 

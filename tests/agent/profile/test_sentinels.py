@@ -7,9 +7,9 @@ import pytest
 
 from agent.modbus.registers import decode
 from agent.profile import normalise_answers, plan_device
-from agent.profile.normalise import Slot
+from agent.profile.normalising.normalise import Slot
+from agent.profile.planning.sentinels import sentinels_of
 from agent.profile.schema import Part
-from agent.profile.sentinels import sentinels_of
 from agent.snmp.seam import SnmpValue
 from rackflow.catalogue import catalogue
 from tests.agent.shipped import shipped_profiles

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from agent.profile import RawValue, Slot, normalise_answers, plan_device
-from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS
+from agent.profile.normalising.cells import ENDS_OF_16_BITS, LARGE_ENDS
 from tests.agent.made_up_devices import healthy_device
 from tests.agent.shipped import shipped_profiles
 from tests.agent.varied_devices import usual_device

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.snmp.keys import master_key
+from agent.snmp.credentials import master_key
 from agent.snmp.repair_v3 import V3Repair
 from agent.snmp.seam import SnmpUser
 from rackflow.errors import DeviceError

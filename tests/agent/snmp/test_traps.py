@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.snmp.keys import master_keys
+from agent.snmp.credentials import master_keys
 from agent.snmp.repair import element
 from agent.snmp.seam import SnmpCommunity, SnmpUser
 from agent.snmp.traps import Accepted, Sender, Trap, TrapListener, TrapRefusal, TrapSenders

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.snmp.keys import master_key
+from agent.snmp.credentials import master_key
 from agent.snmp.seam import SnmpUser
 from agent.snmp.usm import (
     MalformedMessage,

@@ -62,9 +62,9 @@ class Backlog:
 
     def settled(self) -> list[Ended]:
         """What the history has once the backlog has ended."""
-        self.queue.look()
+        self.queue.update()
         self.now += late_queue.QUIET_S + 1.0
-        self.queue.look()
+        self.queue.update()
         assert not self.failures.counts, self.failures.counts
         return self.history.since(0.0, NOW_S + self.now - 1000.0)
 
@@ -250,7 +250,7 @@ def test_one_that_began_long_after_the_last_late_reading_is_another_one() -> Non
 def test_the_verdict_waits_until_no_more_has_come_for_a_while() -> None:
     backlog = Backlog()
     backlog.late(*smokes([1] * 50 + [0] * 5))
-    backlog.queue.look()
+    backlog.queue.update()
     backlog.late(*smokes([1] * 50 + [0] * 200, first_s=-545.0))
     assert [(each.since_s - NOW_S, each.ended_s - NOW_S) for each in backlog.settled()] == [(-600.0, -495.0)]
 
@@ -274,7 +274,7 @@ def test_problems_beyond_what_is_followed_are_counted(
     backlog.late(*smokes([1, 1, 1, 0]))
     with caplog.at_level("INFO"):
         assert backlog.settled() == []
-        backlog.queue.look()
+        backlog.queue.update()
     assert "problems_over=0 messages_left_out=0 problems_left_out=3" in caplog.text
     assert caplog.text.count("late readings judged") == 1
 

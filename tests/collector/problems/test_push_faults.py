@@ -15,7 +15,7 @@ import yaml
 from collector.problems import push
 from collector.problems.conditions import labels_of
 from collector.problems.push import PUSH_PART, Pusher, Target, Webhook
-from collector.problems.push import Alertmanager as Told
+from collector.problems.push import Alertmanager as PushTarget
 from collector.problems.settings import WebhookConfig
 from collector.problems.table import load_table
 from collector.problems.tracker import TrackedProblem, Tracker
@@ -315,7 +315,7 @@ async def test_an_alertmanager_back_after_an_hour_gets_present_problems_and_no_e
         manager = Alertmanager(tmp_path / "alertmanager", config)
         with manager.serving():
             address = f"{manager.url}/api/v2/alerts"
-        async with Pushing(Told(address)) as one:
+        async with Pushing(PushTarget(address)) as one:
             # An hour ago one began, which lasts; others began and ended.
             one.tell(smoke("lasts", ago_s=HOUR_S))
             one.tell(*(smoke(f"over-{number}", ago_s=HOUR_S, ended_ago_s=HOUR_S / 2) for number in range(40)))
@@ -412,7 +412,7 @@ async def repeating(url: str, active: TrackedProblem) -> AsyncIterator[Pusher]:
     """What tells an Alertmanager while a problem is active."""
     tracker = Tracker(load_table())
     tracker.restore(active, time.monotonic())
-    pusher = Pusher(Told(url), tracker, Failures())
+    pusher = Pusher(PushTarget(url), tracker, Failures())
     task = asyncio.create_task(pusher.run(), name="push")
     try:
         yield pusher

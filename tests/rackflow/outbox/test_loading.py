@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from rackflow.documents import Numbers
+from rackflow.outbox.epochs import EpochBase
 from rackflow.outbox.loading import load_folder
 from rackflow.outbox.mark import Mark
-from rackflow.outbox.numbers import EpochBase
 from rackflow.outbox.record import RECORD, STATE, Encoder, Stamp
 from rackflow.outbox.segment import new_head, segment_name
 from rackflow.outbox.state import State

@@ -9,9 +9,9 @@ import pytest
 
 from rackflow.errors import ConfigError
 from rackflow.outbox import Message
+from rackflow.outbox.epochs import EPOCHS_KEPT, EpochBase
 from rackflow.outbox.log import LONGEST_AWAY_MS, OutboxLog
-from rackflow.outbox.numbers import EpochBase
-from rackflow.outbox.state import EPOCHS_KEPT, Limits
+from rackflow.outbox.state import Limits
 from tests.thread_clock import turn_clock
 
 AGE_S = 60.0

@@ -11,9 +11,9 @@ import pytest
 from rackflow import ConfigError
 from rackflow.documents import Numbers
 from rackflow.outbox import Limits, Message
+from rackflow.outbox.epochs import EpochBase
 from rackflow.outbox.loading import folder_of
 from rackflow.outbox.log import OutboxLog
-from rackflow.outbox.numbers import EpochBase
 from rackflow.outbox.record import FORMAT as SEGMENT_FORMAT
 from rackflow.outbox.record import Head
 from rackflow.process.sqlite import APPLICATION, FORMAT

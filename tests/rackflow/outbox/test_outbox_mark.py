@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from rackflow.outbox.epochs import EpochBase
 from rackflow.outbox.mark import MAX_KEY, Mark, MarkFile
-from rackflow.outbox.numbers import EpochBase
 
 
 def test_a_mark_that_was_written_over_and_not_yet_cut_off_counts(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from rackflow.documents import Numbers
 from rackflow.outbox.disk import DiskOutbox
+from rackflow.outbox.epochs import EpochBase
 from rackflow.outbox.mark import Mark, MarkFile
-from rackflow.outbox.numbers import EpochBase
 from rackflow.outbox.record import MESSAGES, RECORD_MAGIC, Record, decode_head, scan
 from rackflow.outbox.state import Limits
 from tests.rackflow.outbox.test_outbox_file import (
