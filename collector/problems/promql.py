@@ -113,7 +113,8 @@ def left_out_records(table: Table) -> Iterator[tuple[str, str]]:
         going_dark = _name_of_going_dark(other.name)
         yield going_dark, _rising(dark, going_dark)
         of_one = _name_of_dark_of_one(other.name)
-        silent = f"count by ({whose}) (max by (device, {whose}) (dcim_device_up{{{_named(other.share.by)}}} == 0))"
+        # By the word of all collectors, as a CDU that does not answer: nobody waits for what one of them has missed.
+        silent = f"count by ({whose}) (max by (device, {whose}) (dcim_device_up{{{_named(other.share.by)}}}) == 0)"
         yield of_one, f"{silent} - 1\nunless on ({whose})\n  {feeds} > 1"
         waited_for = _name_of_waited_for(other.name)
         yield waited_for, _any_of([going_dark, _rising(of_one, waited_for)])
