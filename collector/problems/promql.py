@@ -6,10 +6,10 @@ job)`, or `min` where that is nearer to a problem, counts it once. `rule_files.p
 
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from collector.problems.causes import ANSWERS_S
-from collector.problems.shares import DARKENING_PAST_S, DARKENING_S
+from collector.problems.shares import DARKENING_MOST_S, DARKENING_PAST_S, DARKENING_S
 from collector.problems.silence_rules import MISSING_AFTER, STILL_SILENT
 from collector.problems.table import (
     LIMIT_LIFE_S,
@@ -50,11 +50,11 @@ def _expression(problem: Problem, table: Table) -> str:
     other = table.problems.get(problem.waits_for)
     if other is None or other.share is None:
         return text
-    going_dark = _name_of_going_dark(other.name)
+    waited_for = _name_of_waited_for(other.name)
     if not problem.is_safety:
         # Each moment since the last evaluation counts, as in the collector.
-        going_dark = f"last_over_time({going_dark}[{duration(STEP_S)}])"
-    beginning = f"{_in_brackets(text)}\nunless on ({', '.join(other.share.by)})\n  {going_dark}"
+        waited_for = f"last_over_time({waited_for}[{duration(STEP_S)}])"
+    beginning = f"{_in_brackets(text)}\nunless on ({', '.join(other.share.by)})\n  {waited_for}"
     return _any_of([beginning, f"{_in_brackets(text)}\nand ignoring ({_OF_ALERT})\n  {_firing(problem)}"])
 
 
@@ -102,23 +102,39 @@ def left_out_records(table: Table) -> Iterator[tuple[str, str]]:
             continue
         whose, dark = ", ".join(other.share.by), _name_of_dark_elsewhere(other.name)
         both = ", ".join(dict.fromkeys([*other.share.by, *problem.share.by]))
-        present = ", ".join(
-            f'{label}!=""' for label in dict.fromkeys([*other.share.by, *problem.share.by]) if label != "site"
-        )
+        present = _named(dict.fromkeys([*other.share.by, *problem.share.by]))
         silent = f"count by ({both}) (max by (device, {both}) (dcim_device_up{{{present}}} == 0))"
+        feeds = f"count by ({whose}) (group by ({both}) (dcim_device_observed{{{present}}}))"
         yield _name_of_share(other.name), _share_text(other, table)
         yield dark, f"sum by ({whose}) ({silent})\n-\nmax by ({whose}) ({silent})"
         lately = (
             f"last_over_time({_name_of_share(other.name)}[{duration(ANSWERS_S)}])\nand on ({whose})\n  {_firing(other)}"
         )
-        past = f"max_over_time({dark}[{duration(DARKENING_PAST_S)}] offset {duration(DARKENING_S)})"
         going_dark = _name_of_going_dark(other.name)
-        yield going_dark, f"{dark} > 0\nunless\n  {dark} <= {past}"
+        yield going_dark, _rising(dark, going_dark)
+        of_one = _name_of_dark_of_one(other.name)
+        # By the word of all collectors, as a CDU that does not answer: nobody waits for what one of them has missed.
+        silent = f"count by ({whose}) (max by (device, {whose}) (dcim_device_up{{{_named(other.share.by)}}}) == 0)"
+        yield of_one, f"{silent} - 1\nunless on ({whose})\n  {feeds} > 1"
+        waited_for = _name_of_waited_for(other.name)
+        yield waited_for, _any_of([going_dark, _rising(of_one, waited_for)])
         groups = _any_of([_name_of_share(other.name), lately, going_dark])
         yield (
             _name_of_left_out(other.name),
             f"max by (device, {whose}) (dcim_device_up == 0)\nand on ({whose})\n{_in_brackets(groups)}",
         )
+
+
+def _named(labels: Iterable[str]) -> str:
+    """Matchers of series that have all of these labels; each has a site."""
+    return ", ".join(f'{label}!=""' for label in labels if label != "site")
+
+
+def _rising(count: str, record: str) -> str:
+    """Where a recorded count rose within DARKENING_S, and `record`, which this expression is of, has not said so for longer than it may."""
+    past = f"max_over_time({count}[{duration(DARKENING_PAST_S)}] offset {duration(DARKENING_S)})"
+    earlier = f"last_over_time({record}[{duration(DARKENING_PAST_S)}] offset {duration(DARKENING_MOST_S)})"
+    return f"{count} > 0\nunless\n  {count} <= {past}\nunless\n  {earlier}"
 
 
 def history_records(table: Table) -> dict[str, str]:
@@ -338,8 +354,18 @@ def _name_of_dark_elsewhere(problem: str) -> str:
 
 
 def _name_of_going_dark(problem: str) -> str:
-    """The record of its groups whose devices fall silent in several feeds at once (`Shares.going_dark`)."""
+    """The record of its groups whose devices fall silent in several feeds at once (`Shares._darkening`)."""
     return f"group:{_snake(problem)}_going_dark:count"
+
+
+def _name_of_dark_of_one(problem: str) -> str:
+    """The record of how many devices do not answer beside the first, of groups whose devices are of one feed at most."""
+    return f"group:{_snake(problem)}_dark_of_one_feed:count"
+
+
+def _name_of_waited_for(problem: str) -> str:
+    """The record of its groups for which it may be about to stand, so that what it explains does not begin (`Shares.waits`)."""
+    return f"group:{_snake(problem)}_waited_for:count"
 
 
 def _name_of_left_out(problem: str) -> str:

@@ -3,8 +3,8 @@
 What each device contributes is kept from its last evaluation, so that a message costs one evaluation and not one of every device.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,6 +21,9 @@ MAX_RACKS = 500
 DARKENING_S = 4.0
 # How far back it is looked for how many did not answer, s: a device that comes and goes must not make its group go dark each time.
 DARKENING_PAST_S = 30.0
+# How long a group goes dark at most, s: an agent that lost its network knows within half a minute, the longest of intervals in use, and the
+# repeat of a poll. What falls silent one device after the other for longer is another fault, and must not keep that from being reported.
+DARKENING_MOST_S = 60.0
 # Device classes that serve racks other than the one they may stand in.
 _ELSEWHERE: Final = frozenset({"ups", "cdu"})
 
@@ -37,12 +40,17 @@ class _Contribution(NamedTuple):
     """What one device contributes to one problem."""
 
     group: Labels
-    overlap: Labels | None
-    """Its group of the problem whose devices are left out (`Share.except_in`), if it does not answer and the problem names one."""
+    other: Labels | None
+    """Its group of the problem whose devices are left out, if the problem names one (`Share.except_in`)."""
     belongs: bool
     fulfils: bool
     is_silent: bool
     rack: str
+
+    @property
+    def overlap(self) -> Labels | None:
+        """`other`, if the device does not answer."""
+        return self.other if self.is_silent else None
 
 
 class _FamilyShare(NamedTuple):
@@ -106,6 +114,34 @@ class _Group:
         return self.may_belong >= share.least and self.may_fulfil > share.above * self.may_belong
 
 
+@dataclass(slots=True)
+class _Course:
+    """How the number of devices of a group that do not answer went lately. Times are monotonic."""
+
+    past: deque[tuple[float, int]] = field(default_factory=deque)
+    risen: deque[float] = field(default_factory=deque)
+    """When it rose."""
+
+    def rises(self, now: float, count: int) -> bool:
+        """Take the present number. Whether it rose within DARKENING_S, and not for longer than DARKENING_MOST_S."""
+        past, risen = self.past, self.risen
+        past.append((now, count))
+        while past[0][0] < now - DARKENING_S - DARKENING_PAST_S:
+            past.popleft()
+        while risen and risen[0] < now - DARKENING_MOST_S - DARKENING_PAST_S:
+            risen.popleft()
+        before = max((each for when, each in past if when <= now - DARKENING_S), default=0)
+        if count <= before or (risen and risen[0] <= now - DARKENING_MOST_S):
+            return False
+        risen.append(now)
+        return True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it is needed any more."""
+        return not self.risen and not any(count for _, count in self.past)
+
+
 class Shares:
     """The contribution of each device to the problems that are decided over many devices.
 
@@ -125,12 +161,19 @@ class Shares:
             name: {} for name, each in self._shares.items() if each.except_in
         }
         """Of problems with `except_in`: by group of that other problem, the part of each own group that lies in it."""
-        self._elsewhere: dict[tuple[str, Labels], deque[tuple[float, int]]] = {}
-        """By such a problem and group of the other problem: how many devices did not answer outside of its darkest own group, and when."""
+        self._places: dict[str, dict[Labels, Counter[Labels]]] = {name: {} for name in self._overlaps}
+        """Of the same: by group of that other problem, how many of its devices are in each own group, whether they answer or not."""
+        self._courses: dict[tuple[str, Labels], _Course] = {}
+        """By such a problem and group of the other problem: how many devices did not answer outside of its darkest own group."""
+        self._courses_of_one: dict[tuple[str, Labels], _Course] = {}
+        """The same of groups whose devices are of one own group at most: how many did not answer beside the first."""
         self._by_metrics: dict[tuple[str, ...], tuple[_FamilyShare, ...]] = {}
         self._waits_for = {name: each.waits_for for name, each in table.problems.items() if each.waits_for}
         self.going_dark: dict[str, AbstractSet[Labels]] = {}
-        """By a problem that `except_in` names: its groups (agents) that were going dark when `found` was last called (see `_darkening`)."""
+        """By a problem that `except_in` names: its groups (agents) that were going dark when `found` was last called.
+
+        See `_darkening` and `_darkening_of_one`. What the problem would explain waits for it meanwhile (`waits`).
+        """
 
     def note(self, key: SubjectKey, subject: Subject) -> None:
         """Take the present readings of a device."""
@@ -146,7 +189,7 @@ class Shares:
             fulfils = any(holds(each, subject) for each in of)
             part = _Contribution(
                 group=_group(by, texts),
-                overlap=_group(overlap_by, _texts(overlap_by, subject)) if overlap_by and subject.is_silent else None,
+                other=_group(overlap_by, _texts(overlap_by, subject)) if overlap_by else None,
                 belongs=belongs,
                 fulfils=fulfils,
                 is_silent=subject.is_silent,
@@ -159,6 +202,8 @@ class Shares:
             self._parts[name][key] = part
             for groups in self._groups_of(name, part):
                 groups.setdefault(part.group, _Group()).count(part, 1)
+            if part.other is not None:
+                self._places[name].setdefault(part.other, Counter())[part.group] += 1
 
     def _may_lack(self, name: str, texts: tuple[str, ...]) -> bool:
         share = self._shares[name]
@@ -206,6 +251,13 @@ class Shares:
                 del groups[part.group]
         if part.overlap is not None and not self._overlaps[name][part.overlap]:
             del self._overlaps[name][part.overlap]
+        if part.other is not None:
+            places = self._places[name][part.other]
+            places[part.group] -= 1
+            if not places[part.group]:
+                del places[part.group]
+            if not places:
+                del self._places[name][part.other]
 
     def _groups_of(self, name: str, part: _Contribution) -> Iterator[dict[Labels, _Group]]:
         """Where a device counts."""
@@ -237,7 +289,8 @@ class Shares:
         found = {name: _found(share, self._groups[name]) for name, share in self._shares.items()}
         for name, overlaps in self._overlaps.items():
             share = self._shares[name]
-            darkening = self.going_dark[share.except_in] = self._darkening(name, now)
+            darkening = self._darkening(name, now)
+            self.going_dark[share.except_in] = darkening | self._darkening_of_one(name, now)
             left_out = found[share.except_in].keys() | standing(share.except_in) | darkening
             groups = dict(self._groups[name])
             for other in left_out & overlaps.keys():
@@ -264,19 +317,44 @@ class Shares:
         """
         if now is None:
             return set()
-        overlaps, found = self._overlaps[name], set()
-        for other in overlaps.keys() | {group for problem, group in self._elsewhere if problem == name}:
+        overlaps = self._overlaps[name]
+
+        def count(other: Labels) -> int:
             dark = [part.fulfil for part in overlaps.get(other, {}).values()]
-            count = sum(dark) - max(dark, default=0)
-            past = self._elsewhere.setdefault((name, other), deque())
-            past.append((now, count))
-            while past[0][0] < now - DARKENING_S - DARKENING_PAST_S:
-                past.popleft()
-            if count > max((each for when, each in past if when <= now - DARKENING_S), default=0):
-                found.add(other)
-            if not any(each for _, each in past):
-                del self._elsewhere[name, other]
-        return found
+            return sum(dark) - max(dark, default=0)
+
+        return _rising(self._courses, name, overlaps, count, now)
+
+    def _darkening_of_one(self, name: str, now: float | None) -> set[Labels]:
+        """Groups of the other problem (agents) that go dark, and whose devices are of one own group (feed), or of none, as some CDUs are.
+
+        A lost feed looks the same there, so that nothing is left out of it. But what the other problem explains may wait for either.
+        """
+        if now is None:
+            return set()
+        groups, places = self._groups[self._shares[name].except_in], self._places[name]
+        beside_first = {
+            other: max(0, group.fulfil - 1) for other, group in groups.items() if len(places.get(other, ())) <= 1
+        }
+        return _rising(self._courses_of_one, name, beside_first, lambda other: beside_first.get(other, 0), now)
+
+
+def _rising(
+    courses: dict[tuple[str, Labels], _Course],
+    name: str,
+    groups: Iterable[Labels],
+    count: Callable[[Labels], int],
+    now: float,
+) -> set[Labels]:
+    """The groups whose count rises now. Takes the present count of each into its course."""
+    found = set()
+    for other in {*groups, *(group for problem, group in courses if problem == name)}:
+        course = courses.setdefault((name, other), _Course())
+        if course.rises(now, count(other)):
+            found.add(other)
+        if course.is_over:
+            del courses[name, other]
+    return found
 
 
 def _texts(by: tuple[str, ...], subject: Subject) -> tuple[str, ...]:

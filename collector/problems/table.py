@@ -216,7 +216,7 @@ class Problem(msgspec.Struct, frozen=True):
     why: str
     waits_for: str = ""
     """One of `causes`, with a share, that needs longer to be recognised: while it may be about to stand for the agent of this problem (its
-    devices fall silent in several feeds at once, `Shares.going_dark`), this problem does not begin, and its hold starts over."""
+    devices fall silent one after the other, `Shares.going_dark`), this problem does not begin, and its hold starts over."""
     linger_s: float = 0.0
     """How long after its end it still explains its consequences, s, because they end later than their cause."""
     cause_where: Mapping[str, Mapping[str, tuple[str, ...]]] = {}

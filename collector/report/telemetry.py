@@ -5,6 +5,7 @@ Availability is answered polls divided by expected polls, not by received polls:
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
@@ -38,22 +39,31 @@ def telemetry_rows(site_month: SiteMonth, done: Callable[[], None] = lambda: Non
         days = {hours[0]: _polls(site_month, hours, done) for _, hours in site_month.period.days()}
         for kind, start, end, hours in spans(site_month.period):
             if kind in _PERIODS:
-                found = days[hours[0]] if kind == "day" else _total(days.values())
-                yield from _rows(site_month, (kind, start, end), found, len(hours))
+                sums = days[hours[0]] if kind == "day" else _total(days.values())
+                yield from _rows(site_month, (kind, start, end), _by_place(site_month, sums), len(hours))
     yield from account_rows(site_month.site, site_month.accounts, site_month.period)
 
 
-def _polls(site_month: SiteMonth, hours: Sequence[int], done: Callable[[], None]) -> Polls:
-    """Sums of some hours, of each device, of each agent and of the site. Each hour is read once: 5,000 devices take 10 ms."""
-    by_number: dict[int, list[float]] = {}
-    expected_in = Counter[str]()
+@dataclass(slots=True)
+class _Sums:
+    """Sums of a period."""
+
+    devices: dict[int, list[float]] = field(default_factory=dict)
+    """By number of a device, as in `Polls`."""
+    hours: Counter[str] = field(default_factory=Counter)
+    """Of the site and of each agent: hours in which any polls were expected."""
+
+
+def _polls(site_month: SiteMonth, hours: Sequence[int], done: Callable[[], None]) -> _Sums:
+    """Sums of some hours. Each hour is read once: 5,000 devices take 10 ms."""
+    found = _Sums()
     site, devices = site_month.site, site_month.devices
     for hour in hours:
         agents = set[str]()
         for number, (expected, answered, unanswered) in site_month.polls.get(hour, {}).items():
-            sums = by_number.get(number)
+            sums = found.devices.get(number)
             if sums is None:
-                sums = by_number[number] = [0.0, 0.0, 0.0, 0.0]
+                sums = found.devices[number] = [0.0, 0.0, 0.0, 0.0]
             sums[0] += expected
             sums[1] += answered
             sums[2] += unanswered
@@ -61,24 +71,34 @@ def _polls(site_month: SiteMonth, hours: Sequence[int], done: Callable[[], None]
                 sums[3] += 1
                 agents.add(devices[number].agent)
         # An hour counts once however many devices were expected in it.
-        expected_in.update(f"{agent}{OF_AGENT}" for agent in agents)
-        expected_in[site] += bool(agents)
+        found.hours.update(f"{agent}{OF_AGENT}" for agent in agents)
+        found.hours[site] += bool(agents)
         done()
-    found: Polls = {}
-    for number, sums in by_number.items():
-        device = devices[number]
-        found[device.place] = sums
-        for place in (site, f"{device.agent}{OF_AGENT}"):
-            of_place = found.setdefault(place, [0.0, 0.0, 0.0, float(expected_in[place])])
-            add(of_place, sums[:3])
     return found
 
 
-def _total(days: Iterable[Polls]) -> Polls:
+def _total(days: Iterable[_Sums]) -> _Sums:
+    found = _Sums()
+    for day in days:
+        found.hours.update(day.hours)
+        for number, sums in day.devices.items():
+            add(found.devices.setdefault(number, [0.0, 0.0, 0.0, 0.0]), sums)
+    return found
+
+
+def _by_place(site_month: SiteMonth, sums: _Sums) -> Polls:
+    """The sums of each device, of each agent and of the site.
+
+    More answers of a device than expected (two processes of a pair polled it while the network between them was broken) make up for
+    no missing ones of another device.
+    """
     found: Polls = {}
-    for polls in days:
-        for place, sums in polls.items():
-            add(found.setdefault(place, [0.0, 0.0, 0.0, 0.0]), sums)
+    for number, (expected, answered, unanswered, counted) in sums.devices.items():
+        device = site_month.devices[number]
+        found[device.place] = [expected, answered, unanswered, counted]
+        for place in (site_month.site, f"{device.agent}{OF_AGENT}"):
+            of_place = found.setdefault(place, [0.0, 0.0, 0.0, float(sums.hours[place])])
+            add(of_place, [expected, min(answered, expected), unanswered])
     return found
 
 

@@ -197,6 +197,8 @@ OF_BLIND_AGENTS = {
     "group:dcim_agent_sees_nothing:ratio",
     "group:dcim_agent_sees_nothing_dark_elsewhere:count",
     "group:dcim_agent_sees_nothing_going_dark:count",
+    "group:dcim_agent_sees_nothing_dark_of_one_feed:count",
+    "group:dcim_agent_sees_nothing_waited_for:count",
     "device:dcim_agent_sees_nothing:info",
 }
 

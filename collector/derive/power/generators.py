@@ -4,6 +4,7 @@ While the mains are there a generator's own meter shows nothing, so what a group
 them, or from the site's meters if the group carries all feeds. What it delivers is what the generators' own meters show.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +22,9 @@ CARRIES = 0.02
 USUAL_START_S = 60.0
 # With more than half of a feed's UPSs on battery its mains are lost; one alone may have lost its own input. As DcimMainsLost.
 MAINS_LOST_SHARE = 0.5
+# An outage is over once the UPSs have been off their batteries for this long: as long as DcimMainsLost goes on. A generator whose speed or
+# changeover does not hold is taken and left again by its UPSs every few seconds, while their batteries run down.
+TAKEN_OVER_S = 60.0
 
 
 def plan_generators(planner: Planner, site: Site, used: int | None) -> None:
@@ -153,11 +157,16 @@ class Takeover:
 
     start_s: float
     _since: float | None = None
+    """Since when they have been on battery; None while they are not."""
+    _earlier_s: float = 0.0
+    """How long they were on battery before, in the same outage."""
+    _until: float = -math.inf
+    """When they were on battery last."""
     _last: dict[int, Value] = field(default_factory=dict)
     """The last known source of each UPS."""
 
     def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
-        """Seconds beyond the start, 0 while the mains are there. `values` are the sources of the UPSs."""
+        """Seconds on battery beyond the start, 0 while the mains are there. `values` are the sources of the UPSs."""
         known = [each for each in values if each is not None]
         if not known:
             # Silent UPSs tell nothing about the mains. The start is kept: if they are still on battery when they answer again, it holds.
@@ -168,11 +177,18 @@ class Takeover:
             fallen = [each for number, each in self._last.items() if values[number] is None and each == "battery"]
             if self._since is not None and _is_lost([*known, *fallen]):
                 return (Unknown("UPSs that were on battery have fallen silent"),)
-            self._since = None
+            self._end_spell(now)
             return (0.0,)
         if self._since is None:
             self._since = now
-        return (max(now - self._since - self.start_s, 0.0),)
+            if now >= self._until + TAKEN_OVER_S:
+                self._earlier_s = 0.0
+        return (max(self._earlier_s + now - self._since - self.start_s, 0.0),)
+
+    def _end_spell(self, now: float) -> None:
+        if self._since is not None:
+            self._earlier_s += now - self._since
+            self._since, self._until = None, now
 
 
 def _is_lost(sources: Sequence[Value]) -> bool:

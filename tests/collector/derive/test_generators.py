@@ -42,6 +42,20 @@ def test_after_the_mains_are_back_the_next_loss_is_counted_from_its_own_beginnin
     assert takeover.update(["battery"], 1020.0) == (5.0,)
 
 
+def test_a_generator_that_is_taken_and_left_again_is_overdue_by_the_time_on_battery() -> None:
+    takeover = Takeover(15.0)
+    sources = [("battery" if second % 20 < 10 else "normal") for second in range(60)]
+    overdue = [takeover.update([source, source], float(second))[0] for second, source in enumerate(sources)]
+    assert overdue[9] == overdue[20] == 0.0
+    assert overdue[29] == 4.0, "10 s of the first attempt, and 9 s of the second"
+    assert overdue[30:40] == [0.0] * 10, "taken over, as far as anybody can tell"
+    assert overdue[49] == 14.0
+    # A minute without battery is no attempt any more.
+    assert takeover.update(["normal", "normal"], 109.0) == (0.0,)
+    assert takeover.update(["battery", "battery"], 110.0) == (0.0,)
+    assert takeover.update(["battery", "battery"], 126.0) == (1.0,)
+
+
 @pytest.mark.parametrize(
     ("count", "required", "spare"), [(3, None, 1), (1, None, 1), (0, None, 0), (3, 1, 2), (2, 2, 0)]
 )

@@ -71,6 +71,20 @@ def slow_cdus(count: int, *spans: tuple[int, int]) -> Iterator[Device]:
         yield Device(f"cdu{number}", "", dark, "row-1", "cdu")
 
 
+def close_cdus(count: int, first: int, *spans: tuple[int, int]) -> Iterator[Device]:
+    """CDUs without a feed that are polled each half minute, each 5 s after the one before."""
+    for number in range(count):
+        wait = first + 5 * number
+        yield Device(f"cdu{number}", "", tuple((begin + wait, end + wait) for begin, end in spans), "row-1", "cdu")
+
+
+def falling(feed: str, first: int) -> Iterator[Device]:
+    """Thirty PDUs, of which twelve stop answering, 14 s after one another."""
+    for number in range(30):
+        begin = first + 14 * number
+        yield Device(f"{feed}{number}", feed, ((begin, FOREVER[1]),) if number < 12 else ())
+
+
 FOREVER = (20, LONGEST_S + POLL_S)
 COURSES = {
     "the network of the agent": ([*pdus("A", 10, FOREVER), *pdus("B", 10, FOREVER)], {40: {BLIND}, 60: {BLIND}}),
@@ -104,6 +118,24 @@ COURSES = {
             *slow_cdus(1, FOREVER),
         ],
         {33: set(), 44: {CDU}, 54: {CDU, f"{ROW} A"}},
+    ),
+    # Without a wait the first CDU would be a page after 36 s.
+    "the network of an agent of CDUs without a feed that polls each half minute": (
+        [*close_cdus(6, 1, FOREVER)],
+        {40: set(), 48: set(), 58: {BLIND}},
+    ),
+    "the network of an agent of one feed and CDUs that polls each half minute": (
+        [*list(slow("A", "row-1", FOREVER))[:3], *close_cdus(4, 11, FOREVER)],
+        {48: set(), 58: {BLIND}},
+    ),
+    "two CDUs of an agent of one feed": (
+        [*pdus("A", 10), *close_cdus(2, 1, FOREVER)],
+        {40: set(), 49: {CDU}},
+    ),
+    # Each would have the CDU wait anew, for the three minutes that it takes.
+    "a CDU, and then devices of both feeds one after the other": (
+        [*falling("A", 29), *falling("B", 22), *close_cdus(1, 1, FOREVER)],
+        {110: {CDU}},
     ),
     "one feed of a row, and then the other one": (
         [

@@ -86,6 +86,15 @@ def test_hours_without_an_answer_count_and_their_unanswered_polls_add_up() -> No
         assert {"polls_unanswered": 15, "polls_not_received": 5}.items() <= values(rows, place).items()
 
 
+def test_polls_that_came_twice_hide_no_missing_ones_of_another_device() -> None:
+    """Both processes of a pair polled one device; what a third of another one's polls found is missing."""
+    rows = report({0: {1: [10, 20, 0], 2: [15, 10, 0]}})
+    for place in ("north/*", "s"):
+        shown = {"telemetry_available": 20 / 25, "polls_answered": 20, "polls_not_received": 5}
+        assert shown.items() <= values(rows, place).items()
+    assert values(rows, "north/pdu-1")["polls_answered"] == 20
+
+
 def test_where_the_collector_was_killed_counts_are_at_least() -> None:
     rows = report({0: {1: [10, 10, 0]}}, [(at * 3600.0, at * 3600.0 + 60) for at in range(1, 5)])
     [row] = rows.of("telemetry_available", "month", "north/pdu-1")
