@@ -3,6 +3,7 @@
 All checks are made here, when the file is read. An error names file, key and remedy, and a reload of a faulty file changes nothing.
 """
 
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +15,7 @@ from agent.vocabulary import other_word
 from rackflow.errors import ConfigError
 from rackflow.plural import count_of
 from rackflow.process.config import line_with, load_config, named_file, refuse_overwriting
+from rackflow.process.files import is_absent, mode_of
 from rackflow.process.yaml import line_of, lines_of, read_text_file
 
 if TYPE_CHECKING:
@@ -29,10 +31,14 @@ def load_agent_config(path: Path, *, with_site_file: bool = True) -> AgentConfig
     Without `with_site_file`, the site file is not read: for a command that is about to write it.
     """
     config = load_config(path, AgentConfig, other_word)
-    if config.profiles and not config.profiles.is_dir():
-        raise ConfigError(
-            f"{line_with(path, 'profiles')}: profiles: {config.profiles}: no such folder; correct the path"
+    if config.profiles and not stat.S_ISDIR(mode_of(config.profiles)):
+        is_hidden = not mode_of(config.profiles) and not is_absent(config.profiles)
+        why = (
+            "is in a folder that this account may not enter; give it that right"
+            if is_hidden
+            else "no such folder; correct the path"
         )
+        raise ConfigError(f"{line_with(path, 'profiles')}: profiles: {config.profiles}: {why}")
     site_file = named_file(path, "site_file", config.site_file) if config.site_file and with_site_file else None
     written = {"outbox.path": config.outbox.path, "health_file": config.health_file}
     refuse_overwriting(path, written, {"site_file": site_file})

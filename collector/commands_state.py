@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from collector.already_running import where_connected
-from collector.backup import REPLACED, make_backup, restore_backup
+from collector.backup import make_backup, restore_backup
 from collector.commands_run import add_config, load_config
 from collector.forget import Target, account_of, account_options, forget, nothing_retained, render_forgotten
 from collector.ledger import accounts, as_data, as_table, read_any, read_snapshot, since_ms
@@ -178,12 +178,13 @@ def _backup(arguments: argparse.Namespace) -> int:
 
 
 def _restore(arguments: argparse.Namespace) -> int:
-    put_back = restore_backup(load_config(arguments.config), arguments.folder)
+    put_back, kept = restore_backup(load_config(arguments.config), arguments.folder)
     if arguments.output == "table":
         files = ", ".join(put_back.files)
-        sys.stdout.write(f"restored {files} of {put_back.time}; what was there is beside it as *{REPLACED}\n")
+        sys.stdout.write(f"restored {files} of {put_back.time}; what was there is beside it as *{kept}\n")
         if "ledger" in put_back.files:
             sys.stdout.write("what was stored since then is in the store, and missing in the ledger\n")
     else:
-        print_lines(as_text({"folder": str(arguments.folder), **msgspec.to_builtins(put_back)}, arguments.output))
+        said = {"folder": str(arguments.folder), "kept": f"*{kept}", **msgspec.to_builtins(put_back)}
+        print_lines(as_text(said, arguments.output))
     return 0

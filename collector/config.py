@@ -36,7 +36,7 @@ class Store(StrictModel):
     kind: Literal["file", "influxdb"]
     """`file` writes line protocol to a folder; `influxdb` sends it to an engine."""
     path: FilePath | None = None
-    """Folder to write to, with `kind: file`."""
+    """Folder to write to, with `kind: file`. Each collector needs its own."""
     url: Url | None = None
     """Address of the engine, with `kind: influxdb`."""
     org: PlainText = ""

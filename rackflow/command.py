@@ -10,6 +10,7 @@ import contextlib
 import difflib
 import importlib
 import platform
+import stat
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Protocol, cast
 from rackflow.completion import SHELLS, completion
 from rackflow.errors import ConfigError
 from rackflow.process.commands import EXIT_USAGE, OWN, print_error, report_missing_extra, show_examples
+from rackflow.process.files import mode_of
 from rackflow.process.machine_output import OUTPUTS, as_text
 from rackflow.process.progress import each_shown
 from rackflow.process.yaml import load_yaml_file
@@ -207,7 +209,9 @@ def _is_collectors(words: Sequence[str]) -> bool:
     """Whether a configuration among the arguments of `doctor` is a collector's. Only an agent's has `devices`."""
     for word in words:
         try:
-            found = load_yaml_file(Path(word)) if not word.startswith("-") and Path(word).is_file() else None
+            found = (
+                load_yaml_file(Path(word)) if not word.startswith("-") and stat.S_ISREG(mode_of(Path(word))) else None
+            )
         except ConfigError:
             continue
         if isinstance(found, dict):

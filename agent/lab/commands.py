@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import re
+import stat
 import sys
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from agent.snmp import SnmpClients, SnmpTarget
 from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError, ProfileError
 from rackflow.plural import count_of
 from rackflow.process.commands import print_lines, print_skipped_lines, show_examples
+from rackflow.process.files import files_with, mode_of, unreadable
 from rackflow.process.machine_output import OUTPUTS
 from rackflow.process.progress import each_shown, progress
 from rackflow.process.yaml import read_text_file
@@ -107,12 +109,21 @@ def _profiles(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _yaml_files(path: Path) -> list[Path]:
+    if not stat.S_ISDIR(mode_of(path)):
+        return [path]
+    try:
+        return files_with(path, ".yaml")
+    except OSError as error:
+        raise ConfigError(unreadable(path, error)) from error
+
+
 def _lint(files: list[Path], profiles: dict[str, Profile]) -> int:
     if not files:
         print(f"{count_of(len(profiles), 'profile')}, no faults")
         return 0
     faulty = 0
-    paths = [each for path in files for each in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
+    paths = [each for path in files for each in _yaml_files(path)]
     if not paths:
         raise ConfigError(f"{files[0]}: has no .yaml files; correct the path")
     known = dict(profiles)

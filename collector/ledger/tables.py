@@ -17,6 +17,7 @@ import msgspec
 
 from collector.ledger.epochs import CHUNK, FULL, Changes, Chunk, EpochKey, EpochRecord, Retirement
 from rackflow import RackflowError
+from rackflow.process.files import is_absent
 from rackflow.process.sqlite import check_tables, connect_to_read, corruption, fault_and_remedy, stamp_format
 
 SCHEMA = """
@@ -216,7 +217,7 @@ def _where(path: Path) -> str:
 
 def read_snapshot(path: Path, only: frozenset[EpochKey] | None = None) -> LedgerSnapshot:
     """Read a ledger file without changing it; with `only`, just those epochs. Raises RackflowError if that is not possible."""
-    if not path.exists():
+    if is_absent(path):
         raise RackflowError(f"{path}: there is no ledger{_where(path)}; {NO_LEDGER}")
     try:
         with closing(connect_to_read(path, 5.0)) as db:

@@ -24,7 +24,7 @@ from rackflow.errors import ConfigError
 from rackflow.nearest import did_you_mean
 from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.process.config import Name, StrictModel, check_config
-from rackflow.process.files import unreadable
+from rackflow.process.files import is_absent, unreadable
 from rackflow.process.yaml import load_yaml_text, read_text_file
 from rackflow.site import Site
 
@@ -221,7 +221,7 @@ def maintenance_notes(path: Path | None, site: Site | None, *, with_past: bool =
     """
     if path is None:
         return []
-    if not path.exists():
+    if is_absent(path):
         # It may be written later, so this is no mistake; but a slip in its path would be found only when somebody is woken.
         return [f"{path} is not there, so there is no maintenance window"]
     windows, now = load_windows(path), datetime.now(UTC)

@@ -14,6 +14,7 @@ from collector.receive import HOUR_S
 from collector.records import SCHEMA, Rows, unpack, unpack_polls
 from collector.report.period import Period
 from rackflow import RackflowError
+from rackflow.process.files import is_absent
 from rackflow.process.progress import progress
 from rackflow.process.sqlite import DAMAGED, check_tables, connect_to_read, fault_and_remedy
 
@@ -83,7 +84,7 @@ class SiteMonth:
 
 def read_records(path: Path, period: Period) -> list[SiteMonth]:
     """Read all sites that have records in the period. Raises RackflowError if there are none, or they cannot be read."""
-    if not path.exists():
+    if is_absent(path):
         raise RackflowError(
             f"{path}: no such file; the collector creates its records when it first runs: start it, or correct derive.state"
         )

@@ -3,9 +3,15 @@
 Each write is a gzip member of its own (RFC 1952, 2.2: members follow each other), so that a power cut can damage only the
 write it interrupts, which was not acknowledged. Times are in ns, the tool's default. What cannot be read is an unfinished write only if
 no whole write follows it. Otherwise a disk has damaged the file: it is kept beside a new one that has all writes that can be read.
+
+A file has one writer, which writes at an offset of its own: a second collector with the same folder would overwrite what the first has
+acknowledged. So each file is locked while it is open.
 """
 
 import asyncio
+import contextlib
+import errno
+import fcntl
 import gzip
 import logging
 import mmap
@@ -16,8 +22,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from rackflow import RackflowError, StoreError
-from rackflow.process.files import make_folder, remedy_of_writing, sync
+from rackflow import ConfigError, RackflowError, StoreError
+from rackflow.process.files import in_use, make_folder, remedy_of_writing, sync
 from rackflow.process.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -81,11 +87,33 @@ def _end_of_member(content: mmap.mmap, start: int) -> int:
     return 0
 
 
+def _open_locked(path: Path) -> int:
+    """Open a file of points, and keep other writers away until it is closed, however this process ends. Raises OSError."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(file)
+        raise BlockingIOError(errno.EAGAIN, in_use(str(path)), str(path)) from error
+    except OSError as error:  # a file system without locks
+        log.warning("cannot be locked, so nothing keeps a second collector away: file=%s error=%s", path, error)
+    return file
+
+
+def _is_gone(path: Path, file: int) -> bool:
+    """Whether the open file does not stand under its name any more: somebody moved it away to import it, or deleted it."""
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(path.stat(), os.fstat(file)):
+            return False
+    log.warning("file of points was moved or deleted, a new one is begun: file=%s", path)
+    return True
+
+
 class FileStore:
     """Appends to `points-YYYY-MM-DD.lp.gz`, named by the UTC day of writing. `wall_s` is the clock, seconds since 1970.
 
     `on_torn` is called with the number of bytes that could not be read when a file was opened: an unfinished write, which was cut off, or
-    damage. Raises RackflowError if the folder cannot be used.
+    damage. Raises RackflowError if the folder cannot be used, ConfigError if another process writes to it.
     """
 
     def __init__(self, folder: Path, wall_s: Callable[[], float], on_torn: Callable[[int], None]) -> None:
@@ -103,6 +131,8 @@ class FileStore:
             if not today.exists():
                 self._end_former()
             self._open(today)
+        except BlockingIOError as error:
+            raise ConfigError(f"store.path: {error.strerror}") from error
         except OSError as error:
             raise RackflowError(
                 f"store.path: {folder} cannot be written: {error.strerror}; {remedy_of_writing(error, folder)}"
@@ -113,10 +143,20 @@ class FileStore:
 
     def _open(self, path: Path) -> None:
         self._close()
-        length = sound_length(path) if path.exists() else 0
-        if path.exists() and length < path.stat().st_size and next(whole_writes(path, length), None) is not None:
-            length = self._rescue(path)
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        # Locked before it is looked at: what another process is writing at this moment looks like an unfinished write.
+        file = _open_locked(path)
+        is_rescued = False
+        try:
+            length = sound_length(path)
+            if length < os.fstat(file).st_size and next(whole_writes(path, length), None) is not None:
+                length, is_rescued = self._rescue(path), True
+        except BaseException:
+            os.close(file)
+            raise
+        if is_rescued:
+            # The name is now that of another file.
+            os.close(file)
+            file = _open_locked(path)
         self._file, self._path, self._length = file, path, length
         if torn := os.fstat(file).st_size - length:
             log.warning("cut off an unfinished write, its messages come again: file=%s bytes=%d", path, torn)
@@ -131,6 +171,8 @@ class FileStore:
             return
         try:
             self._open(former)
+        except BlockingIOError:  # a collector that has not written since midnight
+            raise
         except OSError as error:  # whoever imported it may have made it read-only
             log.warning("not looked through for an unfinished write: file=%s error=%s", former, error)
 
@@ -176,7 +218,7 @@ class FileStore:
     def _append(self, lines: Sequence[str]) -> None:
         member = gzip.compress(("000000\n".join(lines) + "000000\n").encode(), _LEVEL, mtime=0)
         path = self._path_now()
-        if path != self._path or self._file is None:
+        if path != self._path or self._file is None or _is_gone(path, self._file):
             self._open(path)
         file = self._file
         if file is None:

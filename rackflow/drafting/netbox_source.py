@@ -1,6 +1,7 @@
 """Reads an inventory from NetBox's API, or from files that were saved of it."""
 
 import json
+import stat
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -10,6 +11,7 @@ from typing import Any, NoReturn
 
 from rackflow.drafting.netbox import COOLING_ENDPOINTS, ENDPOINTS
 from rackflow.errors import ConfigError
+from rackflow.process.files import is_absent, mode_of
 from rackflow.process.http_client import REDIRECTS, NoRedirect, redirected
 from rackflow.process.progress import progress
 from rackflow.process.yaml import read_text_file
@@ -32,9 +34,9 @@ def read_netbox(source: str, token: str = "", site: str = "") -> dict[str, list[
         return _fetch(source.rstrip("/"), token, site)
     path = Path(source)
     names = [*ENDPOINTS, *COOLING_ENDPOINTS]
-    if path.is_dir():
+    if stat.S_ISDIR(mode_of(path)):
         files = {name: path / f"{name}.json" for name in names}
-        found = {name: _objects(_loaded(file), str(file)) for name, file in files.items() if file.exists()}
+        found = {name: _objects(_loaded(file), str(file)) for name, file in files.items() if not is_absent(file)}
     else:
         whole = _loaded(path)
         if not isinstance(whole, dict):

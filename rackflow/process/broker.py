@@ -1,6 +1,7 @@
 """The configuration section for the MQTT broker, shared by agent and collector; its addresses, and what its TLS alerts mean."""
 
 import ssl
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ from pydantic import Field, model_validator
 from rackflow.errors import ConfigError
 from rackflow.process.certificates import Certificate, authorities_of, read_certificates
 from rackflow.process.config import FaultAt, Host, Secret, StrictModel, line_with
+from rackflow.process.files import is_absent, mode_of
 from rackflow.process.paths import FilePath, PlainText
 from rackflow.process.resolve import Resolver
 
@@ -135,9 +137,15 @@ class Broker(StrictModel):
             return None
         for key, path in (("ca_file", self.ca_file), ("cert_file", self.cert_file), ("key_file", self.key_file)):
             # A pipe in its place would block the event loop until somebody writes into it. And OpenSSL does not say which file is missing.
-            if path is not None and not path.is_file():
-                why = "is not a regular file" if path.exists() else "does not exist"
-                raise _CertificateFileError(f"{path} {why}; correct the path", key)
+            if path is None or stat.S_ISREG(mode_of(path)):
+                continue
+            if is_absent(path):
+                raise _CertificateFileError(f"{path} does not exist; correct the path", key)
+            if mode_of(path):
+                raise _CertificateFileError(f"{path} is not a regular file; correct the path", key)
+            # The folder is one that only root may enter, as that of certbot.
+            why = "cannot be looked at; the account that runs this must be able to enter its folder and to read it"
+            raise _CertificateFileError(f"{path} {why}", key)
         key = "ca_file"
         try:
             context = ssl.create_default_context(cafile=self.ca_file)

@@ -13,11 +13,12 @@ import select
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
 from rackflow.escape import escape_unprintable, redact_urls
-from rackflow.process.files import remedy_of_writing
+from rackflow.process.files import remedy_of_writing, unreadable
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -167,6 +168,10 @@ def run_command(command: Callable[[], int]) -> int:
         return READER_LEFT
     except OSError as error:
         if not _is_output_refused():
+            if isinstance(error, PermissionError) and isinstance(error.filename, str | bytes):
+                # Where no command expects it: without sudo, a file in a folder that is closed to this account.
+                print_error(unreadable(Path(os.fsdecode(error.filename)), error))
+                return EXIT_FAILED
             raise
         print_error(f"the output cannot be written: {error.strerror or error}; {remedy_of_writing(error)}")
         _drop_output()
@@ -198,7 +203,9 @@ def _prepare_streams() -> None:
         # given), and argparse over its error. So it has a buffer in any case, and each of its lines is still written at once.
         by_line = own.line_buffering or isinstance(own.buffer, io.RawIOBase)
         output = io.BufferedWriter(_Output(1, "w", closefd=False))
-        sys.stdout = io.TextIOWrapper(output, own.encoding, own.errors, line_buffering=by_line)
+        # What the terminal's encoding lacks (`…` in Latin-1) is shown as an escape, as it is on stderr, and does not end the command.
+        errors = "backslashreplace" if own.errors == "strict" else own.errors
+        sys.stdout = io.TextIOWrapper(output, own.encoding, errors, line_buffering=by_line)
 
 
 class _Output(io.FileIO):

@@ -78,6 +78,25 @@ def mode_of(path: Path) -> int:
         return 0
 
 
+def is_absent(path: Path) -> bool:
+    """Whether nothing is at a path. False as well where this account may not look: opening it says why, and `Path.exists` raises."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
+def files_with(folder: Path, ending: str) -> list[Path]:
+    """The files of a folder whose names end so, sorted. Raises OSError.
+
+    `Path.glob` takes a folder that this account may not read for an empty one.
+    """
+    return sorted(each for each in folder.iterdir() if each.name.endswith(ending))
+
+
 def refusal_of_disk(path: Path) -> int | None:
     """ENOSPC if the disk of this path, which need not be there, is full, EROFS if it is mounted read-only; None otherwise."""
     place = path.absolute()
@@ -166,5 +185,6 @@ def replace_durably(path: Path, content: bytes) -> None:
 
 def check_regular(path: Path, what: str) -> None:
     """Raise ConfigError if there is a folder, pipe or socket at `path`: opening a pipe waits for ever."""
-    if path.is_dir() or path.is_fifo() or path.is_socket():
+    mode = mode_of(path)
+    if stat.S_ISDIR(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
         raise ConfigError(f"{what}: {path} is not a regular file; choose another path")

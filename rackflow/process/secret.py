@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rackflow.errors import ConfigError
 from rackflow.process.env_file import variables_of
-from rackflow.process.files import read_regular, unreadable
+from rackflow.process.files import is_absent, read_regular, unreadable
 from rackflow.process.yaml import load_yaml_text, read_text_file
 
 SOURCES = ("env:", "file:", "credential:")
@@ -87,7 +87,7 @@ def _credential(name: str) -> str:
     if not name or "/" in name or name in {".", ".."}:
         raise ConfigError(f"credential {name!r} is not the name of a credential")
     path = Path(folder) / name
-    if not path.exists():
+    if is_absent(path):
         raise ConfigError(
             f"credential {name}: systemd passed none of this name; add LoadCredential={name}:PATH to the unit"
         )

@@ -107,6 +107,20 @@ def test_a_disk_that_does_not_take_the_output_is_named_in_one_line(words: list[s
     assert (done.returncode, done.stderr) == (1, wanted)
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_what_a_terminal_s_encoding_lacks_is_shown_as_an_escape(encoding: str) -> None:
+    code = "from rackflow.process.commands import run_command\nrun_command(lambda: print('outbox: … 25 °C') or 0)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        timeout=60,
+        check=False,
+    )
+    degree = b"\xb0" if encoding == "latin-1" else rb"\xb0"
+    assert (done.stdout, done.stderr) == (rb"outbox: \u2026 25 " + degree + b"C\n", b"")
+
+
 def test_a_command_without_stdout_and_stderr_opens_no_file_in_their_place(tmp_path: Path) -> None:
     """What a process says when it hangs goes to number 2, whatever that is."""
     code = (

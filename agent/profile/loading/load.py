@@ -17,6 +17,7 @@ from agent.profile.schema import Part, Place, Point, Profile
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.nearest import did_you_mean
 from rackflow.process.config import check_config
+from rackflow.process.files import files_with, unreadable
 from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 
 # Searched in the unparsed text, because it decides the order in which files are parsed.
@@ -170,9 +171,13 @@ def load_profiles(
     texts = [] if shipped is not None else _shipped_texts()
     parse_shipped = partial(_parse_head, Heads()) if lazy else parse_profile
     if folder is not None:
-        if not folder.is_dir():
-            raise ProfileError(f"{folder}: no such folder; correct the path")
-        texts += [(1, str(path), read_text_file(path)) for path in folder.glob("*.yaml")]
+        try:
+            users = files_with(folder, ".yaml")
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ProfileError(f"{folder}: no such folder; correct the path") from error
+        except OSError as error:
+            raise ProfileError(unreadable(folder, error)) from error
+        texts += [(1, str(path), read_text_file(path)) for path in users]
     # Profiles that extend none come first, so that the others can extend them. The user's come last and replace shipped ones.
     texts.sort(key=lambda each: (each[0], extends(each[2]) is not None, each[1]))
     found: dict[str, Profile] = dict(shipped or {})

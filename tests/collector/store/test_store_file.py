@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from collector.receive.dead_letters import DeadLetters
 from collector.store.file import FileStore, sound_length
-from rackflow import StoreError
+from rackflow import ConfigError, StoreError
 from tests.servers.captures import REPOSITORY
 from tests.servers.victoriametrics import VictoriaMetrics
 from tests.servers.waiting import eventually
@@ -249,6 +249,59 @@ async def test_a_file_is_of_its_owner_and_group_and_that_of_the_day_before_is_cl
     finally:
         os.umask(before)
     assert list(names_and_modes(tmp_path).values()) == [0o640] * 6
+
+
+async def test_two_collectors_cannot_write_to_one_folder(tmp_path: Path) -> None:
+    """Each writes at an offset of its own: what one of them has acknowledged, the other one would overwrite."""
+    store = FileStore(tmp_path, Clock(), lambda _: None)
+    await store.write(["m f=1.0 1"])
+    after_midnight = Clock()
+    after_midnight.now_s += 86_400
+    for clock in (Clock(), after_midnight):
+        with pytest.raises(
+            ConfigError, match=rf"store\.path: .*{FILE} is in use by another process; .*give each its own"
+        ):
+            FileStore(tmp_path, clock, lambda _: None)
+    await store.write(["m f=2.0 2"])
+    await store.close()
+    assert lines(tmp_path / FILE) == ["m f=1.0 1000000", "m f=2.0 2000000"]
+    store = FileStore(tmp_path, Clock(), lambda _: None)
+    await store.write(["m f=3.0 3"])
+    await store.close()
+    assert lines(tmp_path / FILE)[2:] == ["m f=3.0 3000000"]
+
+
+async def test_a_write_while_another_collector_has_the_file_fails_and_is_tried_again(tmp_path: Path) -> None:
+    """Its folder was emptied by hand, so that another collector could start in it."""
+    first = FileStore(tmp_path, Clock(), lambda _: None)
+    (tmp_path / FILE).unlink()
+    second = FileStore(tmp_path, Clock(), lambda _: None)
+    with pytest.raises(StoreError, match="is in use by another process") as raised:
+        await first.write(["m f=1.0 1"])
+    assert raised.value.retryable
+    await second.close()
+    await first.write(["m f=1.0 1"])
+    await first.close()
+    assert lines(tmp_path / FILE) == ["m f=1.0 1000000"]
+
+
+@pytest.mark.parametrize("is_moved", [True, False])
+async def test_what_follows_a_file_that_was_moved_away_goes_into_a_new_one(tmp_path: Path, *, is_moved: bool) -> None:
+    """Whoever moves today's file away to import it must not lose what is acknowledged after that."""
+    (tmp_path / "points").mkdir()
+    store = FileStore(tmp_path / "points", Clock(), lambda _: None)
+    await store.write(["m f=1.0 1"])
+    file = tmp_path / "points" / FILE
+    if is_moved:
+        file.rename(tmp_path / "imported.lp.gz")
+    else:
+        file.unlink()
+    for at in (2, 3):
+        await store.write([f"m f={at}.0 {at}"])
+    await store.close()
+    assert lines(file) == ["m f=2.0 2000000", "m f=3.0 3000000"]
+    if is_moved:
+        assert lines(tmp_path / "imported.lp.gz") == ["m f=1.0 1000000"]
 
 
 @contextmanager

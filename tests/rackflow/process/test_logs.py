@@ -1,14 +1,19 @@
 """Log lines that quote what others sent: one line each, which nobody can forge, and a traceback that looks like no other line."""
 
+import fcntl
+import io
 import logging
+import os
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rackflow.process.logs import LONGEST, KeyValueFormatter, configure_logging
+from rackflow.process.logs import LONGEST, KeyValueFormatter, StderrHandler, configure_logging
 
 LINE = re.compile(r'time=\S+ level=error logger=test msg="(?:[^"\\]|\\.)*"')
 FORGED = 'time=2026-01-01T00:00:00.000Z level=error logger=agent msg="all is well"'
@@ -74,3 +79,52 @@ def test_logs_of_libraries_take_the_same_way(capsys: pytest.CaptureFixture[str])
     configure_logging("debug")
     logging.getLogger("some.library").debug("\x1b]0;title\x07")
     assert r"\x1b]0;title\x07" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize("length", [10, 10_000])
+def test_a_log_that_nobody_reads_holds_up_nobody_and_says_so_once_it_is_read(
+    length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a terminal after Ctrl-S, or a log driver whose server is away: a full pipe blocks whoever writes to it."""
+    reader, writer = os.pipe()
+    size = fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    with io.TextIOWrapper(os.fdopen(writer, "wb")) as stderr, os.fdopen(reader, "rb") as log:
+        monkeypatch.setattr("sys.stderr", stderr)
+        configure_logging("info")
+
+        def say(count: int) -> None:
+            for number in range(count):
+                logging.getLogger("test").info("%d %s", number, "x" * length)
+
+        logging_all = threading.Thread(target=say, args=(2 * size // 100,), daemon=True)
+        logging_all.start()
+        logging_all.join(30)
+        assert not logging_all.is_alive(), "it waits for the reader"
+        os.set_blocking(reader, False)
+        before = log.read().decode()
+        logging.getLogger("test").info("on again")
+        after = log.read().decode().splitlines()
+    monkeypatch.undo()
+    whole = before.count("\n")
+    cut = not before.endswith("\n")
+    assert after[: 1 + cut] == [*[""] * cut, after[cut]]
+    assert f'msg="{2 * size // 100 - whole} log lines left out' in after[cut]
+    assert after[-1].endswith('msg="on again"')
+
+
+def test_a_log_that_is_read_slowly_is_written_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = StderrHandler(patience_s=60)
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    with ThreadPoolExecutor(1) as pool, os.fdopen(reader, "rb") as file:
+        reading = pool.submit(lambda: b"".join(iter(lambda: file.read(512), b"")))
+        with io.TextIOWrapper(os.fdopen(writer, "wb")) as stderr:
+            monkeypatch.setattr("sys.stderr", stderr)
+            for number in range(500):
+                message = f"line {number} of {'x' * 5000 if number == 7 else 'few'}"
+                handler.handle(logging.makeLogRecord({"msg": message}))
+            monkeypatch.undo()
+        lines = reading.result().decode().splitlines()
+    assert [line.split()[1] for line in lines] == [str(number) for number in range(500)]
+    assert lines[7] == f"line 7 of {'x' * 5000}"

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import gc
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -129,8 +130,9 @@ async def test_a_broker_that_swallows_everything_is_told_from_one_that_does_not_
 
 
 def without_rights(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a module as an account that may do nothing: tests may run as root, whom no permission stops."""
-    other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    """Run a module as an account that permissions stop: tests may run as root, who loses what makes it an exception to them."""
+    rights = "-dac_override,-dac_read_search"
+    other = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"] if os.geteuid() == 0 else []
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
         [*other, sys.executable, "-m", *command], cwd=cwd, env=environment, capture_output=True, text=True, check=False
@@ -140,13 +142,8 @@ def without_rights(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]
 @pytest.fixture
 def strange_folder(tmp_path: Path) -> Path:
     """A folder in which another account may read, and create nothing."""
-    for each in (tmp_path, *tmp_path.parents):
-        if each.stat().st_uid == os.geteuid() and each != Path("/tmp"):  # noqa: S108 - where pytest's folders are
-            each.chmod(each.stat().st_mode | 0o055)
     (tmp_path / "collector.yaml").write_text(CONFIG)
     tmp_path.chmod(0o555)
-    if without_rights("collector", "--version", cwd=tmp_path).returncode:
-        pytest.skip("no other account may run this Python")
     return tmp_path
 
 
@@ -160,6 +157,84 @@ def test_check_tells_before_the_start_that_a_collector_may_not_write(strange_fol
     done = without_rights("collector", "check", "collector.yaml", cwd=strange_folder)
     assert (done.returncode, done.stdout) == (78, "")
     assert "Permission denied; it needs the account that may read it, or sudo" in done.stderr
+
+
+@pytest.fixture
+def closed_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder that only others may enter, as a unit's state and certbot's certificates are to a person without sudo."""
+    folder = tmp_path / "closed"
+    for each in (folder, tmp_path / "hidden"):
+        each.mkdir()
+        (each / "family.yaml").write_text("", encoding="utf-8")
+    state = f"store: {{kind: file, path: points}}\ndead_letter: {folder}/dead.jsonl\n"
+    devices = "agent: gw-1\nlabels: {site: cas1}\ndevices: []\n"
+    for name, text in {
+        "state.yaml": f"broker: {{host: 127.0.0.1}}\n{state}",
+        "tls.yaml": f"broker: {{host: 127.0.0.1, tls: true, ca_file: {folder}/ca.crt}}\n{CONFIG.partition(chr(10))[2]}",
+        "windows.yaml": f"{CONFIG}problems: {{maintenance: {folder}/windows.yaml}}\n",
+        "within.yaml": f"{devices}profiles: {folder}/profiles\n",
+        "hidden.yaml": f"{devices}profiles: {tmp_path}/hidden\n",
+    }.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    folder.chmod(0o000)
+    (tmp_path / "hidden").chmod(0o311)  # its files may be opened, and not listed
+    yield folder
+    for each in (folder, tmp_path / "hidden"):
+        each.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "says"),
+    [
+        (
+            "collector backup state.yaml copy",
+            1,
+            "closed/ledger-rackflow-collector.db: cannot be copied: .*the account that",
+        ),
+        (
+            "collector ledger state.yaml",
+            1,
+            "closed/ledger-rackflow-collector.db: the ledger cannot be read: .*the account",
+        ),
+        (
+            "collector report state.yaml --month 2026-10",
+            1,
+            "closed/books-rackflow-collector.db: .* it needs the account",
+        ),
+        (
+            "collector run tls.yaml",
+            78,
+            "tls.yaml:1: broker: .*closed/ca.crt cannot be looked at; the account that runs this",
+        ),
+        ("collector doctor tls.yaml", 1, "closed/ca.crt cannot be looked at; the account that runs this"),
+        (
+            "collector check windows.yaml",
+            78,
+            "closed/windows.yaml: cannot be read: Permission denied; it needs the account",
+        ),
+        (
+            "agent check within.yaml",
+            78,
+            "within.yaml:4: profiles: .*closed/profiles: is in a folder that this account may",
+        ),
+        ("agent check hidden.yaml", 78, "hidden: cannot be read: Permission denied; it needs the account"),
+        ("agent run hidden.yaml", 78, "hidden: cannot be read: Permission denied; it needs the account"),
+        ("agent profiles lint hidden", 78, "hidden: cannot be read: Permission denied; it needs the account"),
+        (
+            "agent profiles lint closed/family.yaml",
+            78,
+            "closed/family.yaml: cannot be read: Permission denied; it needs the",
+        ),
+    ],
+)
+def test_a_path_that_this_account_may_not_look_at_is_one_line_with_what_to_do(
+    command: str, status: int, says: str, closed_folder: Path
+) -> None:
+    """`Path.exists` raises there, and `Path.glob` finds nothing: profiles of one's own were left out without a word."""
+    done = without_rights(*command.split(), cwd=closed_folder.parent)
+    assert "Traceback" not in done.stderr
+    assert re.search(says, done.stdout + done.stderr), done.stdout + done.stderr
+    assert done.returncode == status
 
 
 def test_a_relative_path_is_reported_with_its_folder(
