@@ -2,12 +2,25 @@
 
 import pytest
 
-from agent import device_tasks, loop, run, schedule
+from agent import device_tasks, loop, reporter, run, schedule
 from agent.modbus import client as modbus_link
 from agent.modbus import refusals as refused_registers
 from agent.pair import handover, keeper, lease
-from agent.poll import factory, modbus, pace, plan_age, planned_cells, replanning, snmp, tables, uptime
+from agent.poll import (
+    factory,
+    modbus,
+    pace,
+    plan_age,
+    planned_cells,
+    replanning,
+    scalars,
+    snmp,
+    tables,
+    uptime,
+    word_order,
+)
 from agent.publish import answers, connection, limit, pauses, publisher, report_reader, status
+from agent.snmp import tries
 from agent.snmp.usm import authentic, clock, refused
 from rackflow.process.stopping import STOP_WITHIN_S
 
@@ -23,8 +36,15 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("an opening takes at most", loop.OPEN_DEADLINE_S, 30.0),
         ("a device that does not close is left after", loop.CLOSE_S, 1.0),
         ("changed states of one poll that are reported", loop.MAX_STATE_EVENTS, 200),
+        ("characters of an event", reporter.EVENT_TEXT_CHARACTERS, 200),
+        ("a removed device whose task goes on is named every", loop.REPORT_HUNG_S, 60.0),
         ("all devices are asked for the first time within", device_tasks.MAX_START_SPREAD_S, 5.0),
         ("an SNMP request is waited for", factory.SNMP_TIMEOUT_S, 2.0),
+        ("an early try of it at least", tries.QUICK_S, 0.5),
+        ("and so many times the slowest answer", tries.TIMES_SLOWEST, 4.0),
+        ("no early try is made after a late answer for", tries.PATIENT_S, 3600.0),
+        ("requests that look for scalars under other instances", scalars.MAX_REQUESTS, 256),
+        ("and that find none", scalars.MAX_FRUITLESS, 16),
         ("a device that is opened has its place for", pace.PLACE_S, 0.25),
         ("tables are walked anew after", plan_age.REPLAN_AFTER_S, 3600.0),
         ("a device has itself planned anew at most every", replanning.REPLAN_MIN_S, 10.0),
@@ -40,6 +60,8 @@ from rackflow.process.stopping import STOP_WITHIN_S
         # Modbus
         ("a busy unit is asked again after", modbus.BUSY_PAUSE_S, 0.1),
         ("a poll looks for refused registers for", modbus.SEARCH_S, 0.4),
+        ("numbers that must speak for another word order", word_order.MIN_VOTES, 2),
+        ("and from which on they are odd", word_order.LARGE, 2**24),
         ("refused registers that a poll asks for again", modbus.ASKED_AGAIN, 4),
         ("a unit that was replaced is noticed within", modbus.IDENTIFY_EVERY_S, 60.0),
         ("a link is made anew after so many requests without an answer", modbus_link.MAX_UNANSWERED, 3),

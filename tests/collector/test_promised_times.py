@@ -4,19 +4,20 @@ import pytest
 
 from collector import budgets, certificates, standstill, stored_publisher
 from collector import run as running
+from collector.api import answers, floor, overview, powers, sparks
 from collector.api import live as streams
-from collector.api import powers, sparks
 from collector.derive.energy import carbon, hourly, own_power
 from collector.derive.liquid import capture, coolant, exchanger, plant, ride_through
 from collector.derive.power import battery, generators, load, supplies
 from collector.derive.trust import trends
 from collector.flow import writer
 from collector.latest import state
+from collector.ledger import durable, ledger, watch
 from collector.ledger import file as ledger_file
-from collector.ledger import ledger, watch
 from collector.problems import (
     acknowledged,
     causes,
+    conditions,
     files,
     history,
     late_queue,
@@ -24,10 +25,12 @@ from collector.problems import (
     monitor,
     push,
     saved,
+    shares,
     silences,
     table,
     tracker,
 )
+from collector.readings import layouts, series_keys
 from collector.receive import (
     clocks,
     clones,
@@ -83,6 +86,7 @@ HOUR_S, DAY_S = 3600.0, 86_400.0
         ("a contested device is shown", owners.CONTESTED_S, 15 * 60.0),
         ("an agent beyond its budget is alerted of", uses.BEYOND_S, 15 * 60.0),
         ("a series counts in its agent's budget", uses.KEPT_S, HOUR_S),
+        ("and is looked for when it is over", uses.PURGE_S, 60.0),
         ("polls of a silent device are expected", poll_counts.LONGEST_SILENCE_S, 31 * DAY_S),
         ("a silent device is anybody's", owners.SILENT_MS / 1000, 31 * DAY_S),
         ("a device that was given up counts in its former agent's budget", owners.RELEASED_MS / 1000, DAY_S),
@@ -98,6 +102,7 @@ HOUR_S, DAY_S = 3600.0, 86_400.0
         ("a broker keeps the session of a collector that is away", subscribe.SESSION_EXPIRY_S, DAY_S),
         ("a socket is not read while there is no room", inbox.LONGEST_PAUSE_S, 3.0),
         ("an agent hears of what is stored", stored_publisher.CYCLE_S, 1.5),
+        ("reports of what is stored that hang are shown as failing", stored_publisher.LONGEST_CYCLE_S, 60.0),
         ("a report of what is stored, which the broker refused, is sent again", stored_publisher.PAUSE_S[1], 300.0),
         ("a message is ahead of the clock", clocks.AHEAD_MS / 1000, 600.0),
         ("two processes of one name both run", ledger.TURN_MS / 1000, 15 * 60.0),
@@ -119,6 +124,8 @@ HOUR_S, DAY_S = 3600.0, 86_400.0
         ("a limit that a device states is current", table.LIMIT_LIFE_S, 3 * HOUR_S),
         ("a problem of a silent device goes on", table.SILENT_S, HOUR_S),
         ("a problem that does not hold any more is kept", table.KEEP_S, 60.0),
+        ("a group goes dark while devices of it fall silent within", shares.DARKENING_S, 4.0),
+        ("which is measured against how many were silent in", shares.DARKENING_PAST_S, 30.0),
         ("late readings wait for others of their time", late_queue.QUIET_S, 10.0),
         ("an Alertmanager that lost its silences has them again", silences.AGAIN_S, 60.0),
         ("a silence that an Alertmanager did not take is sent again", silences.RETRY_S, 5.0),
@@ -143,20 +150,32 @@ def test_a_notification_that_fails_is_tried_again_after_a_fifth_of_a_second_and_
         ("bytes that wait in memory before the broker must wait", inbox.MAX_WAITING_BYTES, 8 * 1024**2),
         ("refused bytes of a sender in one burst", uses.WASTE_BYTES, 32 * 1024**2),
         ("refused bytes of a sender in a second", uses.WASTE_BYTES_PER_S, 1024**2),
+        ("refused bytes that a sender has left when it is muted", uses.LEAST_WASTE_BYTES, 64 * 1024),
+        ("new series keys of an agent in one burst", series_keys.NEW_KEYS, 20_000),
+        ("new series keys of an agent in a second", series_keys.NEW_KEYS_PER_S, 200),
+        ("layouts of a device", layouts.MAX_LAYOUTS_OF_DEVICE, 8),
+        ("places of the layouts of all agents", layouts.MAX_PLACES, 200_000),
         ("bytes of dead letters of a sender in one burst", dead_letters.BURST_BYTES, 1024**2),
         ("bytes of dead letters of a sender in a second", dead_letters.BYTES_PER_S, 256),
         ("bytes of a message in a dead letter", dead_letters.PAYLOAD_LIMIT_BYTES, 64 * 1024),
         ("series that a device has besides its readings", budgets.DEVICE_SERIES, 10),
         ("epochs in the ledger", ledger.MAX_EPOCHS, 50_000),
         ("epochs of one agent in the ledger", ledger.MAX_EPOCHS_PER_AGENT, 2_000),
+        ("chunks of an epoch that are read from either end", durable.MOST_CHUNKS, 2_000),
         ("contested devices that are shown", owners.MAX_CONTESTS, 1_000),
         ("contested devices of one agent that are shown", owners.MAX_CONTESTS_OF_AGENT, 100),
         ("times in a row that a sound point must be accepted before another is given up", persistence.NEIGHBOURS, 3),
         ("problems that are followed", tracker.MAX_TRACKED, 20_000),
         ("problems in one request", push.MAX_SENT, 500),
+        ("series that conditions remember", conditions.MAX_SEEN, 50_000),
+        ("falls of a series that are remembered", conditions.MAX_FALLS, 16),
+        ("racks that a problem names", shares.MAX_RACKS, 500),
         ("maintenance windows", maintenance.MAX_WINDOWS, 1_000),
         ("bytes of ended problems in one of two files", history.MAX_FILE_BYTES, 2_000_000),
         ("bytes a second that a file of problems is written with", saved.BYTES_PER_S, 100_000),
+        ("bytes of a file of problems that is read", saved.MAX_BYTES, 64_000_000),
+        ("lines of an answer on the page", answers.MAX_LINES, 24),
+        ("devices that were never heard of and are named", overview.MAX_NEVER_HEARD, 12),
     ],
 )
 def test_there_is_room_for_as_much_as_it_is_said(what: str, is_now: float, amount: float) -> None:
@@ -169,6 +188,7 @@ def test_there_is_room_for_as_much_as_it_is_said(what: str, is_now: float, amoun
         ("share of its rating from which a generator carries load", generators.CARRIES, 0.02),
         ("share of a feed's UPSs on battery beyond which its mains are lost", generators.MAINS_LOST_SHARE, 0.5),
         ("power from which a facility pump runs, W", plant.PUMP_RUNS_W, 200.0),
+        ("share of its voltage from which a supply is on", floor.MIN_VOLTAGE_SHARE, 0.5),
         ("voltage from which an incomer is live, V", own_power.MIN_VOLTS, 50.0),
         ("supply of a loop that states no limit, degC", ride_through.SUPPLY_LIMIT_C, 45.0),
         ("minutes of a breaker's demand", load.DEMAND_MINUTES, 15),

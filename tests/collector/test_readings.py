@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from collector.readings import Readings, Series, SeriesKeys, resolve, series_bytes, without_implausible
-from collector.readings.layouts import MAX_PLACES_OF_AGENT
+from collector.readings import Layout, Readings, Rows, Series, SeriesKeys, resolve, series_bytes, without_implausible
+from collector.readings.layouts import MAX_LAYOUTS_OF_DEVICE, MAX_PLACES_OF_AGENT
 from collector.readings.series_keys import RESERVED
 from rackflow.documents import Part
 from tests.collector.documents import FLOW, PUMP, SUPPLY, agent_batch, batch
@@ -173,6 +173,17 @@ def test_labels_that_churn_have_no_family_of_batches_found_again() -> None:
     assert len(keys._layouts.by_keys) <= 42  # noqa: SLF001 - those of the 40 keys that are remembered, and the usual one
 
 
+def test_all_keys_of_a_family_of_batches_may_be_displaced_one_after_the_other() -> None:
+    """The first takes what was found for the family along; the others have nothing left to take."""
+    names = [LOOP.format(f"{number:05d}") for number in range(4)]
+    keys = SeriesKeys(limit_bytes=8 * series_bytes(names[0]))
+    pair = batch(values=dict.fromkeys(names[:2], 20.0))
+    first, _ = keys.layout(pair)
+    for name in names[2:]:
+        assert isinstance(keys.get(name, pair.agent), Series), "an agent has a quarter of the limit: two keys"
+    assert keys.layout(pair)[0] is not first
+
+
 def test_values_and_states_are_checked_in_each_batch_of_a_family() -> None:
     keys = SeriesKeys()
     assert not resolve(batch(values={SUPPLY: 32.0, FLOW: 0.1}, states={PUMP: "running"}), keys).skipped
@@ -198,3 +209,13 @@ def test_one_agent_s_layouts_displace_its_own_only() -> None:
     assert first is not None
     assert keys.layout(usual)[0] is kept
     assert keys.layout(msgspec.structs.replace(batch(values=first[0]), agent="gw-odd"))[0] is not first[1]
+
+
+def test_a_device_whose_keys_change_with_every_poll_has_the_rows_of_a_few_layouts_only() -> None:
+    rows = Rows[int]()
+    for number in range(1, 4 * MAX_LAYOUTS_OF_DEVICE):
+        layout = Layout.of((), (), of_agent=False)
+        rows[layout] = [number]
+        assert rows[layout] == [number]
+        # All are dropped at the bound, rather than the oldest: a device has one for each poll class.
+        assert len(rows) == (number - 1) % MAX_LAYOUTS_OF_DEVICE + 1

@@ -11,6 +11,11 @@ def timeouts(retries: int = 1) -> TryTimeouts:
     return TryTimeouts(target_of(161, retries=retries, timeout_s=4.0))
 
 
+def test_without_an_early_try_a_request_is_sent_once_more_for_each_retry_with_the_whole_timeout() -> None:
+    assert timeouts(retries=0).configured_s == (4.0,)
+    assert timeouts(retries=2).configured_s == (4.0, 4.0, 4.0)
+
+
 def test_a_device_that_answers_at_once_is_asked_again_after_half_a_second() -> None:
     one = timeouts()
     assert one.early_s("get", NOW_S) == NO_EARLY_TRY, "nothing is known of it"
