@@ -121,7 +121,9 @@ def restore_backup(config: CollectorConfig, folder: Path) -> Backup:
         )
     files = state_files(config)
     try:
-        make_folder(files["ledger"].parent)
+        # All before the first file is replaced: the configuration may put each in a folder of its own.
+        for each in dict.fromkeys(path.parent for path in files.values()):
+            make_folder(each)
         with _stopped(files["ledger"]), progress_of_bytes("restored", _bytes_of(backup)) as done:
             for what, path in files.items():
                 _replace(folder, backup.files.get(what), path, done)
