@@ -131,12 +131,15 @@ class _Session:
         site, agent = self._target.site, self._target.agent
         status = build_topic(Topic(site, agent, "status"))
         refused = await self.mqtt.subscribe([f"{ROOT}/{site}/{agent}/device/+", stored_subscription(site, agent)])
+        # MQTT does not say when all retained messages have come. But a broker answers in order: what it retains comes behind its answer to
+        # the subscription, and before the answer to the next one. Once a whole round trip has brought nothing further, there is nothing.
+        # (It sends the next ones as the former are acknowledged.)
         seen = -1
-        # MQTT does not say when all retained messages have come. But a broker answers in order: once a whole round trip has brought
-        # no further device, there is none. (It sends the next ones as the former are acknowledged.)
-        while seen < len(found.devices):
-            seen = len(found.devices)
+        while True:
             refused += await self.mqtt.subscribe([status])
+            before, seen = seen, len(found.devices) + len(found.stored) + found.has_status
+            if before == seen:
+                break
         if refused:
             raise RackflowError(
                 f"the broker refuses account {self.account} to read {site}/{agent}: {refused[0]};"

@@ -12,8 +12,8 @@ from collector.api.documents import Pue, PueUnknown
 from collector.api.floor import pdu_power
 from collector.api.numbers import rounded
 from collector.api.scene import Scene, total
-from collector.derive import Figure, air_units_fed_by, cdus_fed_by, facility_meters, it_ways, without_overlap
-from rackflow.site import Meter, Site
+from collector.derive import Figure, air_units_fed_by, cdus_fed_by, it_ways
+from rackflow.site import Meter, Site, facility_meters, without_overlap
 
 # The PUE estimate is a mean, because facility and IT meters are polled at different moments and a load step would show as a spike.
 PUE_WINDOW_S = 900.0

@@ -20,11 +20,9 @@ from collector.derive.energy import (
     balance_of,
     carbon_free_j,
     cdus_fed_by,
-    facility_meters,
     it_ways,
     location_based_g,
     market_based_g,
-    without_overlap,
 )
 from collector.derive.engine import PART, Figure, Input, Inputs
 from collector.derive.explain import Explanation
@@ -62,12 +60,10 @@ __all__ = [
     "balance_of",
     "carbon_free_j",
     "cdus_fed_by",
-    "facility_meters",
     "group_name",
     "it_ways",
     "location_based_g",
     "market_based_g",
     "site_limits",
     "ups_groups",
-    "without_overlap",
 ]

@@ -9,6 +9,7 @@ from rackflow.site.cooling import AirGroup, AirUnit, Cdu, Chiller, DryCooler, Fa
 from rackflow.site.file import Contract, Electrical, Grid, Meter, Monitor, Rack, Room, Row, Sensor, SiteFile
 from rackflow.site.idle import idle_supplies, idle_supplies_of
 from rackflow.site.load import load_site, parse_site
+from rackflow.site.metering import facility_meters, without_overlap
 from rackflow.site.power import (
     Battery,
     BreakerCurve,
@@ -61,8 +62,10 @@ __all__ = [
     "SwitchInput",
     "TransferSwitch",
     "Ups",
+    "facility_meters",
     "idle_supplies",
     "idle_supplies_of",
     "load_site",
     "parse_site",
+    "without_overlap",
 ]

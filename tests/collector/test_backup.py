@@ -40,12 +40,13 @@ os.write(1, b"restored")
 """
 
 
-def configured(folder: Path, client_id: str = "collector-1") -> CollectorConfig:
+def configured(folder: Path, client_id: str = "collector-1", **more: object) -> CollectorConfig:
     given = {
         "broker": {"host": "127.0.0.1"},
         "client_id": client_id,
         "store": {"kind": "file", "path": str(folder / "points")},
         "dead_letter": str(folder / "state" / "dead-letter.jsonl"),
+        **more,
     }
     return check_config(given, CollectorConfig, "collector.yaml")
 
@@ -184,6 +185,20 @@ def test_files_of_any_names_in_any_folders_are_copied_whole_and_put_back(tmp_pat
     RecordsFile(config.records_path, lambda: NOW_S).close(ended=True)
     assert not config.records_path.with_name("state.damaged").exists()
     assert config.problems_path.read_text() == '{"problems": []}'
+def test_a_state_in_several_folders_is_back_on_a_new_machine(config: CollectorConfig, tmp_path: Path) -> None:
+    """The configuration of the new machine puts each file into a folder of its own, and none of them is there yet."""
+    with_all_of_it(config)
+    make_backup(config, tmp_path / "backup")
+    new = tmp_path / "new"
+    elsewhere = configured(
+        new,
+        ledger=str(new / "ledger" / "ledger.db"),
+        derive={"state": str(new / "records" / "records.db")},
+        problems={"state": str(new / "problems" / "problems.json")},
+    )
+    restore_backup(elsewhere, tmp_path / "backup")
+    assert stored(elsewhere.ledger_path) == 3
+    assert all(path.exists() for path in state_files(elsewhere).values())
 
 
 def test_a_ledger_with_a_damaged_page_is_not_taken_for_a_backup(config: CollectorConfig, tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -18,7 +18,7 @@ from tests.collector.documents import batch, document, status
 from tests.collector.running import Running, config_for, publish, publisher, running, until
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
-from tests.servers.waiting import eventually
+from tests.servers.waiting import PATIENCE_S, eventually
 
 PREFIX = "rackflow/v1/cas1/gw-3"
 
@@ -168,6 +168,58 @@ async def test_forget_refuses_what_a_running_agent_would_publish_again_unless_fo
         assert "cdu-07" in capsys.readouterr().out
         assert await forget(file, "cas1/gw-3", "--dry-run") == 0
         assert "nothing is retained" in capsys.readouterr().err
+
+
+async def test_a_running_agent_of_which_no_device_is_described_is_not_forgotten_either(
+    mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """None of its devices has answered yet, so that only its status is retained, and comes behind the answer to the subscription."""
+    file = config_file(tmp_path, mosquitto.port)
+    async with publisher(mosquitto.port) as client:
+        await publish(client, status("cdu-07"))
+        assert await forget(file, "cas1/gw-3") == 1
+        assert "agent cas1/gw-3 is online and would bring cas1/gw-3 back" in capsys.readouterr().err
+        await publish(client, gone(status()))
+        assert await forget(file, "cas1/gw-3") == 0
+        assert capsys.readouterr().out == "forgot cas1/gw-3: status offline\n"
+
+
+@asynccontextmanager
+async def published_again(port: int, topic: str) -> AsyncIterator[None]:
+    """Somebody publishes what is retained on a topic again as soon as it is cleared, as an agent does with its next poll."""
+    async with publisher(port) as client:
+        await client.subscribe(topic, qos=1)
+
+        async def answer() -> None:
+            kept = b""
+            async for message in client.messages:
+                assert isinstance(message.payload, bytes)
+                if not message.payload:
+                    await client.publish(topic, kept, qos=1, retain=True)
+                    return
+                kept = message.payload
+
+        answering = asyncio.create_task(answer(), name="publishes again")
+        yield
+        async with asyncio.timeout(PATIENCE_S):
+            await answering
+
+
+@pytest.mark.parametrize("again", ["device/cdu-07", "status"])
+async def test_what_is_published_again_meanwhile_is_not_called_forgotten(
+    again: str, mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An agent that was thought to be gone."""
+    async with publisher(mosquitto.port) as client:
+        await publish(client, gone(status()), document("cdu-07"), document("cdu-08"))
+        # Reports of collectors are cleared last, one after the other, so that there is time for an answer.
+        for at in range(20):
+            await client.publish(f"{PREFIX}/stored/collector-{at:02}", b"{}", qos=1, retain=True)
+        async with published_again(mosquitto.port, f"{PREFIX}/{again}"):
+            assert await forget(config_file(tmp_path, mosquitto.port), "cas1/gw-3") == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "cas1/gw-3 is there again: its agent still publishes it; stop the agent" in captured.err
 
 
 RULES = """

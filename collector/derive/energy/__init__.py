@@ -6,11 +6,9 @@ from collector.derive.energy.accounting import (
     Accounts,
     air_units_fed_by,
     cdus_fed_by,
-    facility_meters,
     it_ways,
     plan_accounts,
     site_power,
-    without_overlap,
 )
 from collector.derive.energy.balance import SOURCES, balance_of
 from collector.derive.energy.carbon import (
@@ -44,7 +42,6 @@ __all__ = [
     "balance_of",
     "carbon_free_j",
     "cdus_fed_by",
-    "facility_meters",
     "it_ways",
     "location_based_g",
     "market_based_g",
@@ -53,5 +50,4 @@ __all__ = [
     "read_answer",
     "read_csv",
     "site_power",
-    "without_overlap",
 ]

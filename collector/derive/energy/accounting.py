@@ -1,8 +1,8 @@
 """Energy accounting of a site: PUE, carbon, water and reuse over windows of complete hours.
 
-No energy may be counted twice or as the wrong kind. `plan_accounts` handles meters below meters, CDUs and air units on rack PDUs, and
-meters of the whole site beside meters of its feeds; after that, everything is a sum, and `balance.py` says what of it was generated on
-site. `statement.py` makes the figures of it.
+No energy may be counted twice or as the wrong kind. `rackflow/site/metering.py` handles meters below meters, and meters of the whole site
+beside meters of its feeds; `plan_accounts` CDUs and air units on rack PDUs. After that, everything is a sum, and `balance.py` says what
+of it was generated on site. `statement.py` makes the figures of it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from collector.derive.energy.hourly import HOUR_S, WINDOWS_H, Hour, HourlyTotals
 from collector.derive.engine import NO_SLOT, PART, Figure, Label, Planner, Values, output_of, plausible_figure
 from collector.derive.power import RackPower, metered_w
 from rackflow.process.bulkhead import Failures
-from rackflow.site import Meter, Site
+from rackflow.site import Meter, Site, facility_meters, without_overlap
 
 CDU_POWER, AIR_UNIT_POWER = "dcim_cdu_power_watts", "dcim_crah_power_watts"
 _COUNTER, _POWER = "dcim_meter_energy_joules_total", "dcim_meter_power_watts"
@@ -109,16 +109,6 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
         zone=site.grid.zone if site.grid else "",
         quantities=frozenset(stream.quantity for stream in streams),
     )
-
-
-def facility_meters(site: Site) -> tuple[Meter, ...]:
-    """The meters whose sum is what the site takes in.
-
-    A meter without a `measures` list measures the whole site or is one of several incomers; the site file's check refuses anything else.
-    If there are such meters, all others are left out, because what they measure has passed through these.
-    """
-    meters = site.meters_of("facility")
-    return tuple(meter for meter in meters if not meter.measures) or without_overlap(site, meters)
 
 
 def _generation_behind(planner: Planner, site: Site, facility: Sequence[Meter]) -> Iterator[Stream]:
@@ -215,22 +205,6 @@ def air_units_fed_by(site: Site, racks: Iterable[str]) -> list[str]:
     """The air units that PDUs of these racks feed: rear doors and units in the row."""
     pdus = {pdu.id for rack in racks for pdu in site.pdus_of(rack)}
     return [unit.id for unit in site.air_units.values() if not pdus.isdisjoint(unit.fed_by)]
-
-
-def without_overlap(site: Site, meters: Sequence[Meter]) -> tuple[Meter, ...]:
-    """The meters that are not below another of these meters, so that the sum counts no energy twice."""
-
-    def nodes(meter: Meter) -> set[str]:
-        """What a meter measures. Racks are replaced by their PDUs, because one meter may name the rack and another its PDUs."""
-        inside = {pdu.id for name in meter.measures if name in site.racks for pdu in site.pdus_of(name)}
-        return inside | {name for name in meter.measures if name not in site.racks}
-
-    def within(meter: Meter, other: Meter) -> bool:
-        """Whether everything `meter` measures passes through `other`. Of two meters of the same nodes, the first by name stays."""
-        below = set().union(*(site.downstream(node) | {node} for node in nodes(other)))
-        return bool(nodes(meter)) and nodes(meter) <= below and (nodes(meter) != nodes(other) or meter.id > other.id)
-
-    return tuple(meter for meter in meters if not any(within(meter, other) for other in meters if other.id != meter.id))
 
 
 def _water_and_reuse(planner: Planner, site: Site, meters: Sequence[str]) -> Iterator[Stream]:

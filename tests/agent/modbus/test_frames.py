@@ -212,6 +212,16 @@ def test_answers_of_another_unit_or_number_are_taken_where_the_device_is_set_up_
     assert fed(found, [answer(request(9, 7, 3, 0, 1), 232)]) == [], "its number is another request's"
 
 
+def test_an_answer_under_the_number_of_another_polled_unit_is_taken_only_where_the_link_is_set_up_for_it() -> None:
+    """A gateway numbers a late answer of unit 2 after the request to unit 1; one that answers under any unit's number is set up so."""
+    asked = request(5, 2, 3, 0, 1)
+    found = Reader(polled=frozenset({1, 2}))
+    found.expect(5, 1, frozenset())
+    assert fed(found, [answer(asked, 230)]) == []
+    found.expect(5, 1, frozenset({"other_unit"}))
+    assert [each.values for each in fed(found, [answer(asked, 230)])] == [[230]]
+
+
 def test_of_an_answer_that_is_sent_again_nothing_is_kept_and_the_first_one_counts() -> None:
     """What stays would look like a stream that is out of step, and cost the connection."""
     asked = request(5, 1, 3, 0, 1)

@@ -231,6 +231,26 @@ def test_what_needs_a_part_that_cannot_be_planned_is_unknown_and_the_rest_is_the
     assert failures.counts
 
 
+def test_what_a_figure_has_learned_outlasts_a_plan_that_lacks_its_part() -> None:
+    """The demand of a breaker, a mean over a quarter of an hour. Breakers cannot be planned without the racks."""
+    site = hall()
+    readings, racks = Readings(site), site.racks
+    demand = "pdu_phase_demand_load_ratio{rack=a1,feed=A,device=pdu-a1-a,phase=L2}"
+    values: dict[int, float | None] = {}
+    for now in range(0, 1200, 10):
+        if now == 1000:
+            site.racks = {**racks, "odd": None}  # type: ignore[dict-item]  # as above
+            readings.currents("pdu-a1-b", 8.0, now=now)  # a new device, and so a new plan
+        elif now == 1030:
+            site.racks = racks
+        readings.currents("pdu-a1-a", 24.0, now=now)
+        figure = readings.figures(now + 1.0).get(demand)
+        values[now] = figure.value if figure is not None else None
+    assert values[990] == pytest.approx(24 / 32)
+    assert values[1010] is None
+    assert values[1080] == pytest.approx(24 / 32), "planned whole again after a minute, and nothing begins anew"
+
+
 class Held(dict[str, Rack]):
     """Racks that can be read only once the test lets go: planning a large site takes as long."""
 

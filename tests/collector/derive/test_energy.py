@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.derive.config import CarbonConfig
-from collector.derive.energy.accounting import without_overlap
 from collector.derive.energy.carbon import Factor, Factors, read_answer, read_csv
 from collector.derive.energy.hourly import HOUR_S, HourlyTotals
 from collector.derive.energy.records import SiteRecords
@@ -16,7 +15,7 @@ from collector.derive.site_plan import Settings
 from collector.records.file import Snapshot
 from rackflow import ConfigError
 from rackflow.process.slices import run_through
-from rackflow.site import Grid
+from rackflow.site import Grid, without_overlap
 from tests.collector.conftest import OpenRecords
 from tests.collector.derive.hall import WALL_S, Readings, hall
 

@@ -94,6 +94,9 @@ def facility(*measures: str) -> Site:
         (("n1", "pdu-n1-a, pdu-n1-b"), {"m0"}),
         (("n1", "pdu-n1-a, pdu-n1-b, pdu-n1-c"), {"m0"}),
         (("pdu-n1-a, pdu-n1-b, pdu-n1-c", "n1"), {"m0"}),
+        # What is below a node that is named adds nothing to it: both measure the same.
+        (("A, main-a", "A"), {"m0"}),
+        (("A", "A, main-a", "main-a"), {"m0"}),
     ],
     ids=lambda case: " + ".join(case) if isinstance(case, tuple) else "",
 )

@@ -198,6 +198,52 @@ def test_no_problem_is_missed_because_a_device_was_not_evaluated(found: list[lis
     assert not hall.failures.counts
 
 
+def variants(key: str, value: float | str) -> Iterator[float | str]:
+    """What a series may say next: each other state; a number on either side of each limit, and far from the one before."""
+    metric = parse_series_key(key)[0]
+    states = catalogue()[metric].states
+    if states or isinstance(value, str):
+        yield from (each for each in states or () if each != value)
+        return
+    near = (edge * factor for edge in EDGES.get(metric, ()) for factor in (0.999, 1.001))
+    far = (value * factor for factor in (0.0, 0.5, 2.0, 10.0))
+    yield from sorted({each for each in (*near, *far) if each != value and catalogue()[metric].plausible(each)})
+
+
+def test_no_problem_is_missed_whichever_reading_of_a_device_without_one_is_another() -> None:
+    """Each device of the examples with each of its series changed alone: one by one, and not by chance as above."""
+    settled: set[tuple[tuple[str, float | str], ...]] = set()
+    found = set[Key]()
+    for thing in DEVICES:
+        said = {key: each[0] for key, each in said_of(thing).items()}
+        if (course := tuple(said.items())) in settled:
+            continue
+        settled.add(course)
+        hall, next_said = Hall(), list[Said]()
+        for key, value in said.items():
+            next_said += [said | {key: each} for each in variants(key, value)]
+        for number in range(len(next_said)):
+            hall.poll(f"d{number}", said, thing.device_class)
+        assert hall.disagreements() == []
+        hall.now += 1.0
+        for number, each in enumerate(next_said):
+            hall.poll(f"d{number}", each, thing.device_class)
+        assert hall.disagreements() == [], said
+        found |= hall.ever
+    assert len(settled) > 60
+    assert len({name for name, _ in found}) > 35, "not only a few problems began so"
+
+
+def test_a_range_ends_before_the_nearest_limit_on_either_side_by_more_than_a_rounding_error() -> None:
+    low, high = range_of(15.0, [20.0, 12.0, 30.0, 10.0])
+    assert (12.0 < low < 12.0001, 19.9999 < high < 20.0) == (True, True)
+    low, high = range_of(-4e9, [-5e9, -3e9])
+    assert (low > -5e9 + 1, high < -3e9 - 1) == (True, True), "the distance grows with the limit, whatever its sign"
+    assert range_of(5.0, []) == (-math.inf, math.inf)
+    for too_near in (12.0, 12.0 + 1e-10, 12.0 - 1e-10):
+        assert range_of(too_near, [12.0, 20.0]) == (too_near, too_near)
+
+
 def test_devices_that_change_far_from_each_limit_are_not_evaluated() -> None:
     hall = Hall()
     hall.poll("ups", {TEMPERATURE: 25.0, VOLTAGE: 231.0, SOURCE: "normal"})

@@ -1,5 +1,6 @@
 """Owners in a whole collector: on /metrics, on the page, over a restart, and by configuration and site file."""
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,8 @@ import yaml
 from agent.config import AgentConfig
 from agent.config_file import with_site
 from collector.assemble import assigned_owners
+from collector.receive import ExpectedDevice, PolledDevice
+from collector.records.file import RecordsFile, Snapshot
 from rackflow import ConfigError
 from rackflow.process.config import check_config
 from rackflow.site import Site
@@ -45,6 +48,25 @@ async def test_a_contested_device_is_shown_and_is_still_its_owner_s_after_a_rest
         metrics = (await one.get("/metrics")).text
         assert 'model="L2L 100"' in metrics
         assert 'model="stolen"' not in metrics
+
+
+async def test_a_device_of_a_collector_that_kept_no_owners_belongs_to_who_polled_it_first(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """An earlier version kept the devices of which it expected polls, and no owners."""
+    config = config_for(mosquitto.port, tmp_path)
+    now_s = time.time()
+    polled = {
+        PolledDevice("cas1", agent, "cdu-07"): ExpectedDevice("cdu", now_s - ago_s, now_s, now_s, {"safety": 1.0})
+        for agent, ago_s in (("gw-stolen", 3600.0), ("gw-3", 7200.0))
+    }
+    records = RecordsFile(config.records_path)
+    records.save(Snapshot({}, {}, polled))
+    records.close(ended=True)
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, msgspec.structs.replace(batch(), agent="gw-stolen"))
+        await one.reaches(CONTESTED, lambda contested: contested == 1)
 
 
 async def test_series_beyond_an_agent_s_budget_are_counted_by_agent(mosquitto: Mosquitto, tmp_path: Path) -> None:

@@ -100,6 +100,16 @@ def test_what_can_be_is_taken(replaced: list[tuple[str, str]]) -> None:
     assert hall(*replaced).id == "t1"
 
 
+def test_pv_behind_a_meter_that_is_below_another_one_is_refused() -> None:
+    """No meter counts the whole site, and that of a feed is counted alone: what is behind the one below it would be counted nowhere."""
+    parts = MAIN.replace("}", ", measures: [A]}") + "\n  - {id: meter-row, role: facility, measures: [row-a]}"
+    no_contract = ("contracts: [{id: pv-roof, meter: meter-pv}]", "")
+    assert hall((MAIN, parts), (PV, "{id: meter-pv, role: pv, behind: meter-main}"), no_contract).id == "t1"
+    words = "'meter-row' measures is a part of what 'meter-main' measures; name that one, which 'meter-pv' is behind as well"
+    with pytest.raises(ConfigError, match=rf"hall.yaml:\d+: meters\[3\]\.behind: what {words}"):
+        hall((MAIN, parts), (PV, "{id: meter-pv, role: pv, behind: meter-row}"), no_contract)
+
+
 def test_generators_with_the_same_feeds_are_a_group_in_whatever_order_they_name_them() -> None:
     text = (
         "generators:\n  - {id: g1, feeds: [A, B], rated_power_w: 100000, required: %d}\n"
