@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from agent.profile.cells import (
+from agent.profile.normalising.cells import (
     ENDS_OF_16_BITS,
     LARGE_ENDS,
     MAX_NUMBER_TEXT,
