@@ -11,7 +11,7 @@ read to make a plan; *planned cells* are those that the finished plan depends on
 
 from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
 from agent.profile.families import AUTO, Families
-from agent.profile.in_use import Use, is_measuring, note_use_steps, shows_another_scale
+from agent.profile.in_use import Use, is_measuring, is_use_ref, note_use_steps, shows_another_scale
 from agent.profile.load import extends, load_profiles, parse_file, parse_profile
 from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Slot, normalise_answers, normalise_steps, slot_of
 from agent.profile.plan import ClassPlan, Plan, PlannedCell, refs_of
@@ -80,6 +80,7 @@ __all__ = [
     "extends",
     "families_named_by_identity",
     "is_measuring",
+    "is_use_ref",
     "load_profiles",
     "matches",
     "normalise_answers",

@@ -6,7 +6,7 @@ from agent import device_tasks, loop, run, schedule
 from agent.modbus import client as modbus_link
 from agent.modbus import refusals as refused_registers
 from agent.pair import handover, keeper, lease
-from agent.poll import factory, modbus, pace, plan_age, planned_cells, replanning, snmp, tables, uptime
+from agent.poll import factory, modbus, pace, plan_age, planned_cells, replanning, snmp, tables, unit_identity, uptime
 from agent.publish import answers, connection, limit, pauses, publisher, report_reader, status
 from agent.snmp.usm import authentic, clock, refused
 from rackflow.process.stopping import STOP_WITHIN_S
@@ -41,7 +41,7 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("a busy unit is asked again after", modbus.BUSY_PAUSE_S, 0.1),
         ("a poll looks for refused registers for", modbus.SEARCH_S, 0.4),
         ("refused registers that a poll asks for again", modbus.ASKED_AGAIN, 4),
-        ("a unit that was replaced is noticed within", modbus.IDENTIFY_EVERY_S, 60.0),
+        ("a unit that was replaced is noticed within", unit_identity.IDENTIFY_EVERY_S, 60.0),
         ("a link is made anew after so many requests without an answer", modbus_link.MAX_UNANSWERED, 3),
         ("a line is left silent after a missing answer for", modbus_link.RTU_QUIET_S, 0.2),
         ("a register that had answered is asked for again after", refused_registers.BACK_SOON_S, (1.0, 10.0)),
