@@ -71,6 +71,8 @@ class ModbusLink:
         self._polled: set[int] = set()
         # Requests without an answer since the last answer.
         self._unanswered = 0
+        self.connections = 0
+        """How often it was connected so far. Over another connection, another device may answer."""
         # Loop time before which nothing may be sent.
         self._free_at = 0.0
         # That of the connection, if it is no serial line.
@@ -221,6 +223,7 @@ class ModbusLink:
                 raise
             if line == _line(self._target):
                 self._wire = wire
+                self.connections += 1
                 return wire
             # The last one who wants it opened like this has left meanwhile; see `_settle`.
             wire.close()
@@ -315,6 +318,10 @@ class SharedClient:
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         """See `ModbusClient.read`."""
         return await self._link.read(unit, table, address, count, self._user)
+
+    def connections(self) -> int:
+        """How often the link was connected so far."""
+        return self._link.connections
 
     async def close(self) -> None:
         """See `ModbusClient.close`. The link itself closes when its last user closes."""

@@ -47,7 +47,7 @@ class Block:
         ):
             object.__setattr__(self, name, value)
 
-    def values(self, registers: Sequence[int]) -> dict[str, int | float | str | None]:
+    def values(self, registers: Sequence[int]) -> Mapping[str, int | float | str | None]:
         """The value of each field in an answer of `count` registers, by reference; see `decode`.
 
         All fields are first taken as one register, in a single call: most are, and a call of `decode` for each of 30 took a thirtieth of

@@ -59,7 +59,8 @@ class PollerFactory:
         check_profile(self.profiles, device)
         if device.protocol == "modbus":
             link = self._links.acquire(modbus_target(device, self.profiles))
-            return ModbusPoller(device, self.profiles[device.profile].loaded(), wrap_modbus(link), plans=self.plans)
+            profile = self.profiles[device.profile].loaded()
+            return ModbusPoller(device, profile, wrap_modbus(link), plans=self.plans, connections=link.connections)
         target = snmp_target(config, device)
         client = self.snmp_clients(target, device.engine or config.engine)
         beside = units_beside(device, self._units_of(config))

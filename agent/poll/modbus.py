@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from agent.config import Device
@@ -28,12 +29,14 @@ from agent.modbus import (
 )
 from agent.poll.checks import Checks
 from agent.poll.derive import PlannedInputs
-from agent.poll.identity import coolant_of, identified, identify_modbus, unit_text
+from agent.poll.identity import coolant_of, identified
+from agent.poll.leak_detectors import LeakDetectors
 from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.register_fit import RegisterFit
 from agent.poll.series_count import SeriesCount
 from agent.poll.sliced import add_figures, readings_of
+from agent.poll.unit_identity import UnitIdentity
 from agent.poll.word_order import WordOrders
 from agent.profile import (
     ClassPlan,
@@ -45,7 +48,7 @@ from agent.profile import (
     readable_ref,
     watched_registers,
 )
-from agent.readings import Identified, Identity, Readings
+from agent.readings import Identified, Readings
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
 from rackflow.recording import RegisterTable
@@ -66,10 +69,6 @@ ASKED_AGAIN = 4
 # same as in the last poll: a number that hovers around 65,536 would be read as 131,071 now and then. Chosen: a sixteenth, more than a
 # number changes between two requests.
 NEAR_CARRY: Final = 4096
-# Serial number and model are read again this often: 1 to 3 requests a minute. Chosen value.
-IDENTIFY_EVERY_S = 60.0
-# Its firmware too, and at once after a failed poll, as an update restarts a unit, often for less time than makes it down. Chosen value.
-FIRMWARE_EVERY_S = 3600.0
 
 
 @dataclass(slots=True)
@@ -98,7 +97,7 @@ class _Halves:
 class ModbusPoller:
     """A `DevicePoller` over a `ModbusClient`, which may be a share of a link used by several units. `clock` gives monotonic seconds.
 
-    `plans` are those of all devices of the agent.
+    `plans` are those of all devices of the agent, `connections` says how often the link was connected so far.
     """
 
     def __init__(
@@ -108,6 +107,7 @@ class ModbusPoller:
         client: ModbusClient,
         clock: Callable[[], float] = time.monotonic,
         plans: SharedPlans | None = None,
+        connections: Callable[[], int] = lambda: 0,
     ) -> None:
         self._device = device
         self._plans = plans or SharedPlans()
@@ -133,8 +133,7 @@ class ModbusPoller:
         self._halves_apart: dict[PollClass, list[_Halves]] = {}
         # By reference: the value of the high register of each such number in the last poll.
         self._last_highs: dict[str, RawValue] = {}
-        self._identity = Identity()
-        self._identify_due_at = self._firmware_due_at = 0.0
+        self._identity = UnitIdentity(self._ask, self._profile, clock, connections)
         # Whether the last poll failed, so that the unit may have been restarted or replaced since.
         self._last_poll_failed = False
         # How often a request may still be repeated if the unit answers "not now". Any other answer restores the full number.
@@ -144,6 +143,7 @@ class ModbusPoller:
         self._word_orders = WordOrders(device.id)
         self._register_fit = RegisterFit(device.id)
         self._inputs = PlannedInputs()
+        self._leak_detectors = LeakDetectors()
         self._cells = PlannedCells()
         # Cells that planning could not read. The device is opened again once one of them answers.
         self._unread: list[str] = []
@@ -158,7 +158,7 @@ class ModbusPoller:
         self._requests.clear()
         found, self._busy_retries_left = _Answers(math.inf), self._device.retries
         deciding, cells = await self._planning_cells(found)
-        await self._cells.add_use(self._profile, {}, cells)
+        await self._cells.add_use(self._profile, {}, cells, partial(self._read_again_of, deciding))
         key, plan = await self._plans.plan(self._family, {}, cells, self._device.role)
         await self._find_absent(plan, deciding, found)
         self._plan = await self._plans.trim(key, plan, frozenset(self._refusals.absent), self._gapless)
@@ -167,18 +167,20 @@ class ModbusPoller:
         self._cells.begin(self._plan)
         self._halves_apart = {poll: _halves_apart(part) for poll, part in self._plan.classes.items()}
         self._last_highs.clear()
-        before, self._identity = self._identity, await identify_modbus(self._ask, self._profile)
-        if not self._identity.may_be(before) and self._cells.forget():
-            return await self.open()  # another unit answers, and the plan was made from what the former one had in use
-        if self._identity != before:  # the unit or only its firmware has changed
+        before, identity = self._identity.last, await self._identity.read()
+        if not identity.may_be(before):
+            self._leak_detectors.forget()
+            if self._cells.forget():
+                return (
+                    await self.open()
+                )  # another unit answers, and the plan was made from what the former one had in use
+        if identity != before:  # the unit or only its firmware has changed
             self._checks.forget()
             self._register_fit.forget()
             self._word_orders.forget()
         self._begin(found.raw)
         self._unfinished = self._last_poll_failed = False
-        self._identify_due_at = self._clock() + IDENTIFY_EVERY_S
-        self._firmware_due_at = self._clock() + FIRMWARE_EVERY_S
-        return identified(self._device, self._profile, self._identity, self._plan)
+        return identified(self._device, self._profile, identity, self._plan)
 
     async def _find_absent(self, plan: Plan, deciding: Sequence[Block], found: _Answers) -> None:
         """Read all blocks of the plan once, so that `Refusals` learns which registers the unit lacks. Raises DeviceError if it has none.
@@ -201,6 +203,7 @@ class ModbusPoller:
     def _begin(self, raw: dict[str, RawValue]) -> None:
         """Count and check the readings of this plan from now on. `raw` are the first answers; see `WordOrders.hide`."""
         self._series_count.begin(self._plan)
+        self._leak_detectors.begin(self._plan)
         self._word_orders.begin(self._plan)
         self._word_orders.hide(raw)
         self._register_fit.begin(self._plan, raw)
@@ -232,6 +235,14 @@ class ModbusPoller:
         self._unread = [each.ref for block in blocks for each in block.fields if each.ref not in found.raw]
         return blocks, dict(found.raw)
 
+    async def _read_again_of(self, blocks: Sequence[Block], refs: Sequence[str]) -> dict[str, RawValue]:
+        """The values of these registers, read anew with the blocks that they are in."""
+        found = _Answers(math.inf)
+        for block in blocks:
+            if any(each.ref in refs for each in block.fields):
+                await self._read_block(block, found)
+        return found.raw
+
     async def poll(self, poll_class: PollClass, now: float) -> Readings:  # noqa: ARG002 - the seam's signature
         """See `DevicePoller.poll`. Readings of registers that are refused now are in `bad`, as `refused` or `busy`."""
         part = self._plan.classes.get(poll_class)
@@ -240,14 +251,16 @@ class ModbusPoller:
         had_failed, self._last_poll_failed = self._last_poll_failed, True
         found = await self._read_class(poll_class)
         self._last_poll_failed = False
+        other_unit = await self._identity.other_unit()
         readings = await self._readings(part.slots, found.raw)
         if len(found.raw) < sum(len(block.fields) for block in part.blocks):
             _mark_unread(part.slots, found, readings)
         self._register_fit.reject(poll_class, readings, found.raw)
         self._cells.update(found.raw)
-        self._cells.reject(readings)
+        self._cells.reject(readings, everything=bool(other_unit))
         self._checks.reject(poll_class, readings, found.raw)
         self._series_count.add(poll_class, readings)
+        self._leak_detectors.report(poll_class, readings, self._clock())
         await add_figures(
             readings,
             poll_class,
@@ -258,8 +271,8 @@ class ModbusPoller:
         )
         if had_failed:
             self._refusals.ask_all_again()
-            self._identify_due_at = self._firmware_due_at = self._clock()
-        readings.reopen = await self._check_for_changes(found.until_s)
+            self._identity.read_soon()
+        readings.reopen = other_unit or await self._check_for_changes(found.until_s)
         return readings
 
     async def _readings(self, slots: Sequence[Slot], raw: dict[str, RawValue]) -> Readings:
@@ -360,7 +373,7 @@ class ModbusPoller:
             found.raw.update(values)
             self._refusals.note_read(values)
 
-    async def _read(self, block: Block) -> dict[str, RawValue]:
+    async def _read(self, block: Block) -> Mapping[str, RawValue]:
         registers = await self._ask(block.table, block.address, block.count)
         self._word_orders.note(block, registers)
         return block.values(registers)
@@ -398,11 +411,9 @@ class ModbusPoller:
             self._reopened_at = now
             return f"{readable_ref(cell)} has changed, which the plan depends on"
         # The poll itself has succeeded. If one of these additional requests fails, it is repeated after its pause.
-        if now >= self._identify_due_at:
-            self._identify_due_at = now + IDENTIFY_EVERY_S
-            with contextlib.suppress(DeviceError):
-                if changed := await self._changed_identity(now):
-                    return changed
+        with contextlib.suppress(DeviceError):
+            if changed := await self._identity.changed():
+                return changed
         absent = (
             self._refusals.due({*self._refusals.absent, *self._unread}, ASKED_AGAIN)
             if self._refusals.any_refused
@@ -419,18 +430,6 @@ class ModbusPoller:
                 self._refusals.note_refused(ref, ILLEGAL_ADDRESS)
             if found.raw:
                 return "registers that were absent answer"
-        return ""
-
-    async def _changed_identity(self, now: float) -> str:
-        names = ["serial", "model"]
-        if now >= self._firmware_due_at:
-            self._firmware_due_at = now + FIRMWARE_EVERY_S
-            names.append("firmware")
-        for name in names:
-            known = getattr(self._identity, name)
-            text = await unit_text(self._ask, self._profile, getattr(self._profile.identity, name))
-            if text and text != known:
-                return f"{name} was {known!r} and is {text!r}"
         return ""
 
 

@@ -3,11 +3,11 @@
 Until the device is planned again, readings made with a changed cell are rejected, because their unit or scale may be wrong.
 """
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Final
 
 from agent.poll.shown_scales import ShownScales
-from agent.profile import Plan, PlannedCell, Profile, RawValue, Use, note_use_steps
+from agent.profile import Plan, PlannedCell, Profile, RawValue, Use, is_measuring, is_use_ref, note_use_steps, number_in
 from agent.readings import Readings
 from rackflow.process.slices import in_slices
 
@@ -18,6 +18,12 @@ REOPEN_MIN_S: Final = 10.0
 # line that is not fitted, and report it as one without power for good. These cells are polled once a minute, so more answers would keep a
 # line that has just got power from being read for too long. Chosen.
 IN_USE_ANSWERS: Final = 2
+# Most cells that planning reads a second time for this. A UPS or meter has some nine; with this many a slow card (0.2 s for 20 objects)
+# takes a second longer, and where more of them measure something at once, it is no single odd answer. Chosen.
+MAX_READ_AGAIN: Final = 100
+
+ReadAgain = Callable[[Sequence[str]], Awaitable[Mapping[str, RawValue]]]
+"""Reads cells of the device, by reference. Raises DeviceError."""
 
 
 class PlannedCells:
@@ -34,11 +40,28 @@ class PlannedCells:
         self._scales = ShownScales(self._used)
 
     async def add_use(
-        self, profile: Profile, rows: Mapping[str, Sequence[str]], cells: MutableMapping[str, RawValue]
+        self,
+        profile: Profile,
+        rows: Mapping[str, Sequence[str]],
+        cells: MutableMapping[str, RawValue],
+        read_again: ReadAgain,
     ) -> None:
-        """Add the use cells of a new plan to `cells`, which show the lines that were ever in use. See `note_use_steps`."""
+        """Add the use cells of a new plan to `cells`, which show the lines that were ever in use. See `note_use_steps`.
+
+        Cells that were not in use before are read a second time, as polls need two answers, too. Not left to the polls behind the opening:
+        mains that fail in the first minute would take the lines away that have to show it.
+        """
         before = set(self._used)
         await in_slices(note_use_steps(profile, rows, cells, self._used))
+        new = [use for key, use in self._used.items() if key not in before and not use.shows_scale][:MAX_READ_AGAIN]
+        answers = await read_again(list(dict.fromkeys(use.ref for use in new))) if new else {}
+        if denied := [use for use in new if _denies(use, answers.get(use.ref))]:
+            for use in denied:
+                del self._used[use.key]
+            cells.update({use.ref: answers[use.ref] for use in denied})
+            for ref in [ref for ref in cells if is_use_ref(ref)]:
+                del cells[ref]
+            await in_slices(note_use_steps(profile, rows, cells, self._used))
         self._scales.add_planned(before)
 
     def forget(self) -> bool:
@@ -114,3 +137,8 @@ class PlannedCells:
     def changed(self) -> str:
         """The first cell that has changed; empty if none has."""
         return next(iter((*self._changed, *self._scales.taken_back)), "")
+
+
+def _denies(use: Use, value: RawValue) -> bool:
+    """Whether the second answer is a number that shows no use. A cell that does not answer again is believed, as a card may be busy."""
+    return number_in(value) is not None and not is_measuring(use.condition, value)

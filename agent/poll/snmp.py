@@ -12,11 +12,13 @@ from dataclasses import replace
 
 from agent.config import Device
 from agent.deadline import Deadline
+from agent.poll.address_conflict import AddressConflict
 from agent.poll.checks import Checks
 from agent.poll.derive import PlannedInputs
 from agent.poll.fingerprint import Fingerprint, fingerprint_from, fingerprint_oids
 from agent.poll.identity import coolant_of, identified
 from agent.poll.jumps import Jumps
+from agent.poll.leak_detectors import LeakDetectors
 from agent.poll.own_rows import OwnRows
 from agent.poll.per_plan import PerPlan
 from agent.poll.planned_cells import PlannedCells
@@ -94,6 +96,8 @@ class SnmpPoller:
         self._series_count = SeriesCount()
         self._checks = Checks(device.id)
         self._inputs = PlannedInputs()
+        self._leak_detectors = LeakDetectors()
+        self._conflict = AddressConflict(device.id)
 
     async def open(self) -> Identified:
         """See `DevicePoller.open`. The first answers show which objects the device lacks; these are not requested again.
@@ -126,6 +130,7 @@ class SnmpPoller:
         readings = await self._readings(poll_class, part, fingerprint, raw)
         # Counted before figures are added, because these are no series of the plan.
         self._series_count.add(poll_class, readings)
+        self._leak_detectors.report(poll_class, readings, self._clock())
         # Planning comes after the readings are made: what was read by the old plan is published as the old plan says.
         if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
@@ -288,9 +293,11 @@ class SnmpPoller:
         self._uptime.update(answers.get(SYS_UPTIME), self._clock())
         fingerprint, before = fingerprint_from(family.profile, answers), self._fingerprint
         if before is not None and not fingerprint.is_of_same_device(before):
+            self._conflict.note_replaced(before, fingerprint, self._clock())
             self._cells.forget()
             self._checks.forget()
             self._own_rows.forget()
+            self._leak_detectors.forget()
             self._replanning.device_changed()
         elif before is not None and not fingerprint.has_same_firmware(before):
             self._cells.forget_scales()
@@ -349,7 +356,7 @@ class SnmpPoller:
         """
         profile = family.profile
         rows, cells, cut = await self._read_tables(family)
-        await self._cells.add_use(profile, rows, cells)
+        await self._cells.add_use(profile, rows, cells, self._client.get)
         key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut=cut, unit=self._unit)
         wanted = dict.fromkeys(oid for part in plan.classes.values() for oid in part.oids)
         answers = await self._client.get([SYS_UPTIME, *wanted])
@@ -402,39 +409,42 @@ class SnmpPoller:
     def _begin(self, plan: Plan, fingerprint: Fingerprint, answers: Mapping[str, RawValue]) -> None:
         """Poll by this plan from now on. `answers` are the first answers to its objects, with which later ones are compared."""
         identity = [source.oid for source, _ in fingerprint.identifiers if source.oid]
-        self._plan = _with_extra_objects(plan, (*([SYS_UPTIME] if SYS_UPTIME in answers else []), *identity))
+        uptime = [SYS_UPTIME] if SYS_UPTIME in answers else []
+        with_each = tuple(identity) if self._conflict.is_on(self._clock()) else ()
+        self._plan = _with_extra_objects(plan, (*uptime, *identity), with_each)
         self._cells.begin(self._plan)
         self._answered, self._rows_may_have_moved, self._are_rows_unknown = {}, False, False
         self._last_poll_failed = False
         self._jumps.begin(self._plan, answers)
         self._series_count.begin(self._plan)
+        self._leak_detectors.begin(self._plan)
         self._checks.begin(self._plan, answers)
 
 
-_plans_with_extra_objects: PerPlan[dict[tuple[str, ...], Plan]] = PerPlan(lambda _: {})
+_plans_with_extra_objects: PerPlan[dict[tuple[tuple[str, ...], ...], Plan]] = PerPlan(lambda _: {})
 """For each plan: the results of `_with_extra_objects`, by the extra objects, so that devices go on sharing one plan."""
 
 
-def _with_extra_objects(plan: Plan, extra: tuple[str, ...]) -> Plan:
+def _with_extra_objects(plan: Plan, extra: tuple[str, ...], with_each: tuple[str, ...]) -> Plan:
     """The plan with additional objects to poll: `extra`, and the cells that the plan depends on, which show whether it is still right.
 
     They are polled in class `slow`, so that a change is noticed within a minute, at the cost of one object per minute each. Cells that
     name units are also polled in the class of their readings, after them. If the unit is switched in between, a good reading is rejected;
-    in the other order a wrong one would be published.
+    in the other order a wrong one would be published. `with_each` are polled in every class, for the same reason behind its readings.
     """
     known = _plans_with_extra_objects(plan)
-    if extra not in known:
-        known[extra] = _add_extra_objects(plan, extra)
-    return known[extra]
+    if (extra, with_each) not in known:
+        known[extra, with_each] = _add_extra_objects(plan, extra, with_each)
+    return known[extra, with_each]
 
 
-def _add_extra_objects(plan: Plan, extra: Sequence[str]) -> Plan:
+def _add_extra_objects(plan: Plan, extra: Sequence[str], with_each: Sequence[str]) -> Plan:
     cells = [*plan.planned_cells, *extra]
     classes = dict(plan.classes)
     if cells and "slow" not in classes:
         classes["slow"] = ClassPlan(())
     for poll, part in classes.items():
-        more = dict.fromkeys([*part.read_after, *(cells if poll == "slow" else ())])
+        more = dict.fromkeys([*part.read_after, *(cells if poll == "slow" else ()), *with_each])
         classes[poll] = replace(part, oids=(*(oid for oid in part.oids if oid not in more), *more))
     return replace(plan, classes=classes)
 

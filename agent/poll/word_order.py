@@ -139,6 +139,8 @@ class WordOrders:
             grades = _grades(each, words, self._readers[ref])
             for other in ORDERS if grades else ():
                 difference = grades[other] - grades[each.order]
+                if difference > 0 and not self._counts(each, grades[each.order]):
+                    continue
                 counted = votes.setdefault(each.order, {})
                 counted[other] = counted.get(other, 0) + (difference > 0) - (difference < 0)
         found: dict[WordOrder, WordOrder] = {}
@@ -153,9 +155,22 @@ class WordOrders:
         self._contradict(found)
 
     def _votes_needed(self, order: WordOrder) -> int:
-        """A unit's only long number has one vote. Of a float that is enough: 19.5 degC are 4e-8 degC with their words swapped."""
+        """A unit's only long number has one vote. Of a float that is enough: 19.5 degC are 4e-8 degC with their words swapped.
+
+        So it is of a number of 64 bits that is impossible: its low word is on top, and it would be in range whenever that is small. See
+        `_counts`.
+        """
         only = self._only.get(order)
-        return 1 if only and only.kind in ("float32", "float64") else MIN_VOTES
+        return 1 if only and only.kind not in ("uint32", "int32", "bcd32") else MIN_VOTES
+
+    def _counts(self, each: Field, grade: int) -> bool:
+        """Whether a number that looks better in another order speaks for it.
+
+        That a counter of 64 bits is large does not, if it is the unit's only long number: beyond 16 million, one in 256 looks smaller with
+        its bytes swapped.
+        """
+        only = self._only.get(each.order)
+        return only is None or only.ref != each.ref or each.kind not in ("uint64", "int64") or grade == IMPOSSIBLE
 
     def _contradict(self, found: dict[WordOrder, WordOrder]) -> None:
         before, self._contradicted = self._contradicted, found

@@ -16,6 +16,7 @@ from agent.poll import (
     scalars,
     snmp,
     tables,
+    unit_identity,
     uptime,
     word_order,
 )
@@ -63,7 +64,7 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("numbers that must speak for another word order", word_order.MIN_VOTES, 2),
         ("and from which on they are odd", word_order.LARGE, 2**24),
         ("refused registers that a poll asks for again", modbus.ASKED_AGAIN, 4),
-        ("a unit that was replaced is noticed within", modbus.IDENTIFY_EVERY_S, 60.0),
+        ("a unit that was replaced is noticed within", unit_identity.IDENTIFY_EVERY_S, 60.0),
         ("a link is made anew after so many requests without an answer", modbus_link.MAX_UNANSWERED, 3),
         ("a line is left silent after a missing answer for", modbus_link.RTU_QUIET_S, 0.2),
         ("a register that had answered is asked for again after", refused_registers.BACK_SOON_S, (1.0, 10.0)),

@@ -185,6 +185,8 @@ def test_files_of_any_names_in_any_folders_are_copied_whole_and_put_back(tmp_pat
     RecordsFile(config.records_path, lambda: NOW_S).close(ended=True)
     assert not config.records_path.with_name("state.damaged").exists()
     assert config.problems_path.read_text() == '{"problems": []}'
+
+
 def test_a_state_in_several_folders_is_back_on_a_new_machine(config: CollectorConfig, tmp_path: Path) -> None:
     """The configuration of the new machine puts each file into a folder of its own, and none of them is there yet."""
     with_all_of_it(config)

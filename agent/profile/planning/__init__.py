@@ -18,7 +18,7 @@ A plan is made in this order:
 
 from agent.profile.planning.builder import MAX_SERIES
 from agent.profile.planning.cache import Family, PlanCache
-from agent.profile.planning.in_use import Use, is_measuring, note_use_steps, shows_another_scale
+from agent.profile.planning.in_use import Use, is_measuring, is_use_ref, note_use_steps, shows_another_scale
 from agent.profile.planning.plan import ClassPlan, Plan, PlannedCell, refs_of
 from agent.profile.planning.planner import plan_device, plan_steps
 from agent.profile.planning.planning_cells import (
@@ -44,6 +44,7 @@ __all__ = [
     "columns_beside",
     "entry_of",
     "is_measuring",
+    "is_use_ref",
     "note_use_steps",
     "plan_device",
     "plan_steps",

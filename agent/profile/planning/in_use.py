@@ -58,6 +58,11 @@ def use_ref(condition: When) -> str:
     return f"{LINES if condition.lines else ALIVE}{','.join(map(str, condition.watched()))}{condition.between or ''}"
 
 
+def is_use_ref(ref: str) -> bool:
+    """Whether a cell that planning reads is a use cell, and not one of the device."""
+    return ref.startswith((ALIVE, LINES))
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """A cell that measured something, and the condition that holds because of it. `index` is that of its row."""

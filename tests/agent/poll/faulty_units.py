@@ -93,7 +93,7 @@ async def unit_bench(
         )
         bench = UnitBench(unit, server)
         link = ModbusLinks().acquire(modbus_target(device, {profile.profile: profile}))
-        bench.poller = ModbusPoller(device, profile, link, lambda: bench.clock_s)
+        bench.poller = ModbusPoller(device, profile, link, lambda: bench.clock_s, connections=link.connections)
         try:
             yield bench
         finally:

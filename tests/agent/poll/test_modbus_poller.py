@@ -10,7 +10,7 @@ import pytest
 
 from agent.config import Device
 from agent.poll import ModbusPoller
-from agent.poll.modbus import FIRMWARE_EVERY_S, IDENTIFY_EVERY_S
+from agent.poll.unit_identity import FIRMWARE_EVERY_S, IDENTIFY_EVERY_S
 from agent.profile import parse_profile
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from rackflow.recording import RegisterTable

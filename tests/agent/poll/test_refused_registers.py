@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from agent.poll.modbus import IDENTIFY_EVERY_S
+from agent.poll.unit_identity import IDENTIFY_EVERY_S
 from agent.profile import parse_profile
 from agent.profile.planning.planner import plan_device
 from rackflow.errors import DeviceProtocolError, DeviceTimeout

@@ -197,3 +197,42 @@ async def test_another_unit_is_not_in_doubt_for_the_one_before(serial: int, reas
     await poller.open()
     found = await poller.poll("fast", 1e9)
     assert [found.bad.get(f"dcim_meter_power_watts{{role={role}}}") for role in ("it", "cooling")] == [reason, reason]
+
+
+COUNTER = f"""{METER}
+  - metric: dcim_meter_energy_joules_total
+    labels: {{direction: import, role: it}}
+    register: 10
+    type: uint64
+    unit: joule
+    scale: 36
+    poll: normal
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "answers"),
+    [
+        # Low word first: the energy is impossible until the low word is small, and then 1.7e17 J would do.
+        ([[40_000, 3, 0, 0], [65_535, 3, 0, 0], [17, 4, 0, 0], [900, 4, 0, 0]], [0, 0, 0, 0]),
+        # As the profile says, however large, also with the numbers of which the low word looks like a high one.
+        (
+            [[0, 0, 4, 17], [0, 0, 256, 900], [0, 1, 0, 0], [0, 900, 0, 3]],
+            [262_161, 16_778_116, 2**32, 3_865_470_566_403],
+        ),
+        # One garbled answer in between costs itself, and the order is believed again with the next one.
+        ([[0, 0, 4, 17], [900, 4, 0, 0], [0, 0, 4, 18], [0, 0, 4, 19]], [262_161, 0, 0, 262_163]),
+    ],
+)
+async def test_the_only_number_of_64_bits_shows_its_order_where_it_is_impossible(
+    words: list[list[int]], answers: list[int]
+) -> None:
+    client = MemoryModbus({9: 7})
+    device = Device.model_validate({"id": "d", "host": "h", "protocol": "modbus", "profile": "meter", "unit": 12})
+    poller = ModbusPoller(device, parse_profile(COUNTER, "meter.yaml"), client)
+    for at, (registers, expected) in enumerate(zip(words, answers, strict=True)):
+        client.registers |= dict(enumerate(registers, 10))
+        if not at:
+            await poller.open()
+        found = (await poller.poll("normal", 1e9)).values
+        assert [value / 36 for key, value in found.items() if "energy" in key] == ([expected] if expected else [])

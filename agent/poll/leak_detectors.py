@@ -1,0 +1,152 @@
+"""Reports leak detectors that give no reading although their device answers, as `*_leak_sensor_fault` = 1. Pure.
+
+A detector that says nothing looks like a dry one to everybody who only waits for alarms. Most devices have no cell for a broken detector:
+its cable is cut, and its row is gone, or has a code that the profile does not know. Only its earlier readings show that it is missing.
+
+A fault is a false alarm wherever nothing is missing, so
+* only a detector that has given a reading since the device was identified counts: ports without a detector never have;
+* it must have been silent in FAULT_POLLS polls in a row and for FAULT_AFTER_S; polls that failed say nothing about it;
+* a device that reports faults itself takes precedence: its own reading is never replaced;
+* readings that wait for a new plan (`replanning`) say nothing, because rows or the device itself may be others;
+* a detector that a new plan does not have is a fault from GONE_AFTER_S to REMEMBERED_S, and none if the plan has detectors that were not
+  known before: these were renamed.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from agent.poll.per_plan import PerPlan, class_of_each_series
+from agent.profile import Plan
+from agent.readings import Readings
+from rackflow.catalogue import POLL_SECONDS, PollClass
+
+# A card that is busy, or a gateway that has not read its sensors again after a restart, has readings by then. Chosen; the problem
+# DcimLeakSensorFault waits for a minute more.
+FAULT_AFTER_S: Final = 60.0
+# Where polls are a minute apart, one answer that cannot be used is no fault.
+FAULT_POLLS: Final = 3
+# A device that has just started may not list its sensors yet (STARTING_S of `plan_age`), and is planned again until it does.
+GONE_AFTER_S: Final = 300.0
+# A detector that its device does not list any more may have been taken out for good, or its module has failed. Chosen: every shift has
+# seen it by then. A restart of the agent ends it at once.
+REMEMBERED_S: Final = 24 * 3600.0
+# Rows of a faulty device may have other names in each plan. More than any device has detectors.
+MAX_DETECTORS: Final = 1000
+
+_DETECTED: Final = "_leak_detected"
+_FAULT: Final = "_leak_sensor_fault"
+
+
+@dataclass(slots=True)
+class _Detector:
+    last_at_s: float
+    """When it last gave a reading."""
+    silent_polls: int = 0
+    silent_since_s: float = math.inf
+    is_reported: bool = False
+    """Whether it was reported as a fault. From then on the end of the fault is reported, too."""
+
+    def answered(self, now_s: float) -> None:
+        self.last_at_s, self.silent_polls, self.silent_since_s = now_s, 0, math.inf
+
+    def was_silent(self, now_s: float) -> None:
+        self.silent_polls += 1
+        self.silent_since_s = min(self.silent_since_s, now_s)
+
+    def is_faulty(self, now_s: float, after_s: float) -> bool:
+        return self.silent_polls >= FAULT_POLLS and now_s - self.silent_since_s >= after_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """The detectors of a plan by their keys, with the class that reads them, and faults that the device reports itself."""
+
+    detectors: dict[str, PollClass]
+    own_faults: dict[str, PollClass]
+
+
+class LeakDetectors:
+    """The leak detectors of one device. `begin` is called with each plan, `report` with the readings of each poll.
+
+    Times are monotonic seconds.
+    """
+
+    def __init__(self) -> None:
+        self._planned = _Planned({}, {})
+        self._known: dict[str, _Detector] = {}
+        # Detectors that had given readings and are not in the plan any more, with the class that reports them.
+        self._gone: dict[str, PollClass] = {}
+
+    def forget(self) -> None:
+        """Forget all detectors: another device has this address now."""
+        self._planned, self._known, self._gone = _Planned({}, {}), {}, {}
+
+    def begin(self, plan: Plan) -> None:
+        """Watch the detectors of this plan from now on."""
+        before, self._planned = self._planned.detectors, _planned_detectors(plan)
+        now = self._planned.detectors
+        had = {**self._gone, **before}
+        self._gone = {key: poll for key, poll in had.items() if key in self._known and key not in now}
+        if now.keys() - had.keys():
+            for key in self._gone:
+                del self._known[key]
+            self._gone = {}
+        # The class that read them may be gone, too.
+        left = min(plan.classes, key=POLL_SECONDS.__getitem__, default=None)
+        self._gone = {key: poll if poll in plan.classes or left is None else left for key, poll in self._gone.items()}
+
+    def report(self, poll: PollClass, readings: Readings, now_s: float) -> None:
+        """Note which detectors gave a reading in this poll, and add the faults of those that do not."""
+        if not (self._planned.detectors or self._gone):
+            return
+        if self._gone:
+            self._forget_old(now_s)
+        for key, its in self._planned.detectors.items():
+            if its == poll:
+                self._note(key, readings, now_s)
+        for key, its in self._gone.items():
+            if its == poll:
+                self._known[key].was_silent(now_s)
+        for key, detector in self._known.items():
+            fault = key.replace(_DETECTED, _FAULT, 1)
+            with_class = self._planned.own_faults.get(fault) or self._planned.detectors.get(key) or self._gone.get(key)
+            if with_class == poll and fault not in readings.values:
+                after_s = GONE_AFTER_S if key in self._gone else FAULT_AFTER_S
+                _add_fault(fault, detector, readings, is_faulty=detector.is_faulty(now_s, after_s))
+
+    def _note(self, key: str, readings: Readings, now_s: float) -> None:
+        detector = self._known.get(key)
+        if key in readings.values:
+            if detector is not None:
+                detector.answered(now_s)
+            elif len(self._known) < MAX_DETECTORS:
+                self._known[key] = _Detector(now_s)
+        elif detector is not None and readings.bad.get(key) != "replanning":
+            detector.was_silent(now_s)
+
+    def _forget_old(self, now_s: float) -> None:
+        for key in [key for key in self._gone if now_s - self._known[key].last_at_s > REMEMBERED_S]:
+            del self._gone[key], self._known[key]
+
+
+def _add_fault(fault: str, detector: _Detector, readings: Readings, *, is_faulty: bool) -> None:
+    if is_faulty:
+        detector.is_reported = True
+        readings.bad.pop(fault, None)
+        readings.values[fault] = 1.0
+    elif detector.is_reported and fault not in readings.bad and not detector.silent_polls:
+        readings.values[fault] = 0.0
+
+
+def _plan_detectors(plan: Plan) -> _Planned:
+    classes = class_of_each_series(plan)
+    return _Planned(_ending_with(_DETECTED, classes.items()), _ending_with(_FAULT, classes.items()))
+
+
+def _ending_with(name: str, series: Iterable[tuple[str, PollClass]]) -> dict[str, PollClass]:
+    return {key: poll for key, poll in series if key.partition("{")[0].endswith(name)}
+
+
+_planned_detectors = PerPlan(_plan_detectors)

@@ -1,0 +1,207 @@
+"""Two devices that answer at one address in turn: nothing of one is published as the other's, and the log names both."""
+
+import logging
+
+import pytest
+
+from agent.config import AgentConfig, Device
+from agent.poll import SnmpPoller
+from agent.poll.address_conflict import CONFLICT_S, MAX_DEVICES, AddressConflict
+from agent.poll.factory import PollerFactory
+from agent.poll.fingerprint import Fingerprint, fingerprint_from
+from agent.profile import SYS_OBJECT_ID, SYS_UPTIME, parse_profile
+from agent.readings import Readings
+from agent.snmp.seam import SnmpValue
+from rackflow.catalogue import PollClass
+from rackflow.process.config import check_config
+from tests.agent.faulty_peers import FaultyModbus
+from tests.agent.memory_peers import MemorySnmp
+from tests.agent.poll.faulty_units import Unit, unit_bench
+
+ROOT = "1.3.6.1.4.1.99999"
+PROFILE = parse_profile(
+    f"""
+version: 1
+profile: twin
+class: env
+protocol: snmp
+title: A device
+source: a manual
+evidence: unverified
+recognise: {{probes: [{ROOT}.2.0]}}
+identity: {{serial: [{{oid: {ROOT}.9.0}}]}}
+points:
+  - {{metric: dcim_env_temperature_celsius, labels: {{sensor: a}}, oid: {ROOT}.2.0, unit: celsius, poll: fast}}
+""",
+    "twin.yaml",
+)
+TEMPERATURE = "dcim_env_temperature_celsius{sensor=a}"
+
+
+def device(serial: str, temperature: int) -> dict[str, SnmpValue]:
+    return {SYS_OBJECT_ID: f"{ROOT}.1", f"{ROOT}.9.0": serial.encode(), f"{ROOT}.2.0": temperature}
+
+
+ONE, OTHER = device("S-1", 20), device("S-2", 30)
+
+
+class Bench:
+    """A device in memory that is polled, and opened anew when it asks for that."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        self.client = MemorySnmp(dict(ONE))
+        configured = Device(id="d", host="h", credential="c", profile="twin")
+        self.poller = SnmpPoller(configured, {"twin": PROFILE}, self.client, lambda: self.now_s)
+
+    async def poll(self, poll: PollClass, answers: dict[str, SnmpValue], after_s: float = 15.0) -> Readings:
+        self.now_s += after_s
+        self.client.values = answers | {SYS_UPTIME: int(self.now_s * 100)}
+        readings = await self.poller.poll(poll, 1e9)
+        if readings.reopen:
+            await self.poller.open()
+        return readings
+
+
+async def in_conflict() -> Bench:
+    """A device whose place another one took, and that is back."""
+    bench = Bench()
+    await bench.poller.open()
+    for answers in (ONE, OTHER, ONE):
+        await bench.poll("slow", answers)
+    return bench
+
+
+async def test_polls_of_two_devices_at_one_address_give_no_reading_of_the_other_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = await in_conflict()
+    assert "two devices answer at its address in turn: 'S-2' and 'S-1'" in caplog.text
+    caplog.clear()
+    for _ in range(5):
+        assert (await bench.poll("fast", ONE)).values[TEMPERATURE] == 20.0
+        found = await bench.poll("fast", OTHER)
+        assert (found.values, found.bad) == ({}, {TEMPERATURE: "replanning"})
+        # Whoever it is by now, it was identified before it is read.
+        assert (await bench.poll("fast", OTHER)).values[TEMPERATURE] == 30.0
+        assert (await bench.poll("fast", ONE)).values == {}
+    # It is told once, and not with each of their turns.
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+async def test_a_device_that_was_replaced_once_is_asked_for_its_identity_once_a_minute_as_before() -> None:
+    bench = Bench()
+    await bench.poller.open()
+    await bench.poll("slow", OTHER)
+    await bench.poll("fast", OTHER)
+    assert bench.client.asked[-1] == [f"{ROOT}.2.0"]
+
+
+async def test_a_conflict_is_over_an_hour_after_the_last_change() -> None:
+    bench = await in_conflict()
+    await bench.poll("fast", ONE)
+    assert f"{ROOT}.9.0" in bench.client.asked[-1]
+    await bench.poll("slow", ONE, CONFLICT_S + 1)  # planned anew, as each hour
+    await bench.poll("fast", ONE)
+    assert bench.client.asked[-1] == [f"{ROOT}.2.0"]
+
+
+def fingerprint(serial: str) -> Fingerprint:
+    return fingerprint_from(PROFILE, device(serial, 20))
+
+
+@pytest.mark.parametrize(("after_s", "is_conflict"), [(CONFLICT_S - 1, True), (CONFLICT_S, False)])
+def test_a_device_that_comes_back_much_later_is_no_conflict(after_s: float, *, is_conflict: bool) -> None:
+    conflict = AddressConflict("d")
+    conflict.note_replaced(fingerprint("S-1"), fingerprint("S-2"), 0.0)
+    conflict.note_replaced(fingerprint("S-2"), fingerprint("S-1"), after_s)
+    assert conflict.is_on(after_s) is is_conflict
+
+
+def test_a_device_that_tells_another_number_each_time_is_no_conflict_and_takes_a_bounded_memory() -> None:
+    conflict = AddressConflict("d")
+    for at in range(10 * MAX_DEVICES):
+        conflict.note_replaced(fingerprint(f"S-{at}"), fingerprint(f"S-{at + 1}"), float(at))
+        assert not conflict.is_on(float(at))
+    conflict.note_replaced(fingerprint("S-99"), fingerprint("S-0"), 100.0)
+    assert not conflict.is_on(100.0)
+    conflict.note_replaced(fingerprint("S-0"), fingerprint("S-99"), 101.0)
+    assert conflict.is_on(101.0)
+
+
+UNIT = parse_profile(
+    """
+version: 1
+profile: twin-unit
+class: cdu
+protocol: modbus
+title: A unit
+source: a manual
+evidence: unverified
+modbus: {table: holding, max_gap: 0}
+identity: {serial: [{register: 9, type: uint16}]}
+points:
+  - metric: dcim_cdu_supply_temperature_celsius
+    labels: {loop: secondary}
+    register: 20
+    type: int16
+    unit: celsius
+    scale: 0.1
+    poll: safety
+""",
+    "twin-unit.yaml",
+)
+SUPPLY = "dcim_cdu_supply_temperature_celsius{loop=secondary}"
+IDENTITY = (9, 1)
+
+
+async def test_another_unit_behind_a_new_connection_gives_no_reading_before_it_is_opened() -> None:
+    async with unit_bench(UNIT, Unit({9: 1, 20: 200})) as bench:
+        await bench.poller.open()
+        assert (await bench.polled("safety", 1.0)).values[SUPPLY] == 20.0
+        bench.unit.hangs_up = True
+        await bench.polled("safety", 1.0)
+        bench.unit.hangs_up, bench.unit.registers = False, {9: 2, 20: 300}
+        found = await bench.polled("safety", 1.0)
+        assert (found.values, found.bad, found.reopen) == (
+            {},
+            {SUPPLY: "replanning"},
+            "serial was '1' and is '2'",
+        )
+        await bench.poller.open()
+        assert (await bench.polled("safety", 1.0)).values[SUPPLY] == 30.0
+        assert IDENTITY not in bench.unit.asked
+
+
+async def test_an_agents_poller_notices_new_connections() -> None:
+    unit = Unit({9: 1, 20: 200}, hangs_up=True)
+    async with FaultyModbus(unit.reply).serving() as server:
+        device = {"id": "d", "host": "127.0.0.1", "port": server.port, "protocol": "modbus", "profile": "twin-unit"}
+        whole = {"agent": "a", "labels": {"site": "t1"}, "devices": [device | {"timeout_s": 5.0}]}
+        config = check_config(whole, AgentConfig, "test")
+        poller = PollerFactory({"twin-unit": UNIT})(config, config.devices[0])
+        try:
+            await poller.open()
+            unit.registers = {9: 2, 20: 300}
+            assert (await poller.poll("safety", 1e9)).bad == {SUPPLY: "replanning"}
+        finally:
+            await poller.close()
+
+
+async def test_a_unit_that_closes_each_connection_is_asked_who_it_is_every_ten_seconds() -> None:
+    async with unit_bench(UNIT, Unit({9: 1, 20: 200}, hangs_up=True)) as bench:
+        await bench.poller.open()
+        asked = 0
+        for _ in range(30):
+            assert (await bench.polled("safety", 1.0)).values[SUPPLY] == 20.0
+            asked += bench.unit.asked.count(IDENTITY)
+        assert asked == 3
+
+
+async def test_a_unit_that_does_not_say_who_it_is_over_a_new_connection_is_read() -> None:
+    async with unit_bench(UNIT, Unit({9: 1, 20: 200})) as bench:
+        await bench.poller.open()
+        bench.unit.hangs_up = True
+        await bench.polled("safety", 1.0)
+        bench.unit.hangs_up, bench.unit.refused = False, {9: 4}
+        assert (await bench.polled("safety", 1.0)).values[SUPPLY] == 20.0
