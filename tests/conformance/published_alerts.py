@@ -188,6 +188,42 @@ ALERTS = {
         {"dcim_device_state": "degraded", "dcim_crah_unit_state": "standby"},
         {"dcim_crah_supply_air_relative_humidity_ratio": "decode"},
     ),
+    "powershield-b1001": Published(
+        "1.3.6.1.4.1.35154.1001",
+        {
+            # Two strings of 32 batteries; the second one has no probe, and one of its batteries no module.
+            "3.1.1.5.1": 4_352,
+            "3.1.1.5.2": 4_339,
+            "3.1.1.6.1": 236,
+            "3.1.1.6.2": 0,
+            "3.1.1.7.1": 12,
+            "4.1.1.2.1": 1,
+            "4.1.1.2.33": 2,
+            "4.1.1.2.34": 2,
+            "4.1.1.3.1": 13_604,
+            "4.1.1.3.33": 13_555,
+            "4.1.1.3.34": 0,
+            "4.1.1.4.1": 241,
+            "4.1.1.4.33": 65_535,
+            "4.1.1.4.34": 0,
+            "4.1.1.5.1": 2_870,
+        },
+        {
+            "dcim_ups_battery_voltage_volts{string=1}": 435.2,
+            "dcim_ups_battery_voltage_volts{string=2}": 433.9,
+            "dcim_ups_battery_temperature_celsius{string=1}": 23.6,
+            "dcim_env_voltage_volts{sensor=monoblock.1.1}": 13.604,
+            "dcim_env_voltage_volts{sensor=monoblock.2.33}": 13.555,
+            f"{CELSIUS}{{sensor=monoblock.1.1}}": 24.1,
+        },
+        {},
+        {
+            "dcim_ups_battery_temperature_celsius{string=2}": "sentinel",
+            "dcim_env_voltage_volts{sensor=monoblock.2.34}": "sentinel",
+            f"{CELSIUS}{{sensor=monoblock.2.33}}": "sentinel",
+            f"{CELSIUS}{{sensor=monoblock.2.34}}": "sentinel",
+        },
+    ),
     "generex-bacs": Published(
         "1.3.6.1.2.1.33",
         {
