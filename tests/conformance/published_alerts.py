@@ -21,7 +21,7 @@ def _switches(closed: int, count: int, dot: str = "") -> dict[str, float]:
     return {f"{DRY},sensor=switch{dot}{number}}}": float(number == closed) for number in range(1, count + 1)}
 
 
-def flexible(unit: int, code: int, label: bytes, value: bytes, measure: bytes) -> dict[str, SnmpValue]:
+def flexible(unit: int, code: int | str, label: bytes, value: bytes, measure: bytes) -> dict[str, SnmpValue]:
     """A row of lgpFlexibleBasicTable."""
     return {f"{column}.1.2.{unit}.{code}": cell for column, cell in ((10, label), (20, value), (30, measure))}
 
@@ -151,6 +151,19 @@ ALERTS = {
             **flexible(1, 5303, b"Free Cooling Valve Open Position", b"12", b"%"),
             **flexible(1, 4123, b"System Status", b"Normal with Warning", b""),
             **flexible(1, 4706, b"Unit Operating State", b"standby", b""),
+            **flexible(1, 5519, b"Free Cooling Utilization", b"61", b"%"),
+            **flexible(1, 5079, b"Dehumidifier Utilization", b"0", b"%"),
+            **flexible(1, 5081, b"Humidifier Utilization", b"4", b"%"),
+            **flexible(1, 5029, b"Humidity Set Point", b"45.0", b"% RH"),
+            **flexible(1, 5004, b"Return Dew Point", b"50.0", b"deg F"),
+            **flexible(2, 5517, b"Condenser Inlet Water Temperature", b"24.5", b"deg C"),
+            **flexible(1, 5518, b"Condenser Outlet Water Temperature", b"86.0", b"deg F"),
+            **flexible(1, "5264.1", b"Compressor State", b"on", b""),
+            **flexible(1, "5264.2", b"Compressor State", b"off", b""),
+            **flexible(1, "5266.1", b"Compressor Head Pressure", b"17.4", b"bar"),
+            **flexible(1, "5266.2", b"Compressor Head Pressure", b"101.5", b"psi"),
+            **flexible(1, "5276.1", b"Condenser Fan Speed", b"38", b"%"),
+            **flexible(1, "5276.2", b"Condenser Normal Mode Max Fan Speed", b"80", b"%"),
         },
         {
             "dcim_crah_supply_air_temperature_celsius": 19.0,
@@ -159,9 +172,57 @@ ALERTS = {
             "dcim_crah_fan_speed_ratio{fan=all}": 0.72,
             "dcim_crah_cooling_demand_ratio": 0.35,
             "dcim_crah_valve_position_ratio{valve=free-cooling}": 0.12,
+            "dcim_crah_free_cooling_demand_ratio": 0.61,
+            "dcim_crah_dehumidification_demand_ratio": 0.0,
+            "dcim_crah_humidification_demand_ratio": 0.04,
+            "dcim_crah_relative_humidity_setpoint_ratio": 0.45,
+            "dcim_env_dew_point_celsius{sensor=return}": 10.0,
+            "dcim_crah_water_supply_temperature_celsius{circuit=condenser}": 24.5,
+            "dcim_crah_water_return_temperature_celsius{circuit=condenser}": 30.0,
+            "dcim_crah_compressor_on{compressor=1}": 1.0,
+            "dcim_crah_compressor_on{compressor=2}": 0.0,
+            "dcim_crah_refrigerant_pressure_pascals{sensor=compressor-1}": 1_740_000.0,
+            "dcim_crah_refrigerant_pressure_pascals{sensor=compressor-2}": 699_817.9,
+            "dcim_crah_fan_speed_ratio{fan=condenser-1}": 0.38,
         },
         {"dcim_device_state": "degraded", "dcim_crah_unit_state": "standby"},
         {"dcim_crah_supply_air_relative_humidity_ratio": "decode"},
+    ),
+    "powershield-b1001": Published(
+        "1.3.6.1.4.1.35154.1001",
+        {
+            # Two strings of 32 batteries; the second one has no probe, and one of its batteries no module.
+            "3.1.1.5.1": 4_352,
+            "3.1.1.5.2": 4_339,
+            "3.1.1.6.1": 236,
+            "3.1.1.6.2": 0,
+            "3.1.1.7.1": 12,
+            "4.1.1.2.1": 1,
+            "4.1.1.2.33": 2,
+            "4.1.1.2.34": 2,
+            "4.1.1.3.1": 13_604,
+            "4.1.1.3.33": 13_555,
+            "4.1.1.3.34": 0,
+            "4.1.1.4.1": 241,
+            "4.1.1.4.33": 65_535,
+            "4.1.1.4.34": 0,
+            "4.1.1.5.1": 2_870,
+        },
+        {
+            "dcim_ups_battery_voltage_volts{string=1}": 435.2,
+            "dcim_ups_battery_voltage_volts{string=2}": 433.9,
+            "dcim_ups_battery_temperature_celsius{string=1}": 23.6,
+            "dcim_env_voltage_volts{sensor=monoblock.1.1}": 13.604,
+            "dcim_env_voltage_volts{sensor=monoblock.2.33}": 13.555,
+            f"{CELSIUS}{{sensor=monoblock.1.1}}": 24.1,
+        },
+        {},
+        {
+            "dcim_ups_battery_temperature_celsius{string=2}": "sentinel",
+            "dcim_env_voltage_volts{sensor=monoblock.2.34}": "sentinel",
+            f"{CELSIUS}{{sensor=monoblock.2.33}}": "sentinel",
+            f"{CELSIUS}{{sensor=monoblock.2.34}}": "sentinel",
+        },
     ),
     "generex-bacs": Published(
         "1.3.6.1.2.1.33",

@@ -188,6 +188,32 @@ CLIMAVENETA_ALARMS: dict[int, tuple[str, str, int]] = {
     71: ("humidifier", "warning", 0),
     72: ("electric_heater", "warning", 0),
 }
+# Those of a Carel µChiller. The flow switch and a probe are in alarm.
+UCHILLER_ALARMS: dict[int, tuple[str, str, int]] = {
+    5: ("general", "critical", 1),
+    9: ("evaporator_inlet_sensor", "warning", 0),
+    10: ("evaporator_outlet_1_sensor", "warning", 0),
+    11: ("evaporator_outlet_2_sensor", "warning", 1),
+    12: ("condenser_1_sensor", "warning", 0),
+    13: ("condenser_2_sensor", "warning", 0),
+    14: ("eeprom", "warning", 0),
+    15: ("mains_frequency", "warning", 0),
+    16: ("terminal_disconnected", "warning", 0),
+    20: ("high_pressure_1", "critical", 0),
+    21: ("low_pressure_1", "critical", 0),
+    22: ("compressor_1_overload", "critical", 0),
+    23: ("fan_1_overload", "critical", 0),
+    24: ("loss_of_water_flow", "critical", 1),
+    27: ("high_pressure_2", "critical", 0),
+    28: ("low_pressure_2", "critical", 0),
+    29: ("compressor_2_overload", "critical", 0),
+    30: ("fan_2_overload", "critical", 0),
+    32: ("compressor_2_maintenance", "warning", 0),
+    33: ("antifreeze_1", "critical", 0),
+    34: ("antifreeze_2", "critical", 0),
+    35: ("defrost_1", "warning", 0),
+    36: ("defrost_2", "warning", 0),
+}
 
 COOLERS = {
     "carel-ug40": Published(
@@ -367,5 +393,27 @@ COOLERS = {
             "dcim_crah_water_supply_temperature_celsius{circuit=2}": "sentinel",
             "dcim_crah_water_return_temperature_celsius{circuit=2}": "sentinel",
         },
+    ),
+    "carel-uchiller": Published(
+        "1.3.6.1",
+        {
+            "2.1.1.1.0": b"Carel WebGate, uChiller",
+            "2.1.1.2.0": "1.3.6.1.4.1.9839.1",
+            **{f"{UG40}.1.{number}.0": state for number, (_, _, state) in UCHILLER_ALARMS.items()},
+            f"{UG40}.2.1.0": 124,
+            f"{UG40}.2.2.0": -13,
+            f"{UG40}.2.3.0": 850,
+            f"{UG40}.2.4.0": 172,
+        },
+        {
+            "dcim_crah_water_supply_temperature_celsius{circuit=evaporator}": 12.4,
+            "dcim_crah_water_return_temperature_celsius{circuit=evaporator-1}": -1.3,
+            **{
+                f"{ALARM}{{alarm={name},severity={severity}}}": float(state)
+                for name, severity, state in UCHILLER_ALARMS.values()
+            },
+        },
+        {},
+        {"dcim_crah_water_return_temperature_celsius{circuit=evaporator-2}": "gated"},
     ),
 }

@@ -28,6 +28,8 @@ _FAULTS = (
     *("over_temperature", "general_fault", "breaker_tripped_a", "breaker_tripped_b"),
 )
 
+_STATYS_OUTPUT = (("current_amperes", 87.0), ("apparent_power_voltamperes", 20_000.0), ("power_watts", 18_000.0))
+
 SWITCHES = {
     "asco-qem": Published(
         "1.3.6.1.4.1.7777.1.1",
@@ -153,6 +155,46 @@ SWITCHES = {
             },
         },
         {"dcim_ats_selected_source": "b"},
+    ),
+    # Three lines, of which the voltages may be to neutral or between lines, fed by the second source.
+    "socomec-sts": Published(
+        "1.3.6.1.4.1.4555.1.1.10.1",
+        {
+            **{f"2.{at}.0": value for at, value in zip(range(1, 5), (4, 2, 487, 3), strict=True)},
+            **{f"3.{at}.0": value for at, value in zip(range(1, 5), (2, 1, 500, 3), strict=True)},
+            **{f"{source}.5.1.2.{line}": 400 for source in (2, 3) for line in (1, 2, 3)},
+            "4.1.0": 4,
+            **{f"5.{at}.0": value for at, value in zip(range(1, 6), (3, 3, 500, 41, 3), strict=True)},
+            **{
+                f"5.6.1.{column}.{line}": (400, 87, 20, 18)[column - 2] for column in (2, 3, 4, 5) for line in (1, 2, 3)
+            },
+            **{f"6.1.{alarm}.0": int(alarm in {2, 8}) for alarm in range(1, 10)},
+        },
+        {
+            "dcim_ats_source_usable{source=a}": 0.0,
+            "dcim_ats_source_usable{source=b}": 1.0,
+            "dcim_ats_source_frequency_hertz{source=a}": 48.7,
+            "dcim_ats_source_frequency_hertz{source=b}": 50.0,
+            "dcim_ats_output_frequency_hertz": 50.0,
+            f"{ALARM}{{alarm=sources_out_of_phase,severity=warning}}": 1.0,
+            **{
+                f"{ALARM}{{alarm={name},severity=critical}}": float(name == "transfer_impossible")
+                for name in (
+                    *("imminent_stop", "transfer_impossible", "transfer_locked", "overload"),
+                    *("switch_1_fault", "switch_2_fault"),
+                )
+            },
+            **{
+                f"{ALARM}{{alarm={name},severity=warning}}": float(name == "general")
+                for name in ("maintenance", "general", "custom_input")
+            },
+            **{
+                f"dcim_ats_output_{metric}{{phase=L{line}}}": value
+                for metric, value in _STATYS_OUTPUT
+                for line in (1, 2, 3)
+            },
+        },
+        {"dcim_ats_selected_source": "b", "dcim_ats_preferred_source": "a"},
     ),
     # A switch as PDU with two inputs, whose source B is too low and out of phase; see also test_published_mibs for the earlier branch.
     "cyberpower-ats": Published(

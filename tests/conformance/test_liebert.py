@@ -192,9 +192,24 @@ CASES = {
         "liebert-ups",
         "1.3.6.1.4.1.476.1.42.3.9.20.1",
         {place: cell for code, *row in UNITY for place, cell in flexible(1, code, b"", *row).items()}
-        | {f"20.1.2.100.{code}": text for code, text in ((4233, b"Inactive Alarm"), (6182, b"Active Alarm"))},
+        | {
+            f"20.1.2.100.{code}": text
+            for code, text in (
+                (4233, b"Inactive Alarm"),
+                (6182, b"Active Alarm"),
+                (4168, b"Active Event"),
+                (4295, b"Inactive Event"),
+                (4298, b"Active Message"),
+                (4825, b"Active Warning"),
+                (6254, b"Unavailable"),
+            )
+        },
         {
             "dcim_device_alarm_active{alarm=inverter_failure,severity=critical}": 0.0,
+            "dcim_device_alarm_active{alarm=battery_discharging,severity=warning}": 1.0,
+            "dcim_device_alarm_active{alarm=rectifier_failure,severity=critical}": 0.0,
+            "dcim_device_alarm_active{alarm=output_on_bypass,severity=warning}": 0.0,
+            "dcim_device_alarm_active{alarm=loss_of_redundancy,severity=warning}": 1.0,
             "dcim_ups_battery_replace_required": 1.0,
             "dcim_ups_battery_charge_ratio": 0.97,
             "dcim_ups_battery_runtime_seconds": 2_100.0,
@@ -215,7 +230,10 @@ CASES = {
             "dcim_ups_rated_apparent_power_voltamperes": 1_500.0,
         },
         {"dcim_ups_output_source": "normal", "dcim_device_state": "degraded"},
-        {"dcim_ups_input_power_factor_ratio{phase=L3}": "decode"},
+        {
+            "dcim_ups_input_power_factor_ratio{phase=L3}": "decode",
+            "dcim_device_alarm_active{alarm=charger_failure,severity=critical}": "decode",
+        },
     ),
 }
 
