@@ -79,6 +79,27 @@ class ProblemFiles:
         # The address may carry a password, and the file is no place for it.
         return self._notified.setdefault(sha256(url.encode()).hexdigest(), set())
 
+    def untold_ends(self, url: str) -> list[TrackedProblem]:
+        """The problems that ended before a restart, and of whose end the webhook was not notified: that waits for half a minute.
+
+        Call it after `load`. Without them the webhook would have these problems for ever, and would never be notified of the next ones.
+        """
+        notified, active = self.notified(url), {each.key for each in self._tracker.active()}
+        wall_s = self._wall()
+        history = {(each.name, tuple(each.labels)): each for each in reversed(self._history.since(0.0, wall_s))}
+        found = []
+        for key in sorted(notified - active):
+            problem = self._table.problems.get(key[0])
+            if problem is None:
+                notified.discard(key)  # the table of this version does not have it
+                continue
+            ended = history.get(key)
+            one = TrackedProblem(problem, key[1], (), value=0.0, peak=0.0, since_s=wall_s, ended_s=wall_s)
+            if ended is not None:
+                one.value, one.peak, one.since_s, one.ended_s = ended.value, ended.peak, ended.since_s, ended.ended_s
+            found.append(one)
+        return found
+
     async def run(self) -> None:
         """Save the present problems whenever they have changed, until cancelled. A task of its own: a disk may hang."""
         path = self._path

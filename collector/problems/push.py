@@ -145,6 +145,10 @@ class Webhook:
             if self._concerns(each.key, report):
                 (self._notified.discard if report.status == "ended" else self._notified.add)(each.key)
 
+    def forget(self, key: Key) -> None:
+        """It refuses to be notified of a problem. If that was its end, it must be notified of the next beginning all the same."""
+        self._notified.discard(key)
+
     def _concerns(self, key: Key, report: ProblemReport) -> bool:
         """Whether the webhook is to be notified: of a new root problem that is severe enough, or of the end of one it knows."""
         if report.status == "ended":
@@ -264,6 +268,8 @@ class Pusher:
                 "problem is not sent any more, the target refuses it target=%s problem=%s status=%d", where, key, status
             )
             self._waiting.pop(key, None)
+            if isinstance(self._target, Webhook):
+                self._target.forget(key)
         return has_accepted or not refused
 
     async def _post(self, session: aiohttp.ClientSession, body: bytes) -> int:

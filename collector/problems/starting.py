@@ -5,7 +5,7 @@ from collector.problems.files import FILE_PART
 from collector.problems.late_queue import LATE_PART
 from collector.problems.maintenance import MAINTENANCE_PART, Maintenance
 from collector.problems.monitor import PART, Monitor
-from collector.problems.push import PUSH_PART, Pusher, targets
+from collector.problems.push import PUSH_PART, Pusher, Webhook, targets
 from collector.problems.settings import ProblemsConfig
 from collector.problems.silences import Silencer, is_of_window
 from rackflow.process.bulkhead import Failures, Supervisor
@@ -40,5 +40,8 @@ def start_problems(
         optional.start(ACKNOWLEDGED_PART, reader.run)
     for target in targets(config, monitor.files.notified):
         pusher = Pusher(target, monitor.tracker, failures, config.runbook_base)
+        if isinstance(target, Webhook):
+            for ended in monitor.files.untold_ends(target.url):
+                pusher.offer(ended)
         monitor.listeners.append(pusher.offer)
         optional.start(PUSH_PART, pusher.run)
