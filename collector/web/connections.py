@@ -6,16 +6,21 @@ opens connections up to the limit and sends nothing, a scrape still gets one at 
 """
 
 import asyncio
+import errno
 import logging
+import math
 import socket
 import ssl
+import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 from aiohttp.web_protocol import RequestHandler
 
 from rackflow.process.bulkhead import Failures, Supervisor
+from rackflow.process.files import RAISE_LIMIT
 
 log = logging.getLogger(__name__)
 # TLS handshake and head of the first request together. A client beside it needs milliseconds, one on a slow line seconds.
@@ -26,6 +31,11 @@ RESPONSE_S = 30.0
 IDLE_S = 75.0
 # Pause after the kernel had no more file descriptors. asyncio's own servers wait for a second, too.
 _NO_FILES_PAUSE_S = 1.0
+# Files that other parts open for a moment when connections have taken all there are, and connections that are left all the same. Chosen: a
+# database takes three, and a few are open at a time.
+_FILES_OF_OTHERS, _LEAST = 16, 8
+# A fault that lasts is logged this often.
+_LOG_EVERY_S = 60.0
 # Connections that the kernel keeps until they are accepted, which takes one turn of the loop. A chosen value, asyncio's own is 100.
 _BACKLOG = 128
 
@@ -66,6 +76,11 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.close()
 
+    def close_unserved(self, accepted: socket.socket) -> None:
+        """Close the socket if no transport has taken it. A task that is cancelled before its first step never does."""
+        if self._transport is None:
+            accepted.close()
+
     def _too_long(self) -> None:
         self._refuse()
         self.end()
@@ -77,8 +92,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio once connected, after the TLS handshake if there is one."""
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
+        # Not asked for its class: uvloop's transports are none of asyncio's, and a connection without one could not be ended.
+        self._transport = cast("asyncio.Transport", transport)
         self.inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -117,6 +132,7 @@ class Connections:
         self._accepting = Supervisor(failures)
         self._failures = failures
         self._part = part
+        self._logged_s = -math.inf
 
     def listen(self, host: str, port: int) -> int:
         """Listen on every address of `host`; returns the port. Raises OSError."""
@@ -178,10 +194,13 @@ class Connections:
             except ConnectionError:  # gone before it was accepted
                 continue
             except OSError as error:
-                log.warning("no connection can be accepted error=%s", error)
+                self._give_up_some(error)
                 await asyncio.sleep(_NO_FILES_PAUSE_S)
                 continue
             self._take(accepted, str(address[0]))
+            if len(self._open) >= self._limit:
+                # Those that were ended close in the next turns of the loop, and keep their files until then.
+                await asyncio.sleep(0)
 
     def _take(self, accepted: socket.socket, peer: str) -> None:
         if len(self._open) >= self._limit and not self._make_room(peer):
@@ -193,6 +212,7 @@ class Connections:
         self._open[connection.inner] = connection
         connection.limit(HEAD_S, self._count_timeout)
         connection.task = asyncio.create_task(self._serve(accepted, connection), name="http-connection")
+        connection.task.add_done_callback(lambda _: connection.close_unserved(accepted))
 
     async def _serve(self, accepted: socket.socket, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
@@ -210,6 +230,18 @@ class Connections:
         except Exception as error:  # noqa: BLE001 - a barrier
             self._failures.note(self._part, error)
             self._forget(connection)
+
+    def _give_up_some(self, error: OSError) -> None:
+        """No connection can be accepted. If the process may open no more files, have fewer from now on: ledger and store need some, too."""
+        is_short = error.errno == errno.EMFILE
+        if is_short and (fewer := max(_LEAST, len(self._open) - _FILES_OF_OTHERS)) < self._limit:
+            self._limit = fewer
+            log.warning("too many open files, so there are at most %d connections from now on; %s", fewer, RAISE_LIMIT)
+        elif (now := time.monotonic()) >= self._logged_s + _LOG_EVERY_S:
+            self._logged_s = now
+            log.warning("no connection can be accepted error=%s%s", error, f"; {RAISE_LIMIT}" if is_short else "")
+        while len(self._open) > self._limit and self._make_room(""):
+            pass
 
     def _make_room(self, peer: str) -> bool:
         """End the oldest connection that waits for its client, of the host that has most of them.

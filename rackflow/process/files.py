@@ -16,12 +16,14 @@ _REMEDIES: Final = {
     errno.EACCES: "it needs the account that may read it, or sudo",
     errno.ELOOP: "it is a link to itself",
 }
+RAISE_LIMIT: Final = "raise the limit of open files: ulimit -n, or LimitNOFILE= of the unit"
+"""What to do where a process may open no more files."""
 _REMEDIES_OF_WRITING: Final = {
     errno.ENOSPC: "make room on its disk",
     errno.EDQUOT: "make room within its owner's quota",
     errno.EACCES: "it needs the account that may write there, or sudo",
     errno.EPERM: "it needs the account that may write there, or sudo",
-    errno.EMFILE: "raise the limit of open files: ulimit -n, or LimitNOFILE= of the unit",
+    errno.EMFILE: RAISE_LIMIT,
     errno.EROFS: "its disk is mounted read-only; repair it, or choose another path",
 }
 FULL_BYTES: Final = 64 * 1024
@@ -54,20 +56,20 @@ def remedy_of_writing(error: OSError, path: Path | None = None) -> str:
     unable to open a file.
     """
     remedy = _REMEDIES_OF_WRITING.get(error.errno or 0)
-    if remedy is None and not _can_open():
+    if remedy is None and no_files_left():
         remedy = _REMEDIES_OF_WRITING[errno.EMFILE]
     if remedy is None and path is not None and (refusal := refusal_of_disk(path)):
         remedy = _REMEDIES_OF_WRITING[refusal]
     return remedy or "choose another path, or repair the disk"
 
 
-def _can_open() -> bool:
-    # SQLite does not say that there are too many open files.
+def no_files_left() -> bool:
+    """Whether this process may open no more files, which SQLite does not say."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
-        return error.errno != errno.EMFILE
-    return True
+        return error.errno == errno.EMFILE
+    return False
 
 
 def mode_of(path: Path) -> int:

@@ -5,6 +5,7 @@ damaged file is set aside, because retrying never helps.
 """
 
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from rackflow.errors import ConfigError
+from rackflow.process.files import RAISE_LIMIT, no_files_left
 
 # Primary result codes for a file that is damaged or not a database (https://sqlite.org/rescode.html). All other codes are about
 # the disk, not the file.
@@ -41,6 +43,8 @@ def fault_and_remedy(error: Exception, damaged: str) -> str:
     if isinstance(error, sqlite3.Error) and code(error) == sqlite3.SQLITE_ERROR:
         # A table that is not there: the file is empty, or another program's.
         return f"cannot be read: {error}; correct the path, or start the collector once, which makes its tables"
+    if isinstance(error, sqlite3.Error) and code(error) == sqlite3.SQLITE_CANTOPEN and no_files_left():
+        return f"cannot be read: {os.strerror(errno.EMFILE)}; {RAISE_LIMIT}"
     if isinstance(error, sqlite3.Error) and code(error) not in CORRUPT:
         return f"cannot be read: {error}; it needs the account that may read it, or sudo, and a disk that works"
     return f"{damaged}: {error}; {DAMAGED}"

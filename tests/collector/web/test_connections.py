@@ -1,10 +1,17 @@
 """Clients that open connections and say nothing, too little or too slowly take nobody's scrape."""
 
 import asyncio
+import gc
 import gzip
+import os
+import resource
+import socket
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 
 import pytest
+import uvloop
 
 from collector.web import connections
 from tests.collector.running import until
@@ -132,3 +139,71 @@ async def test_slow_readers_of_one_host_take_no_place_from_another() -> None:
         with suppress(ConnectionError):
             assert await reader.read() == b""
         assert served.server.refused["busy"] == 1
+
+
+def sockets() -> int:
+    """How many sockets this process has open."""
+    return sum(
+        str(each.readlink()).startswith("socket:") for each in Path("/proc/self/fd").iterdir() if each.is_symlink()
+    )
+
+
+async def half_open(port: int, clients: list[socket.socket]) -> None:
+    """Connect all of them within one turn of the loop, and send nothing."""
+    for client in clients:
+        client.setblocking(False)  # noqa: FBT003 - its only form
+        client.connect_ex(("127.0.0.1", port))
+    await asyncio.sleep(0)
+
+
+async def those_that_give_way_at_once_keep_no_socket(_: pytest.MonkeyPatch) -> None:
+    """They are given up before they are served; their sockets stayed open until they were garbage."""
+    gc.disable()
+    try:
+        async with serving(connections_limit=8) as served, AsyncExitStack() as stack:
+            clients = [stack.enter_context(socket.socket()) for _ in range(100)]
+            before = sockets()
+            await half_open(served.port, clients)
+            await until(lambda: served.server.refused["evicted"] == 92, "the first ones gave way")
+            await until(lambda: sockets() <= before + 8, "their sockets are closed")
+    finally:
+        gc.enable()
+
+
+async def a_process_that_may_open_few_files_keeps_some_for_other_parts(_: pytest.MonkeyPatch) -> None:
+    """The ledger could not be read for as long as somebody held connections, and no page was served."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with serving(connections_limit=256) as served, AsyncExitStack() as stack:
+        clients = [stack.enter_context(socket.socket()) for _ in range(60)]
+        highest = os.dup(0)
+        os.close(highest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 30, hard))
+        try:
+            await half_open(served.port, clients)
+            await until(lambda: served.server.refused["evicted"] >= 60 - 30, "some were given up")
+            assert (await ask(served.port))[0] == 200
+            opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(8)]
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    for each in opened:
+        os.close(each)
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        test_a_request_whose_head_does_not_come_is_ended,
+        test_a_reader_that_does_not_read_is_ended_and_costs_little_memory,
+        those_that_give_way_at_once_keep_no_socket,
+        a_process_that_may_open_few_files_keeps_some_for_other_parts,
+    ],
+)
+def test_connections_end_on_either_event_loop(
+    scenario: Callable[[pytest.MonkeyPatch], Coroutine[None, None, None]],
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A collector runs on uvloop where there is one, whose transports are none of asyncio's classes: no limit of time ended any."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(scenario(monkeypatch))
