@@ -7,7 +7,7 @@ link breaks or an agent restarts, alarms about all its devices would be false, a
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from collector.latest.state import SHELF_LIFE_FLOOR_S, AgentState, DeviceState, shelf_life_s
@@ -47,11 +47,11 @@ class Connection:
 class Observations:
     """What is observed at one moment."""
 
-    causes: Mapping[DeviceKey, Cause] = field(default_factory=dict)
+    causes: Mapping[DeviceKey, Cause]
     """Why a device is not observed; a device that is observed has no entry."""
-    agents_up: Mapping[AgentKey, bool] = field(default_factory=dict)
+    agents_up: Mapping[AgentKey, bool]
     """Whether an agent is online and sends messages; no entry while that is unknown."""
-    counts: Mapping[AgentKey, Counter[Cause]] = field(default_factory=dict)
+    counts: Mapping[AgentKey, Counter[Cause]]
     """Unobserved devices of each agent by cause."""
 
     def reason(self, device: DeviceState) -> str:

@@ -176,6 +176,7 @@ def test_a_notification_that_fails_is_tried_again_after_a_fifth_of_a_second_and_
         ("bytes of a file of problems that is read", saved.MAX_BYTES, 64_000_000),
         ("lines of an answer on the page", answers.MAX_LINES, 24),
         ("devices that were never heard of and are named", overview.MAX_NEVER_HEARD, 12),
+        ("parts of pages that streams show", streams.MAX_PARTS, 256),
     ],
 )
 def test_there_is_room_for_as_much_as_it_is_said(what: str, is_now: float, amount: float) -> None:

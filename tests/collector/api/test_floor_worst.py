@@ -39,6 +39,9 @@ def test_the_warmest_air_before_a_rack_is_shown_and_none_from_behind_it() -> Non
     assert shown.get("floor", 102.0)["racks"]["a1"]["values"]["inlet_celsius"] == 27.5
     shown.readings.take("pdu-a1-a", {"env_temperature_celsius{position=inlet,sensor=1}": 29.0}, 103.0)
     assert shown.get("floor", 104.0)["racks"]["a1"]["values"]["inlet_celsius"] == 29.0
+    # The site file names one sensor of the device; another one hangs behind the rack.
+    shown.readings.take("pdu-a1-a", {"env_temperature_celsius{position=outlet,sensor=2}": 41.0}, 105.0)
+    assert shown.get("floor", 106.0)["racks"]["a1"]["values"]["inlet_celsius"] == 29.0
     unnamed = Shown(hall(('  - {id: a1-front, device: pdu-a1-a, sensor: "1", rack: a1, position: inlet}\n', "")))
     powered(unnamed)
     unnamed.readings.take("pdu-a1-b", {"env_temperature_celsius{position=outlet,sensor=1}": 41.0}, 101.0)

@@ -185,6 +185,23 @@ def test_an_answer_that_is_unknown_names_a_device_that_is_missing() -> None:
     assert (answers["feed_loss:B"]["state"], answers["feed_loss:B"]["missing"]) == ("unknown", "pdu-a1-a")
 
 
+def test_each_answer_says_what_is_lost_and_one_that_is_unknown_which_device_is_missing() -> None:
+    shown = Shown()
+    powered(shown)
+    for now in (110.0, 121.0):
+        for device in ("ups-a1", "cdu-1"):
+            shown.readings.take(device, {}, now, up=False)
+    shown.derive(122.0)
+    answers = {each["id"]: each for each in shown.get("site", 123.0)["answers"]["survives"]}
+    assert {name: (each["what"], each["state"], each["missing"]) for name, each in answers.items()} == {
+        "feed_loss:A": ({"key": "feed_loss", "feed": "A"}, "yes", None),
+        "feed_loss:B": ({"key": "feed_loss", "feed": "B"}, "unknown", "ups-a1"),
+        "cdu_loss:tcs": ({"key": "cdu_loss", "loop": "tcs"}, "unknown", "cdu-1"),
+        "pump_loss:tcs": ({"key": "pump_loss", "loop": "tcs", "device": "cdu-1"}, "unknown", "cdu-1"),
+        "ups_loss:ups-a1+ups-a2": ({"key": "ups_loss", "group": "ups-a1+ups-a2", "feed": "A"}, "unknown", "ups-a1"),
+    }
+
+
 def test_time_left_is_the_weakest_battery_and_the_start_of_the_generator() -> None:
     """1,234.5 s that the UPSs claim, in three digits; feed A has a generator, B has none."""
     shown = Shown()

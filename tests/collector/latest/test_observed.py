@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from collector.latest import CAUSES, Latest
+from collector.latest import CAUSES, Latest, words_of
 from tests.collector.documents import document
 from tests.collector.polls import NOW_S, Agent, hello, samples, up
 
@@ -483,3 +483,14 @@ def test_a_device_that_fails_slowly_is_down_until_its_next_attempt_though_its_in
     failed(agent, 3.0, pause_s=60.0, duration_s=30.0)
     assert up(latest, 272.9) == {"cas1/a gw-3": "0"}
     assert up(latest, 273.0) == {"cas1/a gw-3": "?"}
+
+
+def test_each_cause_is_named_in_words_on_the_page_and_in_figures_that_are_unknown_for_it() -> None:
+    assert {cause: words_of(cause, "gw-3") for cause in CAUSES} == {
+        "broker": "no connection to the broker",
+        "agent_offline": "agent gw-3 is offline",
+        "starting": "waiting for the first poll by agent gw-3",
+        "collector": "the collector does not keep up with what comes",
+        "agent_silent": "agent gw-3 is silent",
+        "device_silent": "agent gw-3 says nothing about it",
+    }

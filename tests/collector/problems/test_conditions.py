@@ -37,6 +37,24 @@ def test_at_its_limit_and_without_one_a_reading_is_no_problem() -> None:
         assert Evaluator(load_table()).findings(BEYOND, subject, 0.0) == {}
 
 
+@pytest.mark.parametrize(
+    "share",
+    [
+        Condition(metric="dcim_pdu_phase_current_amperes", per="dcim_pdu_phase_rated_current_amperes", above=0.9),
+        Condition(record="device_inlet_phase:dcim_pdu_phase_load:ratio", above=0.9),
+    ],
+)
+def test_a_current_is_a_share_of_the_rating_of_its_own_phase_or_of_none(share: Condition) -> None:
+    evaluator = Evaluator(load_table())
+    assert evaluator.holds(share, pdu(current=31.0, rated_current=32.0))
+    assert not evaluator.holds(share, pdu(current=31.0, rated_current=40.0))
+    assert not evaluator.holds(share, pdu(current=31.0, rated_current=0.0))
+    assert not evaluator.holds(share, pdu(current=31.0))
+    other = pdu(current=31.0)
+    other.add("dcim_pdu_phase_rated_current_amperes", {**PHASE, "phase": "L2"}, 32.0)
+    assert not evaluator.holds(share, other)
+
+
 def test_a_supply_is_too_warm_from_more_than_three_kelvin_above_its_set_point_on() -> None:
     high, secondary = load_table().problems["DcimCduSupplyTemperatureHigh"], {"loop": "secondary"}
     found = list[Finding]()

@@ -54,6 +54,18 @@ def test_an_agent_has_so_many_series_and_a_state_counts_as_many_as_it_has_values
     assert admitted(uses, readings(loop(1)), agent=GW4) == [loop(1)]
 
 
+def test_the_same_series_of_the_same_device_are_recognised_at_once() -> None:
+    """Thousands of devices send the same keys: what was found for one says nothing about the next, and they displace no other's."""
+    uses, keys = Uses(budgets()), SeriesKeys()
+    found = [resolve(batch(device, values={SUPPLY: 20.0}), keys) for device in ("cdu-07", "cdu-08")]
+    for _ in range(2):
+        for device, one in zip(("cdu-07", "cdu-08"), found, strict=True):
+            assert admitted(uses, one, device=device) == [SUPPLY]
+    rows = uses.of(GW3).rows
+    assert {device: len(of_device) for device, of_device in rows.items()} == {"cdu-07": 1, "cdu-08": 1}
+    assert uses.of(GW3).series == 2
+
+
 def test_it_is_shown_which_agent_is_beyond_its_budget_and_which_key_raises_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
