@@ -24,7 +24,7 @@ from tests.collector.running import config_for, publish, publisher
 from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
-from tests.servers.waiting import eventually
+from tests.servers.waiting import PATIENCE_S, eventually
 from tests.servers.web import answers, request
 
 BAD = sorted((Path(__file__).parent / "bad_config").glob("*.yaml"))
@@ -163,8 +163,13 @@ def test_a_collector_in_a_program_refuses_a_file_that_is_none_before_it_creates_
     file = tmp_path / "named"
     file.write_text("- neither a certificate\n- nor a site\n", encoding="utf-8")
     config = config_for(free_port(), tmp_path, **json.loads(json.dumps(named).replace("FILE", str(file))))
+
+    async def run() -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            await Collector(config).run()
+
     with pytest.raises(ConfigError):
-        asyncio.run(Collector(config).run())
+        asyncio.run(run())
     assert list(tmp_path.iterdir()) == [file]
 
 
