@@ -288,6 +288,19 @@ def test_a_poll_of_a_class_with_a_long_interval_gains_nothing_from_answers() -> 
     assert run_leaping(work()) == pytest.approx(30.0, abs=0.002)
 
 
+async def test_a_poll_of_a_class_with_a_long_interval_loses_nothing_by_a_loop_that_was_held() -> None:
+    """0.75 s by the clock, 0.15 s of them with a loop that could read. Its limit for all answers together is no longer than for one."""
+    loop, answer = asyncio.get_running_loop(), asyncio.Event()
+
+    def hold() -> None:
+        time.sleep(0.6)
+        loop.call_later(0.1, answer.set)
+
+    loop.call_later(0.05, hold)
+    with PollDeadline(0.6, at_most_s=0.6):
+        await answer.wait()
+
+
 @pytest.mark.parametrize(("waits_s", "ends_s"), [(0.3, 1.2), (5.0, 5.9), (40.0, 30.0)])
 def test_the_time_in_which_a_device_waits_for_its_turn_does_not_count(waits_s: float, ends_s: float) -> None:
     async def poll() -> None:

@@ -142,6 +142,18 @@ async def test_a_disabled_device_is_stopped_and_forgotten(mosquitto: Mosquitto) 
         assert it.tasks().keys() == {"a"}
 
 
+async def test_what_is_retained_of_a_device_that_was_disabled_while_its_agent_was_away_is_cleared(
+    mosquitto: Mosquitto,
+) -> None:
+    config = config_for(mosquitto, "a", "b")
+    async with listening(mosquitto) as listener:
+        async with running(config, Devices()):
+            await eventually(lambda: listener.documents("b"), "described")
+        assert listener.documents("b")[-1] is not None, "retained beyond the end of its agent"
+        async with running(with_device(config, "b", enabled=False), Devices()):
+            await eventually(lambda: listener.documents("b")[-1] is None, "cleared")
+
+
 MIN_SITE = """
 site: t1
 electrical: {continuous_load_factor: 0.8, volts: 230, frequency_hertz: 50}

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -154,6 +155,36 @@ async def test_the_agent_reports_about_itself(mosquitto: Mosquitto) -> None:
     assert report.values["dcim_agent_devices{state=down}"] == 1
     assert report.values["dcim_agent_mqtt_connected"] == 1
     assert report.values["dcim_agent_polls_total{protocol=snmp}"] > 1
+
+
+async def test_an_agent_reports_how_late_it_was_also_without_a_poll_that_could_notice(mosquitto: Mosquitto) -> None:
+    async with listening(mosquitto) as listener, running(config_for(mosquitto), Devices()):
+        await eventually(lambda: listener.batches("gw-1"), "a report")
+        asyncio.get_running_loop().call_soon(time.sleep, 0.4)  # something holds the loop
+        await eventually(
+            lambda: listener.batches("gw-1")[-1].values["dcim_agent_loop_lag_seconds"] >= 0.2, "as late as it was"
+        )
+    assert {
+        "dcim_agent_loop_hold_seconds",
+        "dcim_agent_devices_waiting",
+        "dcim_agent_plans_total",
+    } <= listener.batches("gw-1")[-1].values.keys()
+
+
+async def test_a_running_agent_says_which_of_its_topics_the_broker_refuses(tmp_path: Path) -> None:
+    """With its account of numbers, in its status: the collectors would otherwise take what waits for lost."""
+    rules = tmp_path / "acl"
+    rules.write_text(
+        "topic readwrite rackflow/v1/t1/gw-1/status\ntopic write rackflow/v1/t1/gw-1/+/gw-1\ntopic read #\n"
+    )
+    with Mosquitto(tmp_path / "broker", extra=[f"acl_file {rules}"]).serving() as server:
+        async with listening(server) as listener, running(config_for(server, "ups-1"), Devices()):
+            topic = "rackflow/v1/t1/gw-1/batch/ups-1"
+            said = await eventually(
+                lambda: [each.account for each in listener.statuses() if topic in each.refused], "said in its status"
+            )
+    assert said[0] is not None
+    assert said[0].undelivered
 
 
 async def test_every_own_metric_is_in_the_catalogue_with_its_labels(mosquitto: Mosquitto) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.readings import Readings
-from agent.split import OVERHEAD_BYTES, split_batch
+from agent.split import LARGEST_READING_BYTES, OVERHEAD_BYTES, split_batch
 from rackflow import Batch, ContractError, decode, encode
+from rackflow.catalogue import catalogue
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from tests.agent.running import Devices, MemoryDevice, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
@@ -119,6 +120,18 @@ def test_what_is_not_measured_surely_fits() -> None:
     assert (
         len(encode(msgspec.structs.replace(whole, labels=dict.fromkeys(map(str, range(6)), "x" * 64)))) < OVERHEAD_BYTES
     )
+
+
+def test_readings_with_the_longest_keys_surely_fit_into_the_room_that_is_counted_for_them() -> None:
+    """Each metric of the catalogue with labels of 64 characters, and a number of as many digits as there are."""
+    longest = "x" * 64
+    keys = [
+        f"{name}{{{','.join(f'{label}={longest}' for label in metric.labels)}}}" for name, metric in catalogue().items()
+    ]
+    whole = msgspec.structs.replace(poll(), values=dict.fromkeys(keys, -1.2345678901234567e-300))
+    limit = len(keys) * LARGEST_READING_BYTES + OVERHEAD_BYTES
+    assert largest([whole]) <= limit
+    assert split_batch(whole, limit) == [whole]
 
 
 @pytest.mark.parametrize("limit", ["max_packet_size 20000", "message_size_limit 60000"])

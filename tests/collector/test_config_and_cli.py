@@ -15,15 +15,16 @@ import yaml
 
 from collector.cli import main
 from collector.config import CollectorConfig, load_collector_config
+from collector.run import Collector
 from rackflow.errors import ConfigError
 from rackflow.process.config import check_config
 from tests.collector.derive.hall import HALL
 from tests.collector.documents import batch
-from tests.collector.running import publish, publisher
+from tests.collector.running import config_for, publish, publisher
 from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
-from tests.servers.waiting import eventually
+from tests.servers.waiting import PATIENCE_S, eventually
 from tests.servers.web import answers, request
 
 BAD = sorted((Path(__file__).parent / "bad_config").glob("*.yaml"))
@@ -144,6 +145,32 @@ async def test_sigterm_stops_it_cleanly_with_the_last_flush(mosquitto: Mosquitto
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"broker": {"tls": True, "ca_file": "FILE"}},
+        {"site_file": "FILE"},
+        {"http": {"web_config": "FILE"}},
+    ],
+    ids=lambda each: next(iter(each)),
+)
+def test_a_collector_in_a_program_refuses_a_file_that_is_none_before_it_creates_anything(
+    named: dict[str, object], tmp_path: Path
+) -> None:
+    """The command has checked all of them; a program that makes a `Collector` of a configuration has not."""
+    file = tmp_path / "named"
+    file.write_text("- neither a certificate\n- nor a site\n", encoding="utf-8")
+    config = config_for(free_port(), tmp_path, **json.loads(json.dumps(named).replace("FILE", str(file))))
+
+    async def run() -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            await Collector(config).run()
+
+    with pytest.raises(ConfigError):
+        asyncio.run(run())
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_one_agent_may_poll_a_whole_large_site_unless_a_budget_says_otherwise() -> None:

@@ -4,16 +4,20 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from collector.parts import RECOUNT_S, Parts
 from collector.problems.conditions import labels_of
+from collector.problems.saved import Present, Saved
 from collector.problems.table import load_table
 from collector.problems.tracker import TrackedProblem
 from collector.receive.clones import REMEMBERED_S
 from rackflow.site import parse_site
-from tests.collector.documents import document
+from tests.collector.documents import document, status
 from tests.collector.polls import hello
 from tests.collector.problems.test_notified import SITE_FILE
-from tests.collector.running import config_for
+from tests.collector.running import config_for, publish, publisher, running
+from tests.servers.mosquitto import Mosquitto
 
 
 def connected(folder: Path, **more: object) -> Parts:
@@ -64,3 +68,16 @@ def test_a_clone_is_still_one_after_a_restart_of_the_collector(tmp_path: Path) -
     parts.clones.update(hello("gw-4", epoch="A"), time.monotonic())
     assert parts.clones.states(time.monotonic()) == {("cas1", "gw-3"): True, ("cas1", "gw-4"): False}
     assert not parts.clones.current(time.monotonic() + REMEMBERED_S)
+
+
+async def test_a_collector_restores_what_was_wrong_and_who_runs_twice_when_it_starts(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    config = config_for(mosquitto.port, tmp_path)
+    labels = [*labels_of({"site": "cas1", "agent": "gw-3"})]
+    saved = Saved("DcimAgentCloned", labels, ["collector"], 1.0, 1.0, time.time())
+    config.problems_path.write_bytes(msgspec.json.encode(Present(1, [saved])))
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, status())
+        await one.reaches('dcim_collector_agent_clones{agent="gw-3",site="cas1"}', lambda clones: clones == 1)

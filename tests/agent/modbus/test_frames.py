@@ -76,6 +76,9 @@ def test_an_identification_may_be_empty_or_cut() -> None:
     assert empty.texts == []
     (cut,) = fed(reader(), [b"\x00\x05\x00\x00\x00\x05\x01\x2b\x0e\x01\x01"])
     assert cut.texts is None
+    # The second object is cut off behind its number, where its length would be.
+    (half,) = fed(reader(), [b"\x00\x05\x00\x00\x00\x0c\x01\x2b\x0e\x01\x01\x00\x00\x02\x00\x01X\x01"])
+    assert half.texts == [b"X"]
 
 
 def test_a_shortened_exception_behind_a_late_answer_is_the_answer() -> None:
@@ -112,6 +115,8 @@ def test_bits_and_exceptions_and_identifications_are_read() -> None:
     assert all_three.texts == [b"ACME", b"X", b"1"], "vendor, product and revision"
     (other,) = fed(reader(), [head + b"\x05\x01\x2b\x0d\x00\x00"])
     assert other.texts is None, "another encapsulated interface"
+    (longer,) = fed(reader(), [head + b"\x0b\x01\x2b\x0d\x01\x01\x00\x00\x01\x00\x01X"])
+    assert longer.texts is None, "also where its octets could be read as texts"
 
 
 def test_a_peer_that_sends_without_end_is_reported_and_nothing_of_it_is_kept() -> None:

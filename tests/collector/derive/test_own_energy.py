@@ -127,6 +127,20 @@ def test_meters_that_have_a_power_only_are_integrated_in_both_directions() -> No
     assert values["site_pv_self_consumption_ratio{window=hour}"] == pytest.approx(30 / 50)
 
 
+def test_what_leaves_by_one_incomer_came_in_by_the_other_where_nothing_is_generated() -> None:
+    """Meters that have a power only, and a ring of the utility that runs through the site: 120 kW in, 20 kW out."""
+    readings = Readings(
+        ai_hall(("role: pv, behind: main-1", "role: pv"), ("role: generator, behind: main-1", "role: generator"))
+    )
+    for second in range(0, HOUR_S + 1, 30):
+        for meter, power in {"main-1": -20e3, "main-2": 120e3, "it-a": 80e3}.items():
+            watts = {f"meter_power_watts{{role={ROLES[meter]}}}": power}
+            readings.take(meter, watts, START + second, device_class="meter", interval_s=30.0)
+        readings.engine.cycle(readings.latest, START + second, WALL_S + START + second)
+    values = {name: figure.value for name, figure in readings.figures(START + HOUR_S + 1).items()}
+    assert values["site_interim_pue_ratio{category=1,window=hour}"] == pytest.approx(100 / 80)
+
+
 @pytest.mark.parametrize(
     ("balance", "used", "pv_used", "grid"),
     [

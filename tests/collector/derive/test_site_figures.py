@@ -270,6 +270,13 @@ def test_an_incomer_of_which_one_phase_is_no_longer_read_is_judged_by_the_others
     assert readings.values("incomer_live", 5001.0)["device=main-1"] == 1.0
 
 
+def test_of_an_incomer_that_was_never_read_it_is_unknown_whether_it_is_live_and_its_meter_is_named() -> None:
+    readings = Readings(ai_hall())
+    readings.take("main-2", {"meter_voltage_volts{phase=L1,role=facility}": 230.0}, device_class="meter")
+    figure = readings.figures()["incomer_live{device=main-1}"]
+    assert (figure.value, figure.missing) == (None, ("main-1 meter_voltage_volts: not received",))
+
+
 @pytest.mark.parametrize(("volts", "live"), [(50.0, 1.0), (49.9, 0.0)])
 def test_an_incomer_is_live_from_50_v_on(volts: float, live: float) -> None:
     readings = Readings(ai_hall())

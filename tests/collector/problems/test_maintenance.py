@@ -34,6 +34,7 @@ from tests.collector.problems.test_notified import hook, post, problems, said, s
 from tests.collector.running import config_for, publish, publisher, running, until
 from tests.servers.alertmanager import Alertmanager
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
 from tests.servers.waiting import eventually
 
 NOW = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
@@ -216,10 +217,10 @@ async def test_a_running_collector_logs_the_names_that_its_site_file_does_not_ha
 ) -> None:
     file = tmp_path / "maintenance.yaml"
     file.write_text(NAMED, encoding="utf-8")
-    windows = Maintenance(file, Failures())
-    windows.site = load_site(HALL)
-    async with reading(windows):
-        await until(lambda: bool(windows.windows), "the windows are read")
+    # No broker is needed.
+    config = config_for(free_port(), tmp_path, site_file=str(HALL), problems={"maintenance": str(file)})
+    async with running(config):
+        await until(lambda: "'zoo'" in caplog.text, "the windows are read")
     assert [line for line in caplog.messages if "is not in the site file" in line] == [
         f"maintenance path={file} window 'W-1': device 'cdu-11' is not in the site file; did you mean 'cdu-1'?",
         f"maintenance path={file} window 'W-2': rack 'zz' is not in the site file; correct it, unless it is meant",

@@ -5,6 +5,7 @@ import math
 import pstats
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from collector.problems.monitor import Monitor
 from collector.problems.settled import range_of
 from collector.problems.shares import Shares
 from collector.problems.subjects import device_subject
-from collector.problems.table import Condition, load_table
+from collector.problems.table import Condition, Table, load_table, parse_table
 from collector.problems.tracker import Key
 from collector.readings import SeriesKeys, resolve
 from rackflow.catalogue import catalogue
@@ -34,6 +35,8 @@ CURRENT, WARNING = (
 OUTLET = "dcim_pdu_outlet_current_amperes{outlet=1}"
 VOLTAGE = "dcim_ups_input_voltage_volts{phase=L1}"
 SOURCE = "dcim_ups_output_source"
+FLOW_METRIC = "dcim_cdu_flow_cubic_meters_per_second"
+FLOW, MODE = f"{FLOW_METRIC}{{loop=secondary}}", "dcim_cdu_control_mode"
 Said = Mapping[str, float | str]
 """What a poll says, by series key."""
 
@@ -41,13 +44,13 @@ Said = Mapping[str, float | str]
 class Hall:
     """Devices of one feed, as the collector follows them, and as they are if each reading is evaluated."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: Table = TABLE) -> None:
         self.now, self.seq = 100.0, 0
         self.latest, self.keys = Latest(10_000), SeriesKeys(10_000)
         self.latest.note_connected(self.now)
         self.failures = Failures()
         self.monitor = Monitor(
-            TABLE,
+            table,
             self.latest,
             lambda _: {},
             lambda: (),
@@ -55,8 +58,8 @@ class Hall:
             clock=lambda: self.now,
             wall=lambda: WALL_S + self.now,
         )
-        self.evaluator = Evaluator(TABLE)
-        self.shares = Shares(TABLE, self.evaluator)
+        self.evaluator = Evaluator(table)
+        self.shares = Shares(table, self.evaluator)
         self.ever: set[Key] = set()
 
     def poll(self, device: str, said: Said, device_class: str = "ups", error: DeviceFault | None = None) -> None:
@@ -307,6 +310,79 @@ def test_voltage_that_was_there_is_remembered_with_a_time_of_at_most_five_minute
         hall.monitor.evaluate()
         assert max(hall.monitor.remembered().values()) >= WALL_S + hall.now - 300.0
         hall.now += 20.0
+
+
+def test_voltage_that_rises_from_half_to_whole_is_remembered_although_no_limit_was_crossed() -> None:
+    """Half of it is above what counts as lost, and below what counts as present."""
+    hall = Hall()
+    for volts in (60.0, 230.0, 0.0):
+        hall.poll("ups", {VOLTAGE: volts})
+        assert hall.disagreements() == []
+        hall.now += 1.0
+    assert {name for name, _ in hall.ever} == {"DcimPhaseDead"}
+
+
+RECORDS = """
+version: 1
+records:
+  device_inlet_phase:dcim_pdu_phase_load:ratio:
+    metric: dcim_pdu_phase_current_amperes
+    per: dcim_pdu_phase_rated_current_amperes
+  device:dcim_cdu_pumps_running:count: {metric: dcim_cdu_pump_state, states: [running], count: [pump]}
+  device_loop:dcim_cdu_flow_setpoint:cubic_meters_per_second:
+    metric: dcim_cdu_flow_setpoint_cubic_meters_per_second
+    positive: true
+    unless: [{metric: dcim_cdu_control_mode, states: [manual]}]
+normal_states: {}
+problems:
+"""
+PROBLEM = """
+  Dcim%s:
+    {group: g, summary: It is., description: It is., severity: warning, subsystem: power, when: [%s]}
+"""
+RATED = "dcim_pdu_phase_rated_current_amperes{inlet=1,phase=L1}"
+SET_FLOW, RUN = "dcim_cdu_flow_setpoint_cubic_meters_per_second{loop=secondary}", "dcim_cdu_pump_state{pump=1}"
+LOAD = "{record: device_inlet_phase:dcim_pdu_phase_load:ratio, above: 0.8}"
+SETPOINT_HOLDS = "{record: device_loop:dcim_cdu_flow_setpoint:cubic_meters_per_second}"
+
+
+@pytest.mark.parametrize(
+    ("condition", "before", "after"),
+    [
+        (LOAD, {CURRENT: 10.0, RATED: 32.0}, {CURRENT: 30.0}),
+        (LOAD, {CURRENT: 10.0, RATED: 32.0}, {RATED: 10.0}),
+        ("{record: device:dcim_cdu_pumps_running:count, equals: 0}", {RUN: "running"}, {RUN: "stopped"}),
+        ("{record: device:dcim_cdu_pumps_running:count, above: 0}", {RUN: "stopped"}, {RUN: "running"}),
+        (SETPOINT_HOLDS, {SET_FLOW: 0.0, MODE: "flow"}, {SET_FLOW: 0.01}),
+        (SETPOINT_HOLDS, {SET_FLOW: 0.01, MODE: "manual"}, {MODE: "flow"}),
+        (
+            f"{{metric: {FLOW_METRIC}, below: {SETPOINT_HOLDS.replace('}', ', times: 0.8}')}}}",
+            {FLOW: 0.009, SET_FLOW: 0.01, MODE: "manual"},
+            {MODE: "flow", SET_FLOW: 0.02},
+        ),
+    ],
+)
+def test_a_recorded_value_is_noticed_whichever_of_its_readings_is_another(
+    condition: str, before: Said, after: Said
+) -> None:
+    """In a table in which no other condition looks at the same metric."""
+    hall = Hall(parse_table(RECORDS + PROBLEM % ("One", condition)))
+    for said in (before, {**before, **after}, before):
+        hall.poll("one", said, "pdu")
+        assert hall.disagreements() == []
+        hall.now += 1.0
+    assert {name for name, _ in hall.ever} == {"DcimOne"}
+
+
+def test_what_was_there_all_the_time_is_missed_however_long_it_stayed_the_same() -> None:
+    """A fall within twenty minutes, after an hour in which nothing changed: what was seen last counts, and not when it began."""
+    fell = f"{{metric: {CURRENT.partition('{')[0]}, fell: {{below_share: 0.5, within_s: 1200}}}}"
+    hall = Hall(parse_table(RECORDS + PROBLEM % ("One", fell)))
+    for amperes in (*[10.0] * 180, 4.0):
+        hall.poll("pdu", {CURRENT: amperes}, "pdu")
+        assert hall.disagreements() == []
+        hall.now += 20.0
+    assert {name for name, _ in hall.ever} == {"DcimOne"}
 
 
 def test_a_device_whose_readings_come_again_in_time_is_not_evaluated_when_the_first_ones_would_have_expired() -> None:

@@ -21,6 +21,7 @@ from tests.collector.running import config_for, publish, publisher, running, unt
 from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
 
+HALL = REPOSITORY / "tests" / "rackflow" / "site" / "site_hall.yaml"
 CONTESTED = 'dcim_device_contested{agent="gw-stolen",device="cdu-07",site="cas1"}'
 
 
@@ -79,7 +80,16 @@ async def test_series_beyond_an_agent_s_budget_are_counted_by_agent(mosquitto: M
         await one.reaches(refused, lambda count: count == 9)
 
 
-HALL = REPOSITORY / "tests" / "rackflow" / "site" / "site_hall.yaml"
+async def test_with_a_site_file_an_agent_may_have_the_series_of_all_its_devices(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """Without one it is an eighth of the limit of the collector: 50 of 400."""
+    config = config_for(mosquitto.port, tmp_path, None, budgets={}, series_limit=400, site_file=str(HALL))
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        keys = [f"dcim_cdu_supply_temperature_celsius{{loop={number}}}" for number in range(100)]
+        await publish(client, batch(values=dict.fromkeys(keys, 20.0)))
+        await one.reaches("dcim_collector_series", lambda count: count >= 100)
 
 
 def hall(**agents: str) -> Site:
