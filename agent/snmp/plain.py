@@ -62,7 +62,10 @@ class PlainSession:
         with contextlib.suppress(BlockingIOError):  # a full send buffer is a lost datagram, which UDP allows for
             self._sock.send_get_many(oids)
         self._answer = self._loop.create_future()
-        return await self._answer
+        answer = await self._answer
+        # Not kept until the next request: the garbage collector would examine the answers of all devices.
+        self._answer = None
+        return answer
 
     async def get(self, oid: str) -> SnmpValue:
         """See `SnmpSession.get`."""
