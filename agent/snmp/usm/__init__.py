@@ -5,7 +5,7 @@ checks that the libraries leave out. An answer passes it before it reaches a lib
 """
 
 from agent.snmp.usm.authentic import Authentication, EngineClocks, PolledClocks
-from agent.snmp.usm.check import Refusal, UsmCheck
+from agent.snmp.usm.check import NO_ACCESS, Refusal, UsmCheck
 from agent.snmp.usm.clock import WINDOW_S
 from agent.snmp.usm.keys import MasterKeys, UsmKeys
 from agent.snmp.usm.message import (
@@ -24,6 +24,7 @@ from agent.snmp.usm.refused import RefusedDatagrams
 
 __all__ = [
     "AUTH_FLAG",
+    "NO_ACCESS",
     "PRIV_FLAG",
     "REPORTABLE_FLAG",
     "WINDOW_S",
