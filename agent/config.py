@@ -264,7 +264,7 @@ class Pair(StrictModel):
 
 
 class Traps(StrictModel):
-    """Receives SNMP traps, and informs of v2c: a device that sends one is polled at once, and the trap becomes an event."""
+    """Receives SNMP traps and informs: a device that sends one is polled at once, and the trap becomes an event."""
 
     # Port 162 is what devices send to. A process without privileges must be allowed to open it: docs/how-to/traps.md.
     listen: str = "0.0.0.0:162"

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import logging
 import math
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -16,7 +17,16 @@ from typing import Final
 from agent.config import AgentConfig, Device, Traps
 from agent.poll import credential_of
 from agent.snmp import SnmpClients, SnmpCommunity, SnmpUser
-from agent.snmp.traps import Accepted, Sender, TrapListener, TrapRefusal, TrapSenders, plain_address
+from agent.snmp.traps import (
+    Accepted,
+    Answered,
+    OwnEngine,
+    Sender,
+    TrapListener,
+    TrapRefusal,
+    TrapSenders,
+    plain_address,
+)
 from rackflow.errors import ResolveError
 from rackflow.plural import count_of
 from rackflow.process.bulkhead import Failures, Supervisor
@@ -44,7 +54,7 @@ REMEDIES: Final = {
     TrapRefusal.LEVEL: "it is less, or otherwise, protected than the user of this name is configured; check auth and priv",
     TrapRefusal.DIGEST: "its authentication code is wrong; check auth and auth_key",
     TrapRefusal.TIME: "it is a replay, or comes from a device that has lost the count of its boots; its traps are taken again within 3 min",
-    TrapRefusal.INFORM: "informs of SNMPv3 are not supported; have the device send traps",
+    TrapRefusal.INFORM: "it is an inform of SNMPv3 that does not ask for the agent's engine; have the device send traps",
     TrapRefusal.REPEATED: "it came before; an inform is sent again when its confirmation is lost, as behind a firewall",
     TrapRefusal.LIMIT: "the device sends too many; it is polled, and they are not made events",
     TrapRefusal.INTERNAL: "a fault of the agent, which is logged",
@@ -64,11 +74,13 @@ class TrapReceiver:
         on_trap: Callable[[str, str, bool], None],
         snmp: SnmpClients | None = None,
         clock: Callable[[], float] | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._on_trap = on_trap
         self._snmp = snmp or SnmpClients()
         self._clock = clock or asyncio.get_running_loop().time
+        self._wall = wall
         self._failures = Failures(PART)
         self._supervisor = Supervisor(self._failures)
         self._senders = TrapSenders(self._snmp.clocks)
@@ -126,7 +138,7 @@ class TrapReceiver:
                 config = self._config
                 # First with literal addresses and what was found before, because looking up names may take seconds.
                 await self._use(config)
-                self._listen(config.traps)
+                self._listen(config)
                 await self._look_up({each.host or "" for each in _senders_of(config)})
                 await self._use(config)
                 with contextlib.suppress(TimeoutError):
@@ -168,8 +180,9 @@ class TrapReceiver:
         addresses = (plain_address(host),) if is_address(host) else self._addresses.get(host, ())
         return Sender(device.id, addresses, credentials, keys)
 
-    def _listen(self, traps: Traps | None) -> None:
+    def _listen(self, config: AgentConfig) -> None:
         """Open the configured port, unless it is open. If it cannot be opened, that is logged once, and tried again later."""
+        traps = config.traps
         wanted = traps.listen if traps else ""
         if wanted != self._listens_on:
             self._close()
@@ -184,7 +197,11 @@ class TrapReceiver:
             self._fault = fault
         else:
             self._listens_on, self._fault = wanted, ""
-            log.info("traps are received on %s", wanted)
+            # Begun anew with each opening: of two machines that take turns, the one that listens now must be ahead of the other.
+            engine = self._senders.engine = OwnEngine(
+                f"{config.labels.site or ''}/{config.agent}", self._wall(), self._clock()
+            )
+            log.info("traps are received on %s, informs of SNMPv3 with engine 0x%s", wanted, engine.id.hex())
 
     def _close(self) -> None:
         if self._listener is not None:
@@ -196,13 +213,15 @@ class TrapReceiver:
 
     def _on_datagram(self, datagram: bytes, address: str) -> bytes | None:
         """Handle one datagram. Returns the datagram that confirms it, empty for none; None if the sender is a stranger."""
-        otherwise: Accepted | TrapRefusal = TrapRefusal.INTERNAL
+        otherwise: Accepted | Answered | TrapRefusal = TrapRefusal.INTERNAL
         found = self._failures.attempt(
             PART, lambda: self._senders.judge(datagram, address, self._clock()), otherwise=otherwise
         )
         if isinstance(found, TrapRefusal):
             self._refuse(found, address)
             return None if found is TrapRefusal.SENDER else b""
+        if isinstance(found, Answered):
+            return found.answer
         if found.is_repeat:
             self._refuse(TrapRefusal.REPEATED, address)
         else:

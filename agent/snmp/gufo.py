@@ -9,6 +9,7 @@ smaller requests before they count as absent; an object wrongly counted as absen
 # pysnmp's high-level API (same net-snmp peer). An agent polls hundreds of devices every second on a small machine.
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextvars import Context, copy_context
@@ -34,7 +35,7 @@ from agent.snmp.requests import (
 )
 from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.tries import Asked, TryTimeouts
-from agent.snmp.usm import PolledClocks, RefusedDatagrams, UsmKeys
+from agent.snmp.usm import NO_ACCESS, PolledClocks, RefusedDatagrams, UsmKeys
 from rackflow.errors import (
     DeviceAuthError,
     DeviceDecodeError,
@@ -57,6 +58,7 @@ SENDS_PER_TRY: Final = 3
 MAX_SINGLE_GETS: Final = 4
 # iso.org, above everything a device may have.
 WHOLE_TREE: Final = "1.3"
+DENIED: Final = "denies all that it was asked for (authorizationError); check the view of this community in the device"
 
 
 Row = tuple[str, SnmpValue]
@@ -75,6 +77,10 @@ class _Silence(NamedTuple):
     """SNMPv3: what is wrong with the credential, by this try or an earlier one; else empty."""
     other_sender: str
     """v1 and v2c: the address from which somebody else answered; else empty."""
+
+
+class _DeniedError(DeviceAuthError):
+    """The answer was authorizationError: the device lets this credential read something of what was asked for not."""
 
 
 class _SessionReplaced(Exception):
@@ -110,10 +116,20 @@ class GufoClient(PortionedClient):
         # relay of the present session, if it is such a one.
         self._lenient = False
         self._relay: LenientRelay | None = None
+        # What was denied of the present request.
+        self._denied: _DeniedError | None = None
 
     async def close(self) -> None:
         """See `SnmpClient.close`."""
         self._drop_session()
+
+    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """See `SnmpClient.get`. Objects that the device denies count as absent, unless it denies all of them."""
+        self._denied = None
+        found = await super().get(oids)
+        if not found and self._denied is not None:
+            raise self._denied
+        return found
 
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         answer = await self._get_many(oids)
@@ -126,7 +142,7 @@ class GufoClient(PortionedClient):
             self._refusals += 1
         if len(missing) <= MAX_SINGLE_GETS:
             for oid in missing:
-                found.update(await self._request(self._get_one, oid))
+                found.update(await self._get_alone(oid))
         # If the last object is in the answer, the answer was not cut short, so the missing ones are absent. Callers use this:
         # they put an object that the device is known to have at the end.
         elif oids[-1] not in found and not (found and await self._missing_confirmed(missing, found)):
@@ -158,6 +174,9 @@ class GufoClient(PortionedClient):
     async def _get_many(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         try:
             answer = await self._request(_get_many, oids)
+        except _DeniedError as error:
+            self._denied = error
+            return {}
         except SnmpEncodeError as error:
             # The request does not fit gufo_snmp's send buffer. Treated like a refusal, so that the caller halves it.
             if len(oids) == 1:
@@ -167,6 +186,13 @@ class GufoClient(PortionedClient):
             if type(value) is bytes and value[:3] in (OPAQUE_FLOAT, OPAQUE_DOUBLE):
                 answer[oid] = plain(value)
         return answer
+
+    async def _get_alone(self, oid: str) -> dict[str, SnmpValue]:
+        try:
+            return await self._request(self._get_one, oid)
+        except _DeniedError as error:
+            self._denied = error
+            return {}
 
     async def _get_one(self, session: Session, oid: str) -> dict[str, SnmpValue]:
         try:
@@ -207,6 +233,8 @@ class GufoClient(PortionedClient):
         while len(found) < limit:
             try:
                 row = await self._request(_next_row, rows)
+            except _DeniedError:
+                row = None
             except DeviceTimeout:
                 if single:
                     raise
@@ -216,7 +244,9 @@ class GufoClient(PortionedClient):
                 return WalkedRows(walk, is_incomplete=True)
             if row is None:
                 # The end of the MIB and a refused GETBULK look the same here. One GETNEXT from this position tells them apart.
-                has_more = not single and await self._request(_one_getnext, (rows, rows)) is not None
+                has_more = False
+                with contextlib.suppress(_DeniedError):
+                    has_more = not single and await self._request(_one_getnext, (rows, rows)) is not None
                 return WalkedRows(walk, is_incomplete=has_more)
             if not walk.add(row[0], plain(row[1])):
                 return WalkedRows(walk, is_incomplete=False, is_stuck=True)
@@ -308,7 +338,7 @@ class GufoClient(PortionedClient):
                 if isinstance(error, RuntimeError):
                     # gufo_snmp 0.13.0 raises it for a value that it cannot convert, such as an OBJECT IDENTIFIER without octets.
                     raise self._error(DeviceDecodeError, f"sent a value that cannot be decoded: {error}") from error
-                if not left:
+                if not left or (isinstance(error, SnmpAuthError) and self._v3 is None):
                     raise self._error_of(error) from error
                 if isinstance(error, SnmpAuthError):
                     # A Report, which for an authenticated request is an authentic one. The keys need not be wrong: the device may
@@ -361,8 +391,9 @@ class GufoClient(PortionedClient):
         if isinstance(error, SnmpDecodeError):
             return self._error(DeviceProtocolError, f"sent something that is not SNMP: {error}")
         if self._v3 is None:
-            return self._error(DeviceProtocolError, "sent a report, which only SNMPv3 has, to a v1 or v2c request")
-        return self._error(DeviceAuthError, self._v3.refusal())
+            return self._error(_DeniedError, DENIED)  # or a report, for which gufo_snmp 0.13.0 raises the same
+        why = self._v3.refusal()
+        return self._error(_DeniedError if why == NO_ACCESS else DeviceAuthError, why)
 
     def _unreachable(self, error: OSError) -> DeviceError:
         # gufo_snmp 0.13.0 turns an ICMP error into a TimeoutError; the cause holds the real one ("connection refused").

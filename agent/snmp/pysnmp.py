@@ -157,6 +157,8 @@ class PysnmpClient(PortionedClient):
         self._engines = engines or PysnmpEngines()
         self._engine: hlapi.SnmpEngine | None = None
         self._peer: Peer | None = None
+        # Whether something of the present request was denied.
+        self._has_denied = False
         self._credentials: Credentials | None = None
         self._refused = refused or RefusedDatagrams()
         self._clocks = clocks or PolledClocks()
@@ -167,17 +169,27 @@ class PysnmpClient(PortionedClient):
         """See `SnmpClient.close`."""
         self._give_back(stale=False)
 
+    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """See `SnmpClient.get`. Objects that the device denies count as absent, unless it denies all of them."""
+        self._has_denied = False
+        found = await super().get(oids)
+        if not found and self._has_denied:
+            raise self._error(DeviceAuthError, self._no_access())
+        return found
+
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         if not oids:
             return {}
         status, index, pairs = await self._request(hlapi.get_cmd, oids)
         if not status:
             return await self._answered(oids, dict(pairs))
+        self._has_denied |= status == AUTHORIZATION_ERROR
+        is_absent = status in {NO_SUCH_NAME, AUTHORIZATION_ERROR}
         if 1 <= index <= len(oids) and status != TOO_BIG:
-            failed = {} if status == NO_SUCH_NAME else {oids[index - 1]: None}
+            failed = {} if is_absent else {oids[index - 1]: None}
             return failed | await self._get_chunk([*oids[: index - 1], *oids[index:]])
         if len(oids) == 1:
-            return {} if status == NO_SUCH_NAME else {oids[0]: None}
+            return {} if is_absent else {oids[0]: None}
         found = await self._get_halves(oids)
         if status == TOO_BIG:
             self._varbinds = min(self._varbinds, (len(oids) + 1) // 2)
@@ -201,11 +213,22 @@ class PysnmpClient(PortionedClient):
 
     async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:
         status, _, pairs = await self._request(hlapi.next_cmd, [oid])
-        if status and not (self._is_v1 and status == NO_SUCH_NAME):
+        if status and not self._ends_a_walk(status):
             raise self._error(DeviceProtocolError, f"error-status {status} behind {oid}")
         if status or not pairs or isinstance(pairs[0][1], Absent):
             return None
         return pairs[0][0], pairs[0][1]
+
+    def _ends_a_walk(self, status: int) -> bool:
+        """Whether a GETNEXT with this error-status has nothing more to give: in v1 the end of the MIB, or what follows is denied."""
+        return status == AUTHORIZATION_ERROR or (self._is_v1 and status == NO_SUCH_NAME)
+
+    async def _has_more(self, status: int, at: list[str]) -> bool:
+        """Whether a GETBULK that had this error-status may have more with fewer rows. Perhaps only what stands behind a table is denied."""
+        if status != AUTHORIZATION_ERROR:
+            return True
+        status, _, pairs = await self._request(hlapi.next_cmd, at)
+        return bool(pairs) and not status
 
     async def _walk_rows(self, oid: str, limit: int) -> WalkedRows:
         """See `PortionedClient`."""
@@ -223,8 +246,8 @@ class PysnmpClient(PortionedClient):
                 await self._request(hlapi.next_cmd, at)
                 return WalkedRows(walk, is_incomplete=True)
             if status and not single:
-                return WalkedRows(walk, is_incomplete=True)
-            if status and not (self._is_v1 and status == NO_SUCH_NAME):
+                return WalkedRows(walk, is_incomplete=await self._has_more(status, at))
+            if status and not self._ends_a_walk(status):
                 raise self._error(DeviceProtocolError, f"error-status {status} below {at[0]}")
             if status or not pairs:
                 return WalkedRows(walk, is_incomplete=False)
@@ -269,8 +292,6 @@ class PysnmpClient(PortionedClient):
                 self._peer = None
                 raise self._error(DeviceProtocolError, str(error)) from error
             else:
-                if status == AUTHORIZATION_ERROR:
-                    raise self._error(DeviceAuthError, self._no_access())
                 if not problem:
                     return int(status), int(index), self._pairs(binds)
                 if not (isinstance(problem, STALE) and stale):

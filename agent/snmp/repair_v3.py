@@ -4,18 +4,14 @@ The answer is decrypted, repaired as one of v2c (`repair.py`), encrypted again w
 in this process and nowhere else, so the salt may be used twice. Only what the check has accepted may come here.
 """
 
-import hmac
-
 from agent.snmp.repair import OCTETS, RESPONSE, SEQUENCE, Unreadable, element, elements, repaired_response
 from agent.snmp.usm import (
     AUTH_FLAG,
-    MAC_OCTETS,
     PRIV_FLAG,
+    Authentication,
     MalformedMessage,
-    Message,
     Privacy,
     body_of,
-    localised_key,
     read_message,
 )
 
@@ -24,8 +20,7 @@ class V3Repair:
     """Repairs one user's answers. `digest` and `cipher` are those of the credential, empty if it has none."""
 
     def __init__(self, digest: str, auth_master: bytes | None, cipher: str, priv_master: bytes | None) -> None:
-        self._digest = digest
-        self._auth_master = auth_master
+        self._authentication = Authentication(digest, auth_master)
         self._privacy = Privacy(digest, cipher, priv_master) if cipher else None
 
     def repaired(self, datagram: bytes) -> bytes:
@@ -46,17 +41,7 @@ class V3Repair:
         if self._privacy and message.level & PRIV_FLAG:
             found = element(OCTETS, self._privacy.encrypt(found, message, salt))
         whole = element(SEQUENCE, datagram[parameters_at:body_at] + found)
-        return self._signed(whole, message)
-
-    def _signed(self, whole: bytes, message: Message) -> bytes:
-        size = MAC_OCTETS.get(self._digest, 0)
-        if not size or not message.level & AUTH_FLAG:
-            return whole
-        at = read_message(whole).mac_at
-        zeroed = whole[:at] + bytes(size) + whole[at + size :]
-        key = localised_key(self._auth_master or b"", message.engine, self._digest)
-        code = hmac.digest(key, zeroed, self._digest)[:size]
-        return whole[:at] + code + whole[at + size :]
+        return self._authentication.signed(whole) if message.level & AUTH_FLAG else whole
 
 
 def first_sequence(data: bytes) -> bytes:

@@ -133,7 +133,7 @@ class FaultyAgent(asyncio.DatagramProtocol):
         failing = next((index for index, oid in enumerate(oids, 1) if oid in self.failing), 0)
         if failing:
             return [request.answer(status=GEN_ERR, index=failing)]
-        found = self._found(request, oids)
+        found = self.found(request, oids)
         if len(found) > self.max_binds:
             return [request.answer(b"" if request.version else None, status=TOO_BIG)]
         if request.version == 0:
@@ -142,7 +142,8 @@ class FaultyAgent(asyncio.DatagramProtocol):
                 return [request.answer(status=NO_SUCH_NAME, index=absent)]
         return [request.answer(b"".join(bind(*pair) for pair in found))]
 
-    def _found(self, request: Request, oids: list[str]) -> list[tuple[str, bytes]]:
+    def found(self, request: Request, oids: list[str]) -> list[tuple[str, bytes]]:
+        """Names and values of the answer."""
         if request.kind == GET:
             return [(oid, self.objects.get(oid, NO_SUCH_INSTANCE)) for oid in oids]
         (start,) = oids

@@ -4,8 +4,19 @@ A trap is a hint that something has changed, no reading: its values have names t
 configured devices alone, by the credential with which they are polled, and has its device polled.
 """
 
+from agent.snmp.traps.engine import OwnEngine
 from agent.snmp.traps.listener import TrapListener, plain_address
 from agent.snmp.traps.message import Trap
-from agent.snmp.traps.senders import Accepted, Sender, TrapRefusal, TrapSenders
+from agent.snmp.traps.senders import Accepted, Answered, Sender, TrapRefusal, TrapSenders
 
-__all__ = ["Accepted", "Sender", "Trap", "TrapListener", "TrapRefusal", "TrapSenders", "plain_address"]
+__all__ = [
+    "Accepted",
+    "Answered",
+    "OwnEngine",
+    "Sender",
+    "Trap",
+    "TrapListener",
+    "TrapRefusal",
+    "TrapSenders",
+    "plain_address",
+]

@@ -8,6 +8,8 @@ If a user has keys, a message with this user's name at a lower security level is
 The time of a v3 trap is compared with the clock known from polling its device, if that is polled with v3. The answer to a poll cannot be a
 recorded one, because it must match the request. Traps alone cannot show whether a device has lost the count of its boots or a recorded
 trap is replayed.
+
+An inform of v3 is verified with the agent's own engine and its clock (`engine.py`), which a device asks for first.
 """
 
 import enum
@@ -15,14 +17,15 @@ import hashlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.snmp.repair import OCTETS, SEQUENCE, Unreadable, elements
 from agent.snmp.seam import SnmpCommunity, SnmpUser
-from agent.snmp.traps.message import INFORM, V3, VERSIONS, Trap, confirmation, open_plain, read_pdu, version_of
+from agent.snmp.traps.message import V3, VERSIONS, Trap, confirmation, open_plain, read_pdu, version_of
 from agent.snmp.usm import (
     AUTH_FLAG,
     PRIV_FLAG,
+    REPORTABLE_FLAG,
     Authentication,
     EngineClocks,
     MalformedMessage,
@@ -34,6 +37,9 @@ from agent.snmp.usm import (
     read_message,
     without_tail,
 )
+
+if TYPE_CHECKING:
+    from agent.snmp.traps.engine import OwnEngine
 
 # How long a datagram that must not count twice is remembered: for as long as a copy of a v3 trap is within the time window. Devices repeat
 # an inform for at most a minute or so. MAX_REMEMBERED, at 150 octets each, are all that are read of a flood in two seconds.
@@ -95,11 +101,19 @@ class Sender:
     keys: dict[SnmpUser, MasterKeys] = field(default_factory=dict)
 
 
+class Answered(NamedTuple):
+    """A datagram that is no trap, and has an answer: a device asks for the agent's engine, or for its time."""
+
+    answer: bytes
+
+
 class TrapSenders:
     """The devices that may send traps."""
 
     def __init__(self, polled: PolledClocks | None = None) -> None:
         """`polled` are the clocks of the devices that are polled with SNMPv3."""
+        self.engine: OwnEngine | None = None
+        """That of the agent, to which informs of v3 are sent; without it these are refused."""
         self._by_address: dict[str, list[Sender]] = {}
         # By device, for engines that are not polled. Kept by `replace`, because a recorded trap must not be accepted again after a reload.
         self._clocks: dict[str, EngineClocks] = {}
@@ -122,8 +136,8 @@ class TrapSenders:
         self._clocks = {device: clocks for device, clocks in self._clocks.items() if device in known}
         self._users = users
 
-    def judge(self, datagram: bytes, address: str, now: float) -> Accepted | TrapRefusal:
-        """The trap and its devices, or why it is refused; `now` is monotonic seconds."""
+    def judge(self, datagram: bytes, address: str, now: float) -> Accepted | Answered | TrapRefusal:
+        """The trap and its devices, or what is answered otherwise, or why it is refused; `now` is monotonic seconds."""
         # First, because it is cheapest: a datagram from an unknown address is not read.
         senders = self._by_address.get(address)
         if senders is None:
@@ -132,6 +146,8 @@ class TrapSenders:
             datagram = without_tail(datagram)
             if version_of(datagram) == V3:
                 found = self._judge_v3(datagram, senders, now)
+                if isinstance(found, Answered):
+                    return found
                 # Whoever has no key can alter what he copies.
                 counts_once = True
             else:
@@ -145,19 +161,34 @@ class TrapSenders:
         except (MalformedMessage, Unreadable, ValueError):
             return TrapRefusal.MALFORMED
 
-    def _judge_v3(self, datagram: bytes, senders: list[Sender], now: float) -> Accepted:
-        message = read_message(datagram)
+    def _judge_v3(self, datagram: bytes, senders: list[Sender], now: float) -> Accepted | Answered:
+        message, own = read_message(datagram), self.engine
         if not message.engine:
-            # An inform is verified with the receiver's engine, not the sender's, and begins with the search for it (RFC 3414, 1.6).
-            raise _RefusedError(TrapRefusal.INFORM)
+            # An inform is verified with the receiver's engine, not the sender's, and begins with the search for it (RFC 3414, 4).
+            return self._told_engine(datagram, message, now)
         credential = self._authentic_user(datagram, message, senders)
         devices = tuple(each.device for each in senders if credential in each.credentials)
+        user = self._users[credential]
+        if own is not None and message.engine == own.id:
+            if message.level and not own.is_timely(message, now):
+                return Answered(own.tell_time(datagram, message, user.authentication, now))
+            scoped = _scoped(datagram, message, user.privacy)
+            trap = _read_scoped(scoped)
+            if not trap.is_inform:
+                raise Unreadable
+            return Accepted(devices, trap, own.confirmation(message, scoped, user.authentication, user.privacy, now))
         if message.level and not self._is_timely(devices, message, now):
             raise _RefusedError(TrapRefusal.TIME)
-        trap = _read_scoped(datagram, message, self._users[credential].privacy)
+        trap = _read_scoped(_scoped(datagram, message, user.privacy))
         if trap.is_inform:
-            raise _RefusedError(TrapRefusal.INFORM)
+            # It is for the engine of an agent that was here before.
+            return self._told_engine(datagram, message, now)
         return Accepted(devices, trap, b"")
+
+    def _told_engine(self, datagram: bytes, message: Message, now: float) -> Answered:
+        if self.engine is None or not message.flags & REPORTABLE_FLAG:
+            raise _RefusedError(TrapRefusal.INFORM)
+        return Answered(self.engine.tell_id(datagram, message, now))
 
     def _is_timely(self, devices: Iterable[str], message: Message, now: float) -> bool:
         found = self._polled.is_timely(devices, message, now)
@@ -225,8 +256,8 @@ def _user(user: SnmpUser, keys: MasterKeys) -> _User:
     return _User(_level(user), Authentication(user.auth, keys[0]), privacy)
 
 
-def _read_scoped(datagram: bytes, message: Message, privacy: Privacy | None) -> Trap:
-    """The trap in a message of v3, decrypted if need be. Raises Unreadable or MalformedMessage."""
+def _scoped(datagram: bytes, message: Message, privacy: Privacy | None) -> bytes:
+    """The content of the scopedPDU in a message of v3, decrypted if need be. Raises Unreadable or MalformedMessage."""
     _, body_at, salt = body_of(datagram)
     tag, body = next(elements(datagram[body_at:]), (0, b""))
     if privacy is not None:
@@ -236,10 +267,12 @@ def _read_scoped(datagram: bytes, message: Message, privacy: Privacy | None) -> 
         tag, body = next(elements(privacy.decrypt(body, message, salt)), (0, b""))
     if tag != SEQUENCE:
         raise Unreadable
-    found = list(elements(body))
+    return body
+
+
+def _read_scoped(scoped: bytes) -> Trap:
+    """The trap or inform in the content of a scopedPDU. Raises Unreadable."""
+    found = list(elements(scoped))
     if len(found) < 3:  # noqa: PLR2004 - contextEngineID, contextName, PDU
         raise Unreadable
-    kind, pdu = found[2]
-    if kind == INFORM:
-        raise _RefusedError(TrapRefusal.INFORM)
-    return read_pdu(kind, pdu)
+    return read_pdu(*found[2])

@@ -4,12 +4,14 @@ The SNMP libraries encrypt and decrypt; `privacy.py` does where a value in an an
 checks that the libraries leave out. An answer passes it before it reaches a library.
 """
 
-from agent.snmp.usm.authentic import MAC_OCTETS, Authentication, EngineClocks, PolledClocks
-from agent.snmp.usm.check import Refusal, UsmCheck
-from agent.snmp.usm.keys import MasterKeys, UsmKeys, localised_key
+from agent.snmp.usm.authentic import Authentication, EngineClocks, PolledClocks
+from agent.snmp.usm.check import NO_ACCESS, Refusal, UsmCheck
+from agent.snmp.usm.clock import WINDOW_S
+from agent.snmp.usm.keys import MasterKeys, UsmKeys
 from agent.snmp.usm.message import (
     AUTH_FLAG,
     PRIV_FLAG,
+    REPORTABLE_FLAG,
     MalformedMessage,
     Message,
     body_of,
@@ -22,8 +24,10 @@ from agent.snmp.usm.refused import RefusedDatagrams
 
 __all__ = [
     "AUTH_FLAG",
-    "MAC_OCTETS",
+    "NO_ACCESS",
     "PRIV_FLAG",
+    "REPORTABLE_FLAG",
+    "WINDOW_S",
     "Authentication",
     "EngineClocks",
     "MalformedMessage",
@@ -37,7 +41,6 @@ __all__ = [
     "UsmKeys",
     "body_of",
     "discovery_request",
-    "localised_key",
     "read_message",
     "without_tail",
 ]

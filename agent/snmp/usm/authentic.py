@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 
 from agent.snmp.usm.clock import EngineClock
 from agent.snmp.usm.keys import localised_key
-from agent.snmp.usm.message import MAX_INTEGER, Message
+from agent.snmp.usm.message import MAX_INTEGER, Message, read_message
 
 MAC_OCTETS: Final = {"md5": 12, "sha1": 12, "sha224": 16, "sha256": 24, "sha384": 32, "sha512": 48}
 """Length of the authentication parameters by digest (RFC 3414, 6.3.1 and 7.3.1; RFC 7860, 4.2.1)."""
@@ -39,6 +39,16 @@ class Authentication:
         code.update(bytes(size))
         code.update(datagram[message.mac_end :])
         return hmac.compare_digest(code.digest()[:size], datagram[message.mac_at : message.mac_end])
+
+    def signed(self, datagram: bytes) -> bytes:
+        """The datagram with the right code in its place, for the engine that it names. Without a key it stays as it is."""
+        message = read_message(datagram)
+        size = MAC_OCTETS.get(self._digest, 0)
+        if self._master_key is None or not size or message.mac_end - message.mac_at != size:
+            return datagram
+        before, after = datagram[: message.mac_at], datagram[message.mac_end :]
+        key = localised_key(self._master_key, message.engine, self._digest)
+        return before + hmac.digest(key, before + bytes(size) + after, self._digest)[:size] + after
 
 
 class EngineClocks:

@@ -7,10 +7,12 @@ from typing import Literal
 
 import pytest
 
-from rackflow.errors import DeviceProtocolError, DeviceTimeout
+from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
 from tests.agent.conftest import BASE, Snmpd
-from tests.agent.faulty_peers import NULL, SNMP_FAULTS, FaultyAgent, Request, bind, integer, tlv
+from tests.agent.faulty_peers import GET, NULL, SNMP_FAULTS, FaultyAgent, Request, bind, integer, tlv
 from tests.agent.snmp.snmp_clients import SYS_NAME, TIMEOUT_S, TREE, MakeClient, in_time, table, target_of
+
+AUTHORIZATION_ERROR = 16
 
 
 @pytest.mark.parametrize("name", SNMP_FAULTS)
@@ -209,3 +211,41 @@ async def test_two_devices_do_not_mix(client_of: MakeClient) -> None:
         clients = [client_of(target_of(agent.port, timeout_s=5.0)) for agent in (one, two)]
         answers = await asyncio.gather(*(client.get([SYS_NAME]) for _ in range(20) for client in clients))
         assert answers == [{SYS_NAME: b"a"}, {SYS_NAME: b"b"}] * 20
+
+
+@pytest.mark.parametrize("version", ["1", "2c"])
+async def test_an_object_that_the_device_denies_costs_itself(
+    client_of: MakeClient, version: Literal["1", "2c"]
+) -> None:
+    """It says authorizationError (RFC 3416, 3) to the whole request, as for a community with a narrow view."""
+    denied = f"{TREE}.1.7"
+    async with FaultyAgent(table(20)).serving() as agent:
+
+        def deny(request: Request) -> list[bytes]:
+            if denied in request.oids or (request.kind != GET and request.oids[0].startswith(f"{TREE}.2")):
+                at = request.oids.index(denied) + 1 if denied in request.oids else 1
+                return [request.answer(status=AUTHORIZATION_ERROR, index=at)]
+            return agent.good(request)
+
+        def deny_second_table(request: Request) -> list[bytes]:
+            """A GETBULK that runs into it is denied as a whole."""
+            found = {oid for oid, _ in agent.found(request, request.oids)}
+            return (
+                [request.answer(status=AUTHORIZATION_ERROR, index=1)] if f"{TREE}.2.1" in found else agent.good(request)
+            )
+
+        agent.behaviour = deny
+        client = client_of(target_of(agent.port, version=version))
+        oids = [f"{TREE}.1.{row}" for row in range(1, 21)]
+        found = {oid: value for oid, value in (await client.get(oids)).items() if value is not None}
+        assert found.keys() == set(oids) - {denied}
+        with pytest.raises(DeviceError):
+            await client.get([denied])
+        assert await client.walk(f"{TREE}.2") == {}
+        agent.behaviour = deny_second_table
+        assert len(await client.walk(f"{TREE}.1")) == 20
+        agent.behaviour = deny
+        # It is no reason for smaller requests of what it gives.
+        agent.requests.clear()
+        assert len(await client.get(oids[8:])) == 12
+        assert len(agent.requests) == 1

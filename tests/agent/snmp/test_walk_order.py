@@ -22,9 +22,9 @@ class OrderedAgent(FaultyAgent):
 
     names: list[str] = field(default_factory=list)
 
-    def _found(self, request: Request, oids: list[str]) -> list[tuple[str, bytes]]:
+    def found(self, request: Request, oids: list[str]) -> list[tuple[str, bytes]]:
         if request.kind == GET:
-            return super()._found(request, oids)
+            return super().found(request, oids)
         (at,) = oids
         found: list[tuple[str, bytes]] = []
         for _ in range(request.repetitions if request.kind == GETBULK else 1):
