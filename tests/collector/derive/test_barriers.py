@@ -251,6 +251,19 @@ def test_what_a_figure_has_learned_outlasts_a_plan_that_lacks_its_part() -> None
     assert values[1080] == pytest.approx(24 / 32), "planned whole again after a minute, and nothing begins anew"
 
 
+def test_what_figures_have_learned_of_series_whose_labels_change_all_the_time_is_bounded() -> None:
+    """A device that names its inlets anew with each poll: 1,200 of them in twelve minutes."""
+    readings = Readings(described=False)
+    for step in range(12):
+        now, inlets = 60.0 * step, range(100 * step, 100 * step + 100)
+        currents = {f"pdu_phase_current_amperes{{inlet={at},phase=L1}}": 8.0 for at in inlets}
+        ratings = {f"pdu_phase_rated_current_amperes{{inlet={at},phase=L1}}": 16.0 for at in inlets}
+        readings.take("pdu-x", {**currents, **ratings}, now)
+        readings.latest.expire(now)
+        readings.figures(now + 1.0)
+    assert len(readings.engine._stateful) <= 900  # noqa: SLF001 - what it costs cannot be seen otherwise
+
+
 class Held(dict[str, Rack]):
     """Racks that can be read only once the test lets go: planning a large site takes as long."""
 
