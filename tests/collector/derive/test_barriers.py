@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from collector.derive import Deriver, Figure, LatestFigures, Settings
+from collector.derive.deriver import OVERDUE_S
 from collector.derive.engine import (
     INTERNAL,
     NO_SLOT,
@@ -213,6 +214,19 @@ async def test_a_plan_that_cannot_be_made_is_not_tried_again_in_every_cycle(monk
     task.cancel()
     await asyncio.wait([task])
     assert len(tried) == 1
+
+
+async def test_figures_whose_next_cycle_does_not_begin_are_a_failing_part() -> None:
+    """As when planning hangs."""
+    now_s = 0.0
+    failures, kept = Failures(PART, clock=lambda: now_s), list[list[str]]()
+    task = asyncio.create_task(deriver_of(Readings(), LatestFigures(1e12), failures, 0.01).run(offered(kept), "c"))
+    await until(lambda: len(kept) >= 2, "two cycles")
+    task.cancel()
+    await asyncio.wait([task])
+    assert failures.failing() == {PART: False}
+    now_s = 0.01 + OVERDUE_S
+    assert failures.failing() == {PART: True}
 
 
 def test_what_needs_a_part_that_cannot_be_planned_is_unknown_and_the_rest_is_there() -> None:
