@@ -12,12 +12,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.config import AgentConfig
 from agent.readings import Readings
 from agent.run import Agent
 from rackflow.catalogue import PollClass
+from rackflow.documents import encode
 from rackflow.process.stopping import EXIT_HUNG, STOP_WITHIN_S
 from tests.agent.faulty_peers import FaultyModbus
 from tests.agent.running import Devices, MemoryDevice, config_for, listening, running
@@ -79,6 +81,20 @@ async def test_a_poller_is_closed_even_if_its_task_never_began(mosquitto: Mosqui
     await agent.run()
     assert devices["ups-1"].closed == 1
     assert devices["ups-1"].opened == 0
+
+
+async def test_what_waits_in_memory_when_an_agent_is_stopped_is_delivered_first(mosquitto: Mosquitto) -> None:
+    """With the process it would be lost. The broker takes more than a moment for so many."""
+    async with listening(mosquitto) as listener:
+        async with running(config_for(mosquitto, "ups-1"), Devices()) as agent:
+            await eventually(lambda: listener.batches("ups-1"), "polled")
+            one = listener.batches("ups-1")[0]
+
+            def make(seq: int) -> bytes:
+                return encode(msgspec.structs.replace(one, seq=seq))
+
+            last = max(agent.outbox.put("rackflow/v1/t1/gw-1/batch/ups-1", make, one.time) for _ in range(2_000))
+        await eventually(lambda: set(range(1, last + 1)) <= set(listener.seqs()), "all of them")
 
 
 async def test_an_agent_leaves_its_outbox_to_the_next_one(mosquitto: Mosquitto, tmp_path: Path) -> None:

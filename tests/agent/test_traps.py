@@ -139,6 +139,13 @@ async def test_a_reload_begins_moves_and_ends_receiving(mosquitto: Mosquitto, tm
         await eventually(lambda: agent.traps is not None and agent.traps.port is None, "closed")
 
 
+async def test_an_agent_that_has_ended_has_left_its_port_to_the_next_one(mosquitto: Mosquitto) -> None:
+    async with running(devices_at(mosquitto, ups_1="127.0.0.1"), Devices()) as agent:
+        port = await port_of(agent)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", port))
+
+
 async def test_a_trap_of_a_device_that_a_reload_is_just_replacing_is_an_event(mosquitto: Mosquitto) -> None:
     @dataclass
     class SlowToClose(MemoryDevice):

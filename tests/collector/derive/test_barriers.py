@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from collector.derive import Deriver, Figure, LatestFigures, Settings
+from collector.derive.deriver import OVERDUE_S
 from collector.derive.engine import (
     INTERNAL,
     NO_SLOT,
@@ -215,6 +216,19 @@ async def test_a_plan_that_cannot_be_made_is_not_tried_again_in_every_cycle(monk
     assert len(tried) == 1
 
 
+async def test_figures_whose_next_cycle_does_not_begin_are_a_failing_part() -> None:
+    """As when planning hangs."""
+    now_s = 0.0
+    failures, kept = Failures(PART, clock=lambda: now_s), list[list[str]]()
+    task = asyncio.create_task(deriver_of(Readings(), LatestFigures(1e12), failures, 0.01).run(offered(kept), "c"))
+    await until(lambda: len(kept) >= 2, "two cycles")
+    task.cancel()
+    await asyncio.wait([task])
+    assert failures.failing() == {PART: False}
+    now_s = 0.01 + OVERDUE_S
+    assert failures.failing() == {PART: True}
+
+
 def test_what_needs_a_part_that_cannot_be_planned_is_unknown_and_the_rest_is_there() -> None:
     """A site whose racks cannot be planned: sums without some racks would be wrong, coolant does not need them."""
     readings = Readings()
@@ -249,6 +263,19 @@ def test_what_a_figure_has_learned_outlasts_a_plan_that_lacks_its_part() -> None
     assert values[990] == pytest.approx(24 / 32)
     assert values[1010] is None
     assert values[1080] == pytest.approx(24 / 32), "planned whole again after a minute, and nothing begins anew"
+
+
+def test_what_figures_have_learned_of_series_whose_labels_change_all_the_time_is_bounded() -> None:
+    """A device that names its inlets anew with each poll: 1,200 of them in twelve minutes."""
+    readings = Readings(described=False)
+    for step in range(12):
+        now, inlets = 60.0 * step, range(100 * step, 100 * step + 100)
+        currents = {f"pdu_phase_current_amperes{{inlet={at},phase=L1}}": 8.0 for at in inlets}
+        ratings = {f"pdu_phase_rated_current_amperes{{inlet={at},phase=L1}}": 16.0 for at in inlets}
+        readings.take("pdu-x", {**currents, **ratings}, now)
+        readings.latest.expire(now)
+        readings.figures(now + 1.0)
+    assert len(readings.engine._stateful) <= 900  # noqa: SLF001 - what it costs cannot be seen otherwise
 
 
 class Held(dict[str, Rack]):

@@ -1,11 +1,13 @@
 """What becomes of polls of meters that arrive after later ones: an agent's backlog after an outage."""
 
+import asyncio
 import time
 
+import msgspec
 import pytest
 
-from collector.derive.deriver import MAX_LATE_OF_AGENT, Deriver
-from collector.derive.energy.hourly import HOUR_S
+from collector.derive.deriver import MAX_LATE_COUNTERS, MAX_LATE_OF_AGENT, MAX_LATE_POLLS, Deriver
+from collector.derive.energy.hourly import HOUR_S, HourlyTotals
 from collector.derive.latest_figures import LatestFigures
 from collector.derive.site_plan import Settings
 from collector.latest.latest import Latest
@@ -14,6 +16,7 @@ from rackflow import Batch
 from rackflow.process.bulkhead import Failures
 from rackflow.site import Site
 from tests.collector.derive.hall import hall
+from tests.collector.running import until
 
 KWH = 3.6e6
 ROLES = {"meter-main": "facility", "meter-lab": "other"}
@@ -24,7 +27,7 @@ HOURS = 4
 class Outage:
     """A collector that hears of a meter before and after an outage, and then gets the backlog; the agent's clock is right."""
 
-    def __init__(self, site: Site | None = None) -> None:
+    def __init__(self, site: Site | None = None, interval_s: float = 5.0) -> None:
         self.site, self.latest = site or hall(), Latest(10_000)
         self.failures = Failures()
         self.deriver = Deriver(
@@ -32,7 +35,7 @@ class Outage:
             LatestFigures(60.0),
             site,
             Settings(),
-            interval_s=5.0,
+            interval_s=interval_s,
             saved_records={},
             failures=self.failures,
         )
@@ -78,6 +81,17 @@ class Outage:
                 kwh = min(max(at - HOUR_S, 0) / HOUR_S, 1.0) * 100
                 self.deriver.update_late(self.site.id, self.counter(meter, kwh, began_s + at))
 
+    def before_it(self) -> HourlyTotals:
+        """The meter's last reading before the outage; returns what is counted of the site."""
+        self.live(self.counter("meter-main", 0.0, self.now_s))
+        self.deriver.finish()
+        # The collector's clock runs on while the test cannot wait: the gap is put where four hours would have put it.
+        totals = self.deriver.records()["t1"].totals
+        _, value = totals.last["facility:meter-main"]
+        totals.last["facility:meter-main"] = self.now_s - HOURS * HOUR_S, value
+        totals.counters["facility:meter-main"].changed_s = self.now_s - HOURS * HOUR_S
+        return totals
+
     def waiting(self) -> int:
         return len(self.deriver._late)  # noqa: SLF001 - what it has to look at in each cycle
 
@@ -85,13 +99,7 @@ class Outage:
 def test_polls_of_powers_take_no_room_from_those_of_counters() -> None:
     """Four hours of one meter are 2,880 polls of its power, and an agent may have 2,000 waiting."""
     outage = Outage(hall())
-    outage.live(outage.counter("meter-main", 0.0, outage.now_s))
-    outage.deriver.finish()
-    # The collector's clock runs on while the test cannot wait: the gap is put where four hours would have put it.
-    totals = outage.deriver.records()["t1"].totals
-    _, value = totals.last["facility:meter-main"]
-    totals.last["facility:meter-main"] = outage.now_s - HOURS * HOUR_S, value
-    totals.counters["facility:meter-main"].changed_s = outage.now_s - HOURS * HOUR_S
+    totals = outage.before_it()
     outage.live(outage.counter("meter-main", 100.0, outage.now_s + 1))
     outage.deriver.finish()
     assert HOURS * HOUR_S / 5 > MAX_LATE_OF_AGENT
@@ -102,6 +110,21 @@ def test_polls_of_powers_take_no_room_from_those_of_counters() -> None:
     assert sum(each.amount["facility:meter-main"] for each in totals.hours.values()) == pytest.approx(100 * KWH)
     used = [each.amount["facility:meter-main"] / KWH for _, each in sorted(totals.hours.items())]
     assert used[-1] == pytest.approx(0.0, abs=0.01)  # in truth nothing of it was used in the last two hours
+
+
+def test_a_backlog_that_comes_before_the_first_reading_of_now_waits_for_it() -> None:
+    """Only that reading says over which time the energy would be spread."""
+    outage = Outage(hall())
+    totals = outage.before_it()
+    outage.latest.expire(time.monotonic() + HOUR_S)
+    outage.backlog_of("meter-main")
+    outage.deriver.finish()
+    assert outage.waiting() == HOURS * 60 - 1
+    outage.live(outage.counter("meter-main", 100.0, outage.now_s + 1))
+    outage.deriver.finish()
+    assert outage.waiting() == 0
+    assert sum(each.spread_s.get("facility:meter-main", 0.0) for each in totals.hours.values()) == 0
+    assert sum(each.amount["facility:meter-main"] for each in totals.hours.values()) == pytest.approx(100 * KWH)
 
 
 @pytest.mark.parametrize("is_described", [True, False])
@@ -147,3 +170,38 @@ def test_a_late_poll_with_one_of_the_two_registers_of_a_quantity_is_no_failure()
     outage.deriver.finish()
     assert outage.waiting() == 0
     assert not outage.failures.counts
+
+
+async def test_while_a_collector_runs_late_polls_are_added_after_each_cycle() -> None:
+    outage = Outage(hall(), interval_s=0.01)
+    task = asyncio.create_task(outage.deriver.run(lambda _: None, "c"))
+    outage.live(outage.counter("meter-main", 0.0, outage.now_s))
+    await until(lambda: "t1" in outage.deriver.records() and bool(outage.deriver.records()["t1"].totals.last), "read")
+    outage.deriver.update_late("t1", outage.counter("meter-main", 0.0, outage.now_s - 60))
+    assert outage.waiting() == 1
+    await until(lambda: outage.waiting() == 0, "added")
+    task.cancel()
+    await asyncio.wait([task])
+    assert not outage.failures.counts
+
+
+def test_late_polls_that_wait_are_bounded_in_number_in_size_and_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many agents send theirs: meters that are read no more would keep them for ever."""
+    outage = Outage(hall())
+    key = "dcim_meter_energy_joules_total{direction=import,role=facility,meter=%d}"
+    for counters, taken in ((MAX_LATE_COUNTERS + 1, 0), (MAX_LATE_COUNTERS, 1)):
+        values = {key % at: 1e9 for at in range(counters)}
+        outage.deriver.update_late("t1", outage.batch("meter-main", values, outage.now_s))
+        assert outage.waiting() == taken
+    late = outage.counter("meter-main", 0.0, outage.now_s)
+    for agent in range(MAX_LATE_POLLS // MAX_LATE_OF_AGENT + 1):
+        one = msgspec.structs.replace(late, agent=f"gw-{agent}")
+        for _ in range(MAX_LATE_OF_AGENT):
+            outage.deriver.update_late("t1", one)
+    assert outage.waiting() == MAX_LATE_POLLS
+    outage = Outage(hall())
+    outage.deriver.finish()
+    monkeypatch.setattr("collector.derive.deriver.LATE_WAIT_S", 0.0)
+    outage.deriver.update_late("t1", late)
+    outage.deriver.finish()
+    assert outage.waiting() == 0, "nothing closed its gap in time"

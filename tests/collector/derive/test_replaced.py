@@ -149,6 +149,7 @@ def test_the_sensors_of_a_unit_that_was_replaced_are_judged_again() -> None:
         describe(readings, "cdu-1", now, "cdu", serial=serial)
         readings.take("cdu-1", {FLOW: 0.002, "cdu_pump_state{pump=1}": "stopped"}, now + 1, device_class="cdu")
         assert (suspect in readings.figures(now + 1)) is named, now
+        assert (readings.engine.distrusted.get(("cdu-1", f"dcim_{FLOW}")) == "impossible") is named, "as the page says"
 
 
 def test_the_losses_of_another_ups_are_its_own() -> None:

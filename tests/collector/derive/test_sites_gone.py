@@ -40,6 +40,23 @@ def test_the_plan_of_a_site_that_is_gone_is_dropped_and_its_energy_goes_on_when_
     assert derived().keys() == {"t1"}
 
 
+def test_a_site_without_a_file_gets_no_figure_of_the_file_of_another_one() -> None:
+    """Its devices have the same names. And what is shown of it goes with its last device."""
+    latest, board = Latest(100_000), LatestFigures(1e12)
+    other = Readings(hall(("site: t1", "site: t0")), latest=latest)
+    own = Readings(hall(), latest=latest)
+    deriver = Deriver(latest, board, hall(), Settings(), interval_s=5.0, saved_records={})
+    for each in (other, own):
+        each.take("pdu-a1-a", {"pdu_phase_current_amperes{inlet=1,phase=L1}": 10.0})
+    deriver.finish()
+    shown = {site: {figure.output.metric.name for figure in figures} for site, figures in board.by_site(0.0).items()}
+    assert "dcim_rack_power_watts" in shown["t1"]
+    assert not [name for name in shown["t0"] if name.startswith(("dcim_rack_", "dcim_site_", "dcim_feed_"))]
+    latest.remove_device("t0", "gw", "pdu-a1-a")
+    deriver.finish()
+    assert board.by_site(0.0).keys() == {"t1"}
+
+
 @pytest.mark.parametrize("are_new", [True, False])
 def test_the_texts_of_places_that_are_gone_do_not_pile_up(*, are_new: bool) -> None:
     """Devices with a new name every time, as from an agent whose ids contain a process number."""
