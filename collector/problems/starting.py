@@ -27,7 +27,9 @@ def start_problems(
     if config.maintenance is not None:
         optional.start(MAINTENANCE_PART, maintenance.run)
         for url in config.alertmanagers:
-            optional.start(MAINTENANCE_PART, Silencer(url, client_id, maintenance, failures).run)
+            silencer = Silencer(url, client_id, maintenance, failures, monitor.tracker)
+            monitor.listeners.append(silencer.note)
+            optional.start(MAINTENANCE_PART, silencer.run)
     for url in config.alertmanagers:
         reader = AcknowledgementReader(
             url=url,

@@ -380,6 +380,9 @@ class Tracker:
         """Set the maintenance window and acknowledgement of each active problem; yield those that entered or left a window."""
         for tracked in self.active():
             window = self.window_of(tracked.problem.name, tracked.labels, wall_s)
+            if window is None and tracked.is_fading:
+                # Mended within its window, which is over before the problem counts as ended: nobody is to be called for that.
+                window = tracked.window
             is_changed = (window is None) != (tracked.window is None)
             tracked.window = window
             tracked.acknowledged = self.acknowledgement_of(tracked.key, wall_s)

@@ -276,24 +276,44 @@ def test_of_several_windows_the_one_that_ends_last_is_named() -> None:
         assert maintenance.window_of("DcimSmoke", labels_of(UPS | {"feed": "B"}), at(1.0)) is None
 
 
-def test_a_problem_that_outlasts_its_window_is_reported_when_the_window_ends() -> None:
-    tracker, webhook = Tracker(load_table()), Webhook(WebhookConfig(url="http://127.0.0.1:1/"), set())
-    tracker.window_of = lambda problem, labels, wall_s: (
-        window() if window().covers(problem, dict(labels), wall_s) else None
-    )
-    key: Key = "DcimUpsBatteryLow", labels_of(UPS | {"state": "low"})
+LOW: Key = "DcimUpsBatteryLow", labels_of(UPS | {"state": "low"})
 
-    def reported(wall_s: float, holding: Sequence[Key]) -> list[str]:
-        """What the webhook is sent at a time."""
-        tracker.update(("device", "s", "ups-1"), dict.fromkeys(holding, 1.0), wall_s)
-        changed: list[TrackedProblem] = tracker.tick(wall_s, wall_s)
+
+class Reported:
+    """What a webhook is sent of a battery that is low in a window."""
+
+    def __init__(self) -> None:
+        self.tracker = Tracker(load_table())
+        self._webhook = Webhook(WebhookConfig(url="http://127.0.0.1:1/"), set())
+        self.tracker.window_of = lambda problem, labels, wall_s: (
+            window() if window().covers(problem, dict(labels), wall_s) else None
+        )
+
+    def __call__(self, wall_s: float, holding: Sequence[Key]) -> list[str]:
+        self.tracker.update(("device", "s", "ups-1"), dict.fromkeys(holding, 1.0), wall_s)
+        changed: list[TrackedProblem] = self.tracker.tick(wall_s, wall_s)
         reports = [(each, describe(each, 0, "")) for each in changed]
-        body = webhook.body(reports, wall_s)
-        webhook.note(reports)
+        body = self._webhook.body(reports, wall_s)
+        self._webhook.note(reports)
         return [] if body is None else [report.status for _, report in reports]
 
+
+def test_what_is_mended_within_its_window_is_not_reported_when_the_window_ends_and_is_if_it_comes_back() -> None:
+    """It stays active for a minute after it was mended."""
+    reported, key = Reported(), LOW
+    assert reported(at(2.0) - 20.0, [key]) == reported(at(2.0) - 10.0, []) == reported(at(2.0) + 20.0, []) == []
+    assert [each.key for each in reported.tracker.active()] == [key]
+    assert reported(at(2.0) + 30.0, [key]) == ["active"]
+    reported = Reported()
+    assert reported(at(2.0) - 20.0, [key]) == reported(at(2.0) - 10.0, []) == reported(at(2.0) + 20.0, []) == []
+    assert reported(at(2.1), []) == []
+    assert reported.tracker.active() == []
+
+
+def test_a_problem_that_outlasts_its_window_is_reported_when_the_window_ends() -> None:
+    reported, key = Reported(), LOW
     assert reported(at(1.0), [key]) == []
-    (tracked,) = tracker.active()
+    (tracked,) = reported.tracker.active()
     report = describe(tracked, 0, "")
     assert report.maintenance is not None
     assert (report.status, report.maintenance.id, report.maintenance.why) == ("active", "W-1", "breaker test")
