@@ -63,6 +63,7 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("a poll looks for refused registers for", modbus.SEARCH_S, 0.4),
         ("numbers that must speak for another word order", word_order.MIN_VOTES, 2),
         ("and from which on they are odd", word_order.LARGE, 2**24),
+        ("answers of a unit that are kept for this", word_order.MAX_BLOCKS, 500),
         ("refused registers that a poll asks for again", modbus.ASKED_AGAIN, 4),
         ("a unit that was replaced is noticed within", unit_identity.IDENTIFY_EVERY_S, 60.0),
         ("a link is made anew after so many requests without an answer", modbus_link.MAX_UNANSWERED, 3),

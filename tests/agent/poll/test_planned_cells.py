@@ -1,5 +1,7 @@
 """Which readings a changed cell costs until the device is planned again; pure."""
 
+import pytest
+
 from agent.poll.planned_cells import PlannedCells
 from agent.profile import RawValue, parse_profile, plan_device
 from agent.readings import Readings
@@ -71,6 +73,43 @@ def test_a_cell_that_is_what_it_was_is_no_change_any_more() -> None:
     cells.update({UNIT: b"C"})
     cells.reject(readings)
     assert (cells.changed(), readings.values) == ("", {TEMPERATURE: 20.0})
+
+
+VOLTS = f"{ROOT}.9.1"
+LINES = parse_profile(
+    f"""
+version: 1
+profile: three-lines
+class: pdu
+protocol: snmp
+title: A rack PDU
+source: a manual
+evidence: unverified
+recognise: {{subtrees: [{ROOT}.9]}}
+tables:
+  - name: lines
+    rows: {VOLTS}
+    when: {{lines: [{VOLTS}]}}
+    labels: {{phase: {{index: -1, map: {{1: L1, 2: L2, 3: L3}}}}}}
+    points:
+      - {{metric: dcim_pdu_phase_voltage_volts, oid: {VOLTS}, unit: volt}}
+""",
+    "three-lines.yaml",
+)
+
+
+@pytest.mark.parametrize(("volts", "changed"), [((230,), ""), ((230, 0, 230), ""), ((230, 230), f"{VOLTS}.2")])
+async def test_a_line_that_was_in_use_calls_for_a_plan_although_it_has_lost_its_power_again(
+    volts: tuple[int, ...], changed: str
+) -> None:
+    """It was fitted between two plans. One odd answer does not show that."""
+    cells, rows = PlannedCells(), {"lines": ["1", "2", "3"]}
+    known: dict[str, RawValue] = {f"{VOLTS}.1": 230, f"{VOLTS}.2": 0, f"{VOLTS}.3": 0}
+    await cells.add_use(LINES, rows, known)
+    cells.begin(plan_device(LINES, rows, known, None))
+    for each in (*volts, 0):
+        cells.update({f"{VOLTS}.2": each})
+    assert cells.changed() == changed
 
 
 def test_of_another_device_nothing_is_published_be_it_a_number_or_a_state() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.snmp.keys import master_keys
+from agent.snmp.credentials import master_keys
 from agent.snmp.seam import SnmpUser
 from agent.snmp.traps import Accepted, Answered, OwnEngine, Trap
 from agent.snmp.traps.senders import REMEMBER_S
