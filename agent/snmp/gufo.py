@@ -11,7 +11,7 @@ smaller requests before they count as absent; an object wrongly counted as absen
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
@@ -20,7 +20,8 @@ from gufo.snmp import NoSuchInstance, SnmpAuthError, SnmpDecodeError, SnmpEncode
 from gufo.snmp.aio import SnmpSession
 
 from agent.deadline import Deadline, note_answer
-from agent.snmp.gufo_v3 import VerifiedSession, VerifiedSessions, VerifiedWalk
+from agent.snmp.gufo_calls import Session, get_many, is_panic, next_row, one_getnext, plain, session_itself
+from agent.snmp.gufo_v3 import VerifiedSession, VerifiedSessions
 from agent.snmp.lenient import LenientRelay
 from agent.snmp.plain import PlainSession
 from agent.snmp.requests import (
@@ -30,7 +31,6 @@ from agent.snmp.requests import (
     RowsSoFar,
     WalkedRows,
     answered_by,
-    octets_or_float,
     silent,
 )
 from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
@@ -61,9 +61,6 @@ WHOLE_TREE: Final = "1.3"
 DENIED: Final = "denies all that it was asked for (authorizationError); check the view of this community in the device"
 
 
-Row = tuple[str, SnmpValue]
-Session = SnmpSession | PlainSession | VerifiedSession
-Walk = AsyncIterator[Row] | VerifiedWalk
 Argument = TypeVar("Argument")
 Answer = TypeVar("Answer")
 
@@ -173,7 +170,7 @@ class GufoClient(PortionedClient):
 
     async def _get_many(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         try:
-            answer = await self._request(_get_many, oids)
+            answer = await self._request(get_many, oids)
         except _DeniedError as error:
             self._denied = error
             return {}
@@ -217,22 +214,22 @@ class GufoClient(PortionedClient):
             return await self._walk_in_session(oid, limit)
 
     async def _next_in_session(self, oid: str) -> tuple[str, SnmpValue] | None:
-        session = await self._request(_session_itself, None)
+        session = await self._request(session_itself, None)
         # A gufo_snmp walk yields only what lies below its root. Sending with the narrow root and receiving with the widest lets
         # the answer come from anywhere behind `oid`.
-        row = await self._request(_one_getnext, (session.getnext(oid), session.getnext(WHOLE_TREE)))
+        row = await self._request(one_getnext, (session.getnext(oid), session.getnext(WHOLE_TREE)))
         return (row[0], plain(row[1])) if row else None
 
     async def _walk_in_session(self, oid: str, limit: int) -> WalkedRows:
         """See `PortionedClient`; in one session."""
-        session = await self._request(_session_itself, None)
+        session = await self._request(session_itself, None)
         single = self._repetitions == 1 or self._version is SnmpVersion.v1
         rows = session.getnext(oid) if single else session.getbulk(oid, self._repetitions)
         walk = RowsSoFar(self._target.device, oid, 1 if single else self._repetitions)
         found = walk.rows
         while len(found) < limit:
             try:
-                row = await self._request(_next_row, rows)
+                row = await self._request(next_row, rows)
             except _DeniedError:
                 row = None
             except DeviceTimeout:
@@ -240,13 +237,13 @@ class GufoClient(PortionedClient):
                     raise
                 # Some cards drop a GETBULK that is too large for them. If a GETNEXT is not answered either, the device is
                 # silent whatever the size, and this raises DeviceTimeout.
-                await self._request(_one_getnext, (rows, rows))
+                await self._request(one_getnext, (rows, rows))
                 return WalkedRows(walk, is_incomplete=True)
             if row is None:
                 # The end of the MIB and a refused GETBULK look the same here. One GETNEXT from this position tells them apart.
                 has_more = False
                 with contextlib.suppress(_DeniedError):
-                    has_more = not single and await self._request(_one_getnext, (rows, rows)) is not None
+                    has_more = not single and await self._request(one_getnext, (rows, rows)) is not None
                 return WalkedRows(walk, is_incomplete=has_more)
             if not walk.add(row[0], plain(row[1])):
                 return WalkedRows(walk, is_incomplete=False, is_stuck=True)
@@ -268,7 +265,7 @@ class GufoClient(PortionedClient):
         tries_s = (early_s, *timeouts.configured_s) if early_s else timeouts.configured_s
         complaint = ""
         for left, timeout_s in zip(range(len(tries_s) - 1, -1, -1), tries_s, strict=True):
-            if self._session is None or (call is _get_many and self._address.is_due()):
+            if self._session is None or (call is get_many and self._address.is_due()):
                 await self._find_address()
             began_s = clock()
             try:
@@ -347,7 +344,7 @@ class GufoClient(PortionedClient):
             except BaseException as error:
                 raise self._translated(error) from error
             else:
-                if call is _get_many and self._relay is not None and not self._relay.repairs:
+                if call is get_many and self._relay is not None and not self._relay.repairs:
                     # The lenient session was opened after a silence and repaired nothing, so a plain session is enough again.
                     self._drop_session()
                 return answer
@@ -357,7 +354,7 @@ class GufoClient(PortionedClient):
         """The DeviceError for an OSError or a panic. Raises any other error."""
         if isinstance(error, OSError):
             return self._unreachable(error)
-        if not _is_panic(error):
+        if not is_panic(error):
             raise error
         return self._error(DeviceProtocolError, "sent a malformed list of values")
 
@@ -431,7 +428,7 @@ class GufoClient(PortionedClient):
             timeout=None,  # type: ignore[arg-type]
         )
         if self._lenient:
-            self._relay = LenientRelay(self._address.text, self._target.port, session._sock.get_fd())  # noqa: SLF001 - see `_one_getnext`
+            self._relay = LenientRelay(self._address.text, self._target.port, session._sock.get_fd())  # noqa: SLF001 - see `one_getnext`
             self._session = session
         else:
             self._session = PlainSession(session, session._sock)  # noqa: SLF001 - as above
@@ -458,63 +455,11 @@ class GufoClient(PortionedClient):
         return kind(text, device=self._target.device, operation="snmp")
 
 
-def plain(value: SnmpValue) -> SnmpValue:
-    """Decode net-snmp's Opaque float, which gufo_snmp 0.13.0 leaves as bytes; any other value is returned as it is."""
-    return octets_or_float(value) if isinstance(value, bytes) else value
-
-
-async def _next_row(session: Session, rows: Walk) -> Row | None:
-    if isinstance(rows, VerifiedWalk):
-        return await rows.next_row(session) if isinstance(session, VerifiedSession) else None
-    return await anext(rows, None)
-
-
-async def _one_getnext(session: Session, walks: tuple[Walk, Walk]) -> Row | None:
-    """One GETNEXT from the position of the first walk; None if the answer is not below the root of the second.
-
-    For v1 and v2c this uses private attributes of gufo_snmp: 0.13.0 has no public way to start a GETNEXT inside a subtree (no
-    public issue). The two ways around it cost more: walking by GETNEXT alone takes one request per row, and a GETNEXT over
-    pysnmp takes a hundred times the CPU. pyproject.toml keeps gufo_snmp below 0.14, and `tests/rackflow/test_libraries.py` fails
-    when one of the attributes is gone.
-    """
-    asked, taken = walks
-    if isinstance(session, VerifiedSession):
-        if isinstance(asked, VerifiedWalk) and isinstance(taken, VerifiedWalk):
-            return await session.one_getnext(asked.position, taken.position)
-        return None
-    if isinstance(session, PlainSession):
-        session = session.library()
-    positions = asked._ctx, taken._ctx  # type: ignore[union-attr]  # noqa: SLF001
-    sock = session._sock  # noqa: SLF001
-    await session._send(lambda: sock.send_get_next(positions[0]))  # noqa: SLF001
-    try:
-        return await session._recv(lambda: sock.recv_get_next(positions[1]))  # noqa: SLF001
-    except StopAsyncIteration:
-        return None
-
-
-async def _get_many(session: Session, oids: Sequence[str]) -> dict[str, SnmpValue]:
-    return await session.get_many(list(oids))
-
-
-async def _session_itself(session: Session, _: None) -> Session:
-    return session
-
-
-def _is_panic(error: BaseException) -> bool:
-    """Whether this is a panic of gufo_snmp's Rust code.
-
-    0.13.0 panics on a malformed list of values (no public issue). PyO3 raises that as a BaseException, which would end the agent,
-    and offers no class to import, hence the comparison by name.
-    """
-    return (type(error).__module__, type(error).__name__) == ("pyo3_runtime", "PanicException")
-
-
-_STEPS: Final = (_next_row, _one_getnext)
+_STEPS: Final = (next_row, one_getnext)
 """What walks consist of."""
 _ASKED: Final[Mapping[Callable[..., object], Asked]] = {
-    _get_many: "get",
-    _next_row: "next row",
-    _one_getnext: "getnext",
+    get_many: "get",
+    next_row: "next row",
+    one_getnext: "getnext",
 }
 """What each request asks for; all others are `other`."""
