@@ -16,12 +16,14 @@ from collector.problems.files import ProblemFiles
 from collector.problems.history import History, history_files
 from collector.problems.saved import (
     BYTES_PER_S,
+    MAX_BYTES,
     REMEMBERED_REFRESH_S,
     Holding,
     Present,
     Saved,
     StateFile,
     encode_remembered_steps,
+    read_present,
     read_remembered,
 )
 from collector.problems.tracker import RESTORED_S, Tracker
@@ -264,3 +266,19 @@ async def test_a_file_that_cannot_be_read_to_its_end_keeps_no_collector_from_sta
         await started.files.load()
     os.close(os.open(path, os.O_RDWR))  # lets the thread go
     assert f"file={path} error=not read within 0.5 s" in caplog.text
+
+
+async def test_at_its_first_start_a_collector_has_no_file_and_says_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await monitor(tmp_path / "problems.json").files.load()
+    assert caplog.messages == []
+
+
+def test_a_file_that_no_collector_can_have_written_is_not_read_into_memory(tmp_path: Path) -> None:
+    path = tmp_path / "problems.json"
+    path.touch()
+    os.truncate(path, MAX_BYTES + 1)  # without any content on the disk
+    for read in (read_present, read_remembered):
+        with pytest.raises(ValueError, match="larger than any that was written here"):
+            read(path)
