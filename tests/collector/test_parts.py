@@ -1,5 +1,6 @@
 """How many devices of the site file were never heard of: when it is counted, and when nobody can tell; clones over a restart."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,3 +82,10 @@ async def test_a_collector_restores_what_was_wrong_and_who_runs_twice_when_it_st
         await one.ready()
         await publish(client, status())
         await one.reaches('dcim_collector_agent_clones{agent="gw-3",site="cas1"}', lambda clones: clones == 1)
+
+
+async def test_a_running_collector_says_how_late_its_loop_was(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    async with running(config_for(mosquitto.port, tmp_path)) as one:
+        await one.ready()
+        asyncio.get_running_loop().call_soon(time.sleep, 0.4)  # something holds the loop
+        await one.reaches("dcim_collector_loop_lag_seconds", lambda lag: lag >= 0.2)

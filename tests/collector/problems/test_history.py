@@ -14,6 +14,7 @@ from collector.problems.history import (
     MAX_CAUSES,
     MAX_CONSEQUENCES,
     MAX_FILE_BYTES,
+    MAX_WAITING,
     Ended,
     History,
     append_history,
@@ -177,6 +178,14 @@ def test_consequences_do_not_displace_causes() -> None:
     assert len(found) == 1 + MAX_CONSEQUENCES
     history.restore([ended(NOW_S - 30 - at) for at in range(5 * MAX_CAUSES)], NOW_S)
     assert len(history.since(0.0, NOW_S)) == MAX_CAUSES + MAX_CONSEQUENCES == 3000
+
+
+def test_what_waits_for_a_disk_that_refuses_is_bounded_and_the_latest_is_kept() -> None:
+    history = History()
+    for at in range(MAX_WAITING + 10):
+        history.add(ended(NOW_S + at))
+    waiting = history.take_waiting()
+    assert [len(waiting), waiting[-1].ended_s] == [MAX_WAITING, NOW_S + MAX_WAITING + 9]
 
 
 def test_what_could_not_be_written_is_written_later_in_its_order() -> None:

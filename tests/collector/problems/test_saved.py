@@ -1,6 +1,8 @@
 """What outlives a restart: when the files are written, what is read from earlier ones, and what had begun to hold."""
 
+import asyncio
 import json
+import os
 import time
 from pathlib import Path
 
@@ -14,12 +16,14 @@ from collector.problems.files import ProblemFiles
 from collector.problems.history import History, history_files
 from collector.problems.saved import (
     BYTES_PER_S,
+    MAX_BYTES,
     REMEMBERED_REFRESH_S,
     Holding,
     Present,
     Saved,
     StateFile,
     encode_remembered_steps,
+    read_present,
     read_remembered,
 )
 from collector.problems.tracker import RESTORED_S, Tracker
@@ -27,6 +31,7 @@ from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
 from tests.collector.problems.course import CDU, FLOW, Course, never
 from tests.servers.strace import on_disk, said, synced, traced
+from tests.servers.waiting import PATIENCE_S
 
 Labels = tuple[tuple[str, str], ...]
 LABELS: Labels = (("device", "pdu-1"), ("phase", "L1"), ("site", "t1"))
@@ -247,3 +252,33 @@ def test_what_is_reported_is_not_kept_as_about_to_be_as_well() -> None:
     assert [each.key for each in course.tracker.holding()] == [FLOW]
     assert course.at(hold_s, FLOW) == {FLOW[0]}
     assert course.tracker.holding() == []
+
+
+async def test_a_file_that_cannot_be_read_to_its_end_keeps_no_collector_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A pipe into which nobody writes stands for a file system that hangs."""
+    path = tmp_path / "problems.json"
+    os.mkfifo(path)
+    monkeypatch.setattr("collector.problems.files.LOAD_S", 0.5)
+    started = monitor(path)
+    async with asyncio.timeout(PATIENCE_S):
+        await started.files.load()
+    os.close(os.open(path, os.O_RDWR))  # lets the thread go
+    assert f"file={path} error=not read within 0.5 s" in caplog.text
+
+
+async def test_at_its_first_start_a_collector_has_no_file_and_says_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await monitor(tmp_path / "problems.json").files.load()
+    assert caplog.messages == []
+
+
+def test_a_file_that_no_collector_can_have_written_is_not_read_into_memory(tmp_path: Path) -> None:
+    path = tmp_path / "problems.json"
+    path.touch()
+    os.truncate(path, MAX_BYTES + 1)  # without any content on the disk
+    for read in (read_present, read_remembered):
+        with pytest.raises(ValueError, match="larger than any that was written here"):
+            read(path)

@@ -1,6 +1,8 @@
 """Owners in a whole collector: on /metrics, on the page, over a restart, and by configuration and site file."""
 
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -20,9 +22,16 @@ from tests.collector.documents import batch, document, status
 from tests.collector.running import config_for, publish, publisher, running, until
 from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.waiting import eventually
 
 HALL = REPOSITORY / "tests" / "rackflow" / "site" / "site_hall.yaml"
 CONTESTED = 'dcim_device_contested{agent="gw-stolen",device="cdu-07",site="cas1"}'
+
+
+def on_disk(path: Path) -> list[tuple[str, str]]:
+    """The devices in a collector's file of owners, each with its owner."""
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute("SELECT device, agent FROM owner ORDER BY device").fetchall()
 
 
 async def test_a_contested_device_is_shown_and_is_still_its_owner_s_after_a_restart(
@@ -35,6 +44,7 @@ async def test_a_contested_device_is_shown_and_is_still_its_owner_s_after_a_rest
         await one.ready()
         await publish(client, status("cdu-07"), document(), batch())
         await until(lambda: one.collector.stats().devices_up == ("cas1/cdu-07",), "up")
+        await eventually(lambda: on_disk(config.owners_path) == [("cdu-07", "gw-3")], "on disk before any stop")
     async with publisher(mosquitto.port) as client:
         await publish(client, stolen, msgspec.structs.replace(batch(), agent="gw-stolen"))
     async with running(config) as one, publisher(mosquitto.port) as client:
