@@ -14,6 +14,7 @@ from rackflow.errors import DeviceProtocolError
 # Modbus Application Protocol V1.1b3, section 7: acknowledge, server device busy, gateway path unavailable, gateway target device failed
 # to respond.
 LATER: Final = frozenset({5, 6, 10, 11})
+DEVICE_BUSY: Final = 6
 GATEWAY: Final = frozenset({10, 11})
 # Illegal function, illegal data address, illegal data value.
 ABSENT: Final = frozenset({1, 2, 3})
