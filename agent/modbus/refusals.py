@@ -50,7 +50,7 @@ class Refusals:
         self._answered: set[str] = set()
         self._refused: dict[str, _Refused] = {}
 
-    def __contains__(self, ref: str) -> bool:
+    def __contains__(self, ref: object) -> bool:
         return ref in self._refused
 
     @property
