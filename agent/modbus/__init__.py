@@ -5,12 +5,13 @@ registers within a device's limits, `refusals` knows which of them are refused a
 """
 
 from agent.modbus.client import ModbusLink, ModbusLinks
-from agent.modbus.refusals import GATEWAY, ILLEGAL_ADDRESS, Refusals, is_temporary
+from agent.modbus.refusals import DEVICE_BUSY, GATEWAY, ILLEGAL_ADDRESS, Refusals, is_temporary
 from agent.modbus.registers import WORDS, NumberType, WordOrder, decode, words_of
 from agent.modbus.requests import Block, Field, RegisterValue, coalesce, field_alone, parts_of, split_block
 from agent.modbus.seam import ModbusClient, ModbusTarget
 
 __all__ = [
+    "DEVICE_BUSY",
     "GATEWAY",
     "ILLEGAL_ADDRESS",
     "WORDS",

@@ -14,6 +14,7 @@ from rackflow.errors import DeviceProtocolError
 # Modbus Application Protocol V1.1b3, section 7: acknowledge, server device busy, gateway path unavailable, gateway target device failed
 # to respond.
 LATER: Final = frozenset({5, 6, 10, 11})
+DEVICE_BUSY: Final = 6
 GATEWAY: Final = frozenset({10, 11})
 # Illegal function, illegal data address, illegal data value.
 ABSENT: Final = frozenset({1, 2, 3})
@@ -49,7 +50,7 @@ class Refusals:
         self._answered: set[str] = set()
         self._refused: dict[str, _Refused] = {}
 
-    def __contains__(self, ref: str) -> bool:
+    def __contains__(self, ref: object) -> bool:
         return ref in self._refused
 
     @property

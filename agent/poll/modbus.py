@@ -16,6 +16,7 @@ from typing import Final
 
 from agent.config import Device
 from agent.modbus import (
+    DEVICE_BUSY,
     GATEWAY,
     ILLEGAL_ADDRESS,
     Block,
@@ -31,6 +32,7 @@ from agent.poll.checks import Checks
 from agent.poll.derive import PlannedInputs
 from agent.poll.identity import coolant_of, identified
 from agent.poll.leak_detectors import LeakDetectors
+from agent.poll.not_now import NotNow
 from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.register_fit import RegisterFit
@@ -138,6 +140,7 @@ class ModbusPoller:
         self._last_poll_failed = False
         # How often a request may still be repeated if the unit answers "not now". Any other answer restores the full number.
         self._busy_retries_left = device.retries
+        self._not_now = NotNow()
         self._series_count = SeriesCount()
         self._checks = Checks(device.id)
         self._word_orders = WordOrders(device.id)
@@ -191,7 +194,7 @@ class ModbusPoller:
         self._single_blocks = {
             each.ref: field_alone(block, each) for block in (*deciding, *blocks) for each in block.fields
         }
-        for block in blocks:
+        for block in self._not_now.in_turn(blocks):
             if not all(self._refusals.is_known(each.ref) for each in block.fields):
                 await self._read_block(block, found)
         if not self._refusals.any_answered:
@@ -289,7 +292,7 @@ class ModbusPoller:
     async def _read_class(self, poll_class: PollClass) -> _Answers:
         """Everything that can be read of a class. Raises DeviceError if nothing can."""
         found, self._busy_retries_left = _Answers(self._clock() + SEARCH_S), self._device.retries
-        blocks = self._requests_of(poll_class)
+        blocks = self._not_now.in_turn(self._requests_of(poll_class))
         for block in blocks:
             await self._read_block(block, found)
         again: list[str] = []
@@ -302,6 +305,9 @@ class ModbusPoller:
             if number and self._clock() >= found.until_s:
                 break
             await self._read_block(self._single_blocks[ref], found)
+        # A unit that gives nothing is busy as a whole.
+        for ref in self._not_now.end_poll(found.busy - found.raw.keys() if found.raw else (), self._refusals):
+            self._refusals.note_refused(ref, DEVICE_BUSY)
         for halves in self._halves_apart.get(poll_class, ()):
             await self._read_halves(halves, found)
         if not found.raw:
@@ -354,6 +360,7 @@ class ModbusPoller:
         except DeviceProtocolError as error:
             refs = [each.ref for each in block.fields]
             found.errors.append(error)
+            self._not_now.note_refused(block, error.code)
             if error.code in GATEWAY and not found.raw:
                 # Each further request would make the gateway wait again for a unit that is not there.
                 raise
@@ -371,6 +378,7 @@ class ModbusPoller:
                     self._requests.clear()
         else:
             found.raw.update(values)
+            self._not_now.note_read(block)
             self._refusals.note_read(values)
 
     async def _read(self, block: Block) -> Mapping[str, RawValue]:

@@ -79,7 +79,7 @@ class OwnEngine:
         time, salt = self._time(now), b""
         if privacy is not None and flags & PRIV_FLAG:
             salt = secrets.token_bytes(8)
-            header = asked._replace(engine=self.id, boots=self.boots, time=time)
+            header = Message(asked.msg_id, flags, self.id, self.boots, time, asked.user, 0, 0, 0, 0, 0)
             scoped = element(OCTETS, privacy.encrypt(scoped, header, salt))
         room = bytes(asked.mac_end - asked.mac_at) if flags & AUTH_FLAG else b""
         head = _integer(asked.msg_id) + _integer(65_507) + element(OCTETS, bytes([flags])) + _integer(SECURITY_MODEL)

@@ -1,0 +1,51 @@
+"""What a Modbus unit, or the gateway before it, says that it cannot give now, and never gives. No I/O.
+
+"Not now" says nothing about a register, so its block is asked again with each poll. But a unit may be busy for ever with one register, as
+with that of a module which is not there, and a gateway may show several devices as one unit, of which one is off.
+"""
+
+from collections.abc import Collection, Container, Iterator, Sequence
+from typing import Final
+
+from agent.modbus import GATEWAY, Block
+
+# In how many polls in a row a value may be answered with "not now", while others are read, before it counts as refused. A unit that stores
+# a setting is busy for a second or so. Longer, all values that are read in one request with it would be missing, and waiting for a device
+# that is off takes the time of the others. Chosen value.
+BUSY_POLLS: Final = 5
+
+
+class NotNow:
+    """The values of one unit that were answered with "not now", by reference."""
+
+    def __init__(self) -> None:
+        # In how many polls in a row.
+        self._polls: dict[str, int] = {}
+        # By the first value of a block: when a gateway did not reach what is behind it, as a count of such answers.
+        self._unreached: dict[str, int] = {}
+
+    def in_turn(self, blocks: Sequence[Block]) -> Sequence[Block]:
+        """The blocks, with those at the end that a gateway did not reach, of which the one that was tried last comes last.
+
+        The first block that a gateway does not reach ends a poll of which nothing was read yet, because a whole unit may be off. Always
+        beginning with the same one would cost all readings if only one of several devices is.
+        """
+        if not self._unreached:
+            return blocks
+        return sorted(blocks, key=lambda block: self._unreached.get(block.fields[0].ref, 0))
+
+    def note_refused(self, block: Block, code: int) -> None:
+        """The block was refused with this exception code."""
+        if code in GATEWAY:
+            self._unreached[block.fields[0].ref] = max(self._unreached.values(), default=0) + 1
+
+    def note_read(self, block: Block) -> None:
+        """The block was read."""
+        if self._unreached:
+            self._unreached.pop(block.fields[0].ref, None)
+
+    def end_poll(self, busy: Collection[str], refused: Container[str]) -> Iterator[str]:
+        """Yield the values that count as refused after a poll in which these were busy and others were read. `refused` do so already."""
+        if busy or self._polls:
+            self._polls = {ref: self._polls.get(ref, 0) + 1 for ref in busy}
+            yield from (ref for ref, polls in self._polls.items() if polls >= BUSY_POLLS or ref in refused)

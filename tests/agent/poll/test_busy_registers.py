@@ -1,0 +1,107 @@
+"""Registers that a unit, or the gateway before it, cannot give for now, and never gives: they cost only themselves."""
+
+import pytest
+
+from agent.poll.not_now import BUSY_POLLS
+from agent.profile import parse_profile
+from rackflow.errors import DeviceProtocolError
+from tests.agent.poll.faulty_units import ACKNOWLEDGE, BUSY, NO_PATH, NO_TARGET, Unit, UnitBench, unit_bench
+
+PROFILE = parse_profile(
+    """
+version: 1
+profile: plant
+class: cdu
+protocol: modbus
+title: A gateway that shows two devices as one unit
+source: a manual
+evidence: unverified
+modbus: {table: holding, max_gap: 2}
+points:
+  - metric: dcim_cdu_supply_temperature_celsius
+    labels: {loop: secondary}
+    register: 10
+    type: int16
+    unit: celsius
+    scale: 0.1
+  - metric: dcim_cdu_return_temperature_celsius
+    labels: {loop: secondary}
+    register: 11
+    type: int16
+    unit: celsius
+    scale: 0.1
+  - {metric: dcim_cdu_flow_cubic_meters_per_second, labels: {loop: secondary}, register: 90, unit: liter_per_minute}
+""",
+    "plant.yaml",
+)
+SUPPLY, RETURN, FLOW = (
+    "dcim_cdu_supply_temperature_celsius{loop=secondary}",
+    "dcim_cdu_return_temperature_celsius{loop=secondary}",
+    "dcim_cdu_flow_cubic_meters_per_second{loop=secondary}",
+)
+HEALTHY = {10: 200, 11: 300, 90: 300}
+
+
+def plant() -> Unit:
+    return Unit(dict(HEALTHY))
+
+
+async def given(bench: UnitBench, polls: int) -> set[str]:
+    """What the last of some polls gives; one that fails gives nothing."""
+    found: set[str] = set()
+    for _ in range(polls):
+        try:
+            found = (await bench.polled("safety", 1.0)).values.keys() & {SUPPLY, RETURN, FLOW}
+        except DeviceProtocolError:
+            found = set()
+    return found
+
+
+@pytest.mark.parametrize("code", [ACKNOWLEDGE, BUSY])
+async def test_a_register_that_is_busy_for_ever_costs_only_itself_and_comes_back(code: int) -> None:
+    async with unit_bench(PROFILE, plant(), retries=0) as bench:
+        await bench.poller.open()
+        bench.unit.refused[11] = code
+        assert await given(bench, 1) == {FLOW}
+        assert await given(bench, BUSY_POLLS + 15) == {SUPPLY, FLOW}
+        asked = 0
+        for _ in range(30):
+            await given(bench, 1)
+            asked += bench.unit.asked.count((11, 1))
+        assert asked <= 4  # ten seconds apart
+        bench.unit.refused.clear()
+        assert await given(bench, 15) == {SUPPLY, RETURN, FLOW}
+
+
+async def test_a_unit_that_is_busy_for_a_moment_is_asked_as_before() -> None:
+    async with unit_bench(PROFILE, plant(), retries=0) as bench:
+        await bench.poller.open()
+        for _ in range(3):
+            bench.unit.refused[11] = BUSY
+            await given(bench, 4)  # that is seconds, as for a setting that is stored
+            bench.unit.refused.clear()
+            assert await given(bench, 1) == {SUPPLY, RETURN, FLOW}
+            assert len(bench.unit.asked) == 2
+
+
+@pytest.mark.parametrize("code", [NO_PATH, NO_TARGET])
+async def test_a_device_that_a_gateway_does_not_reach_costs_no_other_one_behind_the_same_unit(code: int) -> None:
+    async with unit_bench(PROFILE, plant(), retries=0) as bench:
+        await bench.poller.open()
+        bench.unit.refused = {10: code, 11: code}
+        assert await given(bench, 1) == set()
+        assert await given(bench, 1) == {FLOW}
+        # Found again by an opening, too, as after a restart of the agent.
+        bench.unit.refused = dict.fromkeys(HEALTHY, code)
+        with pytest.raises(DeviceProtocolError):
+            await bench.poller.open()
+        bench.unit.refused = {10: code, 11: code}
+        for _ in range(2):
+            try:
+                await bench.poller.open()
+                break
+            except DeviceProtocolError:
+                pass
+        assert await given(bench, 2) == {FLOW}
+        bench.unit.refused = {}
+        assert await given(bench, 20) == {SUPPLY, RETURN, FLOW}
