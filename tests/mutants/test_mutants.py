@@ -157,3 +157,23 @@ def test_an_entry_that_is_no_mutant_any_more_is_an_error(tree: Path) -> None:
     status, lines = mutants(tree)
     assert any(line.startswith("equivalent.yaml: no mutant any more") and "HOURS = Gone" in line for line in lines)
     assert status == 1
+
+
+def test_a_case_whose_name_has_the_changed_figure_in_it_notices_the_change(tree: Path) -> None:
+    """Of the mutants of the tree above, 24 to 25 was the one that nothing noticed."""
+    table = """
+import pytest
+
+from rackflow import limits
+
+
+@pytest.mark.parametrize(("what", "is_now", "figure"), [("hours", limits.HOURS, 24)])
+def test_bound(what, is_now, figure):
+    assert is_now == figure
+"""
+    (tree / "tests/test_bounds.py").write_text(table, encoding="utf-8")
+    targets = tree / "tests/mutants/targets.yaml"
+    text = targets.read_text(encoding="utf-8")
+    targets.write_text(text.replace("[tests/test_limits.py]", "[tests/test_limits.py, tests/test_bounds.py]"), "utf-8")
+    status, lines = mutants(tree, "limits.py")
+    assert (status, lines[-1]) == (0, "mutants: 3 killed of 3 non-equivalent (100.0 %)")
