@@ -33,7 +33,7 @@ REQUIREMENTS = [
 ]
 
 PRIVATE_OF_LIBRARIES = {
-    "_one_getnext": {"_ctx", "_sock", "_send", "_recv"},
+    "one_getnext": {"_ctx", "_sock", "_send", "_recv"},
     "_open": {"_sock"},
     "paho_client": {"_client"},
 }
@@ -98,7 +98,7 @@ async def test_an_aiomqtt_without_that_client_is_named_in_the_error() -> None:
 async def test_gufo_snmp_has_what_a_getnext_inside_a_subtree_needs() -> None:
     session = SnmpSession("127.0.0.1", port=9)
     have = {*dir(session), *dir(session.getnext("1.3")), *dir(session.getbulk("1.3"))}
-    needed = PRIVATE_OF_LIBRARIES["_one_getnext"]
+    needed = PRIVATE_OF_LIBRARIES["one_getnext"]
     assert needed <= have, f"gufo_snmp {version('gufo_snmp')} has no {needed - have}: see agent/snmp/gufo_calls.py"
     plain = {"get_fd", "send_get_many", "recv_get_many"}
     assert {"send_get_next", "recv_get_next"} | plain <= {*dir(session._sock)}  # noqa: SLF001 - as above; agent/snmp/plain.py
