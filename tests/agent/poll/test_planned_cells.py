@@ -1,5 +1,7 @@
 """Which readings a changed cell costs until the device is planned again; pure."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from agent.poll.planned_cells import PlannedCells
@@ -105,7 +107,11 @@ async def test_a_line_that_was_in_use_calls_for_a_plan_although_it_has_lost_its_
     """It was fitted between two plans. One odd answer does not show that."""
     cells, rows = PlannedCells(), {"lines": ["1", "2", "3"]}
     known: dict[str, RawValue] = {f"{VOLTS}.1": 230, f"{VOLTS}.2": 0, f"{VOLTS}.3": 0}
-    await cells.add_use(LINES, rows, known)
+
+    async def read_again(refs: Sequence[str]) -> dict[str, RawValue]:
+        return {ref: known[ref] for ref in refs}
+
+    await cells.add_use(LINES, rows, known, read_again)
     cells.begin(plan_device(LINES, rows, known, None))
     for each in (*volts, 0):
         cells.update({f"{VOLTS}.2": each})
