@@ -256,6 +256,20 @@ def test_a_sender_of_which_too_much_is_refused_is_muted_for_a_while_and_nobody_e
     assert 0 < rig.failures()["unlogged"] < read
 
 
+def test_of_a_sender_that_is_nearly_muted_a_large_message_is_left_unread_and_a_small_one_is_read(
+    rig: IngestRig,
+) -> None:
+    rig.process_document(BATCH)
+    large = b"x" * 200_000
+    sent = (WASTE_BYTES - 100_000) // (len(large) + MESSAGE_BYTES)
+    for _ in range(sent):
+        rig.process(f"{PREFIX}/batch/cdu-07", large)
+    assert rig.failures()["decode"] == sent
+    rig.process(f"{PREFIX}/batch/cdu-07", large)
+    assert (rig.failures()["decode"], rig.failures()["muted"]) == (sent, 1)
+    assert rig.process_document(msgspec.structs.replace(BATCH, seq=8)).lines
+
+
 def test_senders_that_somebody_makes_up_share_the_room_of_one_for_their_dead_letters(rig: IngestRig) -> None:
     """Otherwise each name would have a megabyte of the file, and memory for ever."""
     rig.process_document(BATCH)
