@@ -221,9 +221,10 @@ class RegisterFit:
         if self._is_foreign:
             self._round = {}
             return
-        # Without a new mapping each round: they live as long as a round, and the garbage collector would examine those of all devices.
         self._round[poll] = self._polled[poll].values
         if all(each in self._round for each in self._slots if each != NOT_AWAITED):
+            # The same three mappings in turn: new ones would live for a round each, and the garbage collector would examine those of all
+            # devices.
             self._fitting.clear()
             self._fitting, self._last_round, self._round = self._last_round, self._round, self._fitting
 
