@@ -1,8 +1,12 @@
 """Modbus requests at the exact limits: gaps, the most registers of one request, and what is left of a refused block."""
 
-from typing import TYPE_CHECKING, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast, get_args
 
-from agent.modbus.registers import NumberType, WordOrder, words_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.modbus.registers import NumberType, WordOrder, decode, words_of
 from agent.modbus.requests import Block, Field, RegisterValue, coalesce, split_block
 
 if TYPE_CHECKING:
@@ -104,6 +108,30 @@ BLOCK = Block(
 
 def kept(*names: str, whole: bool = True) -> list[Block]:
     return list(split_block(BLOCK, dict.fromkeys(names), whole=whole))
+
+
+REGISTERS = 8
+
+
+@st.composite
+def fields(draw: Any) -> Field:
+    kind: NumberType = draw(st.sampled_from(get_args(NumberType)))
+    words = words_of(kind, draw(st.integers(1, 3)))
+    return Field("", draw(st.integers(0, REGISTERS - words)), words, kind, draw(st.sampled_from(get_args(WordOrder))))
+
+
+@given(
+    found=st.lists(fields(), min_size=1, max_size=6),
+    registers=st.lists(st.integers(0, 0xFFFF), min_size=REGISTERS, max_size=REGISTERS),
+)
+def test_a_block_decodes_its_fields_as_each_would_be_alone(found: list[Field], registers: list[int]) -> None:
+    named = [replace(each, ref=f"field {number}") for number, each in enumerate(found)]
+    block = Block("holding", 0, REGISTERS, tuple(named))
+    alone = {
+        each.ref: decode(registers[each.offset : each.offset + each.words], each.kind, each.order) for each in named
+    }
+    assert list(block.values(registers).items()) == list(alone.items())
+    assert block.has_long_numbers is any(each.words > 1 and each.kind != "ascii" for each in named)
 
 
 def test_a_block_that_loses_nothing_stays_one_request() -> None:
