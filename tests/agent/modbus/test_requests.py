@@ -1,7 +1,7 @@
 """Modbus requests at the exact limits: gaps, the most registers of one request, and what is left of a refused block."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,7 +114,7 @@ REGISTERS = 8
 
 
 @st.composite
-def fields(draw: Any) -> Field:
+def fields(draw: st.DrawFn) -> Field:
     kind: NumberType = draw(st.sampled_from(get_args(NumberType)))
     words = words_of(kind, draw(st.integers(1, 3)))
     return Field("", draw(st.integers(0, REGISTERS - words)), words, kind, draw(st.sampled_from(get_args(WordOrder))))
