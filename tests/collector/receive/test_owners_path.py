@@ -97,9 +97,9 @@ async def test_with_a_site_file_an_agent_may_have_the_series_of_all_its_devices(
     config = config_for(mosquitto.port, tmp_path, None, budgets={}, series_limit=400, site_file=str(HALL))
     async with running(config) as one, publisher(mosquitto.port) as client:
         await one.ready()
-        keys = [f"dcim_cdu_supply_temperature_celsius{{loop={number}}}" for number in range(100)]
+        keys = [f"dcim_cdu_supply_temperature_celsius{{loop={number}}}" for number in range(300)]
         await publish(client, batch(values=dict.fromkeys(keys, 20.0)))
-        await one.reaches("dcim_collector_series", lambda count: count >= 100)
+        await one.reaches("dcim_collector_series", lambda count: count >= 300)
 
 
 def hall(**agents: str) -> Site:
