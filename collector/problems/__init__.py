@@ -10,9 +10,11 @@ Start with `monitor`, which calls the others: `conditions` decides which problem
 """
 
 from collector.problems.acknowledged import ACKNOWLEDGED_PART, Acknowledgements, Unread
+from collector.problems.config import ProblemsConfig, WebhookConfig
 from collector.problems.files import FILE_PART
 from collector.problems.history import KEEP_S, Ended, History, care_of, history_files, is_known_format
 from collector.problems.late_queue import LATE_PART
+from collector.problems.limits_file import LimitsFile, load_limits
 from collector.problems.maintenance import (
     MAINTENANCE_PART,
     Maintenance,
@@ -27,9 +29,7 @@ from collector.problems.reference_page import problems_page
 from collector.problems.report import ProblemReport, describe, in_order, problem_id
 from collector.problems.rule_files import inhibit_rules, operator_drop, rules_yaml, scrape_drop
 from collector.problems.saved import remembered_file
-from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.silences import Silencer
-from collector.problems.site_limits import LimitsFile, load_limits
 from collector.problems.starting import start_problems
 from collector.problems.table import SEVERITY_RANK, Condition, Limit, Problem, Table, load_table, parse_table
 from collector.problems.tracker import Acknowledgement, TrackedProblem
