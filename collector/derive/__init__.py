@@ -1,7 +1,14 @@
 """Answers instead of raw numbers: figures of racks, loops, feeds and sites from the latest readings and the site file.
 
 A figure whose inputs are stale, suspect or absent is unknown and says what is missing; it is never a guess.
-`power`, `liquid`, `energy` and `trust` define the figures, `engine` computes them, `site_figures` combines them for one site.
+
+* Figures: the packages `power`, `liquid` and `energy`, and the modules `environment` (air at racks) and `limits` (those of the site file).
+  Their `plan_...` functions plan what the package `engine` computes. `trust` finds sensors that cannot be trusted.
+* One site: `site_plan` calls all of these functions, `known_devices` decides when there must be a new plan, `site_figures` computes the
+  plan in each cycle, and `cycle_state` remembers from cycle to cycle what `trust` finds, and what `trends` has learned of filters and
+  racks.
+* All sites: `deriver` runs the cycles, `latest_figures` has their result, `explain` says what a figure is computed from.
+* `config` has the sections of the configuration; `carbon_source` reads hourly factors of the grid, the only I/O here.
 """
 
 from collector.derive.carbon_source import PART as CARBON_PART

@@ -21,15 +21,13 @@ from collector.derive.engine import (
 )
 from collector.derive.liquid import HEAT
 from collector.derive.power import RackPower, rack_labels
+from collector.derive.trends import Clogging, FiveMinuteMean, PeakPower
 from collector.derive.trust import (
     AirSensor,
     CduWatch,
-    Clogging,
     Contradictions,
-    FiveMinuteMean,
     MeteredSide,
     Numbers,
-    PeakPower,
     plan_air,
     plan_meters,
 )

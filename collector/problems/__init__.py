@@ -3,16 +3,26 @@
 `problems.yaml` defines each problem: condition, words, severity, cause. `Monitor` evaluates it as readings arrive; `Pusher` notifies
 Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and the reference page from the same table.
 
-Start with `monitor`, which calls the others: `conditions` decides which problems hold for one device, `shares` for groups of devices,
-`settled` skips devices whose problems cannot have changed, and `tracker` follows when problems begin and end, and their causes.
-`late_queue` and `late` evaluate readings that come after an outage. `files`, `saved` and `history` keep everything over a restart. `push`,
-`silences` and `acknowledged` talk to Alertmanagers.
+* The table: `table` reads and checks it, `sentence` its texts; `limits_file` has what a site changes of it.
+* Evaluation: `monitor` calls the others. `subjects` gathers what is known of a device, agent or site, `conditions` decides which problems
+  hold for it, `shares` which hold for groups of devices, and `settled` skips devices whose problems cannot have changed.
+* Time and causes: `tracker` follows when problems begin and end, and how long one goes on while its device is silent; `causes` finds which
+  of them are consequences of others.
+* Readings that come after an outage: `late_queue` lets them wait, `late` finds what was wrong when they were taken.
+* Words: `report` describes a problem; `whereabouts` adds where its sensor is, `feed_reserve` what the UPSs of a lost feed have left.
+* Who is notified: `push` sends to webhooks and Alertmanagers. `maintenance` has the windows in which nobody is notified, `silences` keeps
+  them at Alertmanagers, and `acknowledged` reads there who takes care of a problem.
+* Over a restart: `files`, with the formats in `saved` and `history`.
+* Prometheus: `promql` and `silent_devices` write expressions, `rule_files` the files; `reference_page` writes the page of all problems.
+* `config` has the section of the configuration, `starting` starts the tasks.
 """
 
 from collector.problems.acknowledged import ACKNOWLEDGED_PART, Acknowledgements, Unread
+from collector.problems.config import ProblemsConfig, WebhookConfig
 from collector.problems.files import FILE_PART
 from collector.problems.history import KEEP_S, Ended, History, care_of, history_files, is_known_format
 from collector.problems.late_queue import LATE_PART
+from collector.problems.limits_file import LimitsFile, load_limits
 from collector.problems.maintenance import (
     MAINTENANCE_PART,
     Maintenance,
@@ -27,9 +37,7 @@ from collector.problems.reference_page import problems_page
 from collector.problems.report import ProblemReport, describe, in_order, problem_id
 from collector.problems.rule_files import inhibit_rules, operator_drop, rules_yaml, scrape_drop
 from collector.problems.saved import remembered_file
-from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.silences import Silencer
-from collector.problems.site_limits import LimitsFile, load_limits
 from collector.problems.starting import start_problems
 from collector.problems.table import SEVERITY_RANK, Condition, Limit, Problem, Table, load_table, parse_table
 from collector.problems.tracker import Acknowledgement, TrackedProblem

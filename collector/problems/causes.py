@@ -1,13 +1,20 @@
-"""How problems follow from each other: which labels a consequence may lack, and how long a cause outlasts its consequences. Pure."""
+"""How problems follow from each other: what the table's `causes` mean, and which present problem is the cause of which. Pure.
 
+The table says which problems may cause which (`causes`), and in which labels both must agree. `with_causes` works out what follows from
+that for each row, when the table is read. `causes_of` finds the causes of one present problem, for `tracker.py`; `late.py` does the same
+for what is over, with `place_of`. A problem with a cause is a consequence: it is listed below its cause, and no webhook is notified of it.
+"""
+
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from collector.problems.conditions import Labels
     from collector.problems.table import Problem
+    from collector.problems.tracker import TrackedProblem
 
 # Metrics that rules read to keep a problem active while its device is silent (`silent_s`).
 OBSERVED = frozenset({"dcim_device_up", "dcim_device_observed"})
@@ -65,3 +72,50 @@ def clears_s(problem: "Problem", cause: str) -> float:
     if asked & OBSERVED or "device_observed" in problem.promql or may_be_silent:
         return ANSWERS_S
     return SAFETY_CLEARS_S if problem.is_safety else CLEARS_S
+
+
+def causes_by_labels(
+    problems: "Mapping[str, Problem]", candidates: "Iterable[TrackedProblem]"
+) -> "dict[tuple[str, Labels], TrackedProblem]":
+    """Those of the candidates that may explain others, by name and by the labels in which these must agree with them."""
+    by_labels: dict[tuple[str, Labels], TrackedProblem] = {}
+    names: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for each in problems.values():
+        for name, labels in each.causes.items():
+            names[name].add(labels)
+    for tracked in candidates:
+        for labels in names.get(tracked.problem.name, ()):
+            if (place := place_of(tracked.labels, labels, tracked.problem.may_lack)) is not None:
+                by_labels.setdefault((tracked.problem.name, place), tracked)
+    return by_labels
+
+
+def place_of(problem: "Labels", labels: Iterable[str], may_lack: Container[str]) -> "Labels | None":
+    """The labels in which a problem and its cause must agree; None if it lacks one that the cause has in any case (`Share.may_lack`)."""
+    own = dict(problem)
+    values = tuple((label, own.get(label, "")) for label in labels)
+    return values if all(value or label in may_lack for label, value in values) else None
+
+
+def causes_of(
+    tracked: "TrackedProblem", by_labels: "Mapping[tuple[str, Labels], TrackedProblem]", now: float
+) -> "Iterator[TrackedProblem]":
+    """The present causes of a problem among `by_labels` (see `causes_by_labels`), in the order of the table. `now` is monotonic seconds."""
+    own = dict(tracked.labels)
+    for name, labels in tracked.problem.causes.items():
+        place = place_of(tracked.labels, labels, tracked.problem.cause_may_lack.get(name, ()))
+        found = by_labels.get((name, place)) if place is not None else None
+        if found is None or found is tracked or not tracked.problem.admits(name, own):
+            continue
+        # Nobody is notified of a problem in a window, so it must not stand for one outside of the window. What has just begun has none yet.
+        if found.window is not None and tracked.window is None and tracked.is_active:
+            continue
+        # After pumps run again, they are reported as stopped for a while longer. That must not hide that they move no coolant.
+        if (
+            not found.may_hold
+            and tracked.holds
+            and tracked.problem.is_safety
+            and now > found.last_held + clears_s(tracked.problem, name)
+        ):
+            continue
+        yield found

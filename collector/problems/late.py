@@ -16,11 +16,12 @@ from typing import Final, NamedTuple
 
 from collector.derive import SiteLimit
 from collector.latest import shelf_life_s
+from collector.problems.causes import place_of
 from collector.problems.conditions import Evaluator, Finding, Labels, Subject
 from collector.problems.history import KEEP_S, Ended
 from collector.problems.shares import Shares
 from collector.problems.table import Problem, Table
-from collector.problems.tracker import Key, SubjectKey, TrackedProblem, place_of
+from collector.problems.tracker import Key, SubjectKey, TrackedProblem
 from collector.readings import Layout, Readings
 from rackflow import Batch
 from rackflow.catalogue import BASE_LABELS

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from collector.problems.causes import ANSWERS_S
 from collector.problems.shares import DARKENING_MOST_S, DARKENING_PAST_S, DARKENING_S
-from collector.problems.silence_rules import MISSING_AFTER, STILL_SILENT
+from collector.problems.silent_devices import MISSING_AFTER, STILL_SILENT
 from collector.problems.table import (
     LIMIT_LIFE_S,
     Condition,

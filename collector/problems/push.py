@@ -19,8 +19,8 @@ import aiohttp
 import msgspec
 
 from collector.http import connector
+from collector.problems.config import ProblemsConfig, WebhookConfig
 from collector.problems.report import ProblemReport, describe
-from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.table import SEVERITY_RANK, Problem
 from collector.problems.tracker import MAX_TRACKED, Key, TrackedProblem, Tracker
 from rackflow.escape import redact_urls

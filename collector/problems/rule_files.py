@@ -14,7 +14,7 @@ from collector.problems.promql import (
     left_out_records,
     record_expression,
 )
-from collector.problems.silence_rules import SILENT, SILENT_ON, SILENT_ON_RULE, SILENT_RULE
+from collector.problems.silent_devices import SILENT, SILENT_ON, SILENT_ON_RULE, SILENT_RULE
 from collector.problems.table import Problem, Table
 
 _HEADER = """\

@@ -1,12 +1,12 @@
 """Starts the tasks that evaluate, save and push problems, each behind the barrier of optional work."""
 
 from collector.problems.acknowledged import ACKNOWLEDGED_PART, AcknowledgementReader
+from collector.problems.config import ProblemsConfig
 from collector.problems.files import FILE_PART
 from collector.problems.late_queue import LATE_PART
 from collector.problems.maintenance import MAINTENANCE_PART, Maintenance
 from collector.problems.monitor import PART, Monitor
 from collector.problems.push import PUSH_PART, Pusher, Webhook, targets
-from collector.problems.settings import ProblemsConfig
 from collector.problems.silences import Silencer, is_of_window
 from rackflow.process.bulkhead import Failures, Supervisor
 

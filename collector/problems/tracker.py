@@ -8,12 +8,12 @@ Times of holding are monotonic, because a jump of the wall clock must neither be
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from collector.problems.causes import ANSWERS_S, clears_s
+from collector.problems.causes import ANSWERS_S, causes_by_labels, causes_of
 from collector.problems.conditions import Labels
 from collector.problems.maintenance import Window
 from collector.problems.table import Problem, Table
@@ -190,8 +190,8 @@ class Tracker:
         ]
         if not found:
             return []
-        explaining = self._explaining([*self.active(), *found])
-        return [each for each in found if next(_causes(each, explaining, now), None) is None]
+        by_labels = causes_by_labels(self._table.problems, [*self.active(), *found])
+        return [each for each in found if next(causes_of(each, by_labels, now), None) is None]
 
     def standing(self, name: str, now: float) -> set[Labels]:
         """For what a problem is active and may hold, or did so lately that its devices have not all been asked again (`ANSWERS_S`)."""
@@ -392,53 +392,10 @@ class Tracker:
     def _update_causes(self, now: float) -> Iterator[TrackedProblem]:
         """Set the cause of each active problem; yield those whose cause has changed."""
         active = self.active()
-        by_labels = self._explaining([*active, *(each for each, _ in self._lingering.values())])
+        by_labels = causes_by_labels(self._table.problems, [*active, *(each for each, _ in self._lingering.values())])
         for tracked in active:
-            cause = next(_causes(tracked, by_labels, now), None)
+            cause = next(causes_of(tracked, by_labels, now), None)
             key = cause.key if cause is not None else None
             if key != tracked.cause:
                 tracked.cause = key
                 yield tracked
-
-    def _explaining(self, candidates: Iterable[TrackedProblem]) -> dict[tuple[str, Labels], TrackedProblem]:
-        """Problems that explain others, by name and by the labels in which these must agree with them."""
-        by_labels: dict[tuple[str, Labels], TrackedProblem] = {}
-        names: dict[str, set[tuple[str, ...]]] = defaultdict(set)
-        for each in self._table.problems.values():
-            for name, labels in each.causes.items():
-                names[name].add(labels)
-        for tracked in candidates:
-            for labels in names.get(tracked.problem.name, ()):
-                if (place := place_of(tracked.labels, labels, tracked.problem.may_lack)) is not None:
-                    by_labels.setdefault((tracked.problem.name, place), tracked)
-        return by_labels
-
-
-def place_of(problem: Labels, labels: Iterable[str], may_lack: Container[str]) -> Labels | None:
-    """The labels in which a problem and its cause must agree; None if it lacks one that the cause has in any case (`Share.may_lack`)."""
-    own = dict(problem)
-    values = tuple((label, own.get(label, "")) for label in labels)
-    return values if all(value or label in may_lack for label, value in values) else None
-
-
-def _causes(
-    tracked: TrackedProblem, by_labels: Mapping[tuple[str, Labels], TrackedProblem], now: float
-) -> Iterator[TrackedProblem]:
-    own = dict(tracked.labels)
-    for name, labels in tracked.problem.causes.items():
-        place = place_of(tracked.labels, labels, tracked.problem.cause_may_lack.get(name, ()))
-        found = by_labels.get((name, place)) if place is not None else None
-        if found is None or found is tracked or not tracked.problem.admits(name, own):
-            continue
-        # Nobody is notified of a problem in a window, so it must not stand for one outside of the window. What has just begun has none yet.
-        if found.window is not None and tracked.window is None and tracked.is_active:
-            continue
-        # After pumps run again, they are reported as stopped for a while longer. That must not hide that they move no coolant.
-        if (
-            not found.may_hold
-            and tracked.holds
-            and tracked.problem.is_safety
-            and now > found.last_held + clears_s(tracked.problem, name)
-        ):
-            continue
-        yield found

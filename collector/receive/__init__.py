@@ -1,10 +1,13 @@
 """Receives messages from the broker, checks them, and does what needs no other package: owners, clocks, clones, poll counts.
 
-A message that breaks the contract goes to the dead-letter file with its reason, is acknowledged, and never stops the flow: if it
-stayed unacknowledged, the broker would send it again after every restart.
+A message that breaks the contract goes to the dead-letter file with its reason, is acknowledged, and never stops the flow: if it stayed
+unacknowledged, the broker would send it again after every restart.
 
-`subscribe` keeps the session with the broker, `inbox` the messages that wait to be handled, `live` the second connection. `messages` checks
-a message, `owners` whether its sender may send it, `uses` the sender's budget. `dead_letters` keeps what was refused.
+* The connection: `subscribe` keeps the session with the broker, `filters` has its topics, `publications` what is published over it. `inbox`
+  has the messages that wait to be handled, each one a `delivery`; `live` is the second connection, for what is produced meanwhile.
+* Checks, called by `collector.flow`: `messages` checks topic and document, `owners` whether the sender may send it (`owners_file` keeps
+  that on disk), `uses` the sender's budget, `clocks` its time. `dead_letters` keeps what was refused.
+* What follows from messages: `clones` finds two agents under one name, `poll_counts` counts polls for the report.
 """
 
 from collector.receive.clocks import ReceiptTimes, is_plausible

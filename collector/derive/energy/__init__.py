@@ -1,4 +1,9 @@
-"""Energy accounting: hours of meters, power usage effectiveness, carbon, water and reuse."""
+"""Energy accounting: hours of meters, power usage effectiveness, carbon, water and reuse.
+
+`accounting` plans what is counted as what; `own_power` plans the powers of this moment. `counters` decides which steps of a counter are
+energy, within the ratings of `bounds`; `hourly` has the hours, and `records` what is kept of them over a restart. `statement` makes the
+figures over windows of hours, with `balance` (grid, PV, generators), `carbon` (factors) and `coverage` (how far counters can be believed).
+"""
 
 from collector.derive.energy.accounting import (
     COUNTER_METRICS,

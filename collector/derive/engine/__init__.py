@@ -1,4 +1,8 @@
-"""Computes figures from a plan: readings are leaves, figures are steps over them, and an unknown input makes its steps unknown."""
+"""Computes figures from a plan: readings are leaves, figures are steps over them, and an unknown input makes its steps unknown.
+
+`planner` is what `plan_...` functions call. `graph` has the plan and computes it, `stateful` computes figures that need earlier cycles,
+with `periods` for means over them, and `explain` lists the readings below a figure.
+"""
 
 from collector.derive.engine.explain import Input, Inputs, explain_steps
 from collector.derive.engine.graph import (

@@ -1,4 +1,9 @@
-"""Liquid cooling: CDUs, loops, heat balance, and how long a loop lasts without flow or heat rejection."""
+"""Liquid cooling: CDUs, loops, heat balance, and how long a loop lasts without flow or heat rejection.
+
+`cooling` has the figures of each CDU; `loops` those of the loops to the racks, with `capture` and `ride_through`; `plant` those of facility
+cooling. `wear` plans what wears or leaks in a CDU, as `exchanger` (fouling, valves) and `coolant_loss` (pressure, reservoir) detect it;
+`leaks` has what leak detectors say.
+"""
 
 from collector.derive.liquid.cooling import HEAT, plan_cdus
 from collector.derive.liquid.leaks import plan_leaks

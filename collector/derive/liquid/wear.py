@@ -3,7 +3,7 @@
 from functools import partial
 
 from collector.derive.engine import Planner
-from collector.derive.liquid.coolant import PressureChange, ReservoirFall
+from collector.derive.liquid.coolant_loss import PressureChange, ReservoirFall
 from collector.derive.liquid.exchanger import Fouling, LoadedApproach, ValveStuck
 from rackflow.site import Site
 

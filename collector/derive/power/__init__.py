@@ -1,4 +1,9 @@
-"""The power path: racks, feeds, panels, UPSs, transfer switches and generators, now and after the loss of a feed."""
+"""The power path: racks, feeds, panels, UPSs, transfer switches and generators, now and after the loss of a feed.
+
+`pdus` has what a rack PDU carries. `racks` and `switches` (transfer switches) stand on it, and on these `feeds` (UPSs, panels and feeds;
+`battery` models their autonomy) and `breakers` (`breaker_load` models one). `generators` has backup generators. `supplies` decides which
+supplies are dead, before anything is computed. `contacts` has faults reported by a dry contact, `counts` what happened within an hour.
+"""
 
 from collector.derive.power.breakers import plan_breakers
 from collector.derive.power.contacts import plan_fault

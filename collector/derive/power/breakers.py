@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from collector.derive.engine import Label, Planner
+from collector.derive.power.breaker_load import BreakerLoad
 from collector.derive.power.feeds import switched_loads
-from collector.derive.power.load import BreakerLoad
 from collector.derive.power.pdus import phase_current, supply_phases
 from collector.derive.power.racks import RackPower
 from collector.derive.power.switches import SwitchedLoad

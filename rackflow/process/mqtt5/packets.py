@@ -129,7 +129,8 @@ def puback_packet(mid: int) -> bytes:
 
 def subscribe_packet(mid: int, filters: Sequence[str]) -> bytes:
     """SUBSCRIBE at QoS 1. Raises ValueError for a filter that MQTT does not allow."""
-    # Without `retain_as_published` the flag says that a message was retained before; `words.py` tells old words from new ones by it.
+    # Without `retain_as_published` the flag says that a message was retained before; an agent tells old stored reports from new ones by it
+    # (`agent/publish/report_reader.py`).
     wanted = [mqtt5.TopicFilter(each, max_qos=mqtt5.QoS.AT_LEAST_ONCE, retain_as_published=False) for each in filters]
     return mqtt5.SubscribePacket(mid, wanted).write()
 

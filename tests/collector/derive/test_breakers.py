@@ -5,7 +5,7 @@ import math
 import pytest
 
 from collector.derive.engine import Unknown
-from collector.derive.power.load import DEMAND_MINUTES, BreakerLoad
+from collector.derive.power.breaker_load import DEMAND_MINUTES, BreakerLoad
 from rackflow.site import BreakerCurve
 from rackflow.site.power import CURVES
 from tests.collector.derive.hall import Readings, hall

@@ -8,9 +8,9 @@ from collector.derive import DeriveConfig
 from collector.derive.engine import Unknown, Value
 from collector.derive.engine.stateful import Memory
 from collector.derive.liquid.capture import HeatCapture
-from collector.derive.liquid.coolant import PressureChange, ReservoirFall
+from collector.derive.liquid.coolant_loss import PressureChange, ReservoirFall
 from collector.derive.liquid.exchanger import LoadedApproach, ValveStuck
-from collector.derive.power.load import BreakerLoad
+from collector.derive.power.breaker_load import BreakerLoad
 from rackflow.site.power import CURVES
 
 BUSY_S = 10.0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from collector.derive.trust.trends import Clogging, PeakPower
+from collector.derive.trends import Clogging, PeakPower
 from rackflow.fluids import volumetric_heat_capacity
 from tests.collector.derive.hall import WALL_S, Readings, hall
 

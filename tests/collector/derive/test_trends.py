@@ -3,7 +3,7 @@
 import pytest
 
 from collector.derive.engine import PeriodMean
-from collector.derive.trust.trends import Clogging, FiveMinuteMean, PeakPower
+from collector.derive.trends import Clogging, FiveMinuteMean, PeakPower
 from tests.turns import counting_calls
 
 HOUR_S = 3600.0

@@ -5,10 +5,10 @@ from typing import Any, cast
 import msgspec
 
 from collector.problems.conditions import Evaluator, Subject
+from collector.problems.config import WebhookConfig
 from collector.problems.feed_reserve import FeedReserve
 from collector.problems.push import Webhook
 from collector.problems.report import describe
-from collector.problems.settings import WebhookConfig
 from collector.problems.shares import Shares
 from collector.problems.table import load_table
 from collector.problems.tracker import Tracker

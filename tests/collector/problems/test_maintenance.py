@@ -12,6 +12,7 @@ import pytest
 from collector.cli import main
 from collector.doctor import examine
 from collector.problems.conditions import labels_of
+from collector.problems.config import WebhookConfig
 from collector.problems.maintenance import (
     LOOK_S,
     MAX_WINDOWS,
@@ -22,7 +23,6 @@ from collector.problems.maintenance import (
 )
 from collector.problems.push import Webhook
 from collector.problems.report import describe
-from collector.problems.settings import WebhookConfig
 from collector.problems.table import load_table
 from collector.problems.tracker import Key, TrackedProblem, Tracker
 from rackflow import ConfigError

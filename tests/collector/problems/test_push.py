@@ -6,6 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from collector.problems.conditions import labels_of
+from collector.problems.config import ProblemsConfig, WebhookConfig
 from collector.problems.maintenance import Window
 from collector.problems.push import (
     LIFE_S,
@@ -24,7 +25,6 @@ from collector.problems.push import (
 )
 from collector.problems.report import describe
 from collector.problems.rule_files import inhibit_rules
-from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.table import load_table
 from collector.problems.tracker import Key, TrackedProblem
 from rackflow.process.yaml import load_yaml_text

@@ -14,9 +14,9 @@ import yaml
 
 from collector.problems import push
 from collector.problems.conditions import labels_of
+from collector.problems.config import WebhookConfig
 from collector.problems.push import PUSH_PART, Pusher, Target, Webhook
 from collector.problems.push import Alertmanager as PushTarget
-from collector.problems.settings import WebhookConfig
 from collector.problems.table import load_table
 from collector.problems.tracker import TrackedProblem, Tracker
 from rackflow.process.bulkhead import Failures

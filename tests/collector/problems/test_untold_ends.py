@@ -10,12 +10,12 @@ import pytest
 
 from collector.latest import Latest
 from collector.problems import push, start_problems
+from collector.problems.config import ProblemsConfig, WebhookConfig
 from collector.problems.history import Ended, append_history, history_files
 from collector.problems.maintenance import Maintenance
 from collector.problems.monitor import Monitor
 from collector.problems.push import Webhook
 from collector.problems.saved import read_present
-from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.table import load_table
 from collector.problems.tracker import Key
 from rackflow.process.bulkhead import Failures, Supervisor

@@ -6,8 +6,8 @@ import pytest
 
 from collector.cli import main
 from collector.problems.conditions import Evaluator, Finding, Subject
+from collector.problems.limits_file import load_limits, parse_limits
 from collector.problems.rule_files import rules_yaml
-from collector.problems.site_limits import load_limits, parse_limits
 from collector.problems.table import Table, load_table
 from rackflow import ConfigError
 

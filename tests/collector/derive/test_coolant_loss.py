@@ -3,7 +3,7 @@
 import pytest
 
 from collector.derive.engine import Unknown
-from collector.derive.liquid.coolant import LONGEST_S, PressureChange, ReservoirFall
+from collector.derive.liquid.coolant_loss import LONGEST_S, PressureChange, ReservoirFall
 from collector.derive.liquid.exchanger import Fouling, LoadedApproach, ValveStuck
 from rackflow.fluids import density
 
