@@ -252,7 +252,7 @@ class ModbusPoller:
         if part is None:
             return Readings()
         had_failed, self._last_poll_failed = self._last_poll_failed, True
-        found = await self._read_class(poll_class)
+        found = await self._read_class(poll_class, are_others_read=not had_failed)
         self._last_poll_failed = False
         other_unit = await self._identity.other_unit()
         readings = await self._readings(part.slots, found.raw)
@@ -289,9 +289,36 @@ class ModbusPoller:
         """See `DevicePoller.close`."""
         await self._client.close()
 
-    async def _read_class(self, poll_class: PollClass) -> _Answers:
-        """Everything that can be read of a class. Raises DeviceError if nothing can."""
+    async def _read_class(self, poll_class: PollClass, *, are_others_read: bool) -> _Answers:
+        """Everything that can be read of a class. Raises DeviceError if nothing can.
+
+        `are_others_read`: whether the poll before, mostly of another class, was answered. Then a class that gives nothing but "not now"
+        does not show that the unit as a whole is busy, or out of its gateway's reach.
+        """
         found, self._busy_retries_left = _Answers(self._clock() + SEARCH_S), self._device.retries
+        try:
+            await self._read_blocks(poll_class, found)
+        except DeviceProtocolError as error:
+            if error.code not in GATEWAY:
+                raise
+            found.busy.update(each.ref for block in self._plan.classes[poll_class].blocks for each in block.fields)
+        may_be_only_these = bool(found.raw) or are_others_read
+        busy = found.busy - found.raw.keys() if may_be_only_these else ()
+        for ref in self._not_now.end_poll(busy, self._refusals):
+            self._refusals.note_refused(ref, DEVICE_BUSY)
+        for halves in self._halves_apart.get(poll_class, ()):
+            await self._read_halves(halves, found)
+        if not found.raw:
+            are_never_read = may_be_only_these and all(ref in self._refusals for ref in found.busy)
+            for each in found.errors:
+                # But a unit that refuses one class for good and answers others is up.
+                is_later = is_temporary(each) and not are_never_read
+                if is_later or not each.code or not self._refusals.any_answered:
+                    raise each
+        return found
+
+    async def _read_blocks(self, poll_class: PollClass, found: _Answers) -> None:
+        """Make the requests of a class, and those for some of its refused values. Raises DeviceError if the unit does not answer."""
         blocks = self._not_now.in_turn(self._requests_of(poll_class))
         for block in blocks:
             await self._read_block(block, found)
@@ -305,17 +332,6 @@ class ModbusPoller:
             if number and self._clock() >= found.until_s:
                 break
             await self._read_block(self._single_blocks[ref], found)
-        # A unit that gives nothing is busy as a whole.
-        for ref in self._not_now.end_poll(found.busy - found.raw.keys() if found.raw else (), self._refusals):
-            self._refusals.note_refused(ref, DEVICE_BUSY)
-        for halves in self._halves_apart.get(poll_class, ()):
-            await self._read_halves(halves, found)
-        if not found.raw:
-            for error in found.errors:
-                # But a unit that refuses one class for good and answers others is up.
-                if is_temporary(error) or not error.code or not self._refusals.any_answered:
-                    raise error
-        return found
 
     async def _read_halves(self, halves: _Halves, found: _Answers) -> None:
         """Make sure that the two halves of a number belong together: 65,535 that becomes 65,536 between two requests would be 0 or 131,071.

@@ -19,7 +19,7 @@ class NotNow:
     """The values of one unit that were answered with "not now", by reference."""
 
     def __init__(self) -> None:
-        # In how many polls in a row.
+        # In how many polls of its class in a row. Polls of other classes, which do not ask for it, say nothing about it.
         self._polls: dict[str, int] = {}
         # By the first value of a block: when a gateway did not reach what is behind it, as a count of such answers.
         self._unreached: dict[str, int] = {}
@@ -43,9 +43,13 @@ class NotNow:
         """The block was read."""
         if self._unreached:
             self._unreached.pop(block.fields[0].ref, None)
+        if self._polls:
+            for each in block.fields:
+                self._polls.pop(each.ref, None)
 
     def end_poll(self, busy: Collection[str], refused: Container[str]) -> Iterator[str]:
         """Yield the values that count as refused after a poll in which these were busy and others were read. `refused` do so already."""
-        if busy or self._polls:
-            self._polls = {ref: self._polls.get(ref, 0) + 1 for ref in busy}
-            yield from (ref for ref, polls in self._polls.items() if polls >= BUSY_POLLS or ref in refused)
+        for ref in busy:
+            polls = self._polls[ref] = self._polls.get(ref, 0) + 1
+            if polls >= BUSY_POLLS or ref in refused:
+                yield ref

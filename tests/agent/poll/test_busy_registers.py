@@ -105,3 +105,89 @@ async def test_a_device_that_a_gateway_does_not_reach_costs_no_other_one_behind_
         assert await given(bench, 2) == {FLOW}
         bench.unit.refused = {}
         assert await given(bench, 20) == {SUPPLY, RETURN, FLOW}
+
+
+TWO_CLASSES = parse_profile(
+    """
+version: 1
+profile: two-classes
+class: cdu
+protocol: modbus
+title: A unit whose temperatures are read more seldom than its flow
+source: a manual
+evidence: unverified
+modbus: {table: holding, max_gap: 2}
+points:
+  - metric: dcim_cdu_supply_temperature_celsius
+    labels: {loop: secondary}
+    register: 10
+    type: int16
+    unit: celsius
+    scale: 0.1
+    poll: normal
+  - metric: dcim_cdu_return_temperature_celsius
+    labels: {loop: secondary}
+    register: 11
+    type: int16
+    unit: celsius
+    scale: 0.1
+    poll: normal
+  - metric: dcim_cdu_flow_cubic_meters_per_second
+    labels: {loop: secondary}
+    register: 90
+    unit: liter_per_minute
+    poll: safety
+""",
+    "two-classes.yaml",
+)
+
+
+async def given_between(bench: UnitBench, rounds: int) -> set[str] | None:
+    """What the last of some polls of class `normal` gives, between which others are made; None if it fails."""
+    found: set[str] | None = None
+    for _ in range(rounds):
+        for _ in range(10):
+            assert (await bench.polled("safety", 1.0)).values.keys() == {FLOW}
+        try:
+            found = (await bench.polled("normal")).values.keys() & {SUPPLY, RETURN}
+        except DeviceProtocolError:
+            found = None
+    return found
+
+
+async def test_polls_of_other_classes_do_not_make_a_register_less_busy() -> None:
+    async with unit_bench(TWO_CLASSES, plant(), retries=0) as bench:
+        await bench.poller.open()
+        bench.unit.refused[11] = BUSY
+        assert await given_between(bench, BUSY_POLLS + 2) == {SUPPLY}
+        bench.unit.refused.clear()
+        assert await given_between(bench, 3) == {SUPPLY, RETURN}
+
+
+@pytest.mark.parametrize("code", [BUSY, NO_TARGET])
+async def test_a_class_that_is_never_given_does_not_show_the_unit_as_down(code: int) -> None:
+    async with unit_bench(TWO_CLASSES, plant(), retries=0) as bench:
+        await bench.poller.open()
+        bench.unit.refused = {10: code, 11: code}
+        assert await given_between(bench, 1) is None
+        assert await given_between(bench, BUSY_POLLS) == set()
+        # But a unit of which nothing is read is down, whatever is known of this class.
+        bench.unit.refused[90] = code
+        for poll in ("safety", "normal", "normal", "safety"):
+            with pytest.raises(DeviceProtocolError):
+                await bench.polled(poll, 1.0)
+        bench.unit.refused = {}
+        assert await given_between(bench, 7) == {SUPPLY, RETURN}
+
+
+async def test_a_unit_that_is_busy_as_a_whole_is_asked_as_before() -> None:
+    async with unit_bench(TWO_CLASSES, plant(), retries=0) as bench:
+        await bench.poller.open()
+        bench.unit.refused = dict.fromkeys(HEALTHY, BUSY)
+        for _ in range(2 * BUSY_POLLS):
+            for poll in ("safety", "normal"):
+                with pytest.raises(DeviceProtocolError):
+                    await bench.polled(poll, 1.0)
+        bench.unit.refused = {}
+        assert (await bench.polled("safety", 1.0)).values.keys() == {FLOW}
+        assert (await bench.polled("normal", 1.0)).values.keys() == {SUPPLY, RETURN}
