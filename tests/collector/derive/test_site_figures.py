@@ -133,8 +133,11 @@ def test_no_takeover_is_overdue_before_its_start_or_while_half_of_the_upss_have_
     assert takeover.update(["battery", "battery"], 114.0) == (0.0,)
     assert takeover.update(["battery", "battery"], 118.0) == (3.0,)
     assert takeover.update(["battery", "normal"], 119.0) == (0.0,)  # one of two may have lost its own input
-    assert takeover.update(["battery", "battery", "normal"], 120.0) == (0.0,)
-    assert takeover.update(["battery", "battery", "normal"], 140.0) == (5.0,)
+    # On battery again within a minute, it is the same outage, which had lasted for 19 s.
+    assert takeover.update(["battery", "battery", "normal"], 120.0) == (4.0,)
+    assert takeover.update(["battery", "normal", "normal"], 130.0) == (0.0,)
+    assert takeover.update(["battery", "battery", "normal"], 190.0) == (0.0,)
+    assert takeover.update(["battery", "battery", "normal"], 210.0) == (5.0,)
 
 
 def test_generators_of_which_the_site_file_states_no_start_have_a_minute() -> None:

@@ -174,6 +174,16 @@ def test_an_agent_that_is_removed_takes_its_own_metrics_and_its_devices_along() 
     assert latest.size == before / 2
 
 
+def test_an_agent_that_is_removed_takes_nothing_of_its_namesake_at_another_site_along() -> None:
+    latest = Latest(1000)
+    for site in ("cas1", "cas2"):
+        latest.apply_status(hello("gw-3", "cdu-07", site=site), NOW_S)
+        Agent(latest, site=site).polls(0.0)
+    assert latest.remove_agent("cas1", "gw-3")
+    assert up(latest, 1.0) == {"cas2/cdu-07 gw-3": "1"}
+    assert [each.site for each in latest.agents()] == ["cas2"]
+
+
 def test_what_an_agent_says_of_itself_expires_like_any_reading() -> None:
     latest = Latest(1000)
     agent = Agent(latest)

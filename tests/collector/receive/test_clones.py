@@ -68,6 +68,14 @@ def test_nothing_stays_of_an_agent_that_is_gone_for_good() -> None:
     assert not hear(clones, "B")
 
 
+def test_a_namesake_at_another_site_is_not_forgotten_with_it() -> None:
+    clones = Clones()
+    for site in ("cas1", "cas2"):
+        hear(clones, "ABA", site=site)
+    clones.forget(*GW3)
+    assert clones.current(0.0) == {("cas2", "gw-3")}
+
+
 def test_of_too_many_agents_the_one_that_was_silent_for_longest_is_forgotten() -> None:
     clones = Clones()
     hear(clones, "ABA")

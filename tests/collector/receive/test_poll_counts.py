@@ -209,18 +209,19 @@ def test_expected_is_the_time_since_the_first_poll_whatever_the_order(times: lis
 
 
 def test_what_was_retired_is_expected_no_more_and_what_was_counted_stays() -> None:
-    """A device, then a whole agent; a namesake of another agent stays."""
+    """A device, then a whole agent; a namesake of another agent, and one at another site, stay."""
     other, namesake = PolledDevice("s", "gw", "pdu-2"), PolledDevice("s", "gw-2", "pdu-1")
+    elsewhere = PolledDevice("t", "gw", "pdu-1")
     poll_counts = PollCounts()
-    for who in (PDU, other, namesake):
+    for who in (PDU, other, namesake, elsewhere):
         poll_counts.count(poll(at, who=who) for at in range(0, 600, 10))
     poll_counts.expect(START_S + 600, {})
     poll_counts.forget("s", "gw", "pdu-1")
-    assert poll_counts.enrolled.keys() == {other, namesake}
+    assert poll_counts.enrolled.keys() == {other, namesake, elsewhere}
     poll_counts.expect(START_S + 1200, {})
     poll_counts.forget("s", "gw")
-    assert poll_counts.enrolled.keys() == {namesake}
+    assert poll_counts.enrolled.keys() == {namesake, elsewhere}
     poll_counts.expect(START_S + 1800, {})
     counts = poll_counts.take()
-    assert [sums(counts, who)[0] for who in (PDU, other, namesake)] == pytest.approx([60, 120, 180])
+    assert [sums(counts, who)[0] for who in (PDU, other, namesake, elsewhere)] == pytest.approx([60, 120, 180, 180])
     assert sums(counts)[1] == 60

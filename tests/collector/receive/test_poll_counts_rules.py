@@ -193,9 +193,11 @@ def test_polls_dated_through_many_hours_cost_their_agent_s_rows_and_nobody_else_
     poll_counts = PollCounts()
     for hour in range(MAX_ROWS_OF_AGENT + 100):
         poll_counts.count([Polled(PolledDevice("s", "stolen", "x"), "pdu", "normal", 10.0, hour * 3600.0, True)])  # noqa: FBT003
-    poll_counts.count([Polled(PolledDevice("s", "gw", "y"), "pdu", "normal", 10.0, 0.0, True)])  # noqa: FBT003 - up
-    rows = [who.agent for hour in poll_counts.counts.values() for who in hour]
-    assert (rows.count("stolen"), rows.count("gw")) == (MAX_ROWS_OF_AGENT, 1)
+    for who in (PolledDevice("s", "gw", "y"), PolledDevice("t", "stolen", "x")):
+        poll_counts.count([Polled(who, "pdu", "normal", 10.0, 0.0, True)])  # noqa: FBT003 - up
+    rows = [who[:2] for hour in poll_counts.counts.values() for who in hour]
+    assert rows.count(("s", "stolen")) == MAX_ROWS_OF_AGENT
+    assert (rows.count(("s", "gw")), rows.count(("t", "stolen"))) == (1, 1)
     poll_counts.take()
     poll_counts.count([Polled(PolledDevice("s", "stolen", "x"), "pdu", "normal", 10.0, 0.0, True)])  # noqa: FBT003 - up
     assert len(poll_counts.counts) == 1
