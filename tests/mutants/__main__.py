@@ -1,6 +1,7 @@
 """`make mutants`: breaks the code that keeps promises to users in small ways, and reports whether a test notices."""
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,8 @@ DOCUMENT = Path("docs/explanation/mutants.md")
 
 def main() -> int:
     """Run the command; returns the exit status."""
+    # `timeout` and `kill` end a run as Ctrl-C does: with its processes and its copies of the tree.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     parser = argparse.ArgumentParser(prog="make mutants ARGS=…", description=__doc__)
     parser.add_argument(
         "what", nargs="*", help="named [FILE…] | sample | table | MODULE… (all of targets.yaml if none)"
@@ -28,11 +31,13 @@ def main() -> int:
     parser.add_argument(
         "--learn", action="store_true", help="keep which test noticed each mutant of the sample, for the next time"
     )
-    parser.add_argument("--write", choices=table.COLUMNS, help="keep the scores in this column of the table")
+    parser.add_argument("--write", choices=table.COLUMNS, help="keep each module's score in this column")
     parser.add_argument(
         "--root", type=Path, default=ROOT, help="the tree to break, always in a copy (default: this one)"
     )
     arguments = parser.parse_args()
+    if arguments.write and arguments.what == ["sample"]:
+        parser.error("--write: one or two mutants of a module are no score of it")
     lists = arguments.root / LISTS
     first, *rest = arguments.what or [""]
     if first == "table":
@@ -61,9 +66,9 @@ def score(arguments: argparse.Namespace, copies: Pool) -> int:
         if arguments.learn:
             write_killers(lists / "killers.yaml", scoring.killers)
     else:
-        scoring.modules(chosen(arguments.what, targets), arguments.most)
-    if arguments.write:
-        table.keep(lists / "scores.yaml", arguments.write, scoring.scores)
+        for module in scoring.modules(chosen(arguments.what, targets), arguments.most):
+            if arguments.write and scoring.scores[module].total:
+                table.keep(lists / "scores.yaml", arguments.write, {module: scoring.scores[module]})
     killed, total, faults = 0, 0, 0
     for module, each in sorted(scoring.scores.items()):
         print(f"{module}: {each.killed} of {each.total}", *each.faults, sep="\n")

@@ -85,8 +85,12 @@ class Scoring:
         self._run([*unknown, *((replace(job, tests=self._targets.modules[job.file]), mutant) for job, mutant in left)])
         return noticed
 
-    def modules(self, modules: Sequence[str], most: int | None) -> None:
-        """Score these modules: all of their mutants, or at most so many of each, always the same ones."""
+    def modules(self, modules: Sequence[str], most: int | None) -> Iterator[str]:
+        """Score these modules: all of their mutants, or at most so many of each, always the same ones.
+
+        Yields each module as soon as its score is complete. That leaves a process without work at the end of each, and costs a long
+        run less than to lose everything when it is stopped.
+        """
         together: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for module in modules:
             together[self._targets.modules[module]].append(module)
@@ -103,7 +107,10 @@ class Scoring:
                 found = f"{outcome.first or 'the tests'} {outcome.verdict} without a mutant\n{outcome.output}"
                 for module in job.reach:
                     self.scores[module].faults.append(f"{module}: {found}")
-        self._run(pair for module in modules if module in clean for pair in self._jobs(module, clean[module], most))
+        for module in modules:
+            if module in clean:
+                self._run(self._jobs(module, clean[module], most))
+                yield module
 
     def _jobs(self, module: str, clean: Outcome, most: int | None) -> Iterator[tuple[Job, Mutant]]:
         seed = None if most is None else self._targets.sample.seed

@@ -14,18 +14,20 @@ COLUMNS = ("before", "after")
 
 
 def keep(file: Path, column: str, scores: Mapping[str, Score]) -> None:
-    """Write the scores of some modules into one column of `scores.yaml`."""
+    """Write the scores of some modules into one column of `scores.yaml`, so that a stop in between leaves the old file whole."""
     found = read(file)
     for module, score in scores.items():
         found.setdefault(module, {})[column] = [score.killed, score.total]
     text = yaml.safe_dump(found, default_flow_style=None, width=120)
-    file.write_text(
+    new = file.with_suffix(".new")
+    new.write_text(
         f"# Killed and all mutants of each module. Written by make mutants ARGS=--write=COLUMN.\n{text}", "utf-8"
     )
+    new.replace(file)
 
 
 def read(file: Path) -> dict[str, dict[str, list[int]]]:
-    found: Any = load_yaml_file(file)
+    found: Any = load_yaml_file(file) if file.is_file() else None
     return dict(found or {})
 
 

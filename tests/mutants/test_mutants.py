@@ -1,13 +1,16 @@
 """`make mutants` on a small tree, run as a user runs it: its output for named breaks and for mutants."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.mutants import table
 from tests.mutants.copies import ROOT
+from tests.servers.waiting import wait_until
 
 FILES = {
     "rackflow/__init__.py": "",
@@ -177,3 +180,40 @@ def test_bound(what, is_now, figure):
     targets.write_text(text.replace("[tests/test_limits.py]", "[tests/test_limits.py, tests/test_bounds.py]"), "utf-8")
     status, lines = mutants(tree, "limits.py")
     assert (status, lines[-1]) == (0, "mutants: 3 killed of 3 non-equivalent (100.0 %)")
+
+
+def test_a_run_that_is_stopped_keeps_the_scores_of_the_modules_it_completed_and_leaves_no_process(tree: Path) -> None:
+    """The second module's mutants make its test wait for ever; the first one's are 2 of 3, as above."""
+    waits = tree / "waits"
+    (tree / "rackflow/zones.py").write_text("ZONES = 3\n", encoding="utf-8")
+    endless = f"""import os
+import threading
+from pathlib import Path
+
+from rackflow.zones import ZONES
+
+
+def test_zones():
+    if ZONES != 3:
+        new = Path({str(waits)!r} + ".new")
+        new.write_text(str(os.getpid()))
+        new.rename({str(waits)!r})
+        threading.Event().wait()
+"""
+    (tree / "tests/test_zones.py").write_text(endless, encoding="utf-8")
+    with (tree / "tests/mutants/targets.yaml").open("a", encoding="utf-8") as targets:
+        targets.write("  rackflow/zones.py: [tests/test_zones.py]\n")
+    command = [sys.executable, "-m", "tests.mutants", f"--root={tree}", "--jobs=1", "--write=after"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as run:
+        wait_until(waits.exists, "the second module's mutant is under way")
+        run.terminate()
+        assert run.wait() == 128 + signal.SIGTERM
+    assert table.read(tree / "tests/mutants/scores.yaml") == {"rackflow/limits.py": {"after": [2, 3]}}
+    waiting = int(waits.read_text(encoding="utf-8"))
+    wait_until(lambda: not Path(f"/proc/{waiting}").exists(), "the process of the mutant is gone")
+
+
+def test_a_sample_is_not_kept_as_a_score(tree: Path) -> None:
+    status, lines = mutants(tree, "sample", "--write=after")
+    assert status == 2
+    assert lines[-1].endswith("--write: one or two mutants of a module are no score of it")
