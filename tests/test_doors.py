@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from collector.counters import FAILURE_REASONS
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHIPPED = sorted(
     file for folder in ("rackflow", "agent", "collector", "simulator") for file in (REPOSITORY / folder).rglob("*.py")
@@ -25,6 +27,12 @@ def test_a_door_names_every_module_behind_it(door: Path) -> None:
         file.parent.name for file in door.parent.glob("*/__init__.py")
     }
     assert sorted(behind - {"__init__"} - set(re.findall(r"`(\w+)(?:\.py)?`", text))) == []
+
+
+def test_the_guide_names_the_place_of_each_reason_for_which_a_message_or_reading_is_left_out() -> None:
+    guide = (REPOSITORY / "docs/how-to/change-the-code.md").read_text(encoding="utf-8")
+    section = guide.partition("## Find where a reading or a message was left out\n")[2].partition("\n## ")[0]
+    assert sorted(set(FAILURE_REASONS) - set(re.findall(r"`(\w+)`", section))) == []
 
 
 @pytest.mark.parametrize("folder", ["rackflow", "agent", "collector", "simulator"])

@@ -1,7 +1,11 @@
 """What figures need to remember from one cycle to the next: suspect sensors, clogging, losses, highest power.
 
-This state outlives plans: when a device comes or goes, what was learned about the others must not be lost. So state is kept by name,
-never by slot, and `Watched` says for each plan which slots belong to which name.
+This state outlives plans: when a device comes or goes, what was learned about the others must not be lost. So state is kept by name, never
+by slot, and `Watched` says for each plan which slots belong to which name.
+
+A new figure that needs earlier cycles calls `Planner.remember` (`engine/stateful.py`) instead, which has less to write. Here is what that
+cannot do: suspects are found before anything is computed, because no figure may use them, and a step is not told of cycles in which an
+input is missing, in which losses start over and a rack's peak is still given.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence

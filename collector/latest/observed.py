@@ -1,4 +1,4 @@
-"""Decides which devices are observed: whether the last report of a device's agent still counts, and if not, why.
+"""Decides which devices are observed, and which agents are silent: whether the last report on a device still counts, and if not, why.
 
 Unknown is not down. A device is down only if a working agent says so. A device on which no agent reports may be running as before. If a
 link breaks or an agent restarts, alarms about all its devices would be false, at the worst moment, and would hide the one true cause.

@@ -1,6 +1,8 @@
-"""The state of one series, one device and one agent; and which of two messages is the later one.
+"""The state of one series, one device and one agent: how long a reading is current, and which of two messages is the later one.
 
 The clock of an agent may be wrong or be set, so messages are ordered by their numbers where possible, and by time only as a last resort.
+`AgentState.lateness_s` tells backlog from live messages of such an agent. Times that no clock can have are the matter of
+`collector/receive/clocks.py`.
 """
 
 import math
