@@ -54,8 +54,8 @@ class Opened:
 
 def load_folder(folder: Path, mark: Mark | None) -> Opened:
     """Read all files. Raises OSError, and ConfigError if a newer Rackflow wrote one."""
-    opened, state = Opened(), State()
-    opened.state = state
+    opened = Opened()
+    state = opened.state
     for left in folder.glob(f"*{NEW}"):
         left.unlink()
     found: list[tuple[Path, Loaded | None]] = []

@@ -43,6 +43,23 @@ def test_messages_are_moved_with_order_epoch_number_and_age(tmp_path: Path) -> N
     old.close()
 
 
+@pytest.mark.parametrize(
+    ("written_s_ago", "left"),
+    [(3_000, 3), (3_700, 0), (29 * 86_400, 0), (31 * 86_400, 3), (-60, 3)],
+    ids=["under an hour ago", "longer ago", "29 days ago", "longer than a clock is trusted", "in the future"],
+)
+def test_messages_grow_older_while_no_agent_runs(tmp_path: Path, written_s_ago: float, left: int) -> None:
+    """They were new when the file was last written, and are kept for an hour."""
+    path = tmp_path / "outbox.db"
+    write_former(path, messages(1, 3), age_ms=5_000, kept_ms=5_000)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE state SET wall_ms = wall_ms - ?", (int(written_s_ago * 1000),))
+    log = opened(tmp_path, "E2", age_s=3_600.0)
+    log.commit([], [], NOBODY)
+    assert (log.totals.messages, log.totals.dropped["expired"]) == (left, 3 - left)
+    log.close()
+
+
 def test_every_interrupted_move_leads_to_the_same_log(tmp_path: Path) -> None:
     """A copy of the file is put beside a log that has some, or all, of its messages."""
     path = tmp_path / "outbox.db"
