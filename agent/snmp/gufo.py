@@ -287,6 +287,10 @@ class GufoClient(PortionedClient):
                 complaint = silence.complaint
             except (SnmpEncodeError, _SessionReplaced):
                 raise
+            except _DeniedError:
+                # An answer like others: nothing of the request can still be in the socket.
+                note_answer()
+                raise
             except BaseException:
                 # The request failed, or the caller's shorter deadline cancelled it: a late answer may still be in the socket, so the next
                 # request gets a new one.
@@ -335,8 +339,9 @@ class GufoClient(PortionedClient):
                 if isinstance(error, RuntimeError):
                     # gufo_snmp 0.13.0 raises it for a value that it cannot convert, such as an OBJECT IDENTIFIER without octets.
                     raise self._error(DeviceDecodeError, f"sent a value that cannot be decoded: {error}") from error
-                if not left or (isinstance(error, SnmpAuthError) and self._v3 is None):
-                    raise self._error_of(error) from error
+                failure = self._error_of(error)
+                if not left or isinstance(failure, _DeniedError):
+                    raise failure from error
                 if isinstance(error, SnmpAuthError):
                     # A Report, which for an authenticated request is an authentic one. The keys need not be wrong: the device may
                     # have restarted since its time was fetched. A new session fetches it again.
