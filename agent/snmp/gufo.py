@@ -285,11 +285,8 @@ class GufoClient(PortionedClient):
                     self._note_silence(early_s)
                     raise self._no_answer(silence) from error
                 complaint = silence.complaint
-            except (SnmpEncodeError, _SessionReplaced):
-                raise
-            except _DeniedError:
-                # An answer like others: nothing of the request can still be in the socket.
-                note_answer()
+            except (SnmpEncodeError, _SessionReplaced, _DeniedError):
+                # Nothing of the request can still be in the socket.
                 raise
             except BaseException:
                 # The request failed, or the caller's shorter deadline cancelled it: a late answer may still be in the socket, so the next
@@ -341,6 +338,7 @@ class GufoClient(PortionedClient):
                     raise self._error(DeviceDecodeError, f"sent a value that cannot be decoded: {error}") from error
                 failure = self._error_of(error)
                 if not left or isinstance(failure, _DeniedError):
+                    note_answer()
                     raise failure from error
                 if isinstance(error, SnmpAuthError):
                     # A Report, which for an authenticated request is an authentic one. The keys need not be wrong: the device may
