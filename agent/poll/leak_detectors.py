@@ -5,11 +5,13 @@ its cable is cut, and its row is gone, or has a code that the profile does not k
 
 A fault is a false alarm wherever nothing is missing, so
 * only a detector that has given a reading since the device was identified counts: ports without a detector never have;
-* it must have been silent in FAULT_POLLS polls in a row and for FAULT_AFTER_S; polls that failed say nothing about it;
+* it must have been silent in FAULT_POLLS polls in a row and for FAULT_AFTER_S in which its device answered: an outage between two polls
+  says nothing about it, and a device that has restarted gets its time;
 * a device that reports faults itself takes precedence: its own reading is never replaced;
 * readings that wait for a new plan (`replanning`) say nothing, because rows or the device itself may be others;
-* a detector that a new plan does not have is a fault from GONE_AFTER_S to REMEMBERED_S, and none if the plan has detectors that were not
-  known before: these were renamed.
+* a detector that a new plan does not have is a fault from GONE_AFTER_S to REMEMBERED_S, and none if the plan has one that was not known
+  before in its place: it was renamed, or replaced. Each new one stands for one that is gone, so one sensor that is plugged in does not end
+  the faults of all eight ropes of a module that has failed.
 """
 
 import math
@@ -27,6 +29,10 @@ from rackflow.catalogue import POLL_SECONDS, PollClass
 FAULT_AFTER_S: Final = 60.0
 # Where polls are a minute apart, one answer that cannot be used is no fault.
 FAULT_POLLS: Final = 3
+# Two silent polls that are further apart than this, and than LATE_POLLS intervals of their class, count as one interval: the device did not
+# answer in between, or its readings waited for a new plan. Chosen: shorter than any card takes to restart and read its sensors.
+GAP_S: Final = 30.0
+LATE_POLLS: Final = 2.5
 # A device that has just started may not list its sensors yet (STARTING_S of `plan_age`), and is planned again until it does.
 GONE_AFTER_S: Final = 300.0
 # A detector that its device does not list any more may have been taken out for good, or its module has failed. Chosen: every shift has
@@ -44,19 +50,29 @@ class _Detector:
     last_at_s: float
     """When it last gave a reading."""
     silent_polls: int = 0
-    silent_since_s: float = math.inf
+    silent_s: float = 0.0
+    """For how long it has been silent while its device answered, up to the last poll."""
+    silent_at_s: float = math.inf
+    """When it was last silent."""
+    is_fault: bool = False
+    """Whether it was silent for long enough, and has not answered since: a new plan without it does not end the fault for a while."""
     is_reported: bool = False
     """Whether it was reported as a fault. From then on the end of the fault is reported, too."""
 
     def answered(self, now_s: float) -> None:
-        self.last_at_s, self.silent_polls, self.silent_since_s = now_s, 0, math.inf
+        self.last_at_s, self.silent_polls, self.silent_s, self.silent_at_s = now_s, 0, 0.0, math.inf
+        self.is_fault = False
 
-    def was_silent(self, now_s: float) -> None:
+    def was_silent(self, poll: PollClass, now_s: float) -> None:
+        if self.silent_polls:
+            interval_s, passed_s = POLL_SECONDS[poll], now_s - self.silent_at_s
+            self.silent_s += passed_s if passed_s <= max(GAP_S, LATE_POLLS * interval_s) else interval_s
         self.silent_polls += 1
-        self.silent_since_s = min(self.silent_since_s, now_s)
+        self.silent_at_s = now_s
 
-    def is_faulty(self, now_s: float, after_s: float) -> bool:
-        return self.silent_polls >= FAULT_POLLS and now_s - self.silent_since_s >= after_s
+    def is_faulty(self, after_s: float) -> bool:
+        self.is_fault |= self.silent_polls >= FAULT_POLLS and self.silent_s >= after_s
+        return self.is_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +105,8 @@ class LeakDetectors:
         now = self._planned.detectors
         had = {**self._gone, **before}
         self._gone = {key: poll for key, poll in had.items() if key in self._known and key not in now}
-        if now.keys() - had.keys():
-            for key in self._gone:
-                del self._known[key]
-            self._gone = {}
+        for key in list(self._gone)[: len(now.keys() - had.keys())]:
+            del self._known[key], self._gone[key]
         # The class that read them may be gone, too.
         left = min(plan.classes, key=POLL_SECONDS.__getitem__, default=None)
         self._gone = {key: poll if poll in plan.classes or left is None else left for key, poll in self._gone.items()}
@@ -105,18 +119,18 @@ class LeakDetectors:
             self._forget_old(now_s)
         for key, its in self._planned.detectors.items():
             if its == poll:
-                self._note(key, readings, now_s)
+                self._note(key, poll, readings, now_s)
         for key, its in self._gone.items():
             if its == poll:
-                self._known[key].was_silent(now_s)
+                self._known[key].was_silent(poll, now_s)
         for key, detector in self._known.items():
             fault = key.replace(_DETECTED, _FAULT, 1)
             with_class = self._planned.own_faults.get(fault) or self._planned.detectors.get(key) or self._gone.get(key)
             if with_class == poll and fault not in readings.values:
                 after_s = GONE_AFTER_S if key in self._gone else FAULT_AFTER_S
-                _add_fault(fault, detector, readings, is_faulty=detector.is_faulty(now_s, after_s))
+                _add_fault(fault, detector, readings, is_faulty=detector.is_faulty(after_s))
 
-    def _note(self, key: str, readings: Readings, now_s: float) -> None:
+    def _note(self, key: str, poll: PollClass, readings: Readings, now_s: float) -> None:
         detector = self._known.get(key)
         if key in readings.values:
             if detector is not None:
@@ -124,7 +138,7 @@ class LeakDetectors:
             elif len(self._known) < MAX_DETECTORS:
                 self._known[key] = _Detector(now_s)
         elif detector is not None and readings.bad.get(key) != "replanning":
-            detector.was_silent(now_s)
+            detector.was_silent(poll, now_s)
 
     def _forget_old(self, now_s: float) -> None:
         for key in [key for key in self._gone if now_s - self._known[key].last_at_s > REMEMBERED_S]:

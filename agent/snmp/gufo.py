@@ -285,7 +285,8 @@ class GufoClient(PortionedClient):
                     self._note_silence(early_s)
                     raise self._no_answer(silence) from error
                 complaint = silence.complaint
-            except (SnmpEncodeError, _SessionReplaced):
+            except (SnmpEncodeError, _SessionReplaced, _DeniedError):
+                # Nothing of the request can still be in the socket.
                 raise
             except BaseException:
                 # The request failed, or the caller's shorter deadline cancelled it: a late answer may still be in the socket, so the next
@@ -335,8 +336,10 @@ class GufoClient(PortionedClient):
                 if isinstance(error, RuntimeError):
                     # gufo_snmp 0.13.0 raises it for a value that it cannot convert, such as an OBJECT IDENTIFIER without octets.
                     raise self._error(DeviceDecodeError, f"sent a value that cannot be decoded: {error}") from error
-                if not left or (isinstance(error, SnmpAuthError) and self._v3 is None):
-                    raise self._error_of(error) from error
+                failure = self._error_of(error)
+                if not left or isinstance(failure, _DeniedError):
+                    note_answer()
+                    raise failure from error
                 if isinstance(error, SnmpAuthError):
                     # A Report, which for an authenticated request is an authentic one. The keys need not be wrong: the device may
                     # have restarted since its time was fetched. A new session fetches it again.

@@ -1,11 +1,14 @@
 """When a leak detector that gives no reading is reported as a fault, and when it is not."""
 
+import pytest
+
 from agent.config import Device
 from agent.poll import SnmpPoller
 from agent.poll.leak_detectors import (
     FAULT_AFTER_S,
     FAULT_POLLS,
     GONE_AFTER_S,
+    LATE_POLLS,
     MAX_DETECTORS,
     REMEMBERED_S,
     LeakDetectors,
@@ -93,11 +96,63 @@ def test_a_detector_is_a_fault_only_while_nothing_of_it_comes() -> None:
         assert polls.poll(Readings(values={OFF: 1.0})).values == {OFF: 1.0}
 
 
+SLOW = parse_profile(HEAD.replace("absent: [0]}", "absent: [0], poll: slow}"), "leaking.yaml")
+
+
 def test_polls_that_are_far_apart_are_waited_for() -> None:
+    polls = Polls()
+    polls.detectors.begin(plan_device(SLOW, {"ropes": ["1"]}, {f"{ROOT}.1.2.1": b"a"}, None))
+    polls.poll(Readings(values=dict(DRY)), "slow")
+    found = [polls.poll(Readings(), "slow", FAULT_AFTER_S).values for _ in range(FAULT_POLLS)]
+    assert found == [{}] * (FAULT_POLLS - 1) + [{FAULT: 1.0}]
+
+
+@pytest.mark.parametrize("away_s", [LATE_POLLS * FAULT_AFTER_S, 10 * FAULT_AFTER_S])
+def test_the_time_in_which_a_device_does_not_answer_is_no_silence_of_its_detectors(away_s: float) -> None:
+    """It gives nothing of them while it shuts down, and until it has read them again."""
     polls = Polls("a")
     polls.poll(Readings(values=dict(DRY)))
-    found = [polls.silent(0, every_s=10 * FAULT_AFTER_S).values for _ in range(FAULT_POLLS)]
-    assert found == [{}] * (FAULT_POLLS - 1) + [{FAULT: 1.0}]
+    polls.silent(1)
+    assert polls.poll(Readings(), after_s=away_s).values == {}
+    assert polls.silent(FAULT_AFTER_S - 5).values == {}
+    # Nor does an outage end a fault, which is said again at once.
+    assert polls.silent(5).values == {FAULT: 1.0}
+    assert polls.poll(Readings(), after_s=away_s).values == {FAULT: 1.0}
+
+
+def test_the_time_in_which_readings_wait_for_a_new_plan_is_no_silence() -> None:
+    polls = Polls("a")
+    polls.poll(Readings(values=dict(DRY)))
+    polls.silent(1)
+    polls.silent(10 * FAULT_AFTER_S, "replanning")
+    assert polls.poll(Readings()).values == {}
+
+
+def test_a_device_whose_polls_are_always_late_has_its_fault_too() -> None:
+    polls = Polls("a")
+    polls.poll(Readings(values=dict(DRY)))
+    found = [polls.poll(Readings(), after_s=10 * FAULT_AFTER_S).values for _ in range(int(FAULT_AFTER_S) + 1)]
+    assert found[-1] == {FAULT: 1.0}
+
+
+def test_a_fault_whose_row_is_gone_goes_on() -> None:
+    polls = Polls("a", "b")
+    polls.poll(Readings(values=dict(DRY)))
+    assert polls.silent(FAULT_AFTER_S).values == {FAULT: 1.0}
+    polls.detectors.begin(plan_of("b"))
+    assert polls.poll(Readings()).values == {FAULT: 1.0}
+
+
+def test_a_new_detector_ends_the_fault_of_one_that_is_gone_and_not_of_all() -> None:
+    polls = Polls("a", "b", "c")
+    polls.poll(Readings(values={f"dcim_leak_detected{{sensor={name}}}": 0.0 for name in "abc"}))
+    polls.detectors.begin(plan_of("new"))
+    assert len(polls.silent(GONE_AFTER_S, "").values) == 2
+    # The others may have been renamed, too, and be listed one after another.
+    polls.detectors.begin(plan_of("new", "newer"))
+    assert len(polls.poll(Readings()).values) == 1
+    polls.detectors.begin(plan_of("new", "newer", "newest"))
+    assert polls.poll(Readings()).values == {}
 
 
 def test_readings_that_wait_for_a_new_plan_show_no_fault() -> None:
@@ -128,8 +183,8 @@ def test_a_detector_that_the_next_plan_does_not_have_is_a_fault_for_a_day() -> N
     # Planned again each hour, and the other one is still there.
     for _ in range(3):
         polls.detectors.begin(plan_of("b"))
-        for after_s in (1.0, GONE_AFTER_S / 2, 1.0):
-            polls.poll(Readings(values=dict(rest)), after_s=after_s)
+        for _ in range(int(GONE_AFTER_S / 2)):
+            polls.poll(Readings(values=dict(rest)))
     assert polls.poll(Readings(values=dict(rest))).values == rest | {FAULT: 1.0}
     polls.now_s = 1000.0 + REMEMBERED_S
     assert polls.poll(Readings(values=dict(rest)), after_s=0.0).values == rest | {FAULT: 1.0}
@@ -172,9 +227,7 @@ def test_what_is_remembered_of_a_device_that_invents_detectors_is_bounded() -> N
     names = [f"n{at}" for at in range(MAX_DETECTORS + 10)]
     polls = Polls(*names)
     polls.poll(Readings(values={f"dcim_leak_detected{{sensor={name}}}": 0.0 for name in names}))
-    polls.poll(Readings(), after_s=1.0)
-    polls.poll(Readings(), after_s=1.0)
-    assert len(polls.poll(Readings(), after_s=2 * FAULT_AFTER_S).values) == MAX_DETECTORS
+    assert [len(polls.poll(Readings(), after_s=FAULT_AFTER_S / 2).values) for _ in range(3)][-1] == MAX_DETECTORS
 
 
 async def test_an_snmp_device_whose_detector_is_cut_off() -> None:
