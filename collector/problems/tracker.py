@@ -81,6 +81,11 @@ class TrackedProblem:
     """Begin and end of each time in which it held, as far back as its window goes; the last one grows while it holds."""
     is_active: bool = False
     evidence: Evidence = Evidence.CURRENT
+    is_restored: bool = False
+    """Whether it was active before a restart, and no readings have decided it since."""
+    is_offered: bool = True
+    """Whether listeners know that it is active. Those of before a restart need not have got to a webhook that was away, or whose window
+    ended meanwhile, so they are offered once more."""
     awaited_until: float = 0.0
     """With AWAITED: until when readings are waited for. If none has shown by then that it holds, it ends."""
     began_to_hold_s: float = 0.0
@@ -125,6 +130,11 @@ class TrackedProblem:
     def is_fading(self) -> bool:
         """Whether it does not hold at present, and is active until it has not held for long enough (`keep_s`, `within_s`)."""
         return self.is_active and not self.may_hold
+
+    @property
+    def is_mended(self) -> bool:
+        """Whether the latest readings that decided it say that it does not hold. Its device may be silent since: it restarts after work."""
+        return self.is_active and not self.holds and not self.is_restored
 
     def is_awaited(self, now: float) -> bool:
         """Whether readings that decide it are still waited for."""
@@ -247,7 +257,10 @@ class Tracker:
             self._note_not_holding(tracked, now)
 
     def tick(self, now: float, wall_s: float) -> list[TrackedProblem]:
-        """Begin and end problems that are due. Returns those that began, ended or got another cause since the last tick."""
+        """Begin and end problems that are due. Returns those that began, ended or got another cause since the last tick.
+
+        Those that were restored count as begun as soon as readings show that they hold, or as none have come.
+        """
         changed: dict[Key, TrackedProblem] = {}
         for tracked in list(self._all.values()):
             self._extend(tracked, now)
@@ -260,6 +273,7 @@ class Tracker:
                 changed[tracked.key] = tracked
             elif tracked.is_active and self._is_over(tracked, now):
                 tracked.is_active, tracked.ended_s, tracked.cause = False, wall_s, None
+                tracked.is_offered = True
                 changed[tracked.key] = tracked
                 if tracked.problem.linger_s:
                     self._lingering[tracked.key] = tracked, now + tracked.problem.linger_s
@@ -268,7 +282,7 @@ class Tracker:
         for key in [key for key, (_, until) in self._lingering.items() if now >= until]:
             del self._lingering[key]
         # Windows first: causes depend on them.
-        for tracked in (*self._update_windows(wall_s), *self._update_causes(now)):
+        for tracked in (*self._update_windows(wall_s), *self._update_causes(now), *self._offer_restored(now)):
             changed[tracked.key] = tracked
         return list(changed.values())
 
@@ -300,6 +314,7 @@ class Tracker:
     def restore(self, tracked: TrackedProblem, now: float) -> None:
         """Take over a problem that was active before a restart. It stays until its readings arrive, but at most for RESTORED_S."""
         tracked.is_active, tracked.last_held = True, now
+        tracked.is_restored, tracked.is_offered = True, False
         tracked.evidence, tracked.awaited_until = Evidence.AWAITED, now + RESTORED_S
         self._all[tracked.key] = tracked
         self._by_subject[tracked.subject].add(tracked.key)
@@ -336,6 +351,7 @@ class Tracker:
             tracked.spans.append([since, now])
         self._extend(tracked, now)
         tracked.value, tracked.last_held = value, now
+        tracked.is_restored = False
         tracked.evidence = Evidence.CURRENT
         # If the problem is that values are too low, the worst is the lowest.
         lowest_is_worst = any(condition.below is not None for condition in tracked.problem.when)
@@ -343,7 +359,7 @@ class Tracker:
 
     def _note_not_holding(self, tracked: TrackedProblem, now: float) -> None:
         self._extend(tracked, now)
-        tracked.holds, tracked.evidence = False, Evidence.CURRENT
+        tracked.holds, tracked.evidence, tracked.is_restored = False, Evidence.CURRENT, False
         tracked.began_to_hold_s = tracked.backdated_s = 0.0
 
     @staticmethod
@@ -380,13 +396,20 @@ class Tracker:
         """Set the maintenance window and acknowledgement of each active problem; yield those that entered or left a window."""
         for tracked in self.active():
             window = self.window_of(tracked.problem.name, tracked.labels, wall_s)
-            if window is None and tracked.is_fading:
+            if window is None and tracked.is_mended:
                 # Mended within its window, which is over before the problem counts as ended: nobody is to be called for that.
                 window = tracked.window
             is_changed = (window is None) != (tracked.window is None)
             tracked.window = window
             tracked.acknowledged = self.acknowledgement_of(tracked.key, wall_s)
             if is_changed:
+                yield tracked
+
+    def _offer_restored(self, now: float) -> Iterator[TrackedProblem]:
+        """Yield those of before a restart that go on, as far as it is known, and that listeners were not offered since."""
+        for tracked in self.active():
+            if not tracked.is_offered and tracked.may_hold and not tracked.is_awaited(now):
+                tracked.is_offered = True
                 yield tracked
 
     def _update_causes(self, now: float) -> Iterator[TrackedProblem]:

@@ -8,9 +8,14 @@ the event loop everything else: after 10 s the watchdog would end the process, a
 
 import io
 import logging
+import os
 import select
 import sys
+import threading
 import time
+from collections import deque
+from contextlib import suppress
+from queue import SimpleQueue
 
 from rackflow.escape import escape_unprintable, redact_urls
 from rackflow.plural import count_of
@@ -20,6 +25,8 @@ LONGEST = 16_384
 # How long a line waits for the reader of the log; one that is only slow, as a terminal that scrolls, has read on by then. Well below the
 # times that depend on the loop (a keepalive, a poll of the safety class). Chosen value.
 PATIENCE_S = 0.25
+# Warnings that are kept of the lines that were left out, the beginning of each. Chosen: a screen, and little enough to be written at once.
+KEPT = 20
 # Characters written at once. Each is 4 bytes at most, and a pipe that can be written to takes 4,096 bytes without waiting.
 _PIECE = 1024
 
@@ -55,53 +62,120 @@ def _cut(text: str) -> str:
 class StderrHandler(logging.Handler):
     """Writes to the current `sys.stderr`, so that tests and embedding programs can redirect it.
 
-    If that takes nothing for `patience_s`, lines are left out until it does, and the next line says how many.
+    If that takes nothing for `patience_s`, lines are left out until it does, and then it says how many. Of those that are warnings or
+    worse, the last ones follow: what went wrong while nobody read is what somebody will look for.
     """
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         super().__init__()
         self._patience_s = patience_s
         self._left_out = 0
+        self._kept: deque[str] = deque(maxlen=KEPT)
+        """Warnings that were left out."""
         self._is_cut = False
         """Whether the last line that was written is not whole."""
+        self._terminal: _Terminal | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
+        if sys.stderr is None:  # a service manager has closed it; what is logged must not end the program
+            return
         try:
-            if not _takes(0.0 if self._left_out else self._patience_s):
+            if not self._takes(0.0 if self._left_out else self._patience_s) or not self._write(
+                f"{self._notice()}{self.format(record)}\n"
+            ):
                 self._left_out += 1
+                if record.levelno >= logging.WARNING:
+                    self._kept.append(f"{self.format(record)[:_PIECE]}\n")
                 return
-            text = f"{self.format(record)}\n"
-            if count := self._left_out:
-                said = f"{count_of(count, 'log line')} left out, because whatever reads this log did not read on"
-                notice = logging.LogRecord(__name__, logging.WARNING, __file__, 0, said, (), None)
-                rest_of_cut = "\n" if self._is_cut else ""
-                text = f"{rest_of_cut}{self.format(notice)}\n{text}"
-                self._left_out, self._is_cut = 0, False
-            self._write(text)
+            self._left_out = 0
+            self._kept.clear()
         except (OSError, ValueError):
             self.handleError(record)
 
-    def _write(self, text: str) -> None:
-        """Write it in pieces that a pipe takes at once, or else not at all (PIPE_BUF, pipe(7))."""
+    def close(self) -> None:
+        """Say what was left out if nothing was logged since: called when the process ends."""
+        with suppress(OSError, ValueError):
+            if self._left_out and sys.stderr is not None and self._takes(self._patience_s):
+                self._write(self._notice())
+        super().close()
+
+    def _notice(self) -> str:
+        """How many lines were left out, and the warnings among them; nothing if there were none."""
+        if not self._left_out:
+            return ""
+        what = "; the last warnings among them follow" if self._kept else ""
+        said = f"{count_of(self._left_out, 'log line')} left out, because whatever reads this log did not read on{what}"
+        notice = logging.LogRecord(__name__, logging.WARNING, __file__, 0, said, (), None)
+        rest_of_cut = "\n" if self._is_cut else ""
+        return f"{rest_of_cut}{self.format(notice)}\n{''.join(self._kept)}"
+
+    def _takes(self, within_s: float) -> bool:
+        """Whether stderr can be written to without waiting for its reader, now or within this time. A file always can."""
+        try:
+            number = sys.stderr.fileno()
+        except io.UnsupportedOperation:  # in memory, as in a test
+            return True
+        if os.isatty(number):
+            if self._terminal is None or self._terminal.number != number:
+                self._terminal = _Terminal(number)
+            return self._terminal.is_done(within_s)
+        self._terminal = None
+        poll = select.poll()
+        poll.register(number, select.POLLOUT)
+        # Where the reader has gone (POLLERR, POLLHUP), writing raises the error that says so.
+        return bool(poll.poll(within_s * 1000))
+
+    def _write(self, text: str) -> bool:
+        """Write it in pieces that a pipe takes at once, or else not at all (PIPE_BUF, pipe(7)). Returns whether all of it was written."""
+        if self._terminal is not None:
+            # All of it is written once the terminal takes it.
+            self._terminal.write(text.encode(sys.stderr.encoding, sys.stderr.errors or "strict"), self._patience_s)
+            return True
+        until = time.monotonic() + 4 * self._patience_s
         for start in range(0, len(text), _PIECE):
-            if start and not _takes(self._patience_s):
-                self._left_out, self._is_cut = 1, True
-                return
+            if start and not self._takes(min(self._patience_s, max(0.0, until - time.monotonic()))):
+                self._is_cut = True
+                return False
             sys.stderr.write(text[start : start + _PIECE])
             sys.stderr.flush()
-
-
-def _takes(within_s: float) -> bool:
-    """Whether stderr can be written to without waiting for its reader, now or within this time. A file always can."""
-    try:
-        number = sys.stderr.fileno()
-    except io.UnsupportedOperation:  # in memory, as in a test
+        self._is_cut = False
         return True
-    poll = select.poll()
-    poll.register(number, select.POLLOUT)
-    # Where the reader has gone (POLLERR, POLLHUP), writing raises the error that says so.
-    return bool(poll.poll(within_s * 1000))
+
+
+class _Terminal:
+    """Writes to a terminal in a thread of its own.
+
+    Linux says that a terminal can be written to while a single byte fits, and blocks for the rest. So a terminal whose window hangs, as
+    after its ssh connection was lost, cannot be told from one that reads. In the thread only that blocks.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._texts: SimpleQueue[bytes] = SimpleQueue()
+        self._done = threading.Event()
+        self._done.set()
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    def is_done(self, within_s: float) -> bool:
+        """Whether all that was to be written is, now or within this time."""
+        return self._done.wait(within_s)
+
+    def write(self, text: bytes, within_s: float) -> None:
+        """Write it; return once that is done, but no later than after this time. Only if `is_done`."""
+        self._done.clear()
+        self._texts.put(text)
+        self._done.wait(within_s)
+
+    def _run(self) -> None:
+        while True:
+            text = self._texts.get()
+            # Not by `sys.stderr`: the interpreter could not end while a thread blocks in it. A terminal that is gone takes nothing.
+            with suppress(OSError):
+                while text:
+                    text = text[os.write(self.number, text) :]
+            self._done.set()
 
 
 def configure_logging(level: str) -> None:

@@ -289,8 +289,8 @@ class Reported:
             window() if window().covers(problem, dict(labels), wall_s) else None
         )
 
-    def __call__(self, wall_s: float, holding: Sequence[Key]) -> list[str]:
-        self.tracker.update(("device", "s", "ups-1"), dict.fromkeys(holding, 1.0), wall_s)
+    def __call__(self, wall_s: float, holding: Sequence[Key], *, silent: bool = False) -> list[str]:
+        self.tracker.update(("device", "s", "ups-1"), dict.fromkeys(holding, 1.0), wall_s, is_silent=lambda _: silent)
         changed: list[TrackedProblem] = self.tracker.tick(wall_s, wall_s)
         reports = [(each, describe(each, 0, "")) for each in changed]
         body = self._webhook.body(reports, wall_s)
@@ -308,6 +308,17 @@ def test_what_is_mended_within_its_window_is_not_reported_when_the_window_ends_a
     assert reported(at(2.0) - 20.0, [key]) == reported(at(2.0) - 10.0, []) == reported(at(2.0) + 20.0, []) == []
     assert reported(at(2.1), []) == []
     assert reported.tracker.active() == []
+
+
+@pytest.mark.parametrize("is_mended", [True, False])
+def test_a_device_that_is_restarted_after_the_work_is_not_reported_when_the_window_ends(*, is_mended: bool) -> None:
+    """It is silent then; what its last readings said counts."""
+    reported, key = Reported(), LOW
+    assert reported(at(2.0) - 20.0, [key]) == reported(at(2.0) - 10.0, [] if is_mended else [key]) == []
+    assert reported(at(2.0) - 5.0, [], silent=True) == []
+    assert [each.is_uncertain for each in reported.tracker.active()] == [True]
+    assert reported(at(2.0) + 5.0, [], silent=True) == ([] if is_mended else ["uncertain"])
+    assert reported(at(2.0) + 10.0, [key]) == (["active"] if is_mended else [])
 
 
 def test_a_problem_that_outlasts_its_window_is_reported_when_the_window_ends() -> None:

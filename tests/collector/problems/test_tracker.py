@@ -359,6 +359,7 @@ def test_a_problem_of_before_a_restart_waits_for_its_readings_but_not_for_ever()
         tracker.restore(TrackedProblem(load_table().problems[name], labels, CDU, 1.0, 1.0, since_s=5.0), 0.0)
     assert tracker.tick(1.0, 1001.0) == []  # nobody is told again
     tracker.update(CDU, {LEAK: 1.0}, 2.0)
+    assert [each.key for each in tracker.tick(2.0, 1002.0)] == [LEAK], "whoever was not told then is told now"
     tracker.update(CDU, {LEAK: 1.0}, RESTORED_S + 1.0)
     ended = tracker.tick(RESTORED_S + 1.0, 1200.0)
     assert [each.problem.name for each in ended] == ["DcimCduAllPumpsStopped"]
@@ -386,6 +387,14 @@ def test_the_worst_of_what_must_not_be_low_is_the_lowest() -> None:
     found = tracker.get(FLOW)
     assert found is not None
     assert (found.value, found.peak) == (400.0, 250.0)
+
+
+def test_a_restored_problem_whose_device_stays_silent_is_offered_when_its_readings_are_not_awaited_any_more() -> None:
+    tracker = Tracker(load_table())
+    tracker.restore(TrackedProblem(load_table().problems[LEAK[0]], LEAK[1], CDU, 1.0, 1.0, since_s=5.0), 0.0)
+    for now, offered in ((1.0, []), (RESTORED_S + 1.0, [LEAK]), (RESTORED_S + 2.0, [])):
+        tracker.update(CDU, {}, now, is_silent=always)
+        assert [each.key for each in tracker.tick(now, 1000.0 + now)] == offered
 
 
 DETECTORS = [key("DcimLeakDetected", detector=str(number)) for number in range(12)]

@@ -4,7 +4,10 @@ import fcntl
 import io
 import logging
 import os
+import pty
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rackflow.process.logs import LONGEST, KeyValueFormatter, StderrHandler, configure_logging
+from rackflow.process.logs import KEPT, LONGEST, KeyValueFormatter, StderrHandler, configure_logging
 
 LINE = re.compile(r'time=\S+ level=error logger=test msg="(?:[^"\\]|\\.)*"')
 FORGED = 'time=2026-01-01T00:00:00.000Z level=error logger=agent msg="all is well"'
@@ -128,3 +131,77 @@ def test_a_log_that_is_read_slowly_is_written_whole(monkeypatch: pytest.MonkeyPa
         lines = reading.result().decode().splitlines()
     assert [line.split()[1] for line in lines] == [str(number) for number in range(500)]
     assert lines[7] == f"line 7 of {'x' * 5000}"
+
+
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize("is_logged_again", [True, False])
+def test_warnings_that_nobody_read_follow_once_the_log_is_read(
+    monkeypatch: pytest.MonkeyPatch, *, is_logged_again: bool
+) -> None:
+    """Among thousands of lines that were left out is the one that says what went wrong, and nothing may follow it."""
+    reader, writer = os.pipe()
+    handler = StderrHandler()
+    handler.setFormatter(KeyValueFormatter())
+    with io.TextIOWrapper(os.fdopen(writer, "wb")) as stderr, os.fdopen(reader, "rb") as log:
+        monkeypatch.setattr("sys.stderr", stderr)
+        for number in range(100):
+            handler.handle(logging.makeLogRecord({"msg": f"line {number} {'x' * 5000}", "levelno": logging.INFO}))
+        for number in range(KEPT + 3):
+            handler.handle(logging.makeLogRecord({"msg": f"fault {number}", "levelno": logging.ERROR}))
+        os.set_blocking(reader, False)
+        assert b"fault" not in log.read()
+        if is_logged_again:
+            handler.handle(logging.makeLogRecord({"msg": "on again", "levelno": logging.INFO}))
+        handler.close()
+        after = log.read().decode().strip().splitlines()
+    monkeypatch.undo()
+    assert "log lines left out" in after[0]
+    assert [re.findall('msg="(.*)"', line)[0] for line in after[1:]] == [
+        *(f"fault {number}" for number in range(3, KEPT + 3)),
+        *(["on again"] if is_logged_again else []),
+    ]
+
+
+def test_a_terminal_whose_window_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after its ssh connection was lost. Linux says that it can be written to while one byte of the line fits, and blocks."""
+    window, terminal = pty.openpty()
+    handler = StderrHandler()
+    with os.fdopen(terminal, "w", encoding="utf-8") as stderr, ThreadPoolExecutor(1) as pool:
+        monkeypatch.setattr("sys.stderr", stderr)
+
+        def say() -> None:
+            for number in range(2000):
+                handler.handle(logging.makeLogRecord({"msg": f"line {number} {'x' * 60}", "levelno": logging.INFO}))
+
+        logging_all = pool.submit(say)
+        try:
+            logging_all.result(30)
+            with ThreadPoolExecutor(1) as other:
+                reading = other.submit(_read_until, window, b"on again\r\n")
+                while not reading.done():
+                    handler.handle(logging.makeLogRecord({"msg": "on again", "levelno": logging.INFO}))
+                text = reading.result().decode()
+        finally:
+            os.close(window)
+        monkeypatch.undo()
+    lines = text.splitlines()
+    whole = sum(line.startswith("line ") for line in lines)
+    assert lines[:whole] == [f"line {number} {'x' * 60}" for number in range(whole)]
+    assert lines[whole].startswith(f"{2000 - whole} log lines left out") or "log lines left out" in lines[whole]
+
+
+def _read_until(file: int, end: bytes) -> bytes:
+    text = b""
+    while not text.endswith(end):
+        text += os.read(file, 4096)
+    return text
+
+
+def test_logging_with_no_stderr_at_all_ends_nothing() -> None:
+    """`2>&-`, as some service managers start programs: Python has no `sys.stderr` then."""
+    code = (
+        "import logging; from rackflow.process.logs import configure_logging; configure_logging('info');"
+        " logging.getLogger('x').error('no'); print('goes on')"
+    )
+    command = f'exec "{sys.executable}" -c "{code}" 2>&-'
+    assert subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout == "goes on\n"
