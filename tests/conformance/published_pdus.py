@@ -58,6 +58,8 @@ _ENLOGIC = Published(
         "dcim_pdu_outlet_current_amperes{outlet=1.7}": 1.25,
         "dcim_pdu_outlet_power_watts{outlet=1.7}": 276.0,
         "dcim_pdu_outlet_energy_joules_total{outlet=1.7}": 42 * 360_000.0,
+        f"{ALARM}{{alarm=sensor-temperature.1.1,severity=warning}}": 0.0,
+        f"{ALARM}{{alarm=sensor-humidity.1.2,severity=warning}}": 0.0,
         "dcim_env_temperature_celsius{sensor=1.1}": 25.0,
         "dcim_env_relative_humidity_ratio{sensor=1.2}": 0.41,
         "dcim_leak_detected{sensor=1.3}": 1.0,

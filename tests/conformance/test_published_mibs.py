@@ -10,6 +10,7 @@ from tests.conformance import published_mibs
 from tests.conformance.golden import BOOT
 from tests.conformance.published_alerts import ALERTS
 from tests.conformance.published_coolers import COOLERS
+from tests.conformance.published_gateways import GATEWAYS
 from tests.conformance.published_gude import PUBLISHED_GUDE
 from tests.conformance.published_liebert import LIEBERTS
 from tests.conformance.published_meters import METERS
@@ -43,6 +44,7 @@ MIBS = (
     | PLUGINS
     | RARER
     | PUBLISHED_GUDE
+    | GATEWAYS
 )
 
 

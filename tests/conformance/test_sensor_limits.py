@@ -1,0 +1,93 @@
+"""A probe that is beyond a limit that is set in the device itself is an alarm, one within its limits is none."""
+
+import pytest
+
+from tests.conformance.mib_device import MibDevice, assert_read_as_expected
+from tests.conformance.published_mibs import ALARM
+
+WARM, MOIST = "dcim_env_temperature_celsius", "dcim_env_relative_humidity_ratio"
+DEW = "dcim_env_dew_point_celsius"
+
+
+def alarms(**active: int) -> dict[str, float]:
+    """Alarms of sensors by kind and number, as in `temperature_1=1`."""
+    split = {name.partition("_"): value for name, value in active.items()}
+    return {
+        f"{ALARM}{{alarm=sensor-{kind}.{number.replace('_', '.')},severity=warning}}": float(value)
+        for (kind, _, number), value in split.items()
+    }
+
+
+CASES = {
+    "Raritan PX2": MibDevice(
+        "raritan-pdu2",
+        "1.3.6.1.4.1.13742.6",
+        {
+            # The first sensor is above its upper warning threshold; the second one measures well, the third one is gone.
+            **{f"3.6.3.1.2.1.{sensor}": kind for sensor, kind in ((1, 10), (2, 11), (3, 10))},
+            **{f"3.6.3.1.16.1.{sensor}": unit for sensor, unit in ((1, 7), (2, 9), (3, 7))},
+            **{f"3.6.3.1.17.1.{sensor}": 1 for sensor in (1, 2, 3)},
+            **{f"5.5.3.1.3.1.{sensor}": state for sensor, state in ((1, 5), (2, 4), (3, -1))},
+            **{f"5.5.3.1.4.1.{sensor}": value for sensor, value in ((1, 341), (2, 420), (3, 0))},
+        },
+        {f"{WARM}{{sensor=1.1}}": 34.1, f"{MOIST}{{sensor=1.2}}": 0.42} | alarms(temperature_1_1=1, humidity_1_2=0),
+    ),
+    "Raritan PX": MibDevice(
+        "raritan-px",
+        "1.3.6.1.4.1.13742.4.3",
+        {"1.0": 1, "3.1.2.1": 10, "3.1.16.1": 7, "3.1.17.1": 1, "3.1.40.1": 6, "3.1.41.1": 402},
+        {f"{WARM}{{sensor=1}}": 40.2} | alarms(temperature_1=1),
+    ),
+    "Server Technology Sentry4": MibDevice(
+        "servertech-sentry4",
+        "1.3.6.1.4.1.1718.4.1",
+        {
+            "9.1.10.0": 0,
+            "9.2.1.2.1.1": b"A1",
+            "9.2.1.2.1.2": b"A2",
+            "9.3.1.1.1.1": 461,
+            "9.3.1.1.1.2": -410,
+            "9.3.1.2.1.1": 17,
+            "9.3.1.2.1.2": 7,
+            "10.2.1.2.1.1": b"A1",
+            "10.3.1.1.1.1": 38,
+            "10.3.1.2.1.1": 0,
+        },
+        {f"{WARM}{{sensor=A1}}": 46.1, f"{MOIST}{{sensor=A1}}": 0.38, f"{DEW}{{sensor=A1}}": 28.364806}
+        | alarms(temperature_A1=1, humidity_A1=0),
+    ),
+    "Server Technology Sentry3": MibDevice(
+        "servertech-sentry3",
+        "1.3.6.1.4.1.1718.3.2.5.1",
+        {"2.1.1": b"A1", "4.1.1": 0, "5.1.1": 0, "6.1.1": 231, "9.1.1": 3, "10.1.1": 12, "13.1.1": 0},
+        {f"{WARM}{{sensor=A1}}": 23.1, f"{MOIST}{{sensor=A1}}": 0.12, f"{DEW}{{sensor=A1}}": -7.894733}
+        | alarms(temperature_A1=0, humidity_A1=1),
+    ),
+    "Eaton ePDU": MibDevice(
+        "eaton-epdu",
+        "1.3.6.1.4.1.534.6.6.7",
+        {
+            "1.2.1.9.0": 0,
+            **{f"7.{table}.1.3.0.{probe}": int(probe == 1) for table in (1, 2) for probe in (1, 2)},
+            "7.1.1.4.0.1": 388,
+            "7.1.1.5.0.1": 3,
+            "7.1.1.5.0.2": 0,
+            "7.2.1.4.0.1": 405,
+            "7.2.1.5.0.1": 0,
+            "7.2.1.5.0.2": 0,
+        },
+        {f"{WARM}{{sensor=0.1}}": 38.8, f"{MOIST}{{sensor=0.1}}": 0.405, f"{DEW}{{sensor=0.1}}": 22.97165}
+        | alarms(temperature_0_1=1, humidity_0_1=0),
+    ),
+    "HPE G2 PDU": MibDevice(
+        "hpe-pdu2",
+        "1.3.6.1.4.1.232.165.7.4",
+        {"1.1.1.1.1": 1, "2.1.3.1.1": 2, "2.1.4.1.1": 95, "2.1.5.1.1": 2, "3.1.3.1.1": 1, "3.1.5.1.1": 1},
+        {f"{WARM}{{sensor=1.1}}": 9.5} | alarms(temperature_1_1=1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_probe_beyond_its_limit_is_an_alarm(name: str) -> None:
+    await assert_read_as_expected(CASES[name])
