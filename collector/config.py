@@ -30,7 +30,7 @@ from rackflow.process.paths import FilePath, OwnFile, PlainText
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 
 
-class Store(StrictModel):
+class StoreConfig(StrictModel):
     """Where points are stored: in a folder of files, or in an engine that accepts InfluxDB's v2 write API."""
 
     kind: Literal["file", "influxdb"]
@@ -57,7 +57,7 @@ class Store(StrictModel):
     """Seconds after which a smaller batch is written."""
 
     @model_validator(mode="after")
-    def _complete(self) -> "Store":
+    def _complete(self) -> "StoreConfig":
         if self.kind == "file":
             if self.path is None:
                 raise ValueError("kind file needs `path`, the folder to write to")
@@ -168,7 +168,7 @@ class CollectorConfig(StrictModel):
     role: Literal["all", "store", "watch"] = "all"
     """`store`: with `shared`, a member of several that divide the messages; it stores them, and shows and derives nothing. `watch`: shows,
     derives and watches problems of its `sites`, of which it receives every message, and stores derived figures only."""
-    store: Store
+    store: StoreConfig
     """Where points are stored."""
     outbox: Outbox | None = None
     """Where messages wait on disk while the store is unavailable. Without it they wait at the broker."""

@@ -1,6 +1,14 @@
 """Commands for adding devices: discover, walk, draft, replay and read.
 
 They use the same code as a running agent (agent/poll), so that what they show is what will be published.
+
+* Commands: `commands`, `commands_discover`, `commands_modbus` and `commands_site`; `target` chooses their credentials, `contained` is their
+  barrier.
+* Find devices: `discover`, then `reconcile` with those that are configured; `found_output` shows them. `tables` reads devices from a
+  spreadsheet, `silence` explains why one does not answer.
+* Record a device: `walk_snmp`, `walk_modbus`; `replay` polls a recording, `read` a live device. `output` shows readings, in the units of
+  `people`.
+* Draft a profile: `draft`, with `draft_mib` (by `mib`, which reads MIBs) and `draft_modbus`.
 """
 
 from agent.lab.commands import add_profiles, add_walk

@@ -2,6 +2,7 @@
 
 `client` asks, one request at a time for all units of a link, over TCP (`tcp`, `frames`) or RTU (`pymodbus_wire`). `requests` groups
 registers within a device's limits, `refusals` knows which of them are refused and when to ask again, `registers` converts them to values.
+`seam` is what a poller sees of a link, `wire` what `client` sees of a connection.
 """
 
 from agent.modbus.client import ModbusLink, ModbusLinks

@@ -4,6 +4,12 @@ Begin with `seam` (`DevicePoller`) and its two implementations, `snmp` and `modb
 recognise a device, `tables`, `scalars` and `uptime` read one over SNMP. `derive` adds figures. `jumps`, `planned_cells` and the package
 `checks` (readings that contradict each other), for Modbus also `word_order` and `register_fit`, reject readings whose scale, unit or
 meaning may be wrong. `plans` and `per_plan` share work between equal devices. `barrier` turns an unexpected error into a failed poll.
+
+* What a device is: `identity`, and for Modbus `unit_identity`; `fingerprint` and `address_conflict` notice that another one answers.
+  `own_rows` leaves out those of other units.
+* When it is planned or opened again: `replanning`, after the time that `plan_age` gives it; `pace` limits how many are opened at once.
+* In a poll: `sliced` makes readings of answers, `shown_scales` believes a scale once answers have shown it, `not_now` knows what a Modbus
+  unit does not give at present, `leak_detectors` reports those without a reading, `series_count` counts series.
 """
 
 from agent.poll.barrier import DeviceBarrier

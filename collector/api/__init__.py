@@ -1,7 +1,16 @@
 """The JSON API: what is known of a site, as documents for the page and for other programs. Read-only.
 
-`routes.py` has every address, `documents.py` and `detail.py` their shapes, `scene.py` what is looked up once for all of them, `live.py`
-what streams carry. No I/O: times are arguments, and long work comes in slices. `collector/web` serves it.
+No I/O: times are arguments, and long work comes in slices. `collector/web` serves it. `api` makes every document, from a `scene`: what is
+looked up once for all documents of a site.
+
+* Addresses and shapes: `routes` has every address, `requests` reads their parameters, `documents` has the shapes, `openapi` describes both;
+  `numbers` writes times and numbers.
+* A site: `overview`, with its `totals`, `powers` and `answers` (survival, time left, trust; `blame` says what decides on survival).
+  `layout` says where everything stands, `floor` draws it. `agents` has the agents.
+* One device, reading or figure: `detail`, with `device`, `explained` and, for lists, `listing`. `sparks` has the last hours of every
+  number.
+* Problems: `problem_list` has the present ones, `past` those of the last day.
+* Streams: `live` has what they carry at this moment, `merge_patch` only the changes.
 """
 
 from collector.api.api import Api, Sources

@@ -1,7 +1,11 @@
 """The account of every message by number: stored, waiting, dead, dropped by the agent, or missing.
 
-An entry is on disk before its message is acknowledged. So the account is true after a kill, and a message that comes a second
-time is recognised.
+An entry is on disk before its message is acknowledged. So the account is true after a kill, and a message that comes a second time is
+recognised.
+
+`ledger` is the ledger in memory, with the numbers of each of an agent's `epochs`; `file` makes its changes durable, in the `tables` of
+SQLite. `account` sums up an epoch, `watch` an agent for /metrics, `durable` lists what agents are told is stored. `command` is the command
+`ledger`.
 """
 
 from collector.ledger.account import EpochAccount, Range

@@ -39,7 +39,7 @@ MAX_COMMENT = 500
 _SLICE = 500
 _FAULTS = (OSError, TimeoutError, aiohttp.ClientError, msgspec.DecodeError, UnicodeDecodeError, ValueError)
 _ALERTS = "alerts?active=false&unprocessed=false&inhibited=true&silenced=true"
-Labels = frozenset[tuple[str, str]]
+LabelSet = frozenset[tuple[str, str]]
 
 
 class _State(msgspec.Struct):
@@ -188,7 +188,7 @@ def _matching(
     alerts: Sequence[_Alert], silences: Mapping[str, Acknowledgement], problems: Sequence[TrackedProblem]
 ) -> Generator[None, None, dict[Key, Acknowledgement]]:
     """The acknowledgement of each problem whose alert is silenced by one of `silences`. Yields after each slice."""
-    by_labels: dict[Labels, Acknowledgement] = {}
+    by_labels: dict[LabelSet, Acknowledgement] = {}
     for count, alert in enumerate(alerts, 1):
         if count % _SLICE == 0:
             yield

@@ -223,8 +223,8 @@ class Monitor:
             self._latest.expire_device(device, now)
         needed = needed_series(device, self.metrics)
         self._evaluated_at[name] = now
-        is_free = not self.tracker.has(key) and self._latest.is_up(device, now)
-        settled = self._settled.find(device, limits, needed, now) if is_free else None
+        is_well = not self.tracker.has(key) and self._latest.is_up(device, now)
+        settled = self._settled.find(device, limits, needed, now) if is_well else None
         if settled is not None and not settled.is_ups:
             return
         subject = device_subject(device, self._latest, self.metrics, now, limits)
@@ -234,7 +234,7 @@ class Monitor:
         if settled is not None:
             return
         self._shares.note(key, subject)
-        if not self._update(key, subject, now) and is_free and now < device.first_expiry:
+        if not self._update(key, subject, now) and is_well and now < device.first_expiry:
             self._settled.note(device, limits, needed, subject, now)
 
     def _evaluate_others_steps(self, observations: Observations, now: float) -> Generator[None, None, None]:

@@ -28,16 +28,16 @@ BYTES_PER_S: Final = 100_000.0
 MAX_BYTES: Final = 64_000_000
 # Entries encoded in one slice, a millisecond.
 _PER_SLICE: Final = 500
-Labels = list[tuple[str, str]]
-Seen = list[tuple[str, Labels, float]]
-Highest = list[tuple[str, Labels, list[tuple[float, float]]]]
+SavedLabels = list[tuple[str, str]]
+Seen = list[tuple[str, SavedLabels, float]]
+Highest = list[tuple[str, SavedLabels, list[tuple[float, float]]]]
 
 
 class Saved(msgspec.Struct, rename={"subject": "unit"}):
     """One problem that is active. In the file the key of `subject` is `unit`."""
 
     name: str
-    labels: Labels
+    labels: SavedLabels
     subject: list[str]
     value: float
     peak: float
@@ -48,7 +48,7 @@ class Holding(msgspec.Struct):
     """One problem that is not active yet, how long it had held when the file was written, and since when (wall time; 0: unknown)."""
 
     name: str
-    labels: Labels
+    labels: SavedLabels
     subject: list[str]
     held_s: float
     began_s: float = 0.0
@@ -59,7 +59,7 @@ class Present(msgspec.Struct, rename={"notified": "told"}):
 
     version: int
     problems: list[Saved]
-    notified: dict[str, list[tuple[str, Labels]]] = {}
+    notified: dict[str, list[tuple[str, SavedLabels]]] = {}
     holding: list[Holding] = []
     seen: Seen = []
     highest: Highest = []

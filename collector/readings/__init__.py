@@ -1,9 +1,9 @@
 """The usable readings of a batch: series of the catalogue, of the right type, within their range. The others are counted by reason.
 
-An unusable reading is left out and counted; the rest of its batch is used. The ranges are checked here although agents check
-them, too: an agent may be of another make or in foreign hands, and one value of 1e300 would spoil every figure over it.
+An unusable reading is left out and counted; the rest of its batch is used. The ranges are checked here although agents check them, too: an
+agent may be of another make or in foreign hands, and one value of 1e300 would spoil every figure over it.
 
-`resolve` in `usable.py` takes a batch apart. `series_keys.py` remembers which series a key names, `layouts.py` which series batches have.
+`resolve` in `usable` takes a batch apart. `series_keys` remembers which `series` a key names, `layouts` which series batches have.
 """
 
 from collector.readings.layouts import Layout, Rows

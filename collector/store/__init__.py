@@ -1,7 +1,11 @@
 """Stores points: line protocol, the interface of a store, and its implementations InfluxDB (with VictoriaMetrics) and files.
 
-A write that returned is durable. Writes to an engine are idempotent: a point with the same measurement, tags and time replaces
-the one before, so a write whose outcome is unknown can always be repeated.
+A write that returned is durable. Writes to an engine are idempotent: a point with the same measurement, tags and time replaces the one
+before, so a write whose outcome is unknown can always be repeated.
+
+`lines` makes points of batches and events. `persistence` writes them to a store, again after a failure, and finds those that are refused.
+`seam` has what it needs of a store: `influx` (which `opening` loads only when it is needed) or `file`. `reading_back` reads a point for
+`doctor`.
 """
 
 from collector.store.file import FileStore

@@ -1,7 +1,10 @@
 """The User-based Security Model of SNMPv3, as far as a manager needs it to verify answers (RFC 3414). No I/O.
 
-The SNMP libraries encrypt and decrypt; `privacy.py` does where a value in an answer cannot be read, and for traps. This package makes the
+The SNMP libraries encrypt and decrypt; `privacy` does where a value in an answer cannot be read, and for traps. This package makes the
 checks that the libraries leave out. An answer passes it before it reaches a library.
+
+`check` decides which datagrams count as answers. For that `message` reads their headers, `authentic` proves who sent them, by the `keys`
+and the `clock` of the engine; `refused` counts the others.
 """
 
 from agent.snmp.usm.authentic import Authentication, EngineClocks, PolledClocks
