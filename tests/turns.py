@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
 
-# 50 ms at 0.3 us each, Python's and C's together: measured while figures of a large site are derived.
+# 50 ms at 0.3 us each, Python's and C's together: measured while figures of a large site are derived. A slice of 10 ms has up to 32,000 of
+# them on a machine that is three times as fast, so half of this is the least that a test of slices may allow.
 CALLS_OF_50_MS = 150_000
 
 
