@@ -171,7 +171,7 @@ class ModbusPoller:
         self._halves_apart = {poll: _halves_apart(part) for poll, part in self._plan.classes.items()}
         self._last_highs.clear()
         before, identity = self._identity.last, await self._identity.read()
-        if not identity.may_be(before):
+        if not self._identity.may_be_as(before):
             self._leak_detectors.forget()
             if self._cells.forget():
                 return (

@@ -7,10 +7,11 @@ anything of it is published. Behind a gateway the connection shows nothing.
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
-from agent.poll.identity import Ask, identify_modbus, unit_text
-from agent.profile import Profile
+from agent.poll.identity import NAMES, Ask, identify_modbus, unit_text
+from agent.profile import IdentitySource, Profile
 from agent.readings import Identity
 from rackflow.errors import DeviceError
 
@@ -76,10 +77,22 @@ class UnitIdentity:
             names.append("firmware")
         return await self._difference(*names)
 
+    def may_be_as(self, before: Identity) -> bool:
+        """Whether the unit may be the one that had this identity before."""
+        return self._told(self.last).may_be(self._told(before))
+
+    def _told(self, identity: Identity) -> Identity:
+        """What the unit itself has told of this. Texts of the profile stand in for what a unit cannot tell, be it for a moment."""
+        own = {name: "" for name in NAMES if any(each.text == getattr(identity, name) for each in self._sources(name))}
+        return replace(identity, **own)
+
+    def _sources(self, name: str) -> tuple[IdentitySource, ...]:
+        return tuple(getattr(self._profile.identity, name))
+
     async def _difference(self, *names: str) -> str:
         for name in names:
             known = getattr(self.last, name)
-            text = await unit_text(self._ask, self._profile, getattr(self._profile.identity, name))
+            text = await unit_text(self._ask, self._profile, [each for each in self._sources(name) if not each.text])
             if text and text != known:
                 return f"{name} was {known!r} and is {text!r}"
         return ""

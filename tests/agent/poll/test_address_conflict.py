@@ -9,6 +9,7 @@ from agent.poll import SnmpPoller
 from agent.poll.address_conflict import CONFLICT_S, MAX_DEVICES, AddressConflict
 from agent.poll.factory import PollerFactory
 from agent.poll.fingerprint import Fingerprint, fingerprint_from
+from agent.poll.leak_detectors import FAULT_AFTER_S
 from agent.profile import SYS_OBJECT_ID, SYS_UPTIME, parse_profile
 from agent.readings import Readings
 from agent.snmp.seam import SnmpValue
@@ -16,7 +17,7 @@ from rackflow.catalogue import PollClass
 from rackflow.process.config import check_config
 from tests.agent.faulty_peers import FaultyModbus
 from tests.agent.memory_peers import MemorySnmp
-from tests.agent.poll.faulty_units import Unit, unit_bench
+from tests.agent.poll.faulty_units import BUSY, FAILURE, Unit, unit_bench
 
 ROOT = "1.3.6.1.4.1.99999"
 PROFILE = parse_profile(
@@ -129,8 +130,7 @@ def test_a_device_that_tells_another_number_each_time_is_no_conflict_and_takes_a
     assert conflict.is_on(101.0)
 
 
-UNIT = parse_profile(
-    """
+UNIT_TEXT = """
 version: 1
 profile: twin-unit
 class: cdu
@@ -148,9 +148,8 @@ points:
     unit: celsius
     scale: 0.1
     poll: safety
-""",
-    "twin-unit.yaml",
-)
+"""
+UNIT = parse_profile(UNIT_TEXT, "twin-unit.yaml")
 SUPPLY = "dcim_cdu_supply_temperature_celsius{loop=secondary}"
 IDENTITY = (9, 1)
 
@@ -205,3 +204,38 @@ async def test_a_unit_that_does_not_say_who_it_is_over_a_new_connection_is_read(
         await bench.polled("safety", 1.0)
         bench.unit.hangs_up, bench.unit.refused = False, {9: 4}
         assert (await bench.polled("safety", 1.0)).values[SUPPLY] == 20.0
+
+
+NAMED_TEXT = UNIT_TEXT.replace(
+    "identity: {serial:", "identity: {model: [{register: 8, type: uint16}, {text: Any}], serial:"
+)
+NAMED = parse_profile(NAMED_TEXT, "twin-unit.yaml")
+
+
+@pytest.mark.parametrize("code", [BUSY, FAILURE])
+async def test_a_unit_whose_model_cannot_be_read_for_a_moment_is_no_other_one(code: int) -> None:
+    """Profiles give a name for models that do not say what they are. It says nothing about which unit answers."""
+    async with unit_bench(NAMED, Unit({8: 7, 9: 1, 20: 200}), retries=0) as bench:
+        assert (await bench.poller.open()).identity.model == "7"
+        bench.unit.hangs_up = True
+        await bench.polled("safety", 1.0)
+        bench.unit.hangs_up, bench.unit.refused = False, {8: code}
+        for after_s in (1.0, 100.0):  # over a new connection, and after a minute
+            found = await bench.polled("safety", after_s)
+            assert (found.values, found.reopen) == ({SUPPLY: 20.0}, "")
+        bench.unit.refused.clear()
+        bench.unit.registers[8] = 6
+        assert (await bench.polled("safety", 100.0)).reopen == "model was '7' and is '6'"
+
+
+async def test_an_opening_that_cannot_read_the_model_forgets_nothing_of_the_unit() -> None:
+    leak = "  - {metric: dcim_cdu_leak_detected, labels: {detector: tray}, register: 21, numbers: {0: 0, 1: 1}, poll: safety}\n"
+    profile = parse_profile(NAMED_TEXT + leak, "twin-unit.yaml")
+    fault = "dcim_cdu_leak_sensor_fault{detector=tray}"
+    async with unit_bench(profile, Unit({8: 7, 9: 1, 20: 200, 21: 0}), retries=0) as bench:
+        await bench.poller.open()
+        assert fault not in (await bench.polled("safety", 1.0)).values
+        bench.unit.refused = {8: FAILURE, 21: FAILURE}
+        await bench.poller.open()
+        found = [(await bench.polled("safety", FAULT_AFTER_S / 2)).values.get(fault) for _ in range(4)]
+        assert found[-1] == 1.0
