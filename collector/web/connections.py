@@ -34,6 +34,9 @@ _NO_FILES_PAUSE_S = 1.0
 # Files that other parts open for a moment when connections have taken all there are, and connections that are left all the same. Chosen: a
 # database takes three, and a few are open at a time.
 _FILES_OF_OTHERS, _LEAST = 16, 8
+# How long there are fewer connections after that, s; then twice as many are tried. What took the files may have been a backup of a minute.
+# The pause doubles each time, to an hour at most: where the limit is too low for good, ledger and store are disturbed once an hour.
+RAISE_S, _RAISE_MOST_S = 60.0, 3600.0
 # A fault that lasts is logged this often.
 _LOG_EVERY_S = 60.0
 # Connections that the kernel keeps until they are accepted, which takes one turn of the loop. A chosen value, asyncio's own is 100.
@@ -126,7 +129,9 @@ class Connections:
         self.refused: Counter[str] = Counter({"busy": 0, "evicted": 0, "timeout": 0, "tls": 0})
         """Connections that were refused or ended, by reason."""
         self._make_protocol = make_protocol
-        self._limit = limit
+        self._limit, self._configured_limit = limit, limit
+        self._raise_at_s, self._raise_pause_s = math.inf, RAISE_S
+        """When the limit is raised again after files had run short (monotonic), and the pause before the next time."""
         self._open: dict[asyncio.BaseProtocol, Connection] = {}
         self._listeners: list[socket.socket] = []
         self._accepting = Supervisor(failures)
@@ -203,6 +208,10 @@ class Connections:
                 await asyncio.sleep(0)
 
     def _take(self, accepted: socket.socket, peer: str) -> None:
+        if self._limit < self._configured_limit and time.monotonic() >= self._raise_at_s:
+            self._limit = min(2 * self._limit, self._configured_limit)
+            self._raise_at_s = time.monotonic() + self._raise_pause_s
+            log.info("at most %d connections again", self._limit)
         if len(self._open) >= self._limit and not self._make_room(peer):
             self.refused["busy"] += 1
             accepted.close()
@@ -232,11 +241,14 @@ class Connections:
             self._forget(connection)
 
     def _give_up_some(self, error: OSError) -> None:
-        """No connection can be accepted. If the process may open no more files, have fewer from now on: ledger and store need some, too."""
+        """No connection can be accepted. If the process may open no more files, have fewer for a while: ledger and store need some, too."""
         is_short = error.errno == errno.EMFILE
+        if is_short:
+            self._raise_at_s = time.monotonic() + self._raise_pause_s
         if is_short and (fewer := max(_LEAST, len(self._open) - _FILES_OF_OTHERS)) < self._limit:
             self._limit = fewer
-            log.warning("too many open files, so there are at most %d connections from now on; %s", fewer, RAISE_LIMIT)
+            self._raise_pause_s = min(2 * self._raise_pause_s, _RAISE_MOST_S)
+            log.warning("too many open files, so there are at most %d connections for a while; %s", fewer, RAISE_LIMIT)
         elif (now := time.monotonic()) >= self._logged_s + _LOG_EVERY_S:
             self._logged_s = now
             log.warning("no connection can be accepted error=%s%s", error, f"; {RAISE_LIMIT}" if is_short else "")

@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import gzip
+import logging
 import os
 import resource
 import socket
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -189,6 +191,43 @@ async def a_process_that_may_open_few_files_keeps_some_for_other_parts(_: pytest
         os.close(each)
 
 
+async def connections_come_back_after_files_have_run_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were few until the next restart, and screens took them from each other, after a moment in which something else had all files."""
+    monkeypatch.setattr(connections, "RAISE_S", 0.3)
+    logged: list[str] = []
+
+    def note(record: logging.LogRecord) -> bool:
+        logged.append(record.getMessage())
+        return True
+
+    monkeypatch.setattr(connections.log, "filters", [note])
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with serving(connections_limit=64) as served, AsyncExitStack() as stack:
+        clients = [stack.enter_context(socket.socket()) for _ in range(60)]
+        highest = os.dup(0)
+        os.close(highest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
+        try:
+            await half_open(served.port, clients[:1])
+            await until(lambda: any("there are at most 8 connections" in line for line in logged), "it has no file")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+        async def take_fifty() -> bool:
+            """Whether fifty connections are open at a time, and none of them gave way."""
+            before = served.server.refused["evicted"]
+            waiting = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(50)]
+            assert (await ask(served.port))[0] == 200
+            for _, writer in waiting:
+                writer.close()
+            return served.server.refused["evicted"] == before
+
+        deadline = time.monotonic() + 30.0
+        while not await take_fifty():
+            assert time.monotonic() < deadline, "there are few for ever"
+            await asyncio.sleep(0.1)
+
+
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 @pytest.mark.parametrize(
     "scenario",
@@ -197,6 +236,7 @@ async def a_process_that_may_open_few_files_keeps_some_for_other_parts(_: pytest
         test_a_reader_that_does_not_read_is_ended_and_costs_little_memory,
         those_that_give_way_at_once_keep_no_socket,
         a_process_that_may_open_few_files_keeps_some_for_other_parts,
+        connections_come_back_after_files_have_run_short,
     ],
 )
 def test_connections_end_on_either_event_loop(
