@@ -53,13 +53,10 @@ def here() -> Shown:
 
 
 def with_problems(shown: Shown) -> None:
-    for name, labels in (
-        ("DcimFeedLost", {"feed": "A"}),
-        ("DcimUpsOnBattery", {"device": "ups-a1", "feed": "A"}),
-        ("DcimLeakDetected", {"device": "cdu-1", "detector": "tray"}),
-        ("DcimPhaseDead", {"device": "pdu-a1-a", "rack": "a1", "phase": "L1"}),
-    ):
-        shown.problem(name, now=110.0, site="other", **labels)
+    shown.problem("DcimFeedLost", now=110.0, site="other", feed="A")
+    shown.problem("DcimUpsOnBattery", now=110.0, site="other", device="ups-a1", feed="A")
+    shown.problem("DcimLeakDetected", now=110.0, site="other", device="cdu-1", detector="tray")
+    shown.problem("DcimPhaseDead", now=110.0, site="other", device="pdu-a1-a", rack="a1", phase="L1")
     shown.ended("DcimPhaseDead", 111.0, site="other", device="pdu-a1-a", rack="a1", phase="L1")
     shown.begins("DcimPhaseDead", now=112.0, site="other", device="pdu-a2-a1", rack="a2", phase="L2")
     shown.begins("DcimUpsOnBattery", now=112.0, site="other", device="ups-b", feed="B")
