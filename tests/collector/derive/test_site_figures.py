@@ -127,6 +127,24 @@ def test_the_takeover_of_a_feed_is_overdue_from_its_slowest_generators_start_on(
     assert readings.values("generator_takeover_overdue_seconds", 132.0)[f"feed=A,{GROUP}"] == 0.0
 
 
+def test_the_takeover_of_each_feed_is_overdue_from_the_start_of_its_own_generators_on() -> None:
+    """gen-1 and gen-2 carry feed A from 15 s on, gen-3 feed B from 40 s on."""
+    own = [(f"gen-{at}, feeds: [A, B]", f"gen-{at}, feeds: [{feed}]") for at, feed in ((1, "A"), (2, "A"))]
+    slow = (
+        "gen-3, feeds: [A, B], rated_power_w: 400 kW, start_s: 12",
+        "gen-3, feeds: [B], rated_power_w: 400 kW, start_s: 40",
+    )
+    metered = ("measures: [gen-1, gen-2, gen-3]", "measures: [gen-1, gen-2]")
+    readings = Readings(ai_hall(*own, slow, metered))
+    for now in range(100, 151, 5):
+        ups(readings, float(now), a="battery", b="battery")
+        readings.figures(float(now))
+    assert readings.values("generator_takeover_overdue_seconds", 150.0) == {
+        "feed=A,group=gen-1+gen-2": 35.0,
+        "feed=B,group=gen-3": 10.0,
+    }
+
+
 def test_no_takeover_is_overdue_before_its_start_or_while_half_of_the_upss_have_mains() -> None:
     takeover = Takeover(15.0)
     assert takeover.update(["battery", "battery"], 100.0) == (0.0,)
