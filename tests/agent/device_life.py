@@ -21,7 +21,12 @@ LABELS = {"site": "t1", "rack": "r7"}
 WALL_S = 1_800_000_000.1234
 NORMAL = Readings(values={CHARGE: 0.5}, states={SOURCE: "normal"})
 IDENTIFIED = Identified(
-    "memory", "ups", Identity("Test", "Memory 1", "S1", "F1"), frozenset({"safety"}), evidence="published map"
+    "memory",
+    "ups",
+    Identity("Test", "Memory 1", "S1", "F1"),
+    frozenset({"safety"}),
+    evidence="published map",
+    content="c1",
 )
 
 

@@ -270,7 +270,8 @@ async def test_a_document_goes_out_where_anything_in_it_is_new() -> None:
         await life.hear(9)
     assert [each.serial for each in life.documents] == ["S1", "S2"]
     first = life.documents[0]
-    assert (first.agent, first.device, first.device_class, first.profile) == ("gw-1", "ups-1", "ups", "memory")
+    assert (first.agent, first.device, first.device_class) == ("gw-1", "ups-1", "ups")
+    assert (first.profile, first.profile_content) == ("memory", "c1")
     assert (first.vendor, first.model, first.firmware) == ("Test", "Memory 1", "F1")
     assert (first.protocol, first.time, first.labels) == ("snmp", 1_800_000_000_123, LABELS)
 

@@ -32,8 +32,10 @@ def test_a_text_is_the_same_with_whatever_a_device_puts_around_it(padding: str) 
     assert plain_text(f"{padding}a") == f"{padding}a", "as it is in an identity"
 
 
-def test_what_stands_within_a_text_stays() -> None:
+def test_what_stands_within_a_text_and_whatever_can_be_printed_stays() -> None:
     assert bare_text("a \t\xa0\0b") == "a \t\xa0\0b"
+    printable = "".join(map(chr, range(0x21, 0x7F)))
+    assert all(bare_text(f"{each}{printable}{each}") == f"{each}{printable}{each}" for each in printable)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 
 from agent.profile import RawValue, normalise_answers, plan_device
 from agent.profile.normalising.normalise import Slot
-from agent.profile.schema import BIT_TABLES
+from agent.profile.planning.sentinels import sentinel_words
+from agent.profile.schema import BIT_TABLES, Part
 from tests.agent.profile.register_devices import read
 from tests.agent.shipped import shipped_profiles
 from tests.agent.varied_devices import usual_plan
@@ -74,6 +75,33 @@ def test_the_highest_bit_alone_is_no_reading_unless_the_family_knows_that_bit() 
     assert taken.pop("socomec-jbus") == {"4128", "4161", "4162"}
     assert "orv3-pmm" not in taken
     assert "apc-smart-ups-modbus" not in taken
+
+
+# All bits of 32, all but the highest, the highest alone, and either half.
+WORDS_OF_32_BITS = {0xFFFF_FFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF, 0xFFFF_0000}
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ({"register": 5}, {0xFFFF, 0x7FFF, 0x8000}),
+        ({"register": 5, "type": "int16"}, {0xFFFF, 0x7FFF, 0x8000, -1, -0x8000}),
+        ({"register": 5, "type": "uint32"}, WORDS_OF_32_BITS),
+        ({"register": 5, "type": "int32"}, {*WORDS_OF_32_BITS, -1, -(2**31), -0x10000}),
+        # SNMP does not say whether a word has a sign.
+        ({"oid": "1.3.6.1"}, {*WORDS_OF_32_BITS, -1, -(2**31), -0x10000}),
+        ({"register": 5, "table": "coil"}, set()),
+    ],
+    ids=["uint16", "int16", "uint32", "int32", "snmp", "coil"],
+)
+def test_words_without_a_reading_by_the_width_and_sign_of_their_place(
+    place: dict[str, object], expected: set[int]
+) -> None:
+    part = Part.model_validate(place)
+    assert sentinel_words(part, (0,), {}) == expected
+    highest = 2 ** (max(expected, default=1).bit_length() - 1)
+    flags = (0, highest.bit_length() - 1)
+    assert sentinel_words(part, flags, {}) == expected - {highest, -highest}, "the highest bit is a flag"
 
 
 async def test_all_leaks_at_once_are_no_reading() -> None:

@@ -223,6 +223,32 @@ async def test_a_message_to_which_the_broker_answers_nonsense_is_held_at_the_fir
     assert outbox.stats().held == 1
 
 
+@pytest.mark.parametrize(
+    ("ended_by", "is_blamed"),
+    [(0x10, True), (0x87, True), (0x97, True), (None, False), (0x8B, False), (0x80, False)],
+    ids=["no subscribers", "not authorized", "quota", "hung up", "server shutting down", "unspecified error"],
+)
+async def test_the_end_of_a_connection_is_blamed_on_the_oldest_message_where_the_broker_says_so_or_it_happens_again(
+    ended_by: int | None,
+    is_blamed: bool,  # noqa: FBT001 - a case
+) -> None:
+    """Else a network that breaks once would hold the messages of a device that did nothing."""
+    outbox = MemoryOutbox("E1", 1 << 20)
+    publisher, _ = publisher_of(outbox)
+    put(outbox)
+    message = await outbox.take()
+    found = []
+    for _ in range(2):
+        client = connection()
+        client.send(message.topic, message.payload, message.key, retain=False)
+        client.ended_by = ended_by
+        found.append(publisher._answers.refused_by_ending(client))  # noqa: SLF001 - as a session
+    first, second = found
+    assert (first is not None) == is_blamed
+    assert second is not None
+    assert second[0].topic == message.topic
+
+
 async def test_a_reload_to_a_broker_whose_certificates_cannot_be_read_is_refused_and_changes_nothing(
     tmp_path: Path,
 ) -> None:

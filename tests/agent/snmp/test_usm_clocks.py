@@ -21,7 +21,7 @@ def test_what_was_not_asked_for_is_timely_within_the_window_or_newer(
     timely: bool,  # noqa: FBT001 - a case
 ) -> None:
     """A message of an earlier boot is a replay, whatever its time."""
-    assert EngineClock(3, 1000, at=0.0).is_timely(boots, time, now=100.0) is timely
+    assert EngineClock(3, 1000, at=50.0).is_timely(boots, time, now=150.0) is timely
 
 
 def test_nothing_is_timely_of_an_engine_that_has_counted_to_the_end() -> None:
