@@ -187,6 +187,8 @@ class TrapReceiver:
         if wanted != self._listens_on:
             self._close()
         if traps is None or self._listener is not None:
+            if self._senders.engine is not None and self._senders.engine.is_behind(self._wall(), self._clock()):
+                self._begin_engine(config)
             return
         try:
             self._listener = TrapListener(*traps.address, self._on_datagram, self._on_excess)
@@ -198,10 +200,13 @@ class TrapReceiver:
         else:
             self._listens_on, self._fault = wanted, ""
             # Begun anew with each opening: of two machines that take turns, the one that listens now must be ahead of the other.
-            engine = self._senders.engine = OwnEngine(
-                f"{config.labels.site or ''}/{config.agent}", self._wall(), self._clock()
-            )
+            engine = self._begin_engine(config)
             log.info("traps are received on %s, informs of SNMPv3 with engine 0x%s", wanted, engine.id.hex())
+
+    def _begin_engine(self, config: AgentConfig) -> OwnEngine:
+        name = f"{config.labels.site or ''}/{config.agent}"
+        self._senders.engine = OwnEngine(name, self._wall(), self._clock())
+        return self._senders.engine
 
     def _close(self) -> None:
         if self._listener is not None:

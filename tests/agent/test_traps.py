@@ -16,7 +16,6 @@ from agent.run import Agent
 from agent.schedule import TRAP_POLLS_S, TRAP_POLLS_TIMES
 from agent.snmp import SnmpClients
 from agent.snmp.traps import TrapRefusal
-from agent.snmp.usm import discovery_request, read_message
 from agent.traps import MAX_EVENTS, TrapReceiver
 from rackflow import Status, encode
 from rackflow.catalogue import PollClass
@@ -240,25 +239,6 @@ async def test_traps_of_every_address_of_a_name_are_the_devices(mosquitto: Mosqu
         await eventually(is_told, "a trap from its second address, once the name is known", timeout_s=30)
     await receiver.stop(5)
     assert set(told) == {"ups-1"}
-
-
-async def test_a_device_that_is_about_to_send_an_inform_of_snmpv3_is_told_the_agents_engine(
-    mosquitto: Mosquitto,
-) -> None:
-    told: list[str] = []
-    receiver = TrapReceiver(devices_at(mosquitto, ups_1="127.0.0.1"), lambda device, *_: told.append(device))
-    receiver.start()
-    await eventually(lambda: receiver.port, "open")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
-        device.connect(("127.0.0.1", receiver.port or 0))
-        device.settimeout(0)
-        device.send(discovery_request(77, 5))
-        answer = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(device, 2048), 30)
-    await receiver.stop(5)
-    header = read_message(answer)
-    assert (header.msg_id, header.engine[:5].hex(), header.level) == (77, "80007ed905", 0)
-    assert header.boots > 150_000_000  # seconds since 2020
-    assert told == []
 
 
 async def test_a_fault_while_a_trap_is_handled_ends_with_it(

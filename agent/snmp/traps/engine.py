@@ -26,6 +26,9 @@ UNKNOWN_ENGINE_IDS: Final = bytes.fromhex("2b060106030f01010400")
 # Unix seconds at which boots begin. Boots must grow from start to start and be below 2^31; with the time in their place nothing has to be
 # kept on disk, and of two machines that take turns, the later one is always ahead. 2020-01-01.
 BOOTS_BEGIN: Final = 1_577_836_800
+# An engine that is further behind the time of day than this was begun before the clock of a gateway was set, or the machine slept. Chosen:
+# small steps of a clock must not have all devices search for the time again.
+BEHIND_S: Final = 60.0
 
 
 class OwnEngine:
@@ -41,6 +44,10 @@ class OwnEngine:
     def is_timely(self, message: Message, now: float) -> bool:
         """Whether an authentic message to this engine lies within its time window (RFC 3414, 3.2, 7a)."""
         return message.boots == self.boots and abs(message.time - self._time(now)) <= WINDOW_S
+
+    def is_behind(self, unix_s: float, now: float) -> bool:
+        """Whether it was begun with a clock that was not set yet, so that devices that know an earlier one refuse its boots for good."""
+        return self.boots + self._time(now) + BEHIND_S < unix_s - BOOTS_BEGIN
 
     def tell_id(self, datagram: bytes, message: Message, now: float) -> bytes:
         """The Report to a message that names no engine, or another one."""
