@@ -90,6 +90,13 @@ async def test_polls_of_two_devices_at_one_address_give_no_reading_of_the_other_
     assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
 
 
+async def test_devices_whose_turns_are_short_are_each_read_in_their_turns() -> None:
+    """Between two openings, which are ten seconds apart, the one that was opened is read in each of its turns."""
+    bench = await in_conflict()
+    given = [TEMPERATURE in (await bench.poll("fast", (ONE, OTHER)[at % 2], 1.0)).values for at in range(120)]
+    assert sum(given) >= 50
+
+
 async def test_a_device_that_was_replaced_once_is_asked_for_its_identity_once_a_minute_as_before() -> None:
     bench = Bench()
     await bench.poller.open()
