@@ -54,6 +54,10 @@ class Fingerprint:
                 return f"{name} was {known!r} and is {text!r}"
         return "" if self.has_same_firmware(later) else "has another sysDescr"
 
+    def is_shown_by(self, raw: Mapping[str, RawValue]) -> bool:
+        """Whether these answers have all identifiers of this device, so that they are its own."""
+        return bool(self.identifiers) and all(first_text([source], raw) == text for source, text in self.identifiers)
+
     def contradiction(self, raw: Mapping[str, RawValue]) -> str:
         """Why these answers come from another device; empty if nothing shows it. Missing and empty objects are ignored."""
         for source, known in self.identifiers:

@@ -194,10 +194,16 @@ class SnmpPoller:
         unconfirmed = await self._read_scales(poll_class, jumped, raw) if jumped else ()
         readings = await readings_of(part.slots, raw)
         _mark_cut(part, readings)
-        self._cells.update(raw)
+        contradiction = fingerprint.contradiction(raw)
+        if not contradiction:
+            # Not with another device's answers: what that has in use would stay in later plans of this one.
+            self._cells.update(raw)
         if unconfirmed:
             _mark_unconfirmed(part, unconfirmed, readings)
-        other_device = self._replanning.other_device = fingerprint.contradiction(raw) or self._replanning.other_device
+        if self._conflict.is_on(self._clock()) and fingerprint.is_shown_by(raw):
+            # The other device's turn is over, before this one was opened again.
+            self._replanning.other_device = ""
+        other_device = self._replanning.other_device = contradiction or self._replanning.other_device
         self._cells.reject(readings, everything=bool(other_device), any_dependent=self._are_rows_unknown)
         self._checks.reject(poll_class, readings, raw)
         return readings

@@ -10,7 +10,7 @@ from agent.poll.address_conflict import CONFLICT_S, MAX_DEVICES, AddressConflict
 from agent.poll.factory import PollerFactory
 from agent.poll.fingerprint import Fingerprint, fingerprint_from
 from agent.poll.leak_detectors import FAULT_AFTER_S
-from agent.profile import SYS_OBJECT_ID, SYS_UPTIME, parse_profile
+from agent.profile import SYS_OBJECT_ID, SYS_UPTIME, Profile, parse_profile
 from agent.readings import Readings
 from agent.snmp.seam import SnmpValue
 from rackflow.catalogue import PollClass
@@ -20,8 +20,7 @@ from tests.agent.memory_peers import MemorySnmp
 from tests.agent.poll.faulty_units import BUSY, FAILURE, Unit, unit_bench
 
 ROOT = "1.3.6.1.4.1.99999"
-PROFILE = parse_profile(
-    f"""
+PROFILE_TEXT = f"""
 version: 1
 profile: twin
 class: env
@@ -33,9 +32,8 @@ recognise: {{probes: [{ROOT}.2.0]}}
 identity: {{serial: [{{oid: {ROOT}.9.0}}]}}
 points:
   - {{metric: dcim_env_temperature_celsius, labels: {{sensor: a}}, oid: {ROOT}.2.0, unit: celsius, poll: fast}}
-""",
-    "twin.yaml",
-)
+"""
+PROFILE = parse_profile(PROFILE_TEXT, "twin.yaml")
 TEMPERATURE = "dcim_env_temperature_celsius{sensor=a}"
 
 
@@ -49,11 +47,11 @@ ONE, OTHER = device("S-1", 20), device("S-2", 30)
 class Bench:
     """A device in memory that is polled, and opened anew when it asks for that."""
 
-    def __init__(self) -> None:
+    def __init__(self, profile: Profile = PROFILE, first: dict[str, SnmpValue] = ONE) -> None:
         self.now_s = 1000.0
-        self.client = MemorySnmp(dict(ONE))
+        self.client = MemorySnmp(dict(first))
         configured = Device(id="d", host="h", credential="c", profile="twin")
-        self.poller = SnmpPoller(configured, {"twin": PROFILE}, self.client, lambda: self.now_s)
+        self.poller = SnmpPoller(configured, {"twin": profile}, self.client, lambda: self.now_s)
 
     async def poll(self, poll: PollClass, answers: dict[str, SnmpValue], after_s: float = 15.0) -> Readings:
         self.now_s += after_s
@@ -88,6 +86,27 @@ async def test_polls_of_two_devices_at_one_address_give_no_reading_of_the_other_
         assert (await bench.poll("fast", ONE)).values == {}
     # It is told once, and not with each of their turns.
     assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+async def test_devices_whose_turns_are_short_are_each_read_in_their_turns() -> None:
+    """Between two openings, which are ten seconds apart, the one that was opened is read in each of its turns."""
+    bench = await in_conflict()
+    given = [TEMPERATURE in (await bench.poll("fast", (ONE, OTHER)[at % 2], 1.0)).values for at in range(120)]
+    assert sum(given) >= 50
+
+
+async def test_what_another_device_counts_in_changes_nothing_of_the_one_that_is_read() -> None:
+    unit = f"unit_by: {{oid: {ROOT}.3.0, map: {{1: celsius, 2: fahrenheit}}}}"
+    profile = parse_profile(PROFILE_TEXT.replace("unit: celsius", unit), "twin.yaml")
+    one, other = ONE | {f"{ROOT}.3.0": 1}, OTHER | {f"{ROOT}.3.0": 2}
+    bench = Bench(profile, one)
+    await bench.poller.open()
+    for answers in (one, other, one):
+        await bench.poll("slow", answers)
+    polls = [(await bench.poll("fast", (one, other)[at % 2], 1.0)).values for at in range(120)]
+    assert all(found.get(TEMPERATURE, 20.0) == pytest.approx(20.0) for found in polls[::2])
+    assert all(found.get(TEMPERATURE, -1.1) == pytest.approx(-1.1, abs=0.1) for found in polls[1::2])
+    assert sum(TEMPERATURE in found for found in polls) >= 50
 
 
 async def test_a_device_that_was_replaced_once_is_asked_for_its_identity_once_a_minute_as_before() -> None:

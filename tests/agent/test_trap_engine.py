@@ -1,4 +1,4 @@
-"""The SNMPv3 engine of the agent, which devices learn before they send it informs: on the port of traps, with boots that never fall."""
+"""What a running agent tells devices of its SNMPv3 engine, which they must know to send informs."""
 
 import asyncio
 import socket
