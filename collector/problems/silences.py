@@ -30,7 +30,7 @@ RETRY_S = 5.0
 TIMEOUT_S = 5.0
 # All silences of an Alertmanager, ours and others, some kB each. Chosen; a longer answer is refused instead of filling the memory.
 MAX_ANSWER_BYTES = 16_000_000
-# How long an alert that was mended in its window stays silenced: longer than any goes on at Prometheus after its end (330 s).
+# How long an alert that was mended in its window stays silenced: longer than any goes on at Prometheus after its end (345 s).
 MENDED_S = 600.0
 # How often it is looked whether a problem in a window was mended, or has come back, s.
 WATCH_S = 5.0
