@@ -120,7 +120,10 @@ def _labels(selector: Selector, recorded: Mapping[str, str]) -> frozenset[str]:
     if selector.name in OWN_SERIES:
         return OWN_SERIES[selector.name]
     if selector.name in recorded:
-        inner = (_labels(part, recorded) for part in parse(recorded[selector.name]).selectors)
+        # A record may look back at itself, which gives it no further labels.
+        others = {name: text for name, text in recorded.items() if name != selector.name}
+        parts = parse(recorded[selector.name]).selectors
+        inner = (_labels(part, others) for part in parts if part.name != selector.name)
         return frozenset[str]().union(*inner)
     metrics = metrics_of(selector)
     labels = frozenset[str]().union(*map(labels_of, metrics))

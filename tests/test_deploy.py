@@ -26,6 +26,7 @@ from rackflow.process.yaml import load_yaml_file, load_yaml_text
 from tests.agent.shipped import shipped_profiles
 from tests.collector.problems.examples import INCIDENTS
 from tests.collector.problems.plant_examples import PLANT_INCIDENTS
+from tests.collector.problems.row_examples import ROW_INCIDENTS
 from tests.expressions import faults
 from tests.servers.process import find_program
 
@@ -118,7 +119,7 @@ def test_each_alert_is_seen_firing_by_a_unit_test() -> None:
     checks = [check for test in tests for check in test.get("alert_rule_test", [])]
     by_hand = {check["alertname"] for check in checks if check["exp_alerts"]}
     # Every incident is played through promtool as well: tests/collector/problems/test_both_ways.py.
-    assert by_hand | set(INCIDENTS) | set(PLANT_INCIDENTS) == set(ALERTS)
+    assert by_hand | set(INCIDENTS) | set(PLANT_INCIDENTS) | set(ROW_INCIDENTS) == set(ALERTS)
 
 
 @pytest.fixture(scope="module")

@@ -68,9 +68,10 @@ def clears_s(problem: "Problem", cause: str) -> float:
     asked = {condition.metric for condition in problem.conditions()}
     # A device that stopped answering during the incident keeps its problems until it is asked again: a UPS whose network card lost power
     # with the mains counts as on battery until then. If the cause is a problem of the same device, one answer ends both.
-    may_be_silent = problem.when and problem.silent_s and "device" not in problem.causes[cause]
-    if asked & OBSERVED or "device_observed" in problem.promql or may_be_silent:
-        return ANSWERS_S
+    if "device" not in problem.causes[cause]:
+        may_be_silent = problem.when and problem.silent_s
+        if asked & OBSERVED or "device_observed" in problem.promql or may_be_silent:
+            return ANSWERS_S
     return SAFETY_CLEARS_S if problem.is_safety else CLEARS_S
 
 

@@ -41,12 +41,12 @@ _OF_ALERT = "alertname, alertstate, severity, subsystem"
 
 def alert_expression(problem: Problem, table: Table) -> str:
     """The expression of a problem's alert: the name of a record if `left_out_records` has one of it."""
-    is_recorded = any(each.share and each.share.except_in == problem.name for each in table.problems.values())
-    return _name_of_share(problem.name) if is_recorded else _expression(problem, table)
+    is_recorded = any(each.share and problem.name in each.share.except_in for each in table.problems.values())
+    return _waiting(problem, _name_of_share(problem.name) if is_recorded else _holding_text(problem, table), table)
 
 
-def _expression(problem: Problem, table: Table) -> str:
-    text = _holding_text(problem, table)
+def _waiting(problem: Problem, text: str, table: Table) -> str:
+    """The expression of a problem that begins only while the one that it waits for is not about to stand."""
     other = table.problems.get(problem.waits_for)
     if other is None or other.share is None:
         return text
@@ -96,33 +96,64 @@ def left_out_records(table: Table) -> Iterator[tuple[str, str]]:
 
     Yields name and expression of each, in the order in which they must be evaluated.
     """
+    waited_for = {each.waits_for for each in table.problems.values()}
+    known: set[str] = set()
     for problem in table.problems.values():
-        other = table.problems.get(problem.share.except_in) if problem.share is not None else None
-        if problem.share is None or other is None or other.share is None:
-            continue
-        whose, dark = ", ".join(other.share.by), _name_of_dark_elsewhere(other.name)
-        both = ", ".join(dict.fromkeys([*other.share.by, *problem.share.by]))
-        present = _named(dict.fromkeys([*other.share.by, *problem.share.by]))
-        silent = f"count by ({both}) (max by (device, {both}) (dcim_device_up{{{present}}} == 0))"
-        feeds = f"count by ({whose}) (group by ({both}) (dcim_device_observed{{{present}}}))"
-        yield _name_of_share(other.name), _share_text(other, table)
-        yield dark, f"sum by ({whose}) ({silent})\n-\nmax by ({whose}) ({silent})"
-        lately = (
-            f"last_over_time({_name_of_share(other.name)}[{duration(ANSWERS_S)}])\nand on ({whose})\n  {_firing(other)}"
-        )
-        going_dark = _name_of_going_dark(other.name)
-        yield going_dark, _rising(dark, going_dark)
-        of_one = _name_of_dark_of_one(other.name)
-        # By the word of all collectors, as a CDU that does not answer: nobody waits for what one of them has missed.
-        silent = f"count by ({whose}) (max by (device, {whose}) (dcim_device_up{{{_named(other.share.by)}}}) == 0)"
-        yield of_one, f"{silent} - 1\nunless on ({whose})\n  {feeds} > 1"
-        waited_for = _name_of_waited_for(other.name)
-        yield waited_for, _any_of([going_dark, _rising(of_one, waited_for)])
-        groups = _any_of([_name_of_share(other.name), lately, going_dark])
-        yield (
-            _name_of_left_out(other.name),
-            f"max by (device, {whose}) (dcim_device_up == 0)\nand on ({whose})\n{_in_brackets(groups)}",
-        )
+        share = problem.share
+        for name in share.except_in if share is not None else ():
+            if share is None or name in known:
+                continue
+            known.add(name)
+            other = table.problems[name]
+            yield _name_of_share(name), _share_text(other, table)
+            groups = [_name_of_share(name), _lately(other)]
+            if name in waited_for:
+                yield from _darkening_records(share, other)
+                groups.append(_name_of_going_dark(name))
+            whose = _whose(other)
+            yield (
+                _name_of_left_out(name),
+                f"max by (device, {whose}) (dcim_device_up == 0)\nand on ({whose})\n{_in_brackets(_any_of(groups))}",
+            )
+        if share is not None and "unless_shown" in share.except_in.values():
+            by = ", ".join(share.by)
+            silent = f"dcim_device_up{{{_present(share).removeprefix(', ')}}} == 0"
+            shown = f"{_in_brackets(_failing(share, table))}\nunless on (site, device)\n  dcim_device_up == 0"
+            yield (
+                _name_of_shown(problem.name),
+                f"max by (device, {by}) ({silent})\nand on ({by})\n{_in_brackets(shown)}",
+            )
+
+
+def _whose(problem: Problem) -> str:
+    return ", ".join(problem.share.by) if problem.share is not None else ""
+
+
+def _lately(problem: Problem) -> str:
+    """Where a problem stands, or did until all of its devices have been asked again: as `Tracker.standing`."""
+    return (
+        f"last_over_time({_name_of_share(problem.name)}[{duration(ANSWERS_S)}])\n"
+        f"and on ({_whose(problem)})\n  {_firing(problem)}"
+    )
+
+
+def _darkening_records(share: Share, other: Problem) -> Iterator[tuple[str, str]]:
+    """Records of the groups of `other` that go dark, which problems wait for: as `Shares.going_dark`. `share` names it in `except_in`."""
+    own = other.share.by if other.share is not None else []
+    whose, dark = _whose(other), _name_of_dark_elsewhere(other.name)
+    both = ", ".join(dict.fromkeys([*own, *share.by]))
+    present = _named(dict.fromkeys([*own, *share.by]))
+    silent = f"count by ({both}) (max by (device, {both}) (dcim_device_up{{{present}}} == 0))"
+    feeds = f"count by ({whose}) (group by ({both}) (dcim_device_observed{{{present}}}))"
+    yield dark, f"sum by ({whose}) ({silent})\n-\nmax by ({whose}) ({silent})"
+    going_dark = _name_of_going_dark(other.name)
+    yield going_dark, _rising(dark, going_dark)
+    of_one = _name_of_dark_of_one(other.name)
+    # By the word of all collectors, as a CDU that does not answer: nobody waits for what one of them has missed.
+    silent = f"count by ({whose}) (max by (device, {whose}) (dcim_device_up{{{_named(own)}}}) == 0)"
+    yield of_one, f"{silent} - 1\nunless on ({whose})\n  {feeds} > 1"
+    waited_for = _name_of_waited_for(other.name)
+    yield waited_for, _any_of([going_dark, _rising(of_one, waited_for)])
 
 
 def _named(labels: Iterable[str]) -> str:
@@ -298,17 +329,28 @@ def _share_now(problem: Problem, table: Table) -> str:
         f"max by (device, {by}) ({_among(share)}{_comparison(share.among, table.records)})",
     )
     if share.except_in:
-        left_out = f"\nunless on (site, device)\n  {_name_of_left_out(share.except_in)}"
+        left_out = "".join(f"\nunless on (site, device)\n  {each}" for each in _left_out(problem.name, share))
         counted, devices = f"{_in_brackets(counted)}{left_out}", f"{devices}{left_out}"
     all_devices = f"count by ({by}) {_in_brackets(devices)}".replace("\n", "\n  ")
-    return (
+    text = (
         f"  count by ({by}) (\n{_indent(counted, 4)}\n  )\n/\n  ({all_devices} >= {share.least})\n> {share.above:.12g}"
     )
+    if not share.beside:
+        return text
+    parts = f"count by ({by}, {share.beside}) ({_failing(share, table, share.beside)})"
+    return f"{text}\nand on ({by})\n  sum by ({by}) ({parts}) - max by ({by}) ({parts}) >= {share.beside_least}"
 
 
-def _failing(share: Share, table: Table) -> str:
-    """The devices of all groups that fulfil the condition. Each counts once, whichever of the alternatives it fulfils."""
-    by, present = ", ".join(share.by), _present(share)
+def _left_out(name: str, share: Share) -> Iterator[str]:
+    """What names the devices that a share leaves out."""
+    for other, kind in share.except_in.items():
+        left_out = _name_of_left_out(other)
+        yield left_out if kind == "always" else f"({left_out} unless on (site, device) {_name_of_shown(name)})"
+
+
+def _failing(share: Share, table: Table, *more: str) -> str:
+    """The devices of all groups that fulfil the condition, with `more` of their labels. Each counts once, whatever it fulfils."""
+    by, present = ", ".join([*share.by, *more]), _present(share)
     return _any_of(
         [
             f"max by (device, {by}) ({_selector(each.metric, each.where, each.states, present)}{_comparison(each, table.records)})"
@@ -366,6 +408,11 @@ def _name_of_dark_of_one(problem: str) -> str:
 def _name_of_waited_for(problem: str) -> str:
     """The record of its groups for which it may be about to stand, so that what it explains does not begin (`Shares.waits`)."""
     return f"group:{_snake(problem)}_waited_for:count"
+
+
+def _name_of_shown(problem: str) -> str:
+    """The record of the silent devices of a problem's groups in which one that answers shows the problem (`unless_shown`)."""
+    return f"device:{_snake(problem)}_shown:info"
 
 
 def _name_of_left_out(problem: str) -> str:

@@ -36,21 +36,26 @@ class Found:
     racks: tuple[str, ...]
 
 
+Others = tuple[Labels, ...]
+
+
 class _Contribution(NamedTuple):
     """What one device contributes to one problem."""
 
     group: Labels
-    other: Labels | None
-    """Its group of the problem whose devices are left out, if the problem names one (`Share.except_in`)."""
+    others: Others
+    """Its group of each problem whose devices are left out (`Share.except_in`), in that order; empty if there is none."""
     belongs: bool
     fulfils: bool
     is_silent: bool
     rack: str
+    beside: str
+    """Its value of the label `Share.beside`."""
 
     @property
-    def overlap(self) -> Labels | None:
-        """`other`, if the device does not answer."""
-        return self.other if self.is_silent else None
+    def overlap(self) -> Others:
+        """`others`, if the device does not answer."""
+        return self.others if self.is_silent else ()
 
 
 class _FamilyShare(NamedTuple):
@@ -58,7 +63,8 @@ class _FamilyShare(NamedTuple):
 
     name: str
     by: tuple[str, ...]
-    overlap_by: tuple[str, ...]
+    overlaps_by: tuple[tuple[str, ...], ...]
+    beside: str
     among: Condition | None
     of: tuple[Condition, ...]
 
@@ -82,8 +88,12 @@ class _Group:
     fulfil: int = 0
     may_belong: int = 0
     may_fulfil: int = 0
+    shown: int = 0
+    """How many fulfil it and answer."""
     racks: dict[str, int] = field(default_factory=dict)
     """Devices that fulfil it, by rack."""
+    parts: Counter[str] = field(default_factory=Counter)
+    """Devices that fulfil it, by the label `Share.beside`."""
 
     def count(self, part: _Contribution, by: int) -> None:
         """Add a device (1), or take it away (-1)."""
@@ -92,6 +102,9 @@ class _Group:
         self.fulfil += by * part.fulfils
         self.may_belong += by * (part.belongs or part.is_silent)
         self.may_fulfil += by * (part.fulfils or part.is_silent)
+        self.shown += by * (part.fulfils and not part.is_silent)
+        if part.fulfils:
+            self.parts[part.beside] += by
         if part.fulfils and part.rack:
             left = self.racks[part.rack] = self.racks.get(part.rack, 0) + by
             if not left:
@@ -106,8 +119,16 @@ class _Group:
             self.fulfil - other.fulfil,
             self.may_belong - other.may_belong,
             self.may_fulfil - other.may_fulfil,
+            self.shown - other.shown,
             racks,
+            self.parts - other.parts,
         )
+
+    def holds(self, share: Share) -> bool:
+        """Whether the problem holds: more than its share of enough devices, and not of one part alone if it asks for several."""
+        if self.belong < share.least or self.fulfil / self.belong <= share.above:
+            return False
+        return self.fulfil - max(self.parts.values(), default=0) >= share.beside_least
 
     def is_open(self, share: Share) -> bool:
         """Whether the problem would hold if all silent devices fulfilled its condition."""
@@ -157,18 +178,28 @@ class Shares:
         self._evaluator = evaluator
         self._parts: dict[str, dict[SubjectKey, _Contribution]] = {name: {} for name in self._shares}
         self._groups: dict[str, dict[Labels, _Group]] = {name: {} for name in self._shares}
-        self._overlaps: dict[str, dict[Labels, dict[Labels, _Group]]] = {
+        self._overlaps: dict[str, dict[Others, dict[Labels, _Group]]] = {
             name: {} for name, each in self._shares.items() if each.except_in
         }
-        """Of problems with `except_in`: by group of that other problem, the part of each own group that lies in it."""
-        self._places: dict[str, dict[Labels, Counter[Labels]]] = {name: {} for name in self._overlaps}
-        """Of the same: by group of that other problem, how many of its devices are in each own group, whether they answer or not."""
+        """Of problems with `except_in`: by groups of those other problems, the part of each own group that lies in them and is silent."""
+        self._places: dict[str, dict[Labels, Counter[Labels]]] = {}
+        """By problem that names one that others wait for (`_waited_for`), and group of that one: how many of its devices are in each
+        own group, whether they answer or not."""
         self._courses: dict[tuple[str, Labels], _Course] = {}
         """By such a problem and group of the other problem: how many devices did not answer outside of its darkest own group."""
         self._courses_of_one: dict[tuple[str, Labels], _Course] = {}
         """The same of groups whose devices are of one own group at most: how many did not answer beside the first."""
         self._by_metrics: dict[tuple[str, ...], tuple[_FamilyShare, ...]] = {}
         self._waits_for = {name: each.waits_for for name, each in table.problems.items() if each.waits_for}
+        waited_for = set(self._waits_for.values())
+        self._waited_for = {
+            name: (each, index)
+            for name in self._overlaps
+            for index, each in enumerate(self._shares[name].except_in)
+            if each in waited_for
+        }
+        """By problem: which of `except_in` other problems wait for, and where it stands there."""
+        self._places |= {name: {} for name in self._waited_for}
         self.going_dark: dict[str, AbstractSet[Labels]] = {}
         """By a problem that `except_in` names: its groups (agents) that were going dark when `found` was last called.
 
@@ -178,7 +209,7 @@ class Shares:
     def note(self, key: SubjectKey, subject: Subject) -> None:
         """Take the present readings of a device."""
         holds = self._evaluator.holds
-        for name, by, overlap_by, among, of in self._family_shares(subject):
+        for name, by, overlaps_by, beside, among, of in self._family_shares(subject):
             before = self._parts[name].get(key)
             texts = _texts(by, subject)
             if not all(texts) and not self._may_lack(name, texts):
@@ -189,11 +220,12 @@ class Shares:
             fulfils = any(holds(each, subject) for each in of)
             part = _Contribution(
                 group=_group(by, texts),
-                other=_group(overlap_by, _texts(overlap_by, subject)) if overlap_by else None,
+                others=tuple(_group(each, _texts(each, subject)) for each in overlaps_by),
                 belongs=belongs,
                 fulfils=fulfils,
                 is_silent=subject.is_silent,
                 rack="" if name in self._without_racks else subject.base.get("rack", ""),
+                beside=subject.base.get(beside, "") if beside else "",
             )
             if part == before:
                 continue
@@ -202,8 +234,9 @@ class Shares:
             self._parts[name][key] = part
             for groups in self._groups_of(name, part):
                 groups.setdefault(part.group, _Group()).count(part, 1)
-            if part.other is not None:
-                self._places[name].setdefault(part.other, Counter())[part.group] += 1
+            if name in self._waited_for:
+                waited = part.others[self._waited_for[name][1]]
+                self._places[name].setdefault(waited, Counter())[part.group] += 1
 
     def _may_lack(self, name: str, texts: tuple[str, ...]) -> bool:
         share = self._shares[name]
@@ -211,7 +244,7 @@ class Shares:
 
     def conditions_of(self, subject: Subject) -> Iterator[Condition]:
         """The conditions that decide what a device with these metrics contributes."""
-        for _, _, _, among, of in self._family_shares(subject):
+        for _, _, _, _, among, of in self._family_shares(subject):
             if among is not None:
                 yield among
             yield from of
@@ -228,7 +261,8 @@ class Shares:
                 _FamilyShare(
                     name,
                     tuple(share.by),
-                    tuple(self._shares[share.except_in].by) if share.except_in else (),
+                    tuple(tuple(self._shares[each].by) for each in share.except_in),
+                    share.beside,
                     share.among if can_hold(share.among, subject.series) else None,
                     tuple(each for each in share.of if can_hold(each, subject.series)),
                 )
@@ -249,20 +283,21 @@ class Shares:
             group.count(part, -1)
             if not group.size:
                 del groups[part.group]
-        if part.overlap is not None and not self._overlaps[name][part.overlap]:
+        if part.overlap and not self._overlaps[name][part.overlap]:
             del self._overlaps[name][part.overlap]
-        if part.other is not None:
-            places = self._places[name][part.other]
+        if name in self._waited_for:
+            waited = part.others[self._waited_for[name][1]]
+            places = self._places[name][waited]
             places[part.group] -= 1
             if not places[part.group]:
                 del places[part.group]
             if not places:
-                del self._places[name][part.other]
+                del self._places[name][waited]
 
     def _groups_of(self, name: str, part: _Contribution) -> Iterator[dict[Labels, _Group]]:
         """Where a device counts."""
         yield self._groups[name]
-        if part.overlap is not None:
+        if part.overlap:
             yield self._overlaps[name].setdefault(part.overlap, {})
 
     def groups(self, name: str) -> AbstractSet[Labels]:
@@ -289,13 +324,22 @@ class Shares:
         found = {name: _found(share, self._groups[name]) for name, share in self._shares.items()}
         for name, overlaps in self._overlaps.items():
             share = self._shares[name]
-            darkening = self._darkening(name, now)
-            self.going_dark[share.except_in] = darkening | self._darkening_of_one(name, now)
-            left_out = found[share.except_in].keys() | standing(share.except_in) | darkening
+            left_out = {each: found[each].keys() | standing(each) for each in share.except_in}
+            if name in self._waited_for:
+                waited, _ = self._waited_for[name]
+                darkening = self._darkening(name, now)
+                self.going_dark[waited] = darkening | self._darkening_of_one(name, now)
+                left_out[waited] |= darkening
             groups = dict(self._groups[name])
-            for other in left_out & overlaps.keys():
-                for group, part in overlaps[other].items():
-                    groups[group] = groups[group].without(part)
+            for others, parts in overlaps.items():
+                kinds = {
+                    kind
+                    for (each, kind), other in zip(share.except_in.items(), others, strict=True)
+                    if other in left_out[each]
+                }
+                for group, part in parts.items() if kinds else ():
+                    if "always" in kinds or not self._groups[name][group].shown:
+                        groups[group] = groups[group].without(part)
             found[name] = _found(share, groups)
         return found
 
@@ -317,13 +361,18 @@ class Shares:
         """
         if now is None:
             return set()
-        overlaps = self._overlaps[name]
+        _, index = self._waited_for[name]
+        dark: dict[Labels, Counter[Labels]] = {}
+        for others, parts in self._overlaps[name].items():
+            own = dark.setdefault(others[index], Counter())
+            for group, part in parts.items():
+                own[group] += part.fulfil
 
         def count(other: Labels) -> int:
-            dark = [part.fulfil for part in overlaps.get(other, {}).values()]
-            return sum(dark) - max(dark, default=0)
+            fulfil = dark.get(other, Counter[Labels]())
+            return fulfil.total() - max(fulfil.values(), default=0)
 
-        return _rising(self._courses, name, overlaps, count, now)
+        return _rising(self._courses, name, dark, count, now)
 
     def _darkening_of_one(self, name: str, now: float | None) -> set[Labels]:
         """Groups of the other problem (agents) that go dark, and whose devices are of one own group (feed), or of none, as some CDUs are.
@@ -332,7 +381,7 @@ class Shares:
         """
         if now is None:
             return set()
-        groups, places = self._groups[self._shares[name].except_in], self._places[name]
+        groups, places = self._groups[self._waited_for[name][0]], self._places[name]
         beside_first = {
             other: max(0, group.fulfil - 1) for other, group in groups.items() if len(places.get(other, ())) <= 1
         }
@@ -366,5 +415,5 @@ def _found(share: Share, groups: Mapping[Labels, _Group]) -> dict[Labels, Found]
     return {
         labels: Found(group.fulfil / group.belong, tuple(sorted(group.racks))[:MAX_RACKS])
         for labels, group in groups.items()
-        if group.belong >= share.least and group.fulfil / group.belong > share.above
+        if group.holds(share)
     }

@@ -32,7 +32,7 @@ RETRY_S = 5.0
 TIMEOUT_S = 5.0
 # All silences of an Alertmanager, ours and others, some kB each. Chosen; a longer answer is refused instead of filling the memory.
 MAX_ANSWER_BYTES = 16_000_000
-# How long an alert that was mended in its window stays silenced after its end: longer than any goes on at Prometheus then (330 s).
+# How long an alert that was mended in its window stays silenced after its end: longer than any goes on at Prometheus then (345 s).
 MENDED_S = 600.0
 # Alerts with a silence of their own at a time, each a request. Chosen: those of a row; the others are as if there were none.
 MAX_MENDED = 1_000

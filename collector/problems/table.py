@@ -135,10 +135,17 @@ class Share(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     least: int
     may_lack: list[str] = []
     """Labels of `by` that a device need not have: those without one are a group of their own."""
-    except_in: str = ""
-    """Another problem with a share: while it stands for an agent, that agent's devices that do not answer count nowhere.
+    beside: str = ""
+    beside_least: int = 0
+    """At least so many of the devices that fulfil it must be outside of the largest of their groups by the label `beside`.
 
-    Nor do they while they fall silent in several feeds at once (`Shares._darkening`): it may be about to stand.
+    A row whose devices of only one feed fell silent has lost that feed; of a row where others did as well, the network comes first.
+    """
+    except_in: dict[str, Literal["always", "unless_shown"]] = {}
+    """Other problems with a share: while one stands for an agent, a room or a row, its devices that do not answer count nowhere.
+
+    Nor do an agent's while they fall silent in several feeds at once (`Shares._darkening`): it may be about to stand. With `unless_shown`
+    they count if a device of the same group that answers fulfils the condition: a UPS on battery shows that the feed is lost, not unseen.
 
     A cause would not do where groups overlap: half of a feed's devices may be those of an agent that sees nothing, and the other half dark.
     """
@@ -398,7 +405,7 @@ def _check_problem(problem: Problem, problems: Mapping[str, Problem], records: M
 def _check_waits_for(problem: Problem, problems: Mapping[str, Problem]) -> None:
     if not problem.waits_for:
         return
-    is_named = any(each.share and each.share.except_in == problem.waits_for for each in problems.values())
+    is_named = any(each.share and problem.waits_for in each.share.except_in for each in problems.values())
     if not is_named or problem.waits_for not in problem.causes:
         raise ValueError(
             f"{problem.name}: waits_for: {problem.waits_for}: is not one of its causes that an `except_in` names"
@@ -412,13 +419,14 @@ def _is_of_readings(condition: Condition) -> bool:
 def _check_share(problem: Problem, problems: Mapping[str, Problem]) -> None:
     if problem.when and problem.share:
         raise ValueError(f"{problem.name}: `when` and `share` exclude each other")
-    if problem.share is None or not problem.share.except_in:
+    if problem.share is None:
         return
-    other = problems.get(problem.share.except_in)
-    if other is None or other.share is None or other.share.except_in:
-        raise ValueError(
-            f"{problem.name}: except_in: {problem.share.except_in}: no such problem with a share of its own"
-        )
+    if bool(problem.share.beside) != bool(problem.share.beside_least):
+        raise ValueError(f"{problem.name}: beside: stands with `beside_least`, and not without it")
+    for name in problem.share.except_in:
+        other = problems.get(name)
+        if other is None or other.share is None or other.share.except_in:
+            raise ValueError(f"{problem.name}: except_in: {name}: no such problem with a share of its own")
 
 
 def _check_condition(condition: Condition, records: Mapping[str, Record]) -> set[str]:

@@ -192,7 +192,7 @@ def selector_text(selector: Selector) -> str:
     return f"{selector.name}{{{', '.join(kept)}}}"
 
 
-# Records that have values only while an agent has lost its devices; tests/collector/problems/test_blind_agent.py plays that.
+# Records that have values only while an agent, room or row has lost its devices; tests/collector/problems/test_blind_agent.py plays that.
 OF_BLIND_AGENTS = {
     "group:dcim_agent_sees_nothing:ratio",
     "group:dcim_agent_sees_nothing_dark_elsewhere:count",
@@ -200,6 +200,11 @@ OF_BLIND_AGENTS = {
     "group:dcim_agent_sees_nothing_dark_of_one_feed:count",
     "group:dcim_agent_sees_nothing_waited_for:count",
     "device:dcim_agent_sees_nothing:info",
+    "group:dcim_room_silent:ratio",
+    "device:dcim_room_silent:info",
+    "group:dcim_row_silent:ratio",
+    "device:dcim_row_silent:info",
+    "device:dcim_feed_lost_shown:info",
 }
 
 

@@ -379,6 +379,8 @@ export default {
   "problem.DcimCoolingBlind": "CDU {device} does not answer: cooling not observed",
   "problem.DcimAgentDown": "Agent {agent} down: its devices are not observed",
   "problem.DcimAgentSeesNothing": "Agent {agent} sees none of its devices",
+  "problem.DcimRoomSilent": "Room {room} cannot be seen",
+  "problem.DcimRowSilent": "[Row {row}|{room}] cannot be seen",
   "problem.DcimMainsLostProlonged": "Feed {feed}: two minutes on battery",
   "problem.DcimPanelOverload": "[Panel {panel}|Transfer switch]: breaker close to tripping",
   "problem.DcimPanelLoadHigh": "[Panel {panel}|Transfer switch]: breaker above 80 %",

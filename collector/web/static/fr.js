@@ -379,6 +379,8 @@ export default {
   "problem.DcimCoolingBlind": "CDU {device} ne répond pas : refroidissement non observé",
   "problem.DcimAgentDown": "Agent {agent} arrêté : ses équipements ne sont pas observés",
   "problem.DcimAgentSeesNothing": "Agent {agent} : aucun de ses équipements ne répond",
+  "problem.DcimRoomSilent": "Salle {room} : les équipements ne répondent plus",
+  "problem.DcimRowSilent": "[Rangée {row}|{room}] : les équipements ne répondent plus",
   "problem.DcimMainsLostProlonged": "Voie {feed} : deux minutes sur batterie",
   "problem.DcimPanelOverload": "[Tableau {panel}|Inverseur] : disjoncteur près de déclencher",
   "problem.DcimPanelLoadHigh": "[Tableau {panel}|Inverseur] : disjoncteur au-delà de 80 %",

@@ -43,10 +43,11 @@ INCIDENTS: dict[str, Example] = {
     # A quarter of the hall is dark: by its feeds and by its room that is little.
     "DcimRowFeedLost": Example(
         [
-            *(each for feed in "AB" for each in feeds(4, 0, feed=feed, room="hall-1", row="a")),
+            *feeds(4, 0, room="hall-1", row="a"),
+            *feeds(0, 4, feed="B", room="hall-1", row="a"),
             *(each for feed in "AB" for each in feeds(0, 12, feed=feed, room="hall-1", row="b")),
         ],
-        ("DcimRowFeedLost", "DcimRowFeedLost", *("DcimDeviceUnreachable",) * 8),
+        ("DcimRowFeedLost", *("DcimDeviceUnreachable",) * 4),
     ),
     "DcimMainsLost": Example(
         [device(ups_output_source="battery"), device(ups_output_source="battery"), device(ups_output_source="normal")],
@@ -271,7 +272,7 @@ TOGETHER: dict[str, Example] = {
         (
             "DcimAgentSeesNothing",
             "DcimFeedLost",
-            *("DcimRoomFeedLost", "DcimRowFeedLost") * 3,
+            *("DcimRoomFeedLost", "DcimRowFeedLost", "DcimRoomSilent", "DcimRowSilent"),
             *("DcimDeviceUnreachable",) * 14,
         ),
     ),

@@ -24,7 +24,8 @@ from tests.servers.promtool import PROMTOOL_ENV
 
 LOST, BLIND = "DcimFeedLost", "DcimAgentSeesNothing"
 ROOM, ROW, CDU = "DcimRoomFeedLost", "DcimRowFeedLost", "DcimCoolingBlind"
-WATCHED = (LOST, BLIND, ROOM, ROW, CDU)
+NO_ROOM, NO_ROW = "DcimRoomSilent", "DcimRowSilent"
+WATCHED = (LOST, BLIND, ROOM, ROW, CDU, NO_ROOM, NO_ROW)
 POLL_S = 10
 LONGEST_S = 200
 
@@ -39,11 +40,16 @@ class Device:
     row: str = ""
     """Its row in room `r`; without one it is in no room either."""
     device_class: str = "pdu"
+    ups_dark: tuple[int, int] | None = None
+    """From when until when it is a UPS on battery, which answers."""
 
     @property
     def labels(self) -> dict[str, str]:
         """Those of its place."""
         return {"feed": self.feed, **({"room": "r", "row": self.row} if self.row else {})}
+
+    def source(self, now: int) -> str:
+        return "battery" if self.ups_dark is not None and self.ups_dark[0] <= now < self.ups_dark[1] else "normal"
 
     def up(self, now: int) -> bool:
         return not any(begin <= now < end for begin, end in self.dark)
@@ -78,6 +84,17 @@ def close_cdus(count: int, first: int, *spans: tuple[int, int]) -> Iterator[Devi
         yield Device(f"cdu{number}", "", tuple((begin + wait, end + wait) for begin, end in spans), "row-1", "cdu")
 
 
+def switch(row: str, *spans: tuple[int, int]) -> Iterator[Device]:
+    """What hangs on the switch of a row: PDUs of both feeds, polled each 10 s, and two CDUs, polled each second."""
+    for number in range(5):
+        for feed in "AB":
+            wait = 1 + 2 * number + (feed == "B")
+            dark = tuple((begin + wait, end + wait) for begin, end in spans)
+            yield Device(f"{row}-{feed}{number}", feed, dark, row)
+    for number in range(2):
+        yield Device(f"{row}-cdu{number}", "", tuple((begin + 1, end + 1) for begin, end in spans), row, "cdu")
+
+
 def falling(feed: str, first: int) -> Iterator[Device]:
     """Thirty PDUs, of which twelve stop answering, 14 s after one another."""
     for number in range(30):
@@ -108,7 +125,7 @@ COURSES = {
             *(each for feed in "AB" for each in slow(feed, "row-2", FOREVER, first=16)),
             *slow_cdus(3, FOREVER),
         ],
-        {41: set(), 50: set(), 58: {BLIND}},
+        {41: set(), 50: set(), 58: {BLIND, NO_ROOM, NO_ROW}},
     ),
     "one feed of a row, and a CDU, that are polled each half minute": (
         [
@@ -126,7 +143,7 @@ COURSES = {
     ),
     "the network of an agent of one feed and CDUs that polls each half minute": (
         [*list(slow("A", "row-1", FOREVER))[:3], *close_cdus(4, 11, FOREVER)],
-        {48: set(), 58: {BLIND}},
+        {48: set(), 59: {BLIND, NO_ROOM, NO_ROW}},
     ),
     "two CDUs of an agent of one feed": (
         [*pdus("A", 10), *close_cdus(2, 1, FOREVER)],
@@ -137,17 +154,34 @@ COURSES = {
         [*falling("A", 29), *falling("B", 22), *close_cdus(1, 1, FOREVER)],
         {110: {CDU}},
     ),
+    # Without that problem, the room would have lost both of its feeds after 34 s, and its CDUs would be pages after 48 s.
+    "the switch of one of two rows": (
+        [*switch("row-1", FOREVER), *list(switch("row-2"))[:8]],
+        {34: set(), 40: {NO_ROW}, 46: {NO_ROW}, 100: {NO_ROW, CDU}},
+    ),
+    "the switch of one of two rows, and back": (
+        [*switch("row-1", (20, 100)), *list(switch("row-2"))[:8]],
+        {60: {NO_ROW, CDU}, 110: {NO_ROW, CDU}, 192: set()},
+    ),
+    "the switch of a row, while UPSs show that feed A is lost": (
+        [*switch("row-1", FOREVER), *switch("row-2"), *(Device(f"ups{n}", "A", ups_dark=FOREVER) for n in range(3))],
+        {45: {f"{LOST} A", NO_ROW}, 60: {f"{LOST} A", NO_ROW, CDU}},
+    ),
+    "the switch of a room": (
+        [*switch("row-1", FOREVER), *switch("row-2", FOREVER), *pdus("A", 10), *pdus("B", 10)],
+        {34: set(), 37: {NO_ROOM}, 60: {NO_ROOM, NO_ROW, CDU}},
+    ),
     "one feed of a row, and then the other one": (
         [
             *slow("A", "row-1", FOREVER),
             *slow("B", "row-1", (80, LONGEST_S)),
             *(each for feed in "AB" for each in slow(feed, "row-2", first=16)),
         ],
-        {54: {f"{ROW} A"}, 100: {f"{ROW} A"}, 130: {f"{ROW} A", f"{ROW} B"}},
+        {54: {f"{ROW} A"}, 100: {f"{ROW} A"}, 130: {f"{ROW} A", NO_ROW}},
     ),
 }
 # An alert goes on as long as it may explain others; the collector's problem has ended by then.
-LONGER_AT_PROMETHEUS = {140: {BLIND}, 165: {BLIND, f"{LOST} A"}}
+LONGER_AT_PROMETHEUS = {140: {BLIND}, 165: {BLIND, f"{LOST} A"}, 192: {NO_ROW, CDU}}
 
 
 AGENT = {"agent": "g"}
@@ -171,6 +205,8 @@ def test_the_collector_tells_of_what_is_lost_and_of_nothing_else(lost: str) -> N
             subject.add("dcim_device_observed", AGENT, 1.0)
             subject.add("dcim_device_up", AGENT, float(device.up(now)))
             subject.add("dcim_device_info", {**AGENT, "device_class": device.device_class}, 1.0)
+            if device.ups_dark is not None:
+                subject.add("dcim_ups_output_source", {}, device.source(now))
             key = "device", "s", device.name
             shares.note(key, subject)
             tracker.update(
@@ -202,6 +238,10 @@ def test_prometheus_tells_the_same(tmp_path: Path) -> None:
             ups = " ".join(str(int(device.up(now))) for now in range(max(expected) + 1))
             series.append({"series": f"dcim_device_observed{labels}", "values": f"1x{max(expected)}"})
             series.append({"series": f"dcim_device_up{labels}", "values": ups})
+            if device.ups_dark is not None:
+                on_battery = " ".join(str(int(device.source(now) == "battery")) for now in range(max(expected) + 1))
+                source = labels.replace("}", ',state="battery"}')
+                series.append({"series": f"dcim_ups_output_source{source}", "values": on_battery})
             info = labels.replace("}", f',device_class="{device.device_class}"}}')
             series.append({"series": f"dcim_device_info{info}", "values": f"1x{max(expected)}"})
         for at, names in expected.items():
@@ -217,7 +257,7 @@ def test_prometheus_tells_the_same(tmp_path: Path) -> None:
             tests.append({"expr": text, "eval_time": f"{at}s", "exp_samples": samples})
     groups = cast("list[dict[str, list[dict[str, str]]]]", load_yaml_text(rules_yaml(load_table()), "rules")["groups"])
     # Every rule would be evaluated each second, which takes minutes.
-    rules = [each for each in groups[0]["rules"] if each.get("alert", LOST) in (LOST, BLIND, CDU)]
+    rules = [each for each in groups[0]["rules"] if each.get("alert", LOST) in (LOST, BLIND, CDU, NO_ROOM, NO_ROW)]
     # As often as prometheus.yml says.
     others = [each for group in groups[1:] for each in group["rules"] if each.get("alert") in (ROOM, ROW)]
     kept = {

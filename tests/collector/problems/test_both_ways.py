@@ -23,13 +23,15 @@ from tests.collector.problems.played import (
     promtool_series,
     steps_of,
 )
+from tests.collector.problems.row_examples import ROW_INCIDENTS, ROW_NEAR_MISSES, ROW_TOGETHER
 from tests.collector.problems.things import Example, Thing, agent, feeds
 from tests.servers.captures import REPOSITORY
 from tests.servers.process import find_program
 from tests.servers.promtool import PROMTOOL_ENV
 
 RULES = REPOSITORY / "deploy" / "prometheus" / "rules" / "dcim.rules.yml"
-OF_DEVICES = INCIDENTS | DIPS | TOGETHER | NEAR_MISSES
+OF_ROWS = ROW_INCIDENTS | ROW_TOGETHER | ROW_NEAR_MISSES
+OF_DEVICES = INCIDENTS | DIPS | TOGETHER | NEAR_MISSES | OF_ROWS
 OF_PLANT = PLANT_INCIDENTS | PLANT_NEAR_MISSES
 EXAMPLES = OF_DEVICES | OF_PLANT
 # What only Prometheus can tell, or only over a collector that runs; dcim.test.yml and the tests of a running collector have these.
@@ -100,7 +102,7 @@ def test_no_problem_of_the_plant_takes_longer_than_minutes() -> None:
 
 def test_every_problem_that_the_collector_evaluates_has_its_incident() -> None:
     evaluated = {problem.name for problem in load_table().problems.values() if problem.when or problem.share}
-    incidents = INCIDENTS | PLANT_INCIDENTS
+    incidents = INCIDENTS | PLANT_INCIDENTS | ROW_INCIDENTS
     assert evaluated - ELSEWHERE == set(incidents)
     assert all(name in example.problems for name, example in incidents.items())
 
