@@ -51,6 +51,15 @@ def _rows(entry: str, *rows: tuple[int, int, dict[int, SnmpValue]]) -> dict[str,
     return {f"{table}.{entry}.{column}.{row}": cell for table, row, cells in rows for column, cell in cells.items()}
 
 
+def _warnings(**active: int) -> dict[str, float]:
+    """Alarms of probes by kind and number, as in `temperature_1=1`."""
+    split = {name.rpartition("_"): value for name, value in active.items()}
+    return {
+        f"{ALARM}{{alarm=sensor-{kind.replace('_', '-')}.{row},severity=warning}}": float(value)
+        for (kind, _, row), value in split.items()
+    }
+
+
 # The tables of EDS-MIB, each with a row for each device of the bus.
 _BUS = (5, 6, 8, 11, 12, 13, 14, 15)
 _ROMS = (b"4D000001E2B04828", b"5C00100000E5897E", b"AA000001E2B01210")
@@ -458,6 +467,9 @@ SENSORS = {
             "dcim_device_alarm_active{alarm=current-loop.1,severity=critical}": 0.0,
             "dcim_device_alarm_active{alarm=current-loop.2,severity=critical}": 1.0,
             "dcim_device_alarm_active{alarm=on-battery,severity=warning}": 1.0,
+            **_warnings(temperature_1=0, temperature_2=1, humidity_1=0, humidity_temperature_1=0),
+            f"{ALARM}{{alarm=mains-voltage.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=mains-voltage.1,severity=warning}}": 0.0,
         },
     ),
     "netping-pwr": Published(
@@ -480,6 +492,7 @@ SENSORS = {
             "dcim_pdu_outlet_on{outlet=1}": 1.0,
             "dcim_pdu_outlet_on{outlet=2}": 0.0,
             "dcim_env_temperature_celsius{sensor=temperature.1}": 24.0,
+            **_warnings(temperature_1=0),
             "dcim_env_temperature_celsius{sensor=humidity}": 21.43,
             "dcim_env_relative_humidity_ratio{sensor=humidity}": 0.38,
             "dcim_env_dew_point_celsius{sensor=humidity}": 6.513312,

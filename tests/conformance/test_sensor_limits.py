@@ -85,6 +85,71 @@ CASES = {
         {"1.1.1.1.1": 1, "2.1.3.1.1": 2, "2.1.4.1.1": 95, "2.1.5.1.1": 2, "3.1.3.1.1": 1, "3.1.5.1.1": 1},
         {f"{WARM}{{sensor=1.1}}": 9.5} | alarms(temperature_1_1=1),
     ),
+    "APC card with universal ports": MibDevice(
+        "apc-sensors",
+        "1.3.6.1.4.1.318.1.1.25.1.2.1",
+        {
+            **{f"{column}.{port}.1": cell for port in (1, 2) for column, cell in ((6, 31), (7, -1), (10, 2))},
+            "9.1.1": 2,
+            "9.2.1": 3,
+        },
+        {
+            **{f"{WARM}{{sensor={port}.1}}": 31.0 for port in (1, 2)},
+            f"{ALARM}{{alarm=sensor.1.1,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=sensor.1.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=sensor.2.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=sensor.2.1,severity=critical}}": 1.0,
+        },
+        bad={f"{MOIST}{{sensor={port}.1}}": "sentinel" for port in (1, 2)},
+    ),
+    "APC card with an integrated monitor": MibDevice(
+        "apc-sensors",
+        "1.3.6.1.4.1.318.1.1.10.2.3.2.1",
+        # The limits of humidity are switched off.
+        {
+            **{"3.1": 2, "4.1": 34, "5.1": 1, "6.1": 40, "7.1": 2, "8.1": 1, "9.1": 3, "10.1": 3},
+            # nothing is plugged into the second place
+            **{"3.2": 1, "4.2": -1, "5.2": 1, "6.2": -1, "7.2": 1, "8.2": 1, "9.2": 1, "10.2": 1},
+        },
+        {
+            f"{WARM}{{sensor=iem.1}}": 34.0,
+            f"{MOIST}{{sensor=iem.1}}": 0.4,
+            f"{DEW}{{sensor=iem.1}}": 18.492794,
+            f"{ALARM}{{alarm=iem-temperature_high.1,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=iem-temperature_low.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=iem-humidity_high.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=iem-humidity_low.1,severity=warning}}": 0.0,
+        },
+    ),
+    "Didactum's RS-485 bus": MibDevice(
+        "didactum",
+        "1.3.6.1.4.1.46501.7",
+        {
+            "2.1.4.1": b"temperature",
+            "2.1.5.1": b"Aisle",
+            "2.1.6.1": b"high warning",
+            "2.1.7.1": b"31.5",
+            "1.1.4.2": b"smoke",
+            "1.1.5.2": b"Ceiling",
+            "1.1.6.2": b"alarm",
+        },
+        {
+            f"{WARM}{{sensor=rs.Aisle}}": 31.5,
+            "dcim_env_contact_active{kind=smoke,sensor=rs.Ceiling}": 1.0,
+            f"{ALARM}{{alarm=rs-sensor.Aisle,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=rs-sensor.Aisle,severity=critical}}": 0.0,
+        },
+    ),
+    "Kentix AlarmManager": MibDevice(
+        "kentix-alarmmanager",
+        "1.3.6.1.4.1.37954.1",
+        {"1.11.0": 0, "1.15.0": 1, "2.1.1.0": b"Room", "2.1.2.0": 284},
+        {
+            f"{WARM}{{sensor=1}}": 28.4,
+            f"{ALARM}{{alarm=sabotage,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=temperature,severity=warning}}": 1.0,
+        },
+    ),
 }
 
 
