@@ -1,7 +1,7 @@
 """Sensors and their gateways without a recording: answers written down from what other pollers read; see published_mibs."""
 
 from agent.snmp.seam import SnmpValue
-from tests.conformance.published_mibs import ALARM, DRY, Published
+from tests.conformance.published_mibs import ALARM, DRY, Published, probe_alarms
 
 _RACK_ALARMS = ("extinguishing", "cut_off", "manual_activation", "failure", "service_or_blocked", "fire")
 
@@ -49,15 +49,6 @@ _HIGH, _TOO_HIGH = "0.0.0.2.255.255.0.4", "0.0.0.1.1.255.0.4"
 def _rows(entry: str, *rows: tuple[int, int, dict[int, SnmpValue]]) -> dict[str, SnmpValue]:
     """The cells of rows: the table, the row's number and its cells by column."""
     return {f"{table}.{entry}.{column}.{row}": cell for table, row, cells in rows for column, cell in cells.items()}
-
-
-def _warnings(**active: int) -> dict[str, float]:
-    """Alarms of probes by kind and number, as in `temperature_1=1`."""
-    split = {name.rpartition("_"): value for name, value in active.items()}
-    return {
-        f"{ALARM}{{alarm=sensor-{kind.replace('_', '-')}.{row},severity=warning}}": float(value)
-        for (kind, _, row), value in split.items()
-    }
 
 
 # The tables of EDS-MIB, each with a row for each device of the bus.
@@ -179,6 +170,12 @@ SENSORS = {
             "dcim_pdu_outlet_on{outlet=1.1.0.7}": 0.0,
             "dcim_pdu_residual_current_amperes{inlet=1.1.2,kind=ac}": 0.0016,
             "dcim_pdu_residual_current_amperes{inlet=1.1,kind=dc}": 0.002,
+            **probe_alarms(temperature_1_64_4_255=0, humidity_1_64_4_255=0),
+            **{
+                f"{ALARM}{{alarm=residual_current.{current},severity={severity}}}": 0.0
+                for current in ("1.1.2.ac", "1.1.dc")
+                for severity in ("critical", "warning")
+            },
             "dcim_env_temperature_celsius{sensor=1.64.4.255}": -2.5,
             "dcim_env_relative_humidity_ratio{sensor=1.64.4.255}": 0.369,
             "dcim_env_dew_point_celsius{sensor=1.64.4.255}": -15.5,
@@ -467,7 +464,8 @@ SENSORS = {
             "dcim_device_alarm_active{alarm=current-loop.1,severity=critical}": 0.0,
             "dcim_device_alarm_active{alarm=current-loop.2,severity=critical}": 1.0,
             "dcim_device_alarm_active{alarm=on-battery,severity=warning}": 1.0,
-            **_warnings(temperature_1=0, temperature_2=1, humidity_1=0, humidity_temperature_1=0),
+            **probe_alarms(temperature_1=0, temperature_2=1, humidity_1=0),
+            f"{ALARM}{{alarm=sensor-humidity-temperature.1,severity=warning}}": 0.0,
             f"{ALARM}{{alarm=mains-voltage.1,severity=critical}}": 0.0,
             f"{ALARM}{{alarm=mains-voltage.1,severity=warning}}": 0.0,
         },
@@ -492,7 +490,7 @@ SENSORS = {
             "dcim_pdu_outlet_on{outlet=1}": 1.0,
             "dcim_pdu_outlet_on{outlet=2}": 0.0,
             "dcim_env_temperature_celsius{sensor=temperature.1}": 24.0,
-            **_warnings(temperature_1=0),
+            **probe_alarms(temperature_1=0),
             "dcim_env_temperature_celsius{sensor=humidity}": 21.43,
             "dcim_env_relative_humidity_ratio{sensor=humidity}": 0.38,
             "dcim_env_dew_point_celsius{sensor=humidity}": 6.513312,
