@@ -33,6 +33,10 @@ GOLDEN = {
             f"dcim_ups_output_load_ratio{L1}": 0.202,
             f"dcim_ups_output_current_amperes{L1}": 0.6,
             "dcim_env_temperature_celsius{sensor=iem.1}": 23.0,
+            **{
+                f"dcim_device_alarm_active{{alarm=iem-{limit}.1,severity=warning}}": 0.0
+                for limit in ("temperature_high", "temperature_low", "humidity_high", "humidity_low")
+            },
             "dcim_env_contact_active{kind=dry_contact,sensor=iem.1}": 1.0,
             "dcim_env_contact_active{kind=dry_contact,sensor=iem.2}": 0.0,
         },

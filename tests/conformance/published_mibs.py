@@ -21,6 +21,17 @@ class Published:
 
 RACK = "1.3.6.1.4.1.232.22.2"
 ALARM, DRY = "dcim_device_alarm_active", "dcim_env_contact_active{kind=dry_contact"
+
+
+def probe_alarms(**active: int) -> dict[str, float]:
+    """Alarms of probes by kind and number, as in `temperature_1=1`."""
+    split = {name.partition("_"): value for name, value in active.items()}
+    return {
+        f"{ALARM}{{alarm=sensor-{kind}.{number.replace('_', '.')},severity=warning}}": float(value)
+        for (kind, _, number), value in split.items()
+    }
+
+
 MIBS = {
     "hpe-apollo-cooling": Published(
         RACK,

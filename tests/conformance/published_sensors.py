@@ -1,7 +1,7 @@
 """Sensors and their gateways without a recording: answers written down from what other pollers read; see published_mibs."""
 
 from agent.snmp.seam import SnmpValue
-from tests.conformance.published_mibs import ALARM, DRY, Published
+from tests.conformance.published_mibs import ALARM, DRY, Published, probe_alarms
 
 _RACK_ALARMS = ("extinguishing", "cut_off", "manual_activation", "failure", "service_or_blocked", "fire")
 
@@ -170,6 +170,12 @@ SENSORS = {
             "dcim_pdu_outlet_on{outlet=1.1.0.7}": 0.0,
             "dcim_pdu_residual_current_amperes{inlet=1.1.2,kind=ac}": 0.0016,
             "dcim_pdu_residual_current_amperes{inlet=1.1,kind=dc}": 0.002,
+            **probe_alarms(temperature_1_64_4_255=0, humidity_1_64_4_255=0),
+            **{
+                f"{ALARM}{{alarm=residual_current.{current},severity={severity}}}": 0.0
+                for current in ("1.1.2.ac", "1.1.dc")
+                for severity in ("critical", "warning")
+            },
             "dcim_env_temperature_celsius{sensor=1.64.4.255}": -2.5,
             "dcim_env_relative_humidity_ratio{sensor=1.64.4.255}": 0.369,
             "dcim_env_dew_point_celsius{sensor=1.64.4.255}": -15.5,
@@ -458,6 +464,10 @@ SENSORS = {
             "dcim_device_alarm_active{alarm=current-loop.1,severity=critical}": 0.0,
             "dcim_device_alarm_active{alarm=current-loop.2,severity=critical}": 1.0,
             "dcim_device_alarm_active{alarm=on-battery,severity=warning}": 1.0,
+            **probe_alarms(temperature_1=0, temperature_2=1, humidity_1=0),
+            f"{ALARM}{{alarm=sensor-humidity-temperature.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=mains-voltage.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=mains-voltage.1,severity=warning}}": 0.0,
         },
     ),
     "netping-pwr": Published(
@@ -480,6 +490,7 @@ SENSORS = {
             "dcim_pdu_outlet_on{outlet=1}": 1.0,
             "dcim_pdu_outlet_on{outlet=2}": 0.0,
             "dcim_env_temperature_celsius{sensor=temperature.1}": 24.0,
+            **probe_alarms(temperature_1=0),
             "dcim_env_temperature_celsius{sensor=humidity}": 21.43,
             "dcim_env_relative_humidity_ratio{sensor=humidity}": 0.38,
             "dcim_env_dew_point_celsius{sensor=humidity}": 6.513312,
