@@ -241,6 +241,8 @@ def test_an_agent_that_sends_ever_new_keys_has_only_so_many_looked_at() -> None:
 def test_a_sender_of_which_too_much_is_refused_is_muted_for_a_while_and_nobody_else_is(rig: IngestRig) -> None:
     rig.process_document(BATCH)
     rig.process_document(msgspec.structs.replace(BATCH, agent="gw-4", device="pdu-1"))
+    namesake = msgspec.structs.replace(BATCH, labels={"site": "cas2"})
+    rig.process_document(namesake, "cas2")
     rubbish = b"x" * 60_000
     sent = WASTE_BYTES // 60_000
     for _ in range(sent):
@@ -250,6 +252,7 @@ def test_a_sender_of_which_too_much_is_refused_is_muted_for_a_while_and_nobody_e
     assert not rig.process_document(msgspec.structs.replace(BATCH, seq=8)).lines
     assert rig.failures()["muted"] == 1 + sent - read
     assert rig.process_document(msgspec.structs.replace(BATCH, seq=8, agent="gw-4", device="pdu-1")).lines
+    assert rig.process_document(msgspec.structs.replace(namesake, seq=8), "cas2").lines
     assert rig.process_document(msgspec.structs.replace(BATCH, seq=9), after_s=1.0).lines
     # Few of them are in the dead-letter file, and all are counted.
     assert 0 < len(rig.dead()) < 20
