@@ -54,6 +54,16 @@ def test_an_agent_has_so_many_series_and_a_state_counts_as_many_as_it_has_values
     assert admitted(uses, readings(loop(1)), agent=GW4) == [loop(1)]
 
 
+def test_agents_of_one_name_at_two_sites_have_a_budget_each() -> None:
+    uses = Uses(budgets(series=1))
+    there = ("cas2", GW3[1])
+    assert admitted(uses, readings(SUPPLY)) == [SUPPLY]
+    assert admitted(uses, readings(FLOW), agent=there) == [FLOW]
+    assert admitted(uses, readings(SUPPLY, loop(1)), 1.0) == [SUPPLY]
+    assert uses.beyond(1.0) == {GW3: True}
+    assert (uses.of(GW3).series, uses.of(there).series) == (1, 1)
+
+
 def test_the_same_series_of_the_same_device_are_recognised_at_once() -> None:
     """Thousands of devices send the same keys: what was found for one says nothing about the next, and they displace no other's."""
     uses, keys = Uses(budgets()), SeriesKeys()
