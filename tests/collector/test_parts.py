@@ -58,6 +58,15 @@ def test_without_a_site_file_no_device_is_missed(tmp_path: Path) -> None:
     assert unheard(parts, 0.0) == {}
 
 
+def test_only_agents_of_its_own_site_can_have_read_another_site_file(tmp_path: Path) -> None:
+    """An agent of another site has that site's file, and a namesake of one here is still another agent."""
+    parts = connected(tmp_path)
+    for site, agent in (("cas1", "gw-3"), ("cas2", "gw-3"), ("cas2", "gw-4")):
+        one = msgspec.structs.replace(hello(agent, site=site), site_file="of-another-file")
+        parts.latest.apply_status(one, 0.0)
+    assert parts.facts.other_site_files() == {("cas1", "gw-3"): True}
+
+
 def test_a_clone_is_still_one_after_a_restart_of_the_collector(tmp_path: Path) -> None:
     """Its alert would end, and begin again once both of them had taken their turns."""
     parts = connected(tmp_path)

@@ -375,3 +375,15 @@ def test_an_epoch_that_said_nothing_yet_but_that_it_is_there_keeps_its_place_ove
     ledger = Ledger(CREATED_MS)
     ledger.apply_statement(Statement(AFTER, Account(kind="disk"), 1))
     assert [record.key for record in ledger.changes().epochs] == [AFTER]
+
+
+def test_what_an_agent_says_it_dropped_is_none_of_its_namesakes_messages_at_another_site() -> None:
+    """Both may have an epoch of one name: an operator copies a gateway to the next hall."""
+    ledger = Ledger(CREATED_MS - 1)
+    there = EpochKey("cas2", AFTER.agent, AFTER.epoch)
+    for key in (AFTER, there):
+        for seq in (1, 10):
+            ledger.mark_stored(entry(key, seq))
+    ledger.apply_statement(Statement(AFTER, Account(kind="disk", dropped=[said(AFTER.epoch, 2, 9, "full")]), 1))
+    assert sums(ledger, AFTER).dropped == Counter(full=8)
+    assert (sums(ledger, there).dropped, missing(ledger, there)) == (Counter(), [(2, 9)])

@@ -47,6 +47,16 @@ async def test_a_retired_agent_is_hidden_over_a_restart_and_shown_when_it_is_bac
         ledger.close()
 
 
+def test_a_namesake_at_another_site_is_not_retired_with_an_agent() -> None:
+    ledger = Ledger(0)
+    there = EpochKey("t", "gw-1", "a")
+    for key in (OLD, there):
+        ledger.mark_stored(entry(key, 0))
+    ledger.retire(Retirement("s", "gw-1", WALL_MS + 10))
+    assert ledger.shown() == {there}
+    assert ledger.agents() == [("t", "gw-1")]
+
+
 def test_names_that_the_ledger_does_not_know_are_not_kept_and_failed_commits_are_repeated() -> None:
     ledger = Ledger(0)
     ledger.retire(Retirement("s", "nobody", WALL_MS))

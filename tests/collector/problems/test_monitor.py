@@ -270,6 +270,18 @@ def test_the_limits_of_the_site_file_apply_to_devices_that_state_none() -> None:
     assert (found.name, found.limit, found.limit_source) == ("DcimCduSupplyAboveLimit", 40.0, "configuration")
 
 
+def test_the_limits_of_a_site_file_say_nothing_of_a_namesake_at_another_site() -> None:
+    site = Site()
+    site.monitor.use_site(hall(("site: t1", "site: t2")), Thermal(supply_limit_celsius=40.0))
+    for _ in range(int(load_table().problems["DcimCduSupplyAboveLimit"].hold_s) + 2):
+        site.seq += 1
+        one = batch("cdu-1", seq=site.seq, values={SUPPLY: 41.0}, time_ms=int((WALL_S + site.now) * 1000))
+        site.latest.apply_batch("cas1", one, resolve(one, site.keys), site.now, WALL_S + site.now)
+        site.monitor.evaluate()
+        site.now += 1.0
+    assert site.monitor.reports() == []
+
+
 def test_everybody_who_listens_hears_of_what_the_collector_says_of_itself() -> None:
     site, heard = Site(), [list[str](), list[str]()]
     site.monitor.listeners += [lambda each, to=to: to.append(each.problem.name) for to in heard]  # type: ignore[misc]

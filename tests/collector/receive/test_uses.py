@@ -54,6 +54,16 @@ def test_an_agent_has_so_many_series_and_a_state_counts_as_many_as_it_has_values
     assert admitted(uses, readings(loop(1)), agent=GW4) == [loop(1)]
 
 
+def test_agents_of_one_name_at_two_sites_have_a_budget_each() -> None:
+    uses = Uses(budgets(series=1))
+    there = ("cas2", GW3[1])
+    assert admitted(uses, readings(SUPPLY)) == [SUPPLY]
+    assert admitted(uses, readings(FLOW), agent=there) == [FLOW]
+    assert admitted(uses, readings(SUPPLY, loop(1)), 1.0) == [SUPPLY]
+    assert uses.beyond(1.0) == {GW3: True}
+    assert (uses.of(GW3).series, uses.of(there).series) == (1, 1)
+
+
 def test_the_same_series_of_the_same_device_are_recognised_at_once() -> None:
     """Thousands of devices send the same keys: what was found for one says nothing about the next, and they displace no other's."""
     uses, keys = Uses(budgets()), SeriesKeys()
@@ -241,6 +251,8 @@ def test_an_agent_that_sends_ever_new_keys_has_only_so_many_looked_at() -> None:
 def test_a_sender_of_which_too_much_is_refused_is_muted_for_a_while_and_nobody_else_is(rig: IngestRig) -> None:
     rig.process_document(BATCH)
     rig.process_document(msgspec.structs.replace(BATCH, agent="gw-4", device="pdu-1"))
+    namesake = msgspec.structs.replace(BATCH, labels={"site": "cas2"})
+    rig.process_document(namesake, "cas2")
     rubbish = b"x" * 60_000
     sent = WASTE_BYTES // 60_000
     for _ in range(sent):
@@ -250,6 +262,7 @@ def test_a_sender_of_which_too_much_is_refused_is_muted_for_a_while_and_nobody_e
     assert not rig.process_document(msgspec.structs.replace(BATCH, seq=8)).lines
     assert rig.failures()["muted"] == 1 + sent - read
     assert rig.process_document(msgspec.structs.replace(BATCH, seq=8, agent="gw-4", device="pdu-1")).lines
+    assert rig.process_document(msgspec.structs.replace(namesake, seq=8), "cas2").lines
     assert rig.process_document(msgspec.structs.replace(BATCH, seq=9), after_s=1.0).lines
     # Few of them are in the dead-letter file, and all are counted.
     assert 0 < len(rig.dead()) < 20

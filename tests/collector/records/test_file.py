@@ -115,6 +115,23 @@ def test_what_was_saved_is_there_after_a_kill(tmp_path: Path, file_at: FileAt) -
     assert file_at(path).sites["s"].hours == {500_000: HOUR}
 
 
+def test_polls_of_each_site_are_saved_as_its_own(tmp_path: Path, file_at: FileAt) -> None:
+    """Devices of two sites may have the same names, and are polled in the same hours."""
+    path = tmp_path / "books.db"
+    poll_counts = PollCounts()
+    for site, answered in (("s", 3), ("t", 5)):
+        poll_counts.count(
+            Polled(PolledDevice(site, "gw", "pdu-1"), "pdu", "fast", 5.0, NOW_S + at, up=True) for at in range(answered)
+        )
+    file_at(path).save(Snapshot({}, poll_counts.take(), poll_counts.enrolled))
+    with closing(sqlite3.connect(path)) as db:
+        found = dict(db.execute("SELECT site, body FROM polls"))
+    assert {site: [row[1] for row in unpack_polls(body).values()] for site, body in found.items()} == {
+        "s": [3],
+        "t": [5],
+    }
+
+
 def test_hours_are_kept_for_400_days(tmp_path: Path) -> None:
     path, clocks = tmp_path / "books.db", Clocks()
     oldest = 500_001 - 400 * 24

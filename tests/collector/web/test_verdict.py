@@ -57,6 +57,17 @@ def test_what_is_not_observed_is_grey_with_one_line_for_each_cause() -> None:
     assert "<b>?</b><span>active alarms, 0 of 4 devices observed</span>" in page(latest, 30.0)
 
 
+def test_a_device_is_not_unknown_because_its_namesake_at_another_site_is() -> None:
+    latest = Latest(1000)
+    for site in ("cas1", "cas2"):
+        latest.apply_status(hello("gw-3", "a", site=site), NOW_S)
+        Agent(latest, site=site).polls(0.0, device="a")
+    latest.apply_status(hello("gw-3", online=False, site="cas2"), NOW_S + 1.0)
+    assert verdict(latest, 1.0) == Verdict(
+        "unknown", "1 of 2 devices not observed", ["cas2: agent gw-3 is offline: 1 device not observed"]
+    )
+
+
 def test_a_device_of_the_site_file_that_was_never_heard_of_is_not_observed() -> None:
     latest, *_ = two_agents()
     observations, devices = latest.observe(NOW_S + 1.0), list(latest.devices())
