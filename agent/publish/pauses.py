@@ -14,18 +14,18 @@ SLOW_RETRY_S: Final = PAUSE_S
 
 
 class Pauses:
-    """The pauses of one publisher, each as a range to draw from."""
+    """The pauses of one publisher with one broker, each as a range to draw from."""
 
     def __init__(self) -> None:
         self._ceiling_s = RETRY_S[0]
 
-    def after(self, lasted_s: float, *, needs_person: bool, broker_changed: bool) -> tuple[float, float]:
+    def after(self, lasted_s: float, *, needs_person: bool) -> tuple[float, float]:
         """The range of the pause after an attempt or a connection that lasted `lasted_s`.
 
-        `needs_person`: only a person can fix the cause. `broker_changed`: the configuration now names another broker.
+        `needs_person`: only a person can fix the cause.
         """
         # A connection that lasted shows that the broker works, so pauses become short again. One that breaks at once does not.
-        if lasted_s > RETRY_S[1] or broker_changed:
+        if lasted_s > RETRY_S[1]:
             self._ceiling_s = RETRY_S[0]
         span_s = SLOW_RETRY_S if needs_person else (0.0, self._ceiling_s)
         self._ceiling_s = min(self._ceiling_s * 2, RETRY_S[1])

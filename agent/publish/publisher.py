@@ -160,11 +160,13 @@ class Publisher:
             broker, began = self._broker, time.monotonic()
             ended = await obey_cancellation(self._connect_once(broker))
             self._set_fault(broker, ended.why)
-            lasted_s, broker_changed = time.monotonic() - began, broker is not self._broker
-            low_s, high_s = pauses.after(lasted_s, needs_person=ended.needs_person, broker_changed=broker_changed)
+            low_s, high_s = pauses.after(time.monotonic() - began, needs_person=ended.needs_person)
             with contextlib.suppress(TimeoutError):  # the pause is over, or the configuration has changed
                 async with asyncio.timeout(random.uniform(low_s, high_s)):  # noqa: S311 - jitter
                     await self._wake.wait()
+            if broker is not self._broker:
+                # The former one's pauses say nothing about another broker, whether it was named during an attempt or a pause.
+                pauses = Pauses()
 
     async def _connect_once(self, broker: Broker) -> ConnectionEnd:
         """Open a connection and exchange messages until it ends."""

@@ -182,6 +182,33 @@ def test_bound(what, is_now, figure):
     assert (status, lines[-1]) == (0, "mutants: 3 killed of 3 non-equivalent (100.0 %)")
 
 
+def test_a_mutant_behind_a_timeout_meets_the_tests_although_coverage_sees_none_reach_it(tree: Path) -> None:
+    (tree / "rackflow/waits.py").write_text(
+        "async def hours_after(pause):\n    await pause()\n    hours = 24\n    return hours\n", encoding="utf-8"
+    )
+    waiting = """import asyncio
+
+from rackflow.waits import hours_after
+
+
+async def pause():
+    try:
+        async with asyncio.timeout(0.01):
+            await asyncio.Event().wait()
+    except TimeoutError:
+        return
+
+
+def test_hours():
+    assert asyncio.run(hours_after(pause)) == 24
+"""
+    (tree / "tests/test_waits.py").write_text(waiting, encoding="utf-8")
+    with (tree / "tests/mutants/targets.yaml").open("a", encoding="utf-8") as targets:
+        targets.write("  rackflow/waits.py: [tests/test_waits.py]\n")
+    status, lines = mutants(tree, "waits.py")
+    assert (status, lines[-1]) == (0, "mutants: 2 killed of 2 non-equivalent (100.0 %)")
+
+
 def test_a_run_that_is_stopped_keeps_the_scores_of_the_modules_it_completed_and_leaves_no_process(tree: Path) -> None:
     """The second module's mutants make its test wait for ever; the first one's are 2 of 3, as above."""
     waits = tree / "waits"

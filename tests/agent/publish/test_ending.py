@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import time
 from pathlib import Path
 
@@ -9,16 +10,20 @@ import msgspec
 import pytest
 
 from agent.publish.publisher import Publisher
+from agent.self_metrics import Counters
 from rackflow.documents import Status, Stored, decode, encode
 from rackflow.errors import ConfigError
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
 from rackflow.process.mqtt5.packets import Received
+from rackflow.process.stopping import stop_tasks
 from rackflow.process.takeover import HANGUPS, SESSION_TAKEN_OVER
 from tests.agent.publish.test_bounds import publisher_of, topic
 from tests.agent.publish.test_connection import connection
 from tests.agent.publish.test_publish import STATUS
+from tests.servers.ports import free_port
 from tests.servers.scripted_broker import ScriptedBroker
+from tests.servers.waiting import eventually
 from tests.thread_clock import turn_clock
 
 
@@ -273,3 +278,32 @@ async def test_a_broker_that_restarts_again_and_again_is_no_second_agent() -> No
         assert "refused" in (await publisher._connect_once(nobody)).why  # noqa: SLF001 - one attempt of `run`
     assert counters.takeovers == 0
     assert [publisher._is_taken_over(connection()) for _ in range(HANGUPS)][-1], "nothing is refused in between"  # noqa: SLF001 - as a session
+
+
+@pytest.mark.parametrize("during", ["a pause", "an attempt"])
+async def test_another_broker_is_tried_with_short_pauses_however_long_the_former_one_was_away(
+    monkeypatch: pytest.MonkeyPatch, during: str
+) -> None:
+    """The sixth pause after a failure would be of up to 16 s, and the seventh of up to 30 s."""
+    ceilings_s: list[float] = []
+
+    def change() -> None:
+        publisher.set_broker(Broker(port=free_port(), timeout_s=5, keepalive_s=21))
+
+    def draw(_: float, high_s: float) -> float:
+        ceilings_s.append(high_s)
+        if len(ceilings_s) == 6 and during == "a pause":
+            change()
+        return 0.0
+
+    async def attempt() -> None:
+        if len(ceilings_s) == 5 and during == "an attempt":
+            change()
+
+    monkeypatch.setattr(random, "uniform", draw)
+    broker = Broker(port=free_port(), timeout_s=5)
+    publisher = Publisher(broker, STATUS, MemoryOutbox("E1", 1 << 20), Counters(), attempt)
+    task = asyncio.create_task(publisher.run(), name="publisher")
+    await eventually(lambda: len(ceilings_s) > 7, "attempts to connect")
+    await stop_tasks(task, within_s=5)
+    assert ceilings_s[:8] == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 0.5, 1.0]

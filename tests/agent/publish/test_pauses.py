@@ -5,7 +5,7 @@ from agent.publish.pauses import RETRY_S, SLOW_RETRY_S, Pauses
 
 def failed(pauses: Pauses, *, needs_person: bool = False) -> tuple[float, float]:
     """The pause after an attempt that failed at once."""
-    return pauses.after(0.1, needs_person=needs_person, broker_changed=False)
+    return pauses.after(0.1, needs_person=needs_person)
 
 
 def test_the_pause_doubles_up_to_half_a_minute_while_the_broker_is_away() -> None:
@@ -18,16 +18,9 @@ def test_the_pause_is_short_only_after_a_connection_that_lasted() -> None:
     pauses = Pauses()
     for _ in range(5):
         failed(pauses)
-    assert pauses.after(RETRY_S[1], needs_person=False, broker_changed=False) == (0.0, 16.0)
-    assert pauses.after(RETRY_S[1] + 0.1, needs_person=False, broker_changed=False) == (0.0, 0.5)
+    assert pauses.after(RETRY_S[1], needs_person=False) == (0.0, 16.0)
+    assert pauses.after(RETRY_S[1] + 0.1, needs_person=False) == (0.0, 0.5)
     assert failed(pauses) == (0.0, 1.0)
-
-
-def test_another_broker_begins_with_short_pauses() -> None:
-    pauses = Pauses()
-    for _ in range(5):
-        failed(pauses)
-    assert pauses.after(0.1, needs_person=False, broker_changed=True) == (0.0, 0.5)
 
 
 def test_what_only_a_person_can_fix_is_tried_slowly_from_the_first_time() -> None:

@@ -76,7 +76,9 @@ def collector_on_full_disk(site: ChaosSite, seconds: int, _: random.Random) -> N
         site.proxy.mode = "refuse"
         time.sleep(seconds)
         # Room that was reserved for messages takes some of them after the disk is full.
-        wait_until(lambda: not site.metric("dcim_collector_spool_durable"), "the collector says that its disk refuses", 60)
+        wait_until(
+            lambda: not site.metric("dcim_collector_spool_durable"), "the collector says that its disk refuses", 60
+        )
         site.proxy.mode = "pass"
         time.sleep(SETTLE_S)
     time.sleep(SETTLE_S)

@@ -55,6 +55,16 @@ async def test_a_confirmation_carries_the_message_and_the_reason(mosquitto: Mosq
             await eventually(lambda: watcher.received == [Received(TOPIC, b"b", retain=False, mid=1)], "it arrives")
 
 
+async def test_who_wants_to_be_told_of_nothing_can_publish_and_subscribe(mosquitto: Mosquitto) -> None:
+    async with MqttClient(Broker(port=mosquitto.port, timeout_s=5), "one", Callbacks()) as client:
+        assert await client.subscribe([TOPIC]) == []
+        for _ in range(2):
+            client.publish(TOPIC, b"a", retain=False)
+            # The broker answers in order: the confirmation and the message came before this answer.
+            assert await client.subscribe([TOPIC]) == []
+        assert client.is_open
+
+
 async def test_a_retained_message_is_distinguished_from_a_new_one(mosquitto: Mosquitto) -> None:
     heard = Heard()
     async with client_of(mosquitto.port, "one", heard) as client:
