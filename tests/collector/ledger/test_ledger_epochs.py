@@ -8,6 +8,7 @@ from agent.epoch import new_epoch
 from collector.ledger import Ledger
 from collector.ledger.account import EpochAccount, account_of
 from collector.ledger.epochs import CHUNK, Chunk, Entry, EpochKey, Statement, born_ms
+from collector.ledger.ledger import FREE_CHUNKS
 from rackflow.documents import MAX_RANGES, Account, Numbers
 
 CREATED_MS = 1_795_468_800_000
@@ -387,3 +388,14 @@ def test_what_an_agent_says_it_dropped_is_none_of_its_namesakes_messages_at_anot
     ledger.apply_statement(Statement(AFTER, Account(kind="disk", dropped=[said(AFTER.epoch, 2, 9, "full")]), 1))
     assert sums(ledger, AFTER).dropped == Counter(full=8)
     assert (sums(ledger, there).dropped, missing(ledger, there)) == (Counter(), [(2, 9)])
+
+
+def test_numbers_that_jump_spoil_the_account_of_no_namesake_at_another_site() -> None:
+    ledger = Ledger(CREATED_MS)
+    there = EpochKey("cas2", AFTER.agent, AFTER.epoch)
+    for at in range(FREE_CHUNKS + 200):
+        ledger.mark_stored(entry(AFTER, 1 + at * CHUNK))
+    assert ledger.rejected["sparse"] > 0
+    ledger.rejected.clear()
+    ledger.mark_stored(entry(there, 1))
+    assert (ledger.rejected, sums(ledger, there).stored) == (Counter(), 1)
