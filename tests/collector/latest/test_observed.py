@@ -415,15 +415,14 @@ def test_a_device_that_comes_and_goes_after_the_first_look_is_counted_as_long_as
     assert causes(latest, 40.0) == {"agent_up": 1}
 
 
-def test_without_the_broker_an_agent_that_said_goodbye_before_is_unknown_for_the_broker_as_well() -> None:
-    """It may have come back meanwhile: nobody is to be sent to a machine that may run."""
+def test_the_restart_of_one_agent_voids_nothing_that_another_one_said() -> None:
     latest = connected()
-    latest.apply_status(hello("gw-3", "a"), NOW_S)
-    Agent(latest).polls(1.0, device="a")
-    latest.apply_status(hello("gw-3", online=False), NOW_S + 2.0)
-    assert causes(latest, 2.0) == {"agent_offline": 1, "agent_up": 0}
-    latest.note_disconnected(NOW_S + 3.0)
-    assert causes(latest, 3.0) == {"broker": 1}
+    agents = Agent(latest), Agent(latest, "gw-4", epoch="x")
+    for agent, device in zip(agents, "ab", strict=True):
+        latest.apply_status(hello(agent.name, device, epoch=agent.epoch), NOW_S)
+        agent.polls(1.0, device=device)
+    latest.apply_status(hello("gw-3", "a", epoch="f"), NOW_S + 2.0)
+    assert up(latest, 2.0) == {"cas1/a gw-3": "?", "cas1/b gw-4": "1"}
 
 
 def test_a_device_that_answered_until_now_is_down_for_as_long_as_its_agent_pauses() -> None:

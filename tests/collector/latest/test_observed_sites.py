@@ -1,17 +1,7 @@
-"""Agents beside each other, at one site and as namesakes at two: what one of them says or does makes no device of another unknown."""
+"""Which devices are observed where agents of two sites share their names, and where an agent had gone before the broker went."""
 
-from tests.collector.latest.test_observed import connected
+from tests.collector.latest.test_observed import causes, connected
 from tests.collector.polls import NOW_S, Agent, hello, up
-
-
-def test_the_restart_of_one_agent_voids_nothing_that_another_one_said() -> None:
-    latest = connected()
-    agents = Agent(latest), Agent(latest, "gw-4", epoch="x")
-    for agent, device in zip(agents, "ab", strict=True):
-        latest.apply_status(hello(agent.name, device, epoch=agent.epoch), NOW_S)
-        agent.polls(1.0, device=device)
-    latest.apply_status(hello("gw-3", "a", epoch="f"), NOW_S + 2.0)
-    assert up(latest, 2.0) == {"cas1/a gw-3": "?", "cas1/b gw-4": "1"}
 
 
 def test_the_restart_of_an_agent_voids_nothing_of_its_namesake_at_another_site() -> None:
@@ -33,6 +23,17 @@ def test_devices_are_counted_at_their_own_of_two_agents_of_one_name() -> None:
         Agent(latest, site=site, seq=1).polls(60.0, device=devices)
     counts = latest.observe(NOW_S + 60.0).counts
     assert counts == {("cas1", "gw-3"): {"device_silent": 2}, ("cas2", "gw-3"): {"device_silent": 1}}
+
+
+def test_without_the_broker_an_agent_that_said_goodbye_before_is_unknown_for_the_broker_as_well() -> None:
+    """It may have come back meanwhile: nobody is to be sent to a machine that may run."""
+    latest = connected()
+    latest.apply_status(hello("gw-3", "a"), NOW_S)
+    Agent(latest).polls(1.0, device="a")
+    latest.apply_status(hello("gw-3", online=False), NOW_S + 2.0)
+    assert causes(latest, 2.0) == {"agent_offline": 1, "agent_up": 0}
+    latest.note_disconnected(NOW_S + 3.0)
+    assert causes(latest, 3.0) == {"broker": 1}
 
 
 def test_what_is_asked_about_one_site_says_nothing_of_another() -> None:
