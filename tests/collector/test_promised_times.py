@@ -6,10 +6,10 @@ from collector import budgets, certificates, standstill, stored_publisher
 from collector import run as running
 from collector.api import answers, floor, overview, powers, sparks
 from collector.api import live as streams
+from collector.derive import trends
 from collector.derive.energy import carbon, hourly, own_power
-from collector.derive.liquid import capture, coolant, exchanger, plant, ride_through
-from collector.derive.power import battery, generators, load, supplies
-from collector.derive.trust import trends
+from collector.derive.liquid import capture, coolant_loss, exchanger, plant, ride_through
+from collector.derive.power import battery, breaker_load, generators, supplies
 from collector.flow import writer
 from collector.latest import state
 from collector.ledger import durable, ledger, watch
@@ -61,7 +61,7 @@ HOUR_S, DAY_S = 3600.0, 86_400.0
         ("a point of a sparkline at a site with very many series", sparks.LONGEST_STEP_S, 960.0),
         ("a counter that was silent is awaited before its power counts", hourly.COUNTER_AWAITED_S, HOUR_S),
         ("power is integrated over a gap", hourly.LONGEST_POWER_GAP_S, 60.0),
-        ("a reservoir that empties later is not said to empty", coolant.LONGEST_S, 365 * DAY_S),
+        ("a reservoir that empties later is not said to empty", coolant_loss.LONGEST_S, 365 * DAY_S),
         ("a battery lasts a day or more", battery.LONGEST_S, DAY_S),
         ("a loop lasts a day or more", ride_through.LONGEST_S, DAY_S),
         ("a store that fails for longer has messages go to disk", writer.SPILL_AFTER_S, 2.0),
@@ -192,9 +192,9 @@ def test_there_is_room_for_as_much_as_it_is_said(what: str, is_now: float, amoun
         ("share of its voltage from which a supply is on", floor.MIN_VOLTAGE_SHARE, 0.5),
         ("voltage from which an incomer is live, V", own_power.MIN_VOLTS, 50.0),
         ("supply of a loop that states no limit, degC", ride_through.SUPPLY_LIMIT_C, 45.0),
-        ("minutes of a breaker's demand", load.DEMAND_MINUTES, 15),
-        ("minutes of a breaker's level", load.LEVEL_MINUTES, 5),
-        ("share of a minute in which the level is exceeded", load.LEVEL_SHARE, 2 / 3),
+        ("minutes of a breaker's demand", breaker_load.DEMAND_MINUTES, 15),
+        ("minutes of a breaker's level", breaker_load.LEVEL_MINUTES, 5),
+        ("share of a minute in which the level is exceeded", breaker_load.LEVEL_SHARE, 2 / 3),
         ("seconds of the window of heat capture", capture.WINDOW_S, 900.0),
         ("seconds for which a valve that should move stands still", exchanger.STUCK_S, 600.0),
         ("pressure over a filter, over that of a clean one", trends.CLOGGED_RATIO, 2.0),

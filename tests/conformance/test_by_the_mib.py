@@ -144,6 +144,7 @@ CASES = {
             "dcim_pdu_phase_power_factor_ratio{inlet=1.1,phase=L1}": 0.94,
             "dcim_env_fan_speed_rpm{sensor=F1}": 4_200.0,
             "dcim_env_contact_active{kind=dry_contact,sensor=C1}": 1.0,
+            "dcim_device_alarm_active{alarm=sensor-fan.F1,severity=warning}": 0.0,
         },
         states={
             "dcim_pdu_load_state{inlet=1.1,scope=device}": "near_overload",

@@ -119,8 +119,9 @@ def test_absent_columns_change_no_reading_and_what_they_cost_is_counted(
         assert not found.silent, name
         lost += len(usual[name].readings.keys() - found.readings.keys())
     assert lost > 500
-    # Of 4,600. Two families share a table between rows that are told apart by what another table says.
-    assert uncounted <= 4
+    # Of 4,600. Two families share a table between rows that are told apart by what another table says, and the rows of a third one are those
+    # of a column that is read as well.
+    assert uncounted <= 7
 
 
 class MemoryTree:
@@ -332,13 +333,13 @@ def two_units(device: Varied) -> Varied:
 def families_by_unit() -> list[str]:
     """A few families whose two units can be told apart.
 
-    Of those with texts or small numbers the second unit's readings would be the first one's. Three name instances of rows themselves, and
-    where a family extends another, the base's objects stand in.
+    Of those with texts or small numbers the second unit's readings would be the first one's. Three name instances of rows themselves, in a
+    fourth a number and its divisor are larger alike, and where a family extends another, the base's objects stand in.
     """
     return [
         name
         for name in FEW
-        if name not in {*SEVERAL_SOURCES, "huawei-ups", "papouch-th2e", "tripplite-cooling"}
+        if name not in {*SEVERAL_SOURCES, "huawei-ups", "kentix-devices", "papouch-th2e", "tripplite-cooling"}
         and not SHIPPED[name].extends
         and not any(plain_number(cell) for cell in usual_device(name).cells.values() if isinstance(cell, bytes))
     ]
