@@ -90,6 +90,8 @@ class LeakDetectors:
     """
 
     def __init__(self) -> None:
+        self.are_any = False
+        """Whether the device has, or had, any; if not, `report` need not be called."""
         self._planned = _Planned({}, {})
         self._known: dict[str, _Detector] = {}
         # Detectors that had given readings and are not in the plan any more, with the class that reports them.
@@ -98,6 +100,7 @@ class LeakDetectors:
     def forget(self) -> None:
         """Forget all detectors: another device has this address now."""
         self._planned, self._known, self._gone = _Planned({}, {}), {}, {}
+        self.are_any = False
 
     def begin(self, plan: Plan) -> None:
         """Watch the detectors of this plan from now on."""
@@ -110,11 +113,10 @@ class LeakDetectors:
         # The class that read them may be gone, too.
         left = min(plan.classes, key=POLL_SECONDS.__getitem__, default=None)
         self._gone = {key: poll if poll in plan.classes or left is None else left for key, poll in self._gone.items()}
+        self.are_any = bool(now or self._gone)
 
     def report(self, poll: PollClass, readings: Readings, now_s: float) -> None:
         """Note which detectors gave a reading in this poll, and add the faults of those that do not."""
-        if not (self._planned.detectors or self._gone):
-            return
         if self._gone:
             self._forget_old(now_s)
         for key, its in self._planned.detectors.items():

@@ -263,7 +263,8 @@ class ModbusPoller:
         self._cells.reject(readings, everything=bool(other_unit))
         self._checks.reject(poll_class, readings, found.raw)
         self._series_count.add(poll_class, readings)
-        self._leak_detectors.report(poll_class, readings, self._clock())
+        if self._leak_detectors.are_any:
+            self._leak_detectors.report(poll_class, readings, self._clock())
         await add_figures(
             readings,
             poll_class,

@@ -130,7 +130,8 @@ class SnmpPoller:
         readings = await self._readings(poll_class, part, fingerprint, raw)
         # Counted before figures are added, because these are no series of the plan.
         self._series_count.add(poll_class, readings)
-        self._leak_detectors.report(poll_class, readings, self._clock())
+        if self._leak_detectors.are_any:
+            self._leak_detectors.report(poll_class, readings, self._clock())
         # Planning comes after the readings are made: what was read by the old plan is published as the old plan says.
         if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
@@ -200,7 +201,7 @@ class SnmpPoller:
             self._cells.update(raw)
         if unconfirmed:
             _mark_unconfirmed(part, unconfirmed, readings)
-        if self._conflict.is_on(self._clock()) and fingerprint.is_shown_by(raw):
+        if self._replanning.other_device and self._conflict.is_on(self._clock()) and fingerprint.is_shown_by(raw):
             # The other device's turn is over, before this one was opened again.
             self._replanning.other_device = ""
         other_device = self._replanning.other_device = contradiction or self._replanning.other_device

@@ -119,8 +119,8 @@ def test_absent_columns_change_no_reading_and_what_they_cost_is_counted(
         assert not found.silent, name
         lost += len(usual[name].readings.keys() - found.readings.keys())
     assert lost > 500
-    # Of 4,600. Two families share a table between rows that are told apart by what another table says, and the rows of a third one are those
-    # of a column that is read as well.
+    # Of 4,600. Two families share a table between rows that are told apart by what another table says, and the rows of a third one are
+    # those of a column that is read as well.
     assert uncounted <= 7
 
 
