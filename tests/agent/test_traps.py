@@ -112,11 +112,11 @@ async def test_a_credential_for_traps_is_taken_from_every_device(mosquitto: Mosq
         async with asyncio.timeout(60):
             while not heard.events("ups-1"):
                 await send(tmp_path, port, community="traps")
-        before = len(heard.events("ups-1"))
         how = of_user("trapper", auth="SHA-256", auth_key="authauthauth")
         await send_trap(tmp_path, port, "1.3.6.1.6.3.1.1.5.1", version="3", how=how)
-        await eventually(lambda: len(heard.events("ups-1")) > before, "the trap of the user")
-        assert heard.events("ups-1")[-1].text == "coldStart (1.3.6.1.6.3.1.1.5.1)"
+        # Events of the traps before it may still come.
+        cold_start = "coldStart (1.3.6.1.6.3.1.1.5.1)"
+        await eventually(lambda: cold_start in [each.text for each in heard.events("ups-1")], "the trap of the user")
 
 
 async def test_a_reload_begins_moves_and_ends_receiving(mosquitto: Mosquitto, tmp_path: Path) -> None:
