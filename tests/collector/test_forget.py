@@ -213,8 +213,8 @@ async def test_what_is_published_again_meanwhile_is_not_called_forgotten(
     async with publisher(mosquitto.port) as client:
         await publish(client, gone(status()), document("cdu-07"), document("cdu-08"))
         # Reports of collectors are cleared last, one after the other, so that there is time for an answer.
-        for at in range(20):
-            await client.publish(f"{PREFIX}/stored/collector-{at:02}", b"{}", qos=1, retain=True)
+        for at in range(300):
+            await client.publish(f"{PREFIX}/stored/collector-{at:03}", b"{}", qos=1, retain=True)
         async with published_again(mosquitto.port, f"{PREFIX}/{again}"):
             assert await forget(config_file(tmp_path, mosquitto.port), "cas1/gw-3") == 1
     captured = capsys.readouterr()
