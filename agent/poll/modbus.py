@@ -173,10 +173,9 @@ class ModbusPoller:
         before, identity = self._identity.last, await self._identity.read()
         if not self._identity.may_be_as(before):
             self._leak_detectors.forget()
+            # Another unit answers, and the plan was made from what the former one had in use.
             if self._cells.forget():
-                return (
-                    await self.open()
-                )  # another unit answers, and the plan was made from what the former one had in use
+                return await self.open()
         if identity != before:  # the unit or only its firmware has changed
             self._checks.forget()
             self._register_fit.forget()

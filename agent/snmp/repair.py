@@ -130,3 +130,8 @@ def element(tag: int, content: bytes) -> bytes:
         return bytes((tag, size)) + content
     octets = size.to_bytes((size.bit_length() + 7) // 8)
     return bytes((tag, LONG_FORM | len(octets))) + octets + content
+
+
+def number_element(tag: int, value: int) -> bytes:
+    """The element of a number from 0 on: an INTEGER, or a type with the same octets, as a Counter32."""
+    return element(tag, value.to_bytes(value.bit_length() // 8 + 1))

@@ -9,7 +9,17 @@ import hashlib
 import secrets
 from typing import Final
 
-from agent.snmp.repair import INTEGER, OBJECT_IDENTIFIER, OCTETS, RESPONSE, SEQUENCE, Unreadable, element, elements
+from agent.snmp.repair import (
+    INTEGER,
+    OBJECT_IDENTIFIER,
+    OCTETS,
+    RESPONSE,
+    SEQUENCE,
+    Unreadable,
+    element,
+    elements,
+    number_element,
+)
 from agent.snmp.usm import AUTH_FLAG, PRIV_FLAG, WINDOW_S, Authentication, Message, Privacy
 
 REPORT: Final = 0xA8
@@ -76,8 +86,13 @@ class OwnEngine:
 
     def _report(self, name: bytes, datagram: bytes, message: Message, now: float, flags: int = 0) -> bytes:
         count = self._reported[name] = self._reported.get(name, 0) % 2**31 + 1
-        bind = element(SEQUENCE, element(OBJECT_IDENTIFIER, name) + element(COUNTER, _octets_of(count)))
-        pdu = _request_id(datagram, message) + _integer(0) + _integer(0) + element(SEQUENCE, bind)
+        bind = element(SEQUENCE, element(OBJECT_IDENTIFIER, name) + number_element(COUNTER, count))
+        pdu = (
+            _request_id(datagram, message)
+            + number_element(INTEGER, 0)
+            + number_element(INTEGER, 0)
+            + element(SEQUENCE, bind)
+        )
         scoped = element(OCTETS, self.id) + element(OCTETS, b"") + element(REPORT, pdu)
         return self._message(message, element(SEQUENCE, scoped), now, flags, None)
 
@@ -89,10 +104,22 @@ class OwnEngine:
             header = Message(asked.msg_id, flags, self.id, self.boots, time, asked.user, 0, 0, 0, 0, 0)
             scoped = element(OCTETS, privacy.encrypt(scoped, header, salt))
         room = bytes(asked.mac_end - asked.mac_at) if flags & AUTH_FLAG else b""
-        head = _integer(asked.msg_id) + _integer(65_507) + element(OCTETS, bytes([flags])) + _integer(SECURITY_MODEL)
-        names = element(OCTETS, self.id) + _integer(self.boots) + _integer(time) + element(OCTETS, asked.user)
+        head = (
+            number_element(INTEGER, asked.msg_id)
+            + number_element(INTEGER, 65_507)
+            + element(OCTETS, bytes([flags]))
+            + number_element(INTEGER, SECURITY_MODEL)
+        )
+        names = (
+            element(OCTETS, self.id)
+            + number_element(INTEGER, self.boots)
+            + number_element(INTEGER, time)
+            + element(OCTETS, asked.user)
+        )
         parameters = element(SEQUENCE, names + element(OCTETS, room) + element(OCTETS, salt))
-        return element(SEQUENCE, _integer(VERSION) + element(SEQUENCE, head) + element(OCTETS, parameters) + scoped)
+        return element(
+            SEQUENCE, number_element(INTEGER, VERSION) + element(SEQUENCE, head) + element(OCTETS, parameters) + scoped
+        )
 
 
 def _request_id(datagram: bytes, message: Message) -> bytes:
@@ -101,15 +128,7 @@ def _request_id(datagram: bytes, message: Message) -> bytes:
         try:
             tag, content = next(elements(datagram[message.pdu_at : message.pdu_end]), (0, b""))
         except Unreadable:
-            return _integer(0)
+            return number_element(INTEGER, 0)
         if tag == INTEGER and 0 < len(content) <= 5:  # noqa: PLR2004 - 32 bits and a sign
             return element(INTEGER, content)
-    return _integer(0)
-
-
-def _integer(number: int) -> bytes:
-    return element(INTEGER, _octets_of(number))
-
-
-def _octets_of(number: int) -> bytes:
-    return number.to_bytes(number.bit_length() // 8 + 1)
+    return number_element(INTEGER, 0)

@@ -10,6 +10,7 @@ Anybody on the network can send these octets, so the reader is total: whatever i
 import re
 from typing import Final, NamedTuple
 
+from agent.snmp.repair import element, number_element
 from rackflow.errors import RackflowError
 
 # Tags of BER and of SNMP's PDUs (RFC 3416, 3), and the bits of msgFlags (RFC 3412, 6.4).
@@ -178,13 +179,21 @@ def report_number(data: bytes, message: Message) -> int:
 
 def discovery_request(msg_id: int, request_id: int) -> bytes:
     """A request without user and engine, which a device answers with a Report that tells its engine id (RFC 3414, 4)."""
-    flags = _tlv(OCTET_STRING, bytes([REPORTABLE_FLAG]))
-    header = _tlv(SEQUENCE, _integer(msg_id) + MIN_MAX_SIZE + flags + _integer(3))
-    empty = _tlv(OCTET_STRING, b"")
-    parameters = _tlv(SEQUENCE, empty + _integer(0) + _integer(0) + empty + empty + empty)
-    pdu = _tlv(GET, _integer(request_id) + _integer(0) + _integer(0) + _tlv(SEQUENCE, b""))
-    scoped = _tlv(SEQUENCE, empty + empty + pdu)
-    return _tlv(SEQUENCE, _integer(3) + header + _tlv(OCTET_STRING, parameters) + scoped)
+    flags = element(OCTET_STRING, bytes([REPORTABLE_FLAG]))
+    header = element(SEQUENCE, number_element(INTEGER, msg_id) + MIN_MAX_SIZE + flags + number_element(INTEGER, 3))
+    empty = element(OCTET_STRING, b"")
+    parameters = element(
+        SEQUENCE, empty + number_element(INTEGER, 0) + number_element(INTEGER, 0) + empty + empty + empty
+    )
+    pdu = element(
+        GET,
+        number_element(INTEGER, request_id)
+        + number_element(INTEGER, 0)
+        + number_element(INTEGER, 0)
+        + element(SEQUENCE, b""),
+    )
+    scoped = element(SEQUENCE, empty + empty + pdu)
+    return element(SEQUENCE, number_element(INTEGER, 3) + header + element(OCTET_STRING, parameters) + scoped)
 
 
 def _element(data: bytes, at: int, end: int, tag: int) -> tuple[int, int]:
@@ -215,12 +224,3 @@ def _plain_pdu(data: bytes, at: int, end: int) -> tuple[int, int, int]:
     if pdu_end != end:
         raise MalformedMessage("octets behind the PDU")
     return tag, at, pdu_end
-
-
-def _tlv(tag: int, content: bytes) -> bytes:
-    # Only for the request for an engine, whose elements have less than 128 octets.
-    return bytes([tag, len(content)]) + content
-
-
-def _integer(number: int) -> bytes:
-    return _tlv(INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))
