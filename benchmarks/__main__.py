@@ -16,6 +16,7 @@ from benchmarks import (
     deriving,
     equal_rates,
     footprint,
+    growth,
     lab,
     ledger,
     many_devices,
@@ -75,6 +76,7 @@ BENCHMARKS = {
         lambda at: collecting.catching_up(at.folder / "backlog", 125 * at.seconds),
     ),
     "G": Benchmark("a small agent, and a collector at work", lambda at: footprint.run(at.folder, 3 * at.seconds)),
+    "H": Benchmark("whether cost grows with size alone", lambda at: growth.run(at.folder, at.seconds)),
     "cluster": Benchmark(
         "three nodes of one broker, each killed in turn",
         lambda at: cluster.run(at.folder, at.seconds),

@@ -156,8 +156,35 @@ class Polls:
         )
 
 
+@dataclass(frozen=True)
+class _Running:
+    """An agent, its devices, and what comes of their polls."""
+
+    agent: subprocess.Popen[bytes]
+    silenced_pid: int
+    """The daemon of half of the healthy devices."""
+    kinds: dict[str, str]
+    """By device."""
+    polls: Polls
+
+
 def run(folder: Path, seconds: float, devices: int = DEVICES) -> Iterator[str]:
     """The lines of the result."""
+    with _running(folder, devices) as running:
+        yield from _measure(running, seconds)
+
+
+def cpu_share(folder: Path, seconds: float, devices: int) -> float:
+    """How much of a core the agent takes once it has polled all of so many devices twice."""
+    with _running(folder, devices) as running:
+        alive = {name for name, kind in running.kinds.items() if kind != "dead"}
+        wait_until(lambda: running.polls.up >= alive, "every device that is alive has answered", PATIENCE_S)
+        time.sleep(2 * INTERVAL_S)
+        return _share(running.agent.pid, seconds)
+
+
+@contextmanager
+def _running(folder: Path, devices: int) -> Iterator[_Running]:
     with ExitStack() as stack:
         broker = stack.enter_context(Mosquitto(folder / "many-mosquitto").serving())
         first, second = (stack.enter_context(Snmpd(folder / f"many-{at}", SNMPD).serving()) for at in ("a", "b"))
@@ -182,12 +209,11 @@ def run(folder: Path, seconds: float, devices: int = DEVICES) -> Iterator[str]:
         agent = stack.enter_context(
             process([sys.executable, "-m", "agent", "run", str(config)], folder / "many-agent.log")
         )
-        yield from _measure(agent, second.pid, kinds, polls, seconds)
+        yield _Running(agent, second.pid, kinds, polls)
 
 
-def _measure(
-    agent: subprocess.Popen[bytes], silenced_pid: int, kinds: dict[str, str], polls: Polls, seconds: float
-) -> Iterator[str]:
+def _measure(running: _Running, seconds: float) -> Iterator[str]:
+    agent, kinds, polls = running.agent, running.kinds, running.polls
     alive = {name for name, kind in kinds.items() if kind != "dead"}
     healthy = {name for name, kind in kinds.items() if kind in ("first", "second")}
     started = time.monotonic()
@@ -204,19 +230,23 @@ def _measure(
     time.sleep(2 * INTERVAL_S)
     yield f"  at work      {_window(agent.pid, polls, seconds)}; healthy ones: {polls.lateness(healthy)}"
     others = {name for name in healthy if kinds[name] == "first"}
-    os.kill(silenced_pid, signal.SIGSTOP)
+    os.kill(running.silenced_pid, signal.SIGSTOP)
     try:
         yield f"  half silent  {_window(agent.pid, polls, seconds)}; the others: {polls.lateness(others)}"
     finally:
-        os.kill(silenced_pid, signal.SIGCONT)
+        os.kill(running.silenced_pid, signal.SIGCONT)
 
 
 def _window(pid: int, polls: Polls, seconds: float) -> str:
     polls.begin()
+    share = _share(pid, seconds)
+    return f"{share * 100:.1f} % of a core, {resident_bytes(pid) / 1e6:.0f} MB"
+
+
+def _share(pid: int, seconds: float) -> float:
     cpu_s, began = cpu_seconds(pid), time.monotonic()
     time.sleep(seconds)
-    share = (cpu_seconds(pid) - cpu_s) / (time.monotonic() - began)
-    return f"{share * 100:.1f} % of a core, {resident_bytes(pid) / 1e6:.0f} MB"
+    return (cpu_seconds(pid) - cpu_s) / (time.monotonic() - began)
 
 
 def _kind(number: int) -> str:
