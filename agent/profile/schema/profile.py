@@ -19,7 +19,7 @@ from agent.profile.schema.places import Case, Conditions, Gate, Place, UnitBy
 from agent.profile.schema.values import Bit, Finite, Interval, Names, Oid, Register, Result, Sentinel, Text, Unit, Word
 from rackflow.catalogue import PollClass
 from rackflow.process.config import StrictModel
-from rackflow.recording import RegisterTable
+from rackflow.register_tables import RegisterTable
 from rackflow.units import WIRE_UNITS
 
 DeviceClass = Literal["ups", "pdu", "ats", "meter", "cdu", "rdhx", "crah", "env", "rack", "panel", "busway"]
@@ -400,14 +400,17 @@ class Profile(StrictModel):
         return self
 
     def lazy_copy(self, read: Callable[[], "Profile"]) -> "Profile":
-        """A copy without points, tables and identity, which take most of a profile's memory; `read` reads them again for `loaded`.
+        """A copy without points, tables and identity, which take most of a profile's memory; `read` reads them again for `loaded`."""
+        return self.model_copy(update={"points": [], "tables": [], "identity": Identify()}).with_loader(read)
+
+    def with_loader(self, read: Callable[[], "Profile"]) -> "Profile":
+        """The profile, which has neither points, tables nor identity: `read` reads them for `loaded`.
 
         `_whole` is a private attribute because pydantic then keeps it out of schema, comparison and copies' validation.
         """
-        head = self.model_copy(update={"points": [], "tables": [], "identity": Identify()})
         # cache(): all devices of a family share one set of points.
-        head._whole = cache(read)  # noqa: SLF001 - of its own class
-        return head
+        self._whole = cache(read)
+        return self
 
     def loaded(self) -> "Profile":
         """The profile with its points, tables and identity. Raises ProfileError."""
