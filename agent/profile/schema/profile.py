@@ -260,17 +260,17 @@ class Recognise(StrictModel):
     not (`refuse`). Without `probes` and `subtrees`, sysObjectID and sysDescr must both fit. Modbus: all of `registers` must fit.
     """
 
-    sysobjectid: list[Oid] = Field(default_factory=list)
+    sysobjectid: tuple[Oid, ...] = ()
     """Prefixes of sysObjectID."""
-    sysdescr: list[str] = Field(default_factory=list)
+    sysdescr: tuple[str, ...] = ()
     """Words of sysDescr."""
-    probes: list[Oid] = Field(default_factory=list)
+    probes: tuple[Oid, ...] = ()
     """Instances that only this family answers; any one is enough."""
-    subtrees: list[Oid] = Field(default_factory=list)
+    subtrees: tuple[Oid, ...] = ()
     """Branches in which the device must have at least one object."""
-    refuse: list[Oid] = Field(default_factory=list)
+    refuse: tuple[Oid, ...] = ()
     """Instances that this family does not have: a device that has one of them is of another family."""
-    registers: list[RegisterProbe] = Field(default_factory=list)
+    registers: tuple[RegisterProbe, ...] = ()
     """Modbus: registers that must all fit."""
     # Wide enough to outweigh a probe that answers (PROBE_SCORE in recognise.py) in either direction.
     priority: Annotated[int, Field(ge=-50, le=50)] = 0
@@ -305,13 +305,13 @@ class IdentitySource(StrictModel):
 class Identify(StrictModel):
     """Sources of the device's identity; of each list, the first source that answers is used."""
 
-    vendor: list[IdentitySource] = Field(default_factory=list)
+    vendor: tuple[IdentitySource, ...] = ()
     """Its vendor."""
-    model: list[IdentitySource] = Field(default_factory=list)
+    model: tuple[IdentitySource, ...] = ()
     """Its model."""
-    serial: list[IdentitySource] = Field(default_factory=list)
+    serial: tuple[IdentitySource, ...] = ()
     """Its serial number."""
-    firmware: list[IdentitySource] = Field(default_factory=list)
+    firmware: tuple[IdentitySource, ...] = ()
     """Its firmware's version."""
 
 
