@@ -26,9 +26,11 @@ DOWN_AFTER_FAILURES = 3
 # device's own task wait for a timeout, so a longer pause would save little.
 MAX_RETRY_S = 60.0
 # GRID_POLLS: how many polls are due at the same moment, on average. Ten take 2 ms of the loop, so none is late because of the others.
-# MIN_GRID_PER_S: the least number of such moments per second, so that a poll of a small agent is moved by 50 ms at most. Chosen values.
+# MIN_GRID_PER_S: the least number of such moments per second, so that a poll of a small agent is moved by 200 ms at most: once, when the
+# device is opened, so that its interval stays as it is. With 20 moments a second, 50 devices took a quarter more CPU (1.6 % of a core
+# became 2.0 %) and woke the process 75 times a second instead of 49. Chosen values.
 GRID_POLLS = 10.0
-MIN_GRID_PER_S = 20
+MIN_GRID_PER_S = 5
 # Tolerance, in cycles: rounding may make a due time divided by the interval slightly less than its cycle's number, and a cycle that is due
 # at this moment must still count as due.
 ROUNDING = 1e-6

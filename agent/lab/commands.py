@@ -24,7 +24,7 @@ from rackflow.plural import count_of
 from rackflow.process.commands import print_lines, print_skipped_lines, show_examples
 from rackflow.process.files import files_with, mode_of, unreadable
 from rackflow.process.machine_output import OUTPUTS
-from rackflow.process.progress import each_shown, progress
+from rackflow.process.progress import progress
 from rackflow.process.yaml import read_text_file
 from rackflow.recording import SUFFIX, Record, dump_snmprec, read_mbrec, read_snmprec
 
@@ -97,10 +97,9 @@ def _profiles(arguments: argparse.Namespace) -> int:
     if arguments.action == "schema":
         print_lines(schema_text())
         return 0
-    watched = partial(each_shown, "profiles")
     # Files to check need of the others only those that they extend, which are read as a whole when it comes to them.
     checks_all = arguments.action == "lint" and not arguments.files
-    profiles = load_profiles(arguments.profiles, lazy=not checks_all, watched=watched)
+    profiles = load_profiles(arguments.profiles, lazy=not checks_all, progress=partial(progress, "profiles"))
     if arguments.action == "lint":
         return _lint(arguments.files, profiles)
     if arguments.action == "draft":

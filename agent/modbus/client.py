@@ -27,7 +27,7 @@ from rackflow.errors import (
 from rackflow.plural import count_of
 from rackflow.process.resolve import HeldAddress, Resolver
 from rackflow.process.stopping import obey_cancellation
-from rackflow.recording import RegisterTable
+from rackflow.register_tables import FUNCTIONS, RegisterTable
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,6 @@ _EXCEPTIONS = {
     10: "gateway path unavailable",
     11: "gateway target does not respond",
 }
-_FUNCTIONS: Final[dict[RegisterTable, int]] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
 
 
 class ModbusLink:
@@ -105,7 +104,7 @@ class ModbusLink:
         self, unit: int, table: RegisterTable, address: int, count: int, user: ModbusTarget | None = None
     ) -> list[int]:
         """See `ModbusClient.read`. Timeout and accepted odd answers are those of `user`, or of the link's target if it is None."""
-        function = _FUNCTIONS[table]
+        function = FUNCTIONS[table]
         request = _Request(unit, function, address, count, user or self._target)
         if user is not None:
             self._polled.add(unit)
@@ -287,7 +286,7 @@ class _Request:
         """The request in words, for error messages. A property, because building the text for every request would cost CPU."""
         if self.function == IDENTIFY:
             return f"identify unit {self.unit}"
-        table = next(table for table, function in _FUNCTIONS.items() if function == self.function)
+        table = next(table for table, function in FUNCTIONS.items() if function == self.function)
         return f"read unit {self.unit} {table} {self.address}+{self.count}"
 
 

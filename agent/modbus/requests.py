@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from agent.modbus.registers import NumberType, WordOrder, decode, is_one_word
-from rackflow.recording import RegisterTable
+from rackflow.register_tables import RegisterTable
 
 
 @dataclass(frozen=True, slots=True)

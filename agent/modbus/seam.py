@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from rackflow.recording import RegisterTable
+from rackflow.register_tables import RegisterTable
 
 OddAnswer = Literal["other_transaction", "other_unit"]
 """Deviations in an answer that can be accepted: another transaction number (TCP), or another unit (RTU, and TCP without a number)."""

@@ -12,7 +12,7 @@ from agent.profile import IdentitySource, Plan, Profile, RawValue, plain_text
 from agent.readings import Identified, Identity
 from agent.snmp import SnmpClient
 from rackflow.errors import DeviceProtocolError
-from rackflow.recording import RegisterTable
+from rackflow.register_tables import RegisterTable
 
 NAMES: Final = ("vendor", "model", "serial", "firmware")
 Ask = Callable[[RegisterTable, int, int], Awaitable[list[int]]]

@@ -53,7 +53,7 @@ from agent.profile import (
 from agent.readings import Identified, Readings
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
-from rackflow.recording import RegisterTable
+from rackflow.register_tables import RegisterTable
 
 # What to do if a unit has none of the registers of its profile.
 OTHER_FAMILY: Final = (

@@ -150,6 +150,9 @@ def run_command(command: Callable[[], int]) -> int:
     pauses for garbage itself (`gc_pauses.py`).
     """
     _prepare_streams()
+    # pydantic would search the metadata of all installed packages for plugins, which takes 10 ms of CPU and would give them every
+    # configuration with its secrets. Nothing of this program is one.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     before = gc.get_threshold()
     gc.set_threshold(START_GC_THRESHOLD, *before[1:])
     try:

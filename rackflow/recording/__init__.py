@@ -1,15 +1,6 @@
 """Recordings of devices as text files: `.snmprec` for SNMP (snmpsim's format) and `.mbrec` for Modbus (Rackflow's own)."""
 
-from rackflow.recording.mbrec import (
-    BITS,
-    FUNCTIONS,
-    SUFFIX,
-    Place,
-    RegisterRecording,
-    RegisterTable,
-    dump_mbrec,
-    read_mbrec,
-)
+from rackflow.recording.mbrec import SUFFIX, Place, RegisterRecording, dump_mbrec, read_mbrec
 from rackflow.recording.snmprec import (
     COUNTER32,
     COUNTER64,
@@ -29,6 +20,7 @@ from rackflow.recording.snmprec import (
     parse_snmprec,
     read_snmprec,
 )
+from rackflow.register_tables import BITS, FUNCTIONS, RegisterTable
 
 __all__ = [
     "BITS",

@@ -9,18 +9,16 @@ correct a recording and a diff shows single registers.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from rackflow.errors import ConfigError
 from rackflow.process.files import unreadable
+from rackflow.register_tables import BITS, FUNCTIONS, RegisterTable
 
-RegisterTable = Literal["coil", "discrete", "input", "holding"]
 Place = tuple[int, RegisterTable, int]
 """Unit, table and address."""
 
 SUFFIX: Final = ".mbrec"
-FUNCTIONS: Final[dict[RegisterTable, int]] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
-BITS: Final = ("coil", "discrete")
 _TABLES: Final = {function: table for table, function in FUNCTIONS.items()}
 # Fields of a line: see the module's format.
 _FIELDS: Final = 4

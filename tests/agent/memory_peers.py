@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from agent.profile.recognise import oid_parts
 from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
-from rackflow.recording.mbrec import RegisterTable
+from rackflow.register_tables import RegisterTable
 
 
 class MemorySnmp:

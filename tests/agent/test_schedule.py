@@ -256,9 +256,9 @@ def test_up_is_reported_once_when_a_dead_device_answers() -> None:
 
 
 def test_polls_of_a_few_devices_share_moments_and_stay_spread() -> None:
-    """50 devices, each polled every second and every 5 s: 60 polls a second at 20 moments."""
+    """50 devices, each polled every second and every 5 s: 60 polls a second at 6 moments."""
     grid_s = grid(60.0)
-    assert grid_s == 0.05
+    assert grid_s == 1 / 6
     due = Counter[int]()
     for number in range(50):
         schedule = DeviceSchedule(f"d{number}", {"safety": 1.0, "fast": 5.0}, 0.0, grid_s)
@@ -268,11 +268,11 @@ def test_polls_of_a_few_devices_share_moments_and_stay_spread() -> None:
                 due[round(at / grid_s)] += 1
             schedule.take(at)
     assert sum(due.values()) > 20 * 55
-    assert len(due) <= 20 * 20
-    assert max(due.values()) < 12
+    assert len(due) <= 20 * 6
+    assert max(due.values()) < 20
 
 
-@pytest.mark.parametrize(("polls_per_s", "moments_per_s"), [(0.0, 20), (200.0, 20), (201.0, 21), (4000.0, 400)])
+@pytest.mark.parametrize(("polls_per_s", "moments_per_s"), [(0.0, 5), (50.0, 5), (51.0, 6), (4000.0, 400)])
 def test_about_ten_polls_share_a_moment_at_any_rate(polls_per_s: float, moments_per_s: int) -> None:
     assert grid(polls_per_s) == 1 / moments_per_s
 

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rackflow.recording.mbrec import RegisterTable
+from rackflow.register_tables import RegisterTable
 
 PHASES = ("L1", "L2", "L3")
 

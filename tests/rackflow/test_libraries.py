@@ -41,7 +41,6 @@ PRIVATE_OF_LIBRARIES = {
 PRIVATE_MODULES = {"agent/snmp/gufo_v3.py": {"gufo.snmp._fast"}}
 """By file; `fault_of_gufo` says at run time whether it still has what is needed."""
 PRIVATE_OF_OUR_OWN = {
-    "lazy_copy": {"_whole"},
     "_plain": {"_plain"},
     "_renew": {"_db"},
     "intersection": {"_firsts"},

@@ -6,7 +6,7 @@ No published map that the simulator serves contains the facility water, without 
 from pathlib import Path
 from typing import Final
 
-from rackflow.recording.mbrec import RegisterTable
+from rackflow.register_tables import RegisterTable
 from simulator.modbus.server import ModbusServer
 from simulator.models.cdu_registers import CDU_UNIT, cdu_registers
 from simulator.models.registers import IllegalAddress, MappedRegisters, RegisterSource, scaled

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from agent.modbus import WORDS, NumberType, WordOrder
 from agent.profile.schema.values import Bits, Code, Interval, Oid, Register, Result, Step, Text, Unit
 from rackflow.process.config import StrictModel
-from rackflow.recording import RegisterTable
+from rackflow.register_tables import RegisterTable
 
 REGISTER_BITS: Final = 16
 BIT_TABLES: Final = ("coil", "discrete")

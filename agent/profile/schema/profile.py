@@ -19,7 +19,7 @@ from agent.profile.schema.places import Case, Conditions, Gate, Place, UnitBy
 from agent.profile.schema.values import Bit, Finite, Interval, Names, Oid, Register, Result, Sentinel, Text, Unit, Word
 from rackflow.catalogue import PollClass
 from rackflow.process.config import StrictModel
-from rackflow.recording import RegisterTable
+from rackflow.register_tables import RegisterTable
 from rackflow.units import WIRE_UNITS
 
 DeviceClass = Literal["ups", "pdu", "ats", "meter", "cdu", "rdhx", "crah", "env", "rack", "panel", "busway"]
@@ -260,17 +260,17 @@ class Recognise(StrictModel):
     not (`refuse`). Without `probes` and `subtrees`, sysObjectID and sysDescr must both fit. Modbus: all of `registers` must fit.
     """
 
-    sysobjectid: list[Oid] = Field(default_factory=list)
+    sysobjectid: tuple[Oid, ...] = ()
     """Prefixes of sysObjectID."""
-    sysdescr: list[str] = Field(default_factory=list)
+    sysdescr: tuple[str, ...] = ()
     """Words of sysDescr."""
-    probes: list[Oid] = Field(default_factory=list)
+    probes: tuple[Oid, ...] = ()
     """Instances that only this family answers; any one is enough."""
-    subtrees: list[Oid] = Field(default_factory=list)
+    subtrees: tuple[Oid, ...] = ()
     """Branches in which the device must have at least one object."""
-    refuse: list[Oid] = Field(default_factory=list)
+    refuse: tuple[Oid, ...] = ()
     """Instances that this family does not have: a device that has one of them is of another family."""
-    registers: list[RegisterProbe] = Field(default_factory=list)
+    registers: tuple[RegisterProbe, ...] = ()
     """Modbus: registers that must all fit."""
     # Wide enough to outweigh a probe that answers (PROBE_SCORE in recognise.py) in either direction.
     priority: Annotated[int, Field(ge=-50, le=50)] = 0
@@ -305,13 +305,13 @@ class IdentitySource(StrictModel):
 class Identify(StrictModel):
     """Sources of the device's identity; of each list, the first source that answers is used."""
 
-    vendor: list[IdentitySource] = Field(default_factory=list)
+    vendor: tuple[IdentitySource, ...] = ()
     """Its vendor."""
-    model: list[IdentitySource] = Field(default_factory=list)
+    model: tuple[IdentitySource, ...] = ()
     """Its model."""
-    serial: list[IdentitySource] = Field(default_factory=list)
+    serial: tuple[IdentitySource, ...] = ()
     """Its serial number."""
-    firmware: list[IdentitySource] = Field(default_factory=list)
+    firmware: tuple[IdentitySource, ...] = ()
     """Its firmware's version."""
 
 
@@ -400,14 +400,17 @@ class Profile(StrictModel):
         return self
 
     def lazy_copy(self, read: Callable[[], "Profile"]) -> "Profile":
-        """A copy without points, tables and identity, which take most of a profile's memory; `read` reads them again for `loaded`.
+        """A copy without points, tables and identity, which take most of a profile's memory; `read` reads them again for `loaded`."""
+        return self.model_copy(update={"points": [], "tables": [], "identity": Identify()}).with_loader(read)
+
+    def with_loader(self, read: Callable[[], "Profile"]) -> "Profile":
+        """The profile, which has neither points, tables nor identity: `read` reads them for `loaded`.
 
         `_whole` is a private attribute because pydantic then keeps it out of schema, comparison and copies' validation.
         """
-        head = self.model_copy(update={"points": [], "tables": [], "identity": Identify()})
         # cache(): all devices of a family share one set of points.
-        head._whole = cache(read)  # noqa: SLF001 - of its own class
-        return head
+        self._whole = cache(read)
+        return self
 
     def loaded(self) -> "Profile":
         """The profile with its points, tables and identity. Raises ProfileError."""

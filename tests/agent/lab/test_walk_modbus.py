@@ -16,7 +16,8 @@ from agent.cli import main
 from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, portions_of, redacted, spans_of
 from agent.profile.schema import Profile
 from rackflow.errors import ConfigError
-from rackflow.recording.mbrec import Place, RegisterRecording, RegisterTable, dump_mbrec, parse_mbrec, read_mbrec
+from rackflow.recording.mbrec import Place, RegisterRecording, dump_mbrec, parse_mbrec, read_mbrec
+from rackflow.register_tables import RegisterTable
 from simulator.modbus.server import ModbusServer
 from simulator.models.cdu import CduModel
 from simulator.models.cdu_registers import cdu_registers

@@ -10,7 +10,7 @@ from agent.modbus.registers import NumberType, WordOrder, decode, words_of
 from agent.modbus.requests import Block, Field, RegisterValue, coalesce, split_block
 
 if TYPE_CHECKING:
-    from rackflow.recording.mbrec import RegisterTable
+    from rackflow.register_tables import RegisterTable
 
 Limits = tuple[int, int]
 """Most registers of one request, and most registers nobody asked for between two values."""

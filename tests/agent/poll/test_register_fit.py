@@ -10,7 +10,7 @@ from agent.poll.register_fit import ROUNDS
 from agent.profile import parse_profile
 from rackflow.catalogue import catalogue
 from rackflow.errors import DeviceTimeout
-from rackflow.recording.mbrec import RegisterTable
+from rackflow.register_tables import RegisterTable
 from tests.agent.memory_peers import MemoryModbus
 from tests.agent.varied_units import MAPS, SHIPPED, VariedUnit, numbers_of, poller_of, read, told
 

@@ -1,5 +1,6 @@
 """The profiles of a running agent: read again as a whole, replaced at once or not at all."""
 
+import tracemalloc
 from importlib.resources import files
 from pathlib import Path
 
@@ -72,6 +73,19 @@ def test_the_head_of_each_family_says_what_the_whole_profile_says() -> None:
         assert head.content_hash == whole[name].content_hash
         assert head.model_dump(exclude=body) == whole[name].model_dump(exclude=body), name
     assert heads["apc-ups"].loaded() == whole["apc-ups"]
+
+
+def test_the_texts_of_shipped_profiles_are_not_kept() -> None:
+    texts_bytes = sum(len(each.read_bytes()) for each in files("agent").joinpath("profiles").iterdir())
+    load_profiles(lazy=True)  # what a process makes once, such as pydantic's validators
+    tracemalloc.start()
+    try:
+        heads = load_profiles(lazy=True)
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(heads) > 300
+    assert kept_bytes < texts_bytes, "2.3 MB of texts, and some 1.5 MB of heads"
 
 
 def test_a_compiled_head_is_not_used_for_another_text() -> None:

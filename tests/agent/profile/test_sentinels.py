@@ -53,6 +53,13 @@ NINES_OF_LOADS = (9999, 99999, b"9999", b"9999.9")
 OF_16_BITS = (32767, 32768, -32768, 65532, 65533, 65534, 65535, b"32767", b"65535")
 
 
+def test_sources_with_the_same_sentinels_share_one_set_of_them() -> None:
+    plan = plan_device(shipped_profiles()["schneider-pm5000"].loaded(), {}, {}, None)
+    decoders = [each for part in plan.classes.values() for slot in part.slots for each in slot.decoders]
+    sets = {id(each.sentinels): each.sentinels for each in decoders}
+    assert len(sets) == len(set(sets.values())) < len(decoders) / 4
+
+
 @cache
 def numbers_of_families() -> Sequence[tuple[str, Slot, Mapping[str, SnmpValue]]]:
     """Each series of which the first source is a number of the device, with the cells of a device beside it."""

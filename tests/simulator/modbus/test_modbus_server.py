@@ -8,7 +8,7 @@ import pytest
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusTcpClient
 
-from rackflow.recording.mbrec import RegisterTable
+from rackflow.register_tables import RegisterTable
 from simulator.modbus.server import ModbusServer
 from simulator.models.registers import IllegalAddress, MappedRegisters, RegisterSource, scaled, text, words
 from tests.simulator.snmp.netsnmp import run
