@@ -47,8 +47,9 @@ class Deadline:
         self._left_s = seconds
 
     def __enter__(self) -> Self:
-        # Asked for once: before Python 3.12, finding the running loop costs a system call, in `current_task` as well.
-        self.loop = asyncio.get_running_loop()
+        # Before Python 3.12, finding the running loop costs a system call, in `current_task` as well. A request finds it in its poll.
+        poll = _CURRENT.get()
+        self.loop: asyncio.AbstractEventLoop = poll.loop if poll is not None else asyncio.get_running_loop()
         task = asyncio.current_task(self.loop)
         if task is None:
             raise RuntimeError("a deadline needs a task to end")

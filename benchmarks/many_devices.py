@@ -104,9 +104,16 @@ def slow_devices(daemon_port: int) -> Iterator[int]:
         )
         return int(transport.get_extra_info("sockname")[1])
 
+    async def end() -> None:
+        answering = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in answering:
+            task.cancel()
+        await asyncio.gather(*answering, return_exceptions=True)
+
     try:
         yield asyncio.run_coroutine_threadsafe(start(), loop).result(10)
     finally:
+        asyncio.run_coroutine_threadsafe(end(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
 

@@ -96,11 +96,14 @@ class LeakDetectors:
         self._known: dict[str, _Detector] = {}
         # Detectors that had given readings and are not in the plan any more, with the class that reports them.
         self._gone: dict[str, PollClass] = {}
+        # By poll class: the detectors that it reads or that it says are gone, and those whose faults it reports, with the fault's key.
+        self._read_with: dict[PollClass, list[str]] = {}
+        self._reported_with: dict[PollClass, list[tuple[str, str]]] = {}
 
     def forget(self) -> None:
         """Forget all detectors: another device has this address now."""
         self._planned, self._known, self._gone = _Planned({}, {}), {}, {}
-        self.are_any = False
+        self._sort_by_class()
 
     def begin(self, plan: Plan) -> None:
         """Watch the detectors of this plan from now on."""
@@ -113,24 +116,35 @@ class LeakDetectors:
         # The class that read them may be gone, too.
         left = min(plan.classes, key=POLL_SECONDS.__getitem__, default=None)
         self._gone = {key: poll if poll in plan.classes or left is None else left for key, poll in self._gone.items()}
-        self.are_any = bool(now or self._gone)
+        self._sort_by_class()
 
     def report(self, poll: PollClass, readings: Readings, now_s: float) -> None:
         """Note which detectors gave a reading in this poll, and add the faults of those that do not."""
         if self._gone:
             self._forget_old(now_s)
-        for key, its in self._planned.detectors.items():
-            if its == poll:
-                self._note(key, poll, readings, now_s)
-        for key, its in self._gone.items():
-            if its == poll:
+        for key in self._read_with.get(poll, ()):
+            if key in self._gone:
                 self._known[key].was_silent(poll, now_s)
-        for key, detector in self._known.items():
-            fault = key.replace(_DETECTED, _FAULT, 1)
-            with_class = self._planned.own_faults.get(fault) or self._planned.detectors.get(key) or self._gone.get(key)
-            if with_class == poll and fault not in readings.values:
+            else:
+                self._note(key, poll, readings, now_s)
+        for key, fault in self._reported_with.get(poll, ()):
+            detector = self._known.get(key)
+            # Most detectors have always answered, and this runs at every poll.
+            if (
+                detector is not None
+                and (detector.silent_polls or detector.is_reported)
+                and fault not in readings.values
+            ):
                 after_s = GONE_AFTER_S if key in self._gone else FAULT_AFTER_S
                 _add_fault(fault, detector, readings, is_faulty=detector.is_faulty(after_s))
+
+    def _sort_by_class(self) -> None:
+        self._read_with, self._reported_with = {}, {}
+        for key, poll in {**self._planned.detectors, **self._gone}.items():
+            self._read_with.setdefault(poll, []).append(key)
+            fault = key.replace(_DETECTED, _FAULT, 1)
+            self._reported_with.setdefault(self._planned.own_faults.get(fault, poll), []).append((key, fault))
+        self.are_any = bool(self._read_with)
 
     def _note(self, key: str, poll: PollClass, readings: Readings, now_s: float) -> None:
         detector = self._known.get(key)
@@ -145,6 +159,7 @@ class LeakDetectors:
     def _forget_old(self, now_s: float) -> None:
         for key in [key for key in self._gone if now_s - self._known[key].last_at_s > REMEMBERED_S]:
             del self._gone[key], self._known[key]
+            self._sort_by_class()
 
 
 def _add_fault(fault: str, detector: _Detector, readings: Readings, *, is_faulty: bool) -> None:

@@ -91,7 +91,6 @@ class Lanes:
 
     async def take(self) -> Message:
         """See `Outbox.take`."""
-        clock = asyncio.get_running_loop().time
         while True:
             # Cleared before checking the lanes: a message added after the check sets the event again.
             self._changed.clear()
@@ -99,7 +98,7 @@ class Lanes:
             lane = self.live
             if not lane and self.backlog:
                 self._bucket.per_s = self._backlog_per_s()
-                pause_s = self._bucket.take(clock())
+                pause_s = self._bucket.take(asyncio.get_running_loop().time())
                 lane = self.backlog if pause_s == 0 else lane
             if lane:
                 key, message = lane.popitem(last=False)

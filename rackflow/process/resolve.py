@@ -230,7 +230,8 @@ class HeldAddress:
 
     def is_due(self) -> bool:
         """Whether it is time to ask `has_moved`."""
-        return asyncio.get_running_loop().time() >= self._due_s
+        # Nearly every host is a literal address, which is never due, and each poll of each device asks.
+        return self._due_s < math.inf and asyncio.get_running_loop().time() >= self._due_s
 
     async def has_moved(self) -> bool:
         """Whether the host has other addresses now. False if they cannot be found: what answers is better than nothing."""
