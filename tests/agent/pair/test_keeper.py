@@ -273,7 +273,7 @@ async def test_a_lease_that_was_given_back_is_not_renewed_again_while_the_broker
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other side, which takes it at once, would find that it has a holder, and wait for one that is gone."""
-    monkeypatch.setattr(keeper_module, "RELEASE_S", 30.0)
+    monkeypatch.setattr(keeper_module, "RELEASE_S", 120.0)
     with guarded(tmp_path, *BOTH) as (broker, _):
         keeper = side(broker, "a")
         async with aiomqtt.Client("127.0.0.1", broker.port, username="lease-b", password="b", timeout=60) as other:
@@ -291,7 +291,7 @@ async def test_a_lease_that_was_given_back_is_not_renewed_again_while_the_broker
                 )
             finally:
                 os.kill(broker.pid, signal.SIGCONT)
-            await ending
+            await asyncio.wait_for(ending, 30)  # when the broker has it, and not only after the longest wait
             last = LeaseDocument(agent="gw-1", holder="", standby="last", hostname="h", time=1)
             await other.publish(LEASE, encode(last), qos=1)
             holders = list[str]()
