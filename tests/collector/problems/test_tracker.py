@@ -4,7 +4,7 @@ from collections import deque
 
 import pytest
 
-from collector.problems.causes import ANSWERS_S, SAFETY_CLEARS_S
+from collector.problems.causes import ANSWERS_S, SAFETY_CLEARS_S, place_of
 from collector.problems.conditions import labels_of
 from collector.problems.table import KEEP_S, load_table
 from collector.problems.tracker import MAX_TRACKED, RESTORED_S, Key, TrackedProblem, Tracker
@@ -275,6 +275,15 @@ def test_a_lost_feed_explains_its_own_devices_and_none_without_a_feed() -> None:
         for number, each in enumerate((of_feed, of_other, of_none)):
             course.at(step, each, unit=("device", "s", str(number)))
     assert [course.one(each).cause for each in (of_feed, of_other, of_none)] == [lost, None, None]
+
+
+def test_a_row_may_be_missing_where_its_cause_may_lack_it_and_a_room_may_not() -> None:
+    """In a room without rows, all of it is one row without a name."""
+    pdu = labels_of({"site": "s", "room": "hall-1", "feed": "A"})
+    labels = "site", "room", "row", "feed"
+    assert place_of(pdu, labels, ("row",)) == (("site", "s"), ("room", "hall-1"), ("row", ""), ("feed", "A"))
+    assert place_of(pdu, labels, ()) is None
+    assert place_of(labels_of({"site": "s", "feed": "A"}), labels, ("row",)) is None
 
 
 def test_a_critical_alarm_of_a_device_is_folded_into_nothing() -> None:
