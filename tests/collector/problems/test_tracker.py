@@ -297,6 +297,20 @@ def test_a_cause_in_a_maintenance_window_hides_nothing_outside_of_it_and_no_othe
     assert [course.one(each).cause for each in (alone, both)] == [None, blind]
 
 
+def test_a_cause_that_has_been_over_for_long_enough_leaves_what_it_explained_to_another_one() -> None:
+    course = Course()
+    blind = "DcimAgentSeesNothing", labels_of({"site": "s", "agent": "g"})
+    room = "DcimRoomSilent", labels_of({"site": "s", "room": "hall-1", "agent": "g"})
+    row = "DcimRowSilent", labels_of({"site": "s", "room": "hall-1", "row": "r", "agent": "g"})
+    for step in range(90):
+        for each in (blind, room, row):
+            holds = each != blind or step < 13
+            course.at(step, *[each] * holds, unit=("share", each[0]))
+        if step == 12 + int(ANSWERS_S):
+            assert course.one(row).cause == blind
+    assert course.one(row).cause == room
+
+
 def test_a_row_may_be_missing_where_its_cause_may_lack_it_and_a_room_may_not() -> None:
     """In a room without rows, all of it is one row without a name."""
     pdu = labels_of({"site": "s", "room": "hall-1", "feed": "A"})
