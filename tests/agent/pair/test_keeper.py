@@ -108,11 +108,17 @@ async def test_a_holder_whose_broker_is_away_does_not_call_its_lease_confirmed(m
         await asyncio.wait([waiting])
 
 
-async def test_a_side_whose_broker_is_away_says_what_to_check(mosquitto: Mosquitto) -> None:
+async def test_a_side_whose_broker_is_away_says_what_to_check_and_tries_again(
+    mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
     keeper = keeper_of(config_of({"port": mosquitto.port}, {}))
     mosquitto.stop()
     async with keeper.keeping():
         await eventually(lambda: "check broker.host and broker.port, and that the broker runs" in keeper.fault, "it")
+        mosquitto.start()
+        await asyncio.wait_for(keeper.held(), 30)
+    # Its supervisor would begin it again after a fault of its own as well, but later each time.
+    assert [each.getMessage() for each in caplog.records if each.exc_info] == []
 
 
 def test_without_an_account_of_its_own_the_lease_has_that_of_the_broker() -> None:
