@@ -1,17 +1,29 @@
 """Which readings of a batch are usable, and the reason given for each that is not."""
 
+import math
 from collections.abc import Mapping
 
 import msgspec
 import pytest
 
-from collector.readings import Layout, Readings, Rows, Series, SeriesKeys, resolve, series_bytes, without_implausible
+from collector.readings import (
+    Layout,
+    Readings,
+    Rows,
+    Series,
+    SeriesKeys,
+    number_texts,
+    resolve,
+    series_bytes,
+    without_implausible,
+)
 from collector.readings.layouts import MAX_LAYOUTS_OF_DEVICE, MAX_PLACES_OF_AGENT
 from collector.readings.series_keys import RESERVED
 from rackflow.documents import Part
 from tests.collector.documents import FLOW, PUMP, SUPPLY, agent_batch, batch
 
 OWN = "dcim_agent_devices{state=up}"
+OUTDOOR = "dcim_env_temperature_celsius{sensor=outdoor}"
 
 
 def resolved(values: Mapping[str, float] | None = None, states: Mapping[str, str] | None = None) -> Readings:
@@ -219,3 +231,25 @@ def test_a_device_whose_keys_change_with_every_poll_has_the_rows_of_a_few_layout
         assert rows[layout] == [number]
         # All are dropped at the bound, rather than the oldest: a device has one for each poll class.
         assert len(rows) == (number - 1) % MAX_LAYOUTS_OF_DEVICE + 1
+
+
+def test_numbers_are_written_with_all_their_digits_and_none_is_left_out() -> None:
+    assert number_texts([]) == []
+    assert number_texts([0.1, 2.0, 1e22, -3]) == ["0.1", "2.0", "1e22", "-3"]
+    assert number_texts([0.1, math.nan, math.inf]) == ["0.1", "nan", "inf"]
+
+
+@pytest.mark.parametrize(
+    ("values", "states", "is_urgent"),
+    [
+        ({}, {PUMP: "running"}, True),
+        ({FLOW: 0.1, OUTDOOR: 12.0}, {}, True),
+        ({OUTDOOR: 12.0}, {}, False),
+        ({}, {}, False),
+    ],
+)
+def test_a_batch_is_urgent_if_one_of_its_readings_belongs_to_the_safety_class(
+    values: dict[str, float], states: dict[str, str], *, is_urgent: bool
+) -> None:
+    """Also where a profile polls it in another class."""
+    assert resolved(values, states).layout.is_urgent is is_urgent

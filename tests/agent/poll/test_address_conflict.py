@@ -10,8 +10,8 @@ from agent.poll.address_conflict import CONFLICT_S, MAX_DEVICES, AddressConflict
 from agent.poll.factory import PollerFactory
 from agent.poll.fingerprint import Fingerprint, fingerprint_from
 from agent.poll.leak_detectors import FAULT_AFTER_S
-from agent.profile import SYS_OBJECT_ID, SYS_UPTIME, Profile, parse_profile
-from agent.readings import Readings
+from agent.profile import SYS_OBJECT_ID, SYS_UPTIME, IdentitySource, Profile, parse_profile
+from agent.readings import Identity, Readings
 from agent.snmp.seam import SnmpValue
 from rackflow.catalogue import PollClass
 from rackflow.process.config import check_config
@@ -147,6 +147,43 @@ def test_a_device_that_tells_another_number_each_time_is_no_conflict_and_takes_a
     assert not conflict.is_on(100.0)
     conflict.note_replaced(fingerprint("S-0"), fingerprint("S-99"), 101.0)
     assert conflict.is_on(101.0)
+
+
+def test_a_conflict_lasts_for_an_hour_after_each_change() -> None:
+    conflict = AddressConflict("d")
+    conflict.note_replaced(fingerprint("S-1"), fingerprint("S-2"), 10_000.0)
+    assert not conflict.is_on(10_000.0)
+    for changed_s in (10_100.0, 13_000.0):
+        conflict.note_replaced(fingerprint("S-2"), fingerprint("S-1"), changed_s)
+        assert (conflict.is_on(changed_s + 3599.9), conflict.is_on(changed_s + 3600.0)) == (True, False)
+
+
+@pytest.mark.parametrize(("others", "is_known"), [(4, True), (5, False)])
+def test_the_last_four_devices_are_remembered(others: int, *, is_known: bool) -> None:
+    conflict = AddressConflict("d")
+    for at in range(others):
+        conflict.note_replaced(fingerprint(f"S-{at}"), fingerprint(f"S-{at + 1}"), float(at))
+    conflict.note_replaced(fingerprint(f"S-{others}"), fingerprint("S-0"), 100.0)
+    assert conflict.is_on(100.0) is is_known
+
+
+@pytest.mark.parametrize(
+    ("identity", "identifiers", "name"),
+    [
+        (Identity(serial="S-1", model="M-1"), ("9.9",), "'S-1'"),
+        (Identity(model="M-1"), ("9.9",), "'M-1'"),
+        (Identity(), ("9.9",), "'9.9'"),
+        (Identity(), (), "'one without a name'"),
+    ],
+)
+def test_the_log_names_both_devices_of_a_conflict_as_well_as_it_can(
+    caplog: pytest.LogCaptureFixture, identity: Identity, identifiers: tuple[str, ...], name: str
+) -> None:
+    one = Fingerprint(identity, tuple((IdentitySource(oid=SYS_OBJECT_ID), each) for each in identifiers), {}, {})
+    conflict = AddressConflict("ups-1")
+    conflict.note_replaced(one, fingerprint("S-2"), 0.0)
+    conflict.note_replaced(fingerprint("S-2"), one, 1.0)
+    assert f"device=ups-1 two devices answer at its address in turn: 'S-2' and {name};" in caplog.text
 
 
 UNIT_TEXT = """

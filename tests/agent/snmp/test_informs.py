@@ -10,7 +10,7 @@ from agent.snmp.credentials import master_keys
 from agent.snmp.seam import SnmpUser
 from agent.snmp.traps import Accepted, Answered, OwnEngine, Trap
 from agent.snmp.traps.senders import REMEMBER_S
-from agent.snmp.usm import Authentication, read_message
+from agent.snmp.usm import Authentication, discovery_request, read_message
 from tests.agent.snmp.test_traps import (
     AUTH_KEY,
     AUTHENTIC,
@@ -106,3 +106,29 @@ def test_the_engine_of_an_agent_stays_and_its_boots_grow() -> None:
     assert engine(0.0, name="t1/gw-2").id != first.id
     # A gateway whose clock is not set yet.
     assert engine(0.0, 0.0).boots == 1
+
+
+def test_an_engine_is_behind_once_the_clock_was_set_on_and_not_because_time_goes_on() -> None:
+    """Begun anew, it would have all devices search for its time again."""
+    own = engine(5.0)
+    assert [own.is_behind(1.8e9 + 3600.0 + set_s, 3605.0) for set_s in (0.0, 60.0, 61.0)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("pdu", "request_id"),
+    [
+        (b"\x02\x01\x05\x02\x01\x00", b"\x02\x01\x05"),
+        (b"\x02\x05\x00\x80\x00\x00\x01", b"\x02\x05\x00\x80\x00\x00\x01"),
+        (b"\x02\x06\x00\x80\x00\x00\x00\x01", b"\x02\x01\x00"),
+        (b"\x02\x00", b"\x02\x01\x00"),
+        (b"\x04\x01\x05", b"\x02\x01\x00"),
+        (b"\x02\x09\x05", b"\x02\x01\x00"),
+        (b"", b"\x02\x01\x00"),
+    ],
+)
+def test_a_report_repeats_the_request_id_or_says_0_where_there_is_none(pdu: bytes, request_id: bytes) -> None:
+    """RFC 3412, 7.1, 3. Anybody may ask, with an empty PDU as well."""
+    asked = read_message(discovery_request(77, 5))._replace(pdu_at=0, pdu_end=len(pdu))
+    answer = engine(0.0).tell_id(pdu, asked, 1.0)
+    told = read_message(answer)
+    assert answer[told.pdu_at : told.pdu_end].startswith(request_id)

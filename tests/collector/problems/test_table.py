@@ -223,11 +223,27 @@ def test_problems_that_cause_each_other_are_refused() -> None:
         parse_table(text)
 
 
-def test_a_problem_of_a_silent_device_may_outlast_its_cause_until_the_device_is_asked_again() -> None:
-    """A UPS whose network card lost power with the mains counts as on battery until then; one answer ends two problems of one device."""
-    battery = load_table().problems["DcimUpsOnBattery"]
-    assert clears_s(battery, "DcimMainsLost") == 75.0
-    assert clears_s(battery, "DcimUpsOnBatteryProlonged") == 30.0
+@pytest.mark.parametrize(
+    ("problem", "cause", "lasts_s"),
+    [
+        # A UPS whose network card lost power with the mains counts as on battery until it is asked again. One answer ends two problems of
+        # one device.
+        ("DcimUpsOnBattery", "DcimMainsLost", 75.0),
+        ("DcimUpsOnBattery", "DcimUpsOnBatteryProlonged", 30.0),
+        ("DcimUpsOutputOff", "DcimFeedLost", 75.0),
+        ("DcimDeviceUnreachable", "DcimFeedLost", 75.0),
+        ("DcimDevicesNotObserved", "DcimAgentDown", 75.0),
+        # What is found in readings that still come ends with the next of them.
+        ("DcimGeneratorOnLoad", "DcimGeneratorOverload", 30.0),
+        ("DcimMainsLostProlonged", "DcimGeneratorDidNotStart", 30.0),
+        ("DcimMainsLost", "DcimFeedLost", 15.0),
+        ("DcimCduFlowLow", "DcimCduAllPumpsStopped", 15.0),
+    ],
+)
+def test_a_problem_may_outlast_its_cause_until_its_device_is_asked_again(
+    problem: str, cause: str, lasts_s: float
+) -> None:
+    assert clears_s(load_table().problems[problem], cause) == lasts_s
 
 
 # What is about a rack or a feed itself has its name in any case.
