@@ -59,3 +59,13 @@ async def test_a_device_that_is_named_for_another_agent_after_a_month_of_silence
     owners.sweep(later_ms)
     assert admitted(owners, of("gw-3", BATCH, time=NOW_MS + 60_000), later_ms) == "history"
     await file.close()
+
+
+async def test_agents_of_an_earlier_version_without_owners_are_still_admitted_after_a_restart(tmp_path: Path) -> None:
+    """Else names that somebody makes up could take their places before they have sent anything."""
+    owners, file = opened(tmp_path)
+    owners.seed([("cas1", "gw-3", "cdu-07")], NOW_MS)
+    await file.close()
+    owners, file = opened(tmp_path)
+    assert owners.knows("cas1", "gw-3")
+    await file.close()
