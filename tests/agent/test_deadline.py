@@ -339,6 +339,32 @@ async def test_an_answer_between_the_end_of_the_seconds_and_giving_up_goes_on_wi
         await second.wait()
 
 
+@pytest.mark.parametrize(("hops", "is_in_time"), [(2, True), (3, False)])
+def test_an_answer_that_is_there_at_the_end_of_the_seconds_has_three_turns_to_get_to_its_poll(
+    hops: int, *, is_in_time: bool
+) -> None:
+    """In the first, a loop may look at its timers only; in the second it reads the answer; in the third the poll goes on with it."""
+
+    async def is_done() -> bool:
+        loop, answer = asyncio.get_running_loop(), asyncio.Event()
+
+        def hop(left: int) -> None:
+            if left:
+                loop.call_soon(hop, left - 1)
+            else:
+                answer.set()
+
+        loop.call_later(0.1, hop, hops)
+        try:
+            with Deadline(0.1):
+                await answer.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    assert run_leaping(is_done()) is is_in_time
+
+
 async def test_answers_and_turns_outside_a_poll_are_nobodys() -> None:
     note_answer()
     with waiting_for_turn():

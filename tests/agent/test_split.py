@@ -12,7 +12,7 @@ from agent.readings import Readings
 from agent.split import LARGEST_READING_BYTES, OVERHEAD_BYTES, split_batch
 from rackflow import Batch, ContractError, decode, encode
 from rackflow.catalogue import catalogue
-from rackflow.documents import MAX_PAYLOAD_BYTES
+from rackflow.documents import MAX_PARTS, MAX_PAYLOAD_BYTES, Part
 from tests.agent.running import Devices, MemoryDevice, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
@@ -112,6 +112,26 @@ def test_every_part_fits_to_the_byte_with_the_highest_number_and_its_place_in_th
     size_bytes = largest(split_batch(whole, 2_000))
     for limit in range(size_bytes - 40, size_bytes):
         assert largest(split_batch(whole, limit)) <= limit
+
+
+def test_a_poll_is_split_from_the_byte_on_that_is_one_too_many_with_the_highest_number() -> None:
+    whole = poll(900)
+    size_bytes = largest([whole])
+    assert split_batch(whole, size_bytes) == [whole]
+    assert len(split_batch(whole, size_bytes - 1)) == 2
+
+
+def test_parts_of_a_poll_of_very_many_fit_to_the_byte_and_their_numbers_are_within_the_contract() -> None:
+    """A part that is split again, for a limit that was learnt later, when the numbers of parts are nearly used up."""
+    last = Part(number=MAX_PARTS - 1, of=MAX_PARTS - 1, rejected=0)
+    whole = msgspec.structs.replace(poll(12, padding=30), part=last)
+    smallest = largest(split_batch(whole, 10))
+    for limit in range(smallest, largest([whole])):
+        parts = split_batch(whole, limit)
+        assert largest(parts) <= limit
+        assert [each.part for each in parts] == [
+            Part(number=min(MAX_PARTS - 1 + at, MAX_PARTS), of=MAX_PARTS, rejected=0) for at in range(len(parts))
+        ]
 
 
 def test_what_is_not_measured_surely_fits() -> None:

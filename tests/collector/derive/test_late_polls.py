@@ -172,6 +172,37 @@ def test_a_late_poll_with_one_of_the_two_registers_of_a_quantity_is_no_failure()
     assert not outage.failures.counts
 
 
+def test_a_late_poll_of_two_counters_waits_until_both_were_read_after_it() -> None:
+    """Of a main with a roof behind it; the first message since the outage has only what comes in."""
+    behind = ("{id: meter-pv, role: pv}", "{id: meter-pv, role: pv, behind: meter-main}")
+    outage = Outage(hall(behind, ("contracts: [{id: pv-roof, meter: meter-pv}]", "")))
+
+    def counters(kwh: float, *directions: str) -> dict[str, float]:
+        return {
+            f"dcim_meter_energy_joules_total{{direction={each},role=facility}}": (1000 + kwh) * KWH
+            for each in directions
+        }
+
+    outage.live(outage.batch("meter-main", counters(0.0, "import", "export"), outage.now_s))
+    outage.deriver.finish()
+    totals = outage.deriver.records()["t1"].totals
+    for quantity in ("facility:meter-main", "export:meter-main"):
+        _, value = totals.last[quantity]
+        totals.last[quantity] = outage.now_s - HOURS * HOUR_S, value
+        totals.counters[quantity].changed_s = outage.now_s - HOURS * HOUR_S
+    outage.latest.expire(time.monotonic() + HOUR_S)
+    outage.live(outage.batch("meter-main", counters(100.0, "import"), outage.now_s + 1))
+    late = outage.batch("meter-main", counters(50.0, "import", "export"), outage.now_s - HOUR_S)
+    outage.deriver.update_late("t1", late)
+    outage.deriver.finish()
+    assert outage.waiting() == 1
+    outage.live(outage.batch("meter-main", counters(100.0, "export"), outage.now_s + 2))
+    outage.deriver.finish()
+    assert outage.waiting() == 0
+    ends = [totals.gaps[f"{role}:meter-main"][-1].start_s for role in ("facility", "export")]
+    assert ends == [late.time / 1000] * 2
+
+
 async def test_while_a_collector_runs_late_polls_are_added_after_each_cycle() -> None:
     outage = Outage(hall(), interval_s=0.01)
     task = asyncio.create_task(outage.deriver.run(lambda _: None, "c"))

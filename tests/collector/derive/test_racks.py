@@ -300,3 +300,14 @@ def test_while_devices_keep_coming_a_plan_is_kept_three_times_as_long() -> None:
     at, pause_s = 100.0 + 3.1 * pause_s, len(grown.outputs) / 2000
     assert engine.plan(latest, at + 1.1 * pause_s) is grown
     assert engine.plan(latest, at + 1.2 * pause_s) is not grown, "nothing has come since"
+
+
+def test_devices_keep_coming_also_if_the_last_one_that_is_looked_at_is_as_before() -> None:
+    """A rack PDU that was always there has a further inlet; those behind it in the list have nothing new."""
+    readings = loaded()
+    engine, latest = readings.engine, readings.latest
+    before = engine.plan(latest, 100.0)
+    pause_s = len(before.outputs) / 2000
+    readings.take("pdu-a1-a", {"pdu_input_power_watts{inlet=2}": 1.0})
+    assert engine.plan(latest, 100.0 + 1.1 * pause_s) is before
+    assert engine.plan(latest, 100.0 + 1.2 * pause_s) is not before, "nothing has come since"

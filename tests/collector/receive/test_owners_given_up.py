@@ -35,3 +35,37 @@ async def test_a_restart_does_not_restart_the_month_of_silence(tmp_path: Path) -
     owners.sweep(later_ms)
     assert (owners.knows("cas1", "gw-3"), owners.devices_of("cas1", "gw-3")) == (False, [])
     await file.close()
+
+
+def test_the_devices_of_an_agent_that_is_gone_are_anybodys_after_a_month_however_many_others_are_heard() -> None:
+    """Also where one of them has its name, at another site."""
+    owners, later_ms = Owners(BUDGETS), NOW_MS + SILENT_MS + 1
+    admitted(owners, BATCH)
+    for agent, site in (("gw-4", "cas1"), ("gw-3", "cas2")):
+        admitted(owners, of(agent, BATCH, device="pdu-1"), later_ms, site)
+    owners.sweep(later_ms)
+    assert admitted(owners, of("gw-4", BATCH), later_ms) == "claimed"
+
+
+async def test_a_device_that_is_named_for_another_agent_after_a_month_of_silence_keeps_what_the_former_one_read(
+    tmp_path: Path,
+) -> None:
+    """Its owner was away for long and delivers its backlog now."""
+    owners, file = opened(tmp_path)
+    admitted(owners, BATCH)
+    await file.close()
+    later_ms = NOW_MS + SILENT_MS + 1
+    owners, file = opened(tmp_path, {("cas1", "cdu-07"): "gw-4"}, later_ms)
+    owners.sweep(later_ms)
+    assert admitted(owners, of("gw-3", BATCH, time=NOW_MS + 60_000), later_ms) == "history"
+    await file.close()
+
+
+async def test_agents_of_an_earlier_version_without_owners_are_still_admitted_after_a_restart(tmp_path: Path) -> None:
+    """Else names that somebody makes up could take their places before they have sent anything."""
+    owners, file = opened(tmp_path)
+    owners.seed([("cas1", "gw-3", "cdu-07")], NOW_MS)
+    await file.close()
+    owners, file = opened(tmp_path)
+    assert owners.knows("cas1", "gw-3")
+    await file.close()

@@ -115,4 +115,6 @@ async def test_a_second_collector_of_one_client_id_is_named_and_neither_fights_f
         await eventually(named, "one of them says so", timeout_s=60)
         counts = [await each.sample("dcim_collector_mqtt_takeovers_total") for each in (one, two)]
         assert sorted(counts) == ["0.0", "1.0"]
+        behind = [await each.sample("dcim_collector_behind") for each in (one, two)]
+        assert behind == ["0.0", "0.0"], "neither of them is slow"
         await eventually(lambda: any(answers(f"{each.url}/readyz") for each in (one, two)), "the other one works")

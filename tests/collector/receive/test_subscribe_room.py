@@ -9,7 +9,7 @@ import pytest
 from collector.receive import Delivery, Filters, Subscriber
 from collector.receive.subscribe import OWN_LOG_EVERY_S, OwnLog
 from rackflow.process.broker import Broker
-from tests.collector.running import publisher, until
+from tests.collector.running import config_for, publisher, running, until
 from tests.servers.mosquitto import Mosquitto
 
 ROOM_BYTES = 1_000_000
@@ -188,6 +188,19 @@ async def test_a_collector_that_stood_still_says_so_and_blames_no_broker_and_no_
             assert "broker not connected" not in caplog.text
         finally:
             await ended(task)
+
+
+async def test_devices_that_a_collector_which_stood_still_heard_nothing_of_are_unknown_because_of_it(
+    tmp_path: Path,
+) -> None:
+    """`dcim_collector_behind` keeps alerts about silent agents from beginning."""
+    with Mosquitto(tmp_path / "broker").serving() as mosquitto:
+        config = config_for(mosquitto.port, tmp_path)
+        async with running(config.model_copy(update={"broker": impatient(mosquitto)})) as one:
+            await one.ready()
+            assert await one.sample("dcim_collector_behind") == "0.0"
+            hanging_up(mosquitto)
+            await one.reaches("dcim_collector_behind", lambda behind: behind == 1.0)
 
 
 async def test_a_broker_that_died_while_the_collector_stood_still_is_away_all_the_same(tmp_path: Path) -> None:

@@ -249,6 +249,22 @@ async def test_a_save_after_a_week_without_a_collector_does_not_hold_the_loop(
     assert max(turns.calls) < CALLS_OF_50_MS / 2, sorted(turns.calls)[-5:]
 
 
+async def test_however_many_devices_are_described_a_save_looks_at_a_bounded_number_at_a_time(
+    tmp_path: Path, open_records: OpenRecords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rackflow.process.slices.SLICE_S", 0.0)  # each slice has a turn of its own
+    longest = []
+    for devices in (1_000, 4_000):
+        kept = Kept(open_records(tmp_path / f"{devices}.db"))
+        for number in range(devices):
+            one = msgspec.structs.replace(document(f"pdu-{number}"), agent=PDU.agent, intervals={"fast": 30.0})
+            assert kept.latest.apply_document(SITE, one)
+        async with Turns().counted() as turns:
+            assert await kept.keeper.save()
+        longest.append(max(turns.calls))
+    assert longest[1] < 2 * longest[0]
+
+
 async def test_a_stop_does_not_wait_for_a_disk_that_hangs(
     tmp_path: Path, open_records: OpenRecords, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
