@@ -25,6 +25,7 @@ from pysnmp.proto import errind, rfc1902, rfc1905  # type: ignore[import-untyped
 
 from agent.deadline import MAX_STRETCH, Deadline, note_answer
 from agent.snmp.credentials import check_credential, master_keys
+from agent.snmp.missing import DeniedError
 from agent.snmp.pysnmp_checked import (
     CheckedPeer,
     CheckedUdp6Target,
@@ -157,8 +158,6 @@ class PysnmpClient(PortionedClient):
         self._engines = engines or PysnmpEngines()
         self._engine: hlapi.SnmpEngine | None = None
         self._peer: Peer | None = None
-        # Whether something of the present request was denied.
-        self._has_denied = False
         self._credentials: Credentials | None = None
         self._refused = refused or RefusedDatagrams()
         self._clocks = clocks or PolledClocks()
@@ -169,23 +168,17 @@ class PysnmpClient(PortionedClient):
         """See `SnmpClient.close`."""
         self._give_back(stale=False)
 
-    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
-        """See `SnmpClient.get`. Objects that the device denies count as absent, unless it denies all of them."""
-        self._has_denied = False
-        found = await super().get(oids)
-        if not found and self._has_denied:
-            raise self._error(DeviceAuthError, self._no_access())
-        return found
-
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         if not oids:
             return {}
         status, index, pairs = await self._request(hlapi.get_cmd, oids)
         if not status:
             return await self._answered(oids, dict(pairs))
-        self._has_denied |= status == AUTHORIZATION_ERROR
+        is_named = 1 <= index <= len(oids) and status != TOO_BIG
+        if status == AUTHORIZATION_ERROR:
+            self._note_denied(oids[index - 1 : index] if is_named else oids, self._denied_error())
         is_absent = status in {NO_SUCH_NAME, AUTHORIZATION_ERROR}
-        if 1 <= index <= len(oids) and status != TOO_BIG:
+        if is_named:
             failed = {} if is_absent else {oids[index - 1]: None}
             return failed | await self._get_chunk([*oids[: index - 1], *oids[index:]])
         if len(oids) == 1:
@@ -213,6 +206,8 @@ class PysnmpClient(PortionedClient):
 
     async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:
         status, _, pairs = await self._request(hlapi.next_cmd, [oid])
+        if status == AUTHORIZATION_ERROR:
+            raise self._denied_error()
         if status and not self._ends_a_walk(status):
             raise self._error(DeviceProtocolError, f"error-status {status} behind {oid}")
         if status or not pairs or isinstance(pairs[0][1], Absent):
@@ -222,13 +217,6 @@ class PysnmpClient(PortionedClient):
     def _ends_a_walk(self, status: int) -> bool:
         """Whether a GETNEXT with this error-status has nothing more to give: in v1 the end of the MIB, or what follows is denied."""
         return status == AUTHORIZATION_ERROR or (self._is_v1 and status == NO_SUCH_NAME)
-
-    async def _has_more(self, status: int, at: list[str]) -> bool:
-        """Whether a GETBULK that had this error-status may have more with fewer rows. Perhaps only what stands behind a table is denied."""
-        if status != AUTHORIZATION_ERROR:
-            return True
-        status, _, pairs = await self._request(hlapi.next_cmd, at)
-        return bool(pairs) and not status
 
     async def _walk_rows(self, oid: str, limit: int) -> WalkedRows:
         """See `PortionedClient`."""
@@ -246,7 +234,8 @@ class PysnmpClient(PortionedClient):
                 await self._request(hlapi.next_cmd, at)
                 return WalkedRows(walk, is_incomplete=True)
             if status and not single:
-                return WalkedRows(walk, is_incomplete=await self._has_more(status, at))
+                is_denied = status == AUTHORIZATION_ERROR
+                return WalkedRows(walk, is_incomplete=not is_denied, is_denied=is_denied)
             if status and not self._ends_a_walk(status):
                 raise self._error(DeviceProtocolError, f"error-status {status} below {at[0]}")
             if status or not pairs:
@@ -415,8 +404,9 @@ class PysnmpClient(PortionedClient):
                 return convert(value)
         raise self._error(DeviceDecodeError, f"{name} is of an unknown type {type(value).__name__}")
 
-    def _no_access(self) -> str:
-        return "may not be read with this community" if self._checked is None else self._checked.check.refusal()
+    def _denied_error(self) -> DeniedError:
+        text = "may not be read with this community" if self._checked is None else self._checked.check.refusal()
+        return DeniedError(text, device=self._target.device, operation="snmp")
 
     def _problem(self, problem: Any) -> DeviceError:  # noqa: ANN401 - pysnmp is untyped
         if isinstance(problem, REFUSED):
