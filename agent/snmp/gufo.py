@@ -347,13 +347,18 @@ class GufoClient(PortionedClient):
                     # have restarted since its time was fetched. A new session fetches it again.
                     self._drop_session()
             except BaseException as error:
+                if left and is_panic(error) and self._becomes_lenient(call, error):
+                    continue
                 raise self._translated(error) from error
             else:
-                if call is get_many and self._relay is not None and not self._relay.repairs:
-                    # The lenient session was opened after a silence and repaired nothing, so a plain session is enough again.
-                    self._drop_session()
+                self._become_plain(call)
                 return answer
         raise AssertionError(SENDS_PER_TRY)  # pragma: no cover - the loop returns or raises
+
+    def _become_plain(self, call: Callable[..., object]) -> None:
+        """After an answer: a lenient session that was opened after a silence and repaired nothing is not needed any more."""
+        if call is get_many and self._relay is not None and not self._relay.repairs:
+            self._drop_session()
 
     def _translated(self, error: BaseException) -> DeviceError:
         """The DeviceError for an OSError or a panic. Raises any other error."""

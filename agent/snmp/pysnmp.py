@@ -91,9 +91,10 @@ TABLES: Final = CommandGeneratorLcdConfigurator()
 
 
 class Absent(enum.Enum):
-    """Stands for noSuchObject, noSuchInstance and endOfMibView."""
+    """Stands for noSuchObject and noSuchInstance, or for endOfMibView."""
 
     ABSENT = enum.auto()
+    END = enum.auto()
 
 
 Pairs = list[tuple[str, SnmpValue | Absent]]
@@ -134,6 +135,37 @@ class PysnmpEngines:
         if not self._users[engine]:
             del self._users[engine]
             engine.close_dispatcher()
+
+
+class _RowsBelow:
+    """Takes the rows below one object from the answers of a walk. `last` is where it goes on."""
+
+    def __init__(self, oid: str, limit: int, walk: RowsSoFar) -> None:
+        self.last = self._oid = oid
+        self.is_stuck = False
+        self._root = _numbers(oid)
+        self._limit = limit
+        self._walk = walk
+        # Rows that some agents answer GETNEXT with although they have none there.
+        self._absent: set[str] = set()
+
+    def take(self, pairs: Pairs) -> bool:
+        """Add the rows of one answer. Returns whether the walk is to continue."""
+        for name, value in pairs:
+            is_below = _numbers(name)[: len(self._root)] == self._root
+            if not is_below or value is Absent.END or len(self._walk.rows) >= self._limit:
+                return False
+            is_askable = name != self._oid and name.count(".") < MAX_DOTS
+            if isinstance(value, Absent):
+                # An agent may also say so of what it was asked for, at the end of its tree.
+                if not is_askable or name in {*self._absent, self.last} or len(self._absent) >= self._limit:
+                    return False
+                self._absent.add(name)
+            elif not is_askable or not self._walk.add(name, value):
+                self.is_stuck = is_askable
+                return False
+            self.last = name
+        return True
 
 
 class PysnmpClient(PortionedClient):
@@ -194,7 +226,7 @@ class PysnmpClient(PortionedClient):
         return found
 
     async def _answered(self, oids: Sequence[str], answer: dict[str, SnmpValue | Absent]) -> dict[str, SnmpValue]:
-        found = {oid: value for oid in oids if (value := answer.get(oid, Absent.ABSENT)) is not Absent.ABSENT}
+        found = {oid: value for oid in oids if not isinstance(value := answer.get(oid, Absent.ABSENT), Absent)}
         unsaid = [oid for oid in oids if oid not in answer]
         if unsaid and len(oids) > 1:
             found.update(await (self._get_chunk(unsaid) if len(unsaid) < len(oids) else self._get_halves(unsaid)))
@@ -222,10 +254,9 @@ class PysnmpClient(PortionedClient):
         """See `PortionedClient`."""
         single = self._repetitions == 1 or self._is_v1
         walk = RowsSoFar(self._target.device, oid, 1 if single else self._repetitions)
-        found = walk.rows
-        root, last = _numbers(oid), oid
-        while len(found) < limit:
-            at = [last]
+        rows = _RowsBelow(oid, limit, walk)
+        while len(walk.rows) < limit:
+            at = [rows.last]
             try:
                 status, _, pairs = await self._request(hlapi.next_cmd if single else hlapi.bulk_cmd, at)
             except DeviceTimeout:
@@ -238,16 +269,9 @@ class PysnmpClient(PortionedClient):
                 return WalkedRows(walk, is_incomplete=not is_denied, is_denied=is_denied)
             if status and not self._ends_a_walk(status):
                 raise self._error(DeviceProtocolError, f"error-status {status} below {at[0]}")
-            if status or not pairs:
-                return WalkedRows(walk, is_incomplete=False)
-            for name, value in pairs:
-                if _numbers(name)[: len(root)] != root or isinstance(value, Absent) or len(found) >= limit:
-                    return WalkedRows(walk, is_incomplete=False)
-                is_askable = name != oid and name.count(".") < MAX_DOTS
-                if not is_askable or not walk.add(name, value):
-                    return WalkedRows(walk, is_incomplete=False, is_stuck=is_askable)
-                last = name
-        return WalkedRows(walk, is_incomplete=False)
+            if status or not pairs or not rows.take(pairs):
+                break
+        return WalkedRows(walk, is_incomplete=False, is_stuck=rows.is_stuck)
 
     async def _request(self, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> tuple[int, int, Pairs]:
         """error-status, error-index and the answer's pairs, with the target's retries."""
@@ -443,7 +467,8 @@ _ASKED: Final[Mapping[Callable[..., Awaitable[Any]], Asked]] = {
 """What each request asks for."""
 CONVERSIONS: Final[tuple[tuple[Any, Callable[[Any], SnmpValue | Absent]], ...]] = (
     # Order matters: the classes of noSuchObject and the like derive from Null, and IpAddress derives from OctetString.
-    ((rfc1905.NoSuchObject, rfc1905.NoSuchInstance, rfc1905.EndOfMibView), lambda _: Absent.ABSENT),
+    ((rfc1905.NoSuchObject, rfc1905.NoSuchInstance), lambda _: Absent.ABSENT),
+    (rfc1905.EndOfMibView, lambda _: Absent.END),
     (univ.Null, lambda _: None),
     ((univ.ObjectIdentifier, rfc1902.IpAddress), lambda value: str(value.prettyPrint())),
     (univ.Integer, int),
