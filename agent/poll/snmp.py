@@ -131,6 +131,8 @@ class SnmpPoller:
         readings = await self._readings(poll_class, part, fingerprint, raw)
         # Counted before figures are added, because these are no series of the plan.
         self._series_count.add(poll_class, readings)
+        if poll_class == self._series_count.reported_with:
+            self._conflict.report(readings, self._clock())
         if self._leak_detectors.are_any:
             self._leak_detectors.report(poll_class, readings, self._clock())
         # Planning comes after the readings are made: what was read by the old plan is published as the old plan says.
