@@ -62,6 +62,10 @@ class TimedSnmp:
         """See `SnmpClient.set_max_varbinds`."""
         self._client.set_max_varbinds(objects)
 
+    def ask_all_again(self) -> None:
+        """See `SnmpClient.ask_all_again`."""
+        self._client.ask_all_again()
+
     async def close(self) -> None:
         """See `SnmpClient.close`."""
         await self._client.close()

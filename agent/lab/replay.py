@@ -53,6 +53,9 @@ class RecordingClient:
     def set_max_varbinds(self, objects: int) -> None:
         """A recording has no limit."""
 
+    def ask_all_again(self) -> None:
+        """A recording always answers the same."""
+
     async def close(self) -> None:
         """Nothing to free."""
 

@@ -4,7 +4,7 @@ Each is a whole and healthy device, so every reading looks right, and only seria
 read once a minute. That is enough for a device that was replaced, but between two that take turns, half of the readings of the other
 classes would be published under the wrong name. So during a conflict they are read in every poll. Pure; times are monotonic seconds.
 
-Two devices of one model that tell no serial number cannot be told apart.
+Two devices of one model that tell no serial number cannot be told apart. The agent's log names the devices, a reading shows the conflict.
 """
 
 import logging
@@ -12,6 +12,7 @@ import math
 from typing import Final
 
 from agent.poll.fingerprint import Fingerprint
+from agent.readings import Readings
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 # happen every few minutes, whenever the router asks for its owner. Chosen; a device that is replaced and put back within this time is
 # taken for a conflict, which costs up to three objects a poll.
 CONFLICT_S: Final = 3600.0
+METRIC: Final = "dcim_device_address_conflict"
 # Devices that are remembered. A third one at the same address is rare.
 MAX_DEVICES: Final = 4
 
@@ -34,6 +36,11 @@ class AddressConflict:
     def is_on(self, now_s: float) -> bool:
         """Whether two devices take turns, so that every poll must show whose answers it has."""
         return now_s < self._until_s
+
+    def report(self, readings: Readings, now_s: float) -> None:
+        """Add the reading that tells an operator. Nothing is added for the many devices that never had a conflict."""
+        if self._until_s > -math.inf:
+            readings.about[METRIC] = float(self.is_on(now_s))
 
     def note_replaced(self, before: Fingerprint, after: Fingerprint, now_s: float) -> None:
         """Another device answers than before."""

@@ -30,6 +30,7 @@ from agent.modbus import (
 )
 from agent.poll.checks import Checks
 from agent.poll.derive import PlannedInputs
+from agent.poll.halves import Halves, halves_apart, may_carry
 from agent.poll.identity import coolant_of, identified
 from agent.poll.leak_detectors import LeakDetectors
 from agent.poll.not_now import NotNow
@@ -41,7 +42,6 @@ from agent.poll.sliced import add_figures, readings_of
 from agent.poll.unit_identity import UnitIdentity
 from agent.poll.word_order import WordOrders
 from agent.profile import (
-    ClassPlan,
     Plan,
     Profile,
     RawValue,
@@ -67,10 +67,6 @@ BUSY_PAUSE_S = 0.1
 SEARCH_S = 0.4
 # The most refused values that one poll requests again: of its own class, and as many of those that were absent when the unit was opened.
 ASKED_AGAIN = 4
-# If the low half of a number is this near to 0 or to 65,535, a carry may have come between two requests even though the high half reads the
-# same as in the last poll: a number that hovers around 65,536 would be read as 131,071 now and then. Chosen: a sixteenth, more than a
-# number changes between two requests.
-NEAR_CARRY: Final = 4096
 
 
 @dataclass(slots=True)
@@ -83,17 +79,10 @@ class _Answers:
     until_s: float
     raw: dict[str, RawValue] = field(default_factory=dict)
     errors: list[DeviceProtocolError] = field(default_factory=list)
+    failed: dict[str, DeviceProtocolError] = field(default_factory=dict)
+    """By reference of a value: the last error with which it was answered."""
     busy: set[str] = field(default_factory=set)
     """References of values for which the unit has answered "not now"."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Halves:
-    """References of the two registers of one number that are read in two requests."""
-
-    high: str
-    low: str
-    low_is_first: bool
 
 
 class ModbusPoller:
@@ -132,7 +121,7 @@ class ModbusPoller:
         # By poll class: the blocks to request, without refused registers, and the value of `Refusals.changes` for which they are valid.
         self._requests: dict[PollClass, tuple[int, tuple[Block, ...]]] = {}
         # By poll class: numbers whose high and low registers are read in two requests.
-        self._halves_apart: dict[PollClass, list[_Halves]] = {}
+        self._halves_apart: dict[PollClass, list[Halves]] = {}
         # By reference: the value of the high register of each such number in the last poll.
         self._last_highs: dict[str, RawValue] = {}
         self._identity = UnitIdentity(self._ask, self._profile, clock, connections)
@@ -168,7 +157,7 @@ class ModbusPoller:
         if not self._plan.classes:
             raise self._has_nothing("has none of the registers")
         self._cells.begin(self._plan)
-        self._halves_apart = {poll: _halves_apart(part) for poll, part in self._plan.classes.items()}
+        self._halves_apart = {poll: halves_apart(part) for poll, part in self._plan.classes.items()}
         self._last_highs.clear()
         before, identity = self._identity.last, await self._identity.read()
         if not self._identity.may_be_as(before):
@@ -225,17 +214,34 @@ class ModbusPoller:
         """
         limits = self._profile.modbus
         blocks = list(coalesce(planning_registers(self._profile), limits.max_registers, limits.max_gap))
+        watched = [block for block in blocks if all(each.ref in self._watched for each in block.fields)]
+        passed_by = set(watched) if self._not_now.take_unreached(watched) else set[Block]()
         for block in blocks:
-            await self._read_block(block, found)
+            if block in passed_by:
+                continue
+            try:
+                await self._read_block(block, found)
+            except DeviceProtocolError as error:
+                if block in watched:
+                    raise
+                raise self._cannot_plan(error) from error
         for each in (each for block in blocks for each in block.fields):
             if each.ref not in found.raw and each.ref not in self._refusals:
-                if each.ref not in self._watched:
+                failure = found.failed.get(each.ref)
+                if failure and each.ref not in self._watched:
                     # A busy unit has the register all the same: planning without it would leave out readings.
-                    raise found.errors[-1]
+                    raise self._cannot_plan(failure) from failure
                 # A register that only shows whether a part is fitted may be read later, and must not prevent the opening.
-                self._refusals.note_refused(each.ref, found.errors[-1].code)
+                self._refusals.note_refused(each.ref, failure.code if failure else DEVICE_BUSY)
         self._unread = [each.ref for block in blocks for each in block.fields if each.ref not in found.raw]
         return blocks, dict(found.raw)
+
+    def _cannot_plan(self, error: DeviceProtocolError) -> DeviceProtocolError:
+        """The error of an opening that could not read a register which decides how others are read."""
+        text = f"{error.args[0]}; profile {self._profile.profile} needs these registers to know how the others are read"
+        failure = DeviceProtocolError(text, device=self._device.id, operation=error.operation)
+        failure.code = error.code
+        return failure
 
     async def _read_again_of(self, blocks: Sequence[Block], refs: Sequence[str]) -> dict[str, RawValue]:
         """The values of these registers, read anew with the blocks that they are in."""
@@ -333,7 +339,7 @@ class ModbusPoller:
                 break
             await self._read_block(self._single_blocks[ref], found)
 
-    async def _read_halves(self, halves: _Halves, found: _Answers) -> None:
+    async def _read_halves(self, halves: Halves, found: _Answers) -> None:
         """Make sure that the two halves of a number belong together: 65,535 that becomes 65,536 between two requests would be 0 or 131,071.
 
         A low half is valid if the high half was the same before and after it. The earlier reading of the high half may be that of the last
@@ -344,7 +350,7 @@ class ModbusPoller:
         if before is None or low not in found.raw:
             return
         if halves.low_is_first:
-            if self._last_highs.get(high) == before and not _may_carry(found.raw[low]):
+            if self._last_highs.get(high) == before and not may_carry(found.raw[low]):
                 return
             await self._read_again(low, found)
         if (after := await self._read_again(high, found)) != before:
@@ -376,6 +382,7 @@ class ModbusPoller:
         except DeviceProtocolError as error:
             refs = [each.ref for each in block.fields]
             found.errors.append(error)
+            found.failed |= dict.fromkeys(refs, error)
             self._not_now.note_refused(block, error.code)
             if error.code in GATEWAY and not found.raw:
                 # Each further request would make the gateway wait again for a unit that is not there.
@@ -455,21 +462,6 @@ class ModbusPoller:
             if found.raw:
                 return "registers that were absent answer"
         return ""
-
-
-def _halves_apart(part: ClassPlan) -> list[_Halves]:
-    """The numbers whose high and low registers are not in one request."""
-    requests = {each.ref: at for at, block in enumerate(part.blocks) for each in block.fields}
-    halves = {(each.high, each.ref) for slot in part.slots for each in slot.decoders if each.high}
-    return [
-        _Halves(high, low, requests[low] < requests[high])
-        for high, low in sorted(halves)
-        if requests.get(high, -1) != requests.get(low, -1)
-    ]
-
-
-def _may_carry(low: RawValue) -> bool:
-    return not isinstance(low, int) or not NEAR_CARRY <= low < 2**16 - NEAR_CARRY
 
 
 def _mark_unread(slots: Iterable[Slot], found: _Answers, readings: Readings) -> None:

@@ -34,6 +34,18 @@ class NotNow:
             return blocks
         return sorted(blocks, key=lambda block: self._unreached.get(block.fields[0].ref, 0))
 
+    def take_unreached(self, blocks: Sequence[Block]) -> bool:
+        """Whether a gateway did not reach one of these blocks; forgets it, so that it is told once for each time.
+
+        Every second opening does without blocks that are not needed for it. One that always asked for them first would never succeed while
+        only the device behind them is off, and one that asked for more of them would make the gateway wait several times for a unit that
+        is off.
+        """
+        marked = [block.fields[0].ref for block in blocks if block.fields[0].ref in self._unreached]
+        for ref in marked:
+            del self._unreached[ref]
+        return bool(marked)
+
     def note_refused(self, block: Block, code: int) -> None:
         """The block was refused with this exception code."""
         if code in GATEWAY:

@@ -104,6 +104,7 @@ class SnmpPoller:
 
         A device that was only silent keeps its plan: planning is expensive, and a network outage affects many devices at once.
         """
+        self._client.ask_all_again()
         family, fingerprint = self._family, self._fingerprint
         if family is None or fingerprint is None or not await self._is_unchanged(family.profile, fingerprint):
             if self._uptime.has_restarted:
@@ -130,6 +131,8 @@ class SnmpPoller:
         readings = await self._readings(poll_class, part, fingerprint, raw)
         # Counted before figures are added, because these are no series of the plan.
         self._series_count.add(poll_class, readings)
+        if poll_class == self._series_count.reported_with:
+            self._conflict.report(readings, self._clock())
         if self._leak_detectors.are_any:
             self._leak_detectors.report(poll_class, readings, self._clock())
         # Planning comes after the readings are made: what was read by the old plan is published as the old plan says.
@@ -351,6 +354,7 @@ class SnmpPoller:
 
     async def _make_plan(self, family: Family, fingerprint: Fingerprint) -> None:
         """Plan; if scalars were found under another instance, plan again with them, because the plan may depend on their values."""
+        self._client.ask_all_again()
         self._client.forget_found()
         while not await self._try_plan(family, fingerprint):
             pass
@@ -419,6 +423,8 @@ class SnmpPoller:
         uptime = [SYS_UPTIME] if SYS_UPTIME in answers else []
         with_each = tuple(identity) if self._conflict.is_on(self._clock()) else ()
         self._plan = _with_extra_objects(plan, (*uptime, *identity), with_each)
+        # What planning was denied, or has found to be absent, is not polled.
+        self._client.ask_all_again()
         self._cells.begin(self._plan)
         self._answered, self._rows_may_have_moved, self._are_rows_unknown = {}, False, False
         self._last_poll_failed = False

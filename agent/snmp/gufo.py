@@ -23,6 +23,7 @@ from agent.deadline import Deadline, note_answer
 from agent.snmp.gufo_calls import Session, get_many, is_panic, next_row, one_getnext, plain, session_itself
 from agent.snmp.gufo_v3 import VerifiedSession, VerifiedSessions
 from agent.snmp.lenient import LenientRelay
+from agent.snmp.missing import AbsentObjects, DeniedError
 from agent.snmp.plain import PlainSession
 from agent.snmp.requests import (
     OPAQUE_DOUBLE,
@@ -76,10 +77,6 @@ class _Silence(NamedTuple):
     """v1 and v2c: the address from which somebody else answered; else empty."""
 
 
-class _DeniedError(DeviceAuthError):
-    """The answer was authorizationError: the device lets this credential read something of what was asked for not."""
-
-
 class _SessionReplaced(Exception):
     """A session that repairs answers has taken the place of the one in which a walk began."""
 
@@ -113,20 +110,16 @@ class GufoClient(PortionedClient):
         # relay of the present session, if it is such a one.
         self._lenient = False
         self._relay: LenientRelay | None = None
-        # What was denied of the present request.
-        self._denied: _DeniedError | None = None
+        self._absent = AbsentObjects()
 
     async def close(self) -> None:
         """See `SnmpClient.close`."""
         self._drop_session()
 
-    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
-        """See `SnmpClient.get`. Objects that the device denies count as absent, unless it denies all of them."""
-        self._denied = None
-        found = await super().get(oids)
-        if not found and self._denied is not None:
-            raise self._denied
-        return found
+    def ask_all_again(self) -> None:
+        """See `SnmpClient.ask_all_again`."""
+        super().ask_all_again()
+        self._absent.forget()
 
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         answer = await self._get_many(oids)
@@ -137,9 +130,13 @@ class GufoClient(PortionedClient):
         found = {oid: answer[oid] for oid in oids if oid in answer}
         if not found:
             self._refusals += 1
+        elif self._absent.has_all(missing, asyncio.get_running_loop().time()):
+            return found
         if len(missing) <= MAX_SINGLE_GETS:
             for oid in missing:
-                found.update(await self._get_alone(oid))
+                # A denied one is known already if nothing else was asked for.
+                if oid not in self._denied:
+                    found.update(await self._get_alone(oid))
         # If the last object is in the answer, the answer was not cut short, so the missing ones are absent. Callers use this:
         # they put an object that the device is known to have at the end.
         elif oids[-1] not in found and not (found and await self._missing_confirmed(missing, found)):
@@ -152,6 +149,8 @@ class GufoClient(PortionedClient):
         known = next(iter(found))
         again = await self._get_many([*missing, known])
         found.update((oid, again[oid]) for oid in missing if oid in again)
+        if known in again:
+            self._absent.note((oid for oid in missing if oid not in again), asyncio.get_running_loop().time())
         return known in again
 
     async def _get_halves(self, oids: list[str], *, refused: bool) -> dict[str, SnmpValue]:
@@ -171,8 +170,8 @@ class GufoClient(PortionedClient):
     async def _get_many(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         try:
             answer = await self._request(get_many, oids)
-        except _DeniedError as error:
-            self._denied = error
+        except DeniedError as error:
+            self._note_denied(oids, error)
             return {}
         except SnmpEncodeError as error:
             # The request does not fit gufo_snmp's send buffer. Treated like a refusal, so that the caller halves it.
@@ -186,10 +185,13 @@ class GufoClient(PortionedClient):
 
     async def _get_alone(self, oid: str) -> dict[str, SnmpValue]:
         try:
-            return await self._request(self._get_one, oid)
-        except _DeniedError as error:
-            self._denied = error
+            found = await self._request(self._get_one, oid)
+        except DeniedError as error:
+            self._note_denied([oid], error)
             return {}
+        if not found:
+            self._absent.note([oid], asyncio.get_running_loop().time())
+        return found
 
     async def _get_one(self, session: Session, oid: str) -> dict[str, SnmpValue]:
         try:
@@ -230,8 +232,8 @@ class GufoClient(PortionedClient):
         while len(found) < limit:
             try:
                 row = await self._request(next_row, rows)
-            except _DeniedError:
-                row = None
+            except DeniedError:
+                return WalkedRows(walk, is_incomplete=False, is_denied=not single)
             except DeviceTimeout:
                 if single:
                     raise
@@ -242,7 +244,7 @@ class GufoClient(PortionedClient):
             if row is None:
                 # The end of the MIB and a refused GETBULK look the same here. One GETNEXT from this position tells them apart.
                 has_more = False
-                with contextlib.suppress(_DeniedError):
+                with contextlib.suppress(DeniedError):
                     has_more = not single and await self._request(one_getnext, (rows, rows)) is not None
                 return WalkedRows(walk, is_incomplete=has_more)
             if not walk.add(row[0], plain(row[1])):
@@ -285,7 +287,7 @@ class GufoClient(PortionedClient):
                     self._note_silence(early_s)
                     raise self._no_answer(silence) from error
                 complaint = silence.complaint
-            except (SnmpEncodeError, _SessionReplaced, _DeniedError):
+            except (SnmpEncodeError, _SessionReplaced, DeniedError):
                 # Nothing of the request can still be in the socket.
                 raise
             except BaseException:
@@ -337,7 +339,7 @@ class GufoClient(PortionedClient):
                     # gufo_snmp 0.13.0 raises it for a value that it cannot convert, such as an OBJECT IDENTIFIER without octets.
                     raise self._error(DeviceDecodeError, f"sent a value that cannot be decoded: {error}") from error
                 failure = self._error_of(error)
-                if not left or isinstance(failure, _DeniedError):
+                if not left or isinstance(failure, DeniedError):
                     note_answer()
                     raise failure from error
                 if isinstance(error, SnmpAuthError):
@@ -345,13 +347,18 @@ class GufoClient(PortionedClient):
                     # have restarted since its time was fetched. A new session fetches it again.
                     self._drop_session()
             except BaseException as error:
+                if left and is_panic(error) and self._becomes_lenient(call, error):
+                    continue
                 raise self._translated(error) from error
             else:
-                if call is get_many and self._relay is not None and not self._relay.repairs:
-                    # The lenient session was opened after a silence and repaired nothing, so a plain session is enough again.
-                    self._drop_session()
+                self._become_plain(call)
                 return answer
         raise AssertionError(SENDS_PER_TRY)  # pragma: no cover - the loop returns or raises
+
+    def _become_plain(self, call: Callable[..., object]) -> None:
+        """After an answer: a lenient session that was opened after a silence and repaired nothing is not needed any more."""
+        if call is get_many and self._relay is not None and not self._relay.repairs:
+            self._drop_session()
 
     def _translated(self, error: BaseException) -> DeviceError:
         """The DeviceError for an OSError or a panic. Raises any other error."""
@@ -391,9 +398,9 @@ class GufoClient(PortionedClient):
         if isinstance(error, SnmpDecodeError):
             return self._error(DeviceProtocolError, f"sent something that is not SNMP: {error}")
         if self._v3 is None:
-            return self._error(_DeniedError, DENIED)  # or a report, for which gufo_snmp 0.13.0 raises the same
+            return self._error(DeniedError, DENIED)  # or a report, for which gufo_snmp 0.13.0 raises the same
         why = self._v3.refusal()
-        return self._error(_DeniedError if why == NO_ACCESS else DeviceAuthError, why)
+        return self._error(DeniedError if why == NO_ACCESS else DeviceAuthError, why)
 
     def _unreachable(self, error: OSError) -> DeviceError:
         # gufo_snmp 0.13.0 turns an ICMP error into a TimeoutError; the cause holds the real one ("connection refused").

@@ -11,7 +11,7 @@ import os
 import socket
 from typing import Final
 
-from agent.snmp.repair import repaired, request_id
+from agent.snmp.repair import GET, kind_and_id, repaired, request_id
 
 # Datagrams handled in one turn of the event loop, and their largest size: as for SNMPv3.
 MAX_PER_TURN: Final = 16
@@ -31,6 +31,7 @@ class LenientRelay:
         self.repairs = 0
         """How many answers were changed before they were passed on."""
         self._request = b""
+        self._is_get = True
         self._loop = asyncio.get_running_loop()
         found = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
         family, kind, protocol, _, peer = found[0]
@@ -62,7 +63,8 @@ class LenientRelay:
     def _from_library(self) -> None:
         with contextlib.suppress(BlockingIOError):
             datagram = self._ours.recv(MAX_OCTETS)
-            self._request = request_id(datagram)
+            kind, self._request = kind_and_id(datagram)
+            self._is_get = kind == GET
             try:
                 self._udp.sendto(datagram, self._peer)
             except OSError as error:
@@ -82,7 +84,7 @@ class LenientRelay:
                 if self._request and request_id(datagram) == self._request:
                     self.other_sender = f"{sender[0]}:{sender[1]}"
                 continue
-            answer = repaired(datagram)
+            answer = repaired(datagram, of_get=self._is_get)
             self.repairs += answer != datagram
             with contextlib.suppress(OSError):  # a full buffer is a lost datagram, which UDP allows for
                 self._ours.send(answer)

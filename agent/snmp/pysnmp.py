@@ -25,6 +25,7 @@ from pysnmp.proto import errind, rfc1902, rfc1905  # type: ignore[import-untyped
 
 from agent.deadline import MAX_STRETCH, Deadline, note_answer
 from agent.snmp.credentials import check_credential, master_keys
+from agent.snmp.missing import DeniedError
 from agent.snmp.pysnmp_checked import (
     CheckedPeer,
     CheckedUdp6Target,
@@ -90,9 +91,10 @@ TABLES: Final = CommandGeneratorLcdConfigurator()
 
 
 class Absent(enum.Enum):
-    """Stands for noSuchObject, noSuchInstance and endOfMibView."""
+    """Stands for noSuchObject and noSuchInstance, or for endOfMibView."""
 
     ABSENT = enum.auto()
+    END = enum.auto()
 
 
 Pairs = list[tuple[str, SnmpValue | Absent]]
@@ -135,6 +137,37 @@ class PysnmpEngines:
             engine.close_dispatcher()
 
 
+class _RowsBelow:
+    """Takes the rows below one object from the answers of a walk. `last` is where it goes on."""
+
+    def __init__(self, oid: str, limit: int, walk: RowsSoFar) -> None:
+        self.last = self._oid = oid
+        self.is_stuck = False
+        self._root = _numbers(oid)
+        self._limit = limit
+        self._walk = walk
+        # Rows that some agents answer GETNEXT with although they have none there.
+        self._absent: set[str] = set()
+
+    def take(self, pairs: Pairs) -> bool:
+        """Add the rows of one answer. Returns whether the walk is to continue."""
+        for name, value in pairs:
+            is_below = _numbers(name)[: len(self._root)] == self._root
+            if not is_below or value is Absent.END or len(self._walk.rows) >= self._limit:
+                return False
+            is_askable = name != self._oid and name.count(".") < MAX_DOTS
+            if isinstance(value, Absent):
+                # An agent may also say so of what it was asked for, at the end of its tree.
+                if not is_askable or name in {*self._absent, self.last} or len(self._absent) >= self._limit:
+                    return False
+                self._absent.add(name)
+            elif not is_askable or not self._walk.add(name, value):
+                self.is_stuck = is_askable
+                return False
+            self.last = name
+        return True
+
+
 class PysnmpClient(PortionedClient):
     """An `SnmpClient` on an engine that it shares with the other clients of `engines`; without `engines` it has its own.
 
@@ -157,8 +190,6 @@ class PysnmpClient(PortionedClient):
         self._engines = engines or PysnmpEngines()
         self._engine: hlapi.SnmpEngine | None = None
         self._peer: Peer | None = None
-        # Whether something of the present request was denied.
-        self._has_denied = False
         self._credentials: Credentials | None = None
         self._refused = refused or RefusedDatagrams()
         self._clocks = clocks or PolledClocks()
@@ -169,23 +200,17 @@ class PysnmpClient(PortionedClient):
         """See `SnmpClient.close`."""
         self._give_back(stale=False)
 
-    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
-        """See `SnmpClient.get`. Objects that the device denies count as absent, unless it denies all of them."""
-        self._has_denied = False
-        found = await super().get(oids)
-        if not found and self._has_denied:
-            raise self._error(DeviceAuthError, self._no_access())
-        return found
-
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         if not oids:
             return {}
         status, index, pairs = await self._request(hlapi.get_cmd, oids)
         if not status:
             return await self._answered(oids, dict(pairs))
-        self._has_denied |= status == AUTHORIZATION_ERROR
+        is_named = 1 <= index <= len(oids) and status != TOO_BIG
+        if status == AUTHORIZATION_ERROR:
+            self._note_denied(oids[index - 1 : index] if is_named else oids, self._denied_error())
         is_absent = status in {NO_SUCH_NAME, AUTHORIZATION_ERROR}
-        if 1 <= index <= len(oids) and status != TOO_BIG:
+        if is_named:
             failed = {} if is_absent else {oids[index - 1]: None}
             return failed | await self._get_chunk([*oids[: index - 1], *oids[index:]])
         if len(oids) == 1:
@@ -201,7 +226,7 @@ class PysnmpClient(PortionedClient):
         return found
 
     async def _answered(self, oids: Sequence[str], answer: dict[str, SnmpValue | Absent]) -> dict[str, SnmpValue]:
-        found = {oid: value for oid in oids if (value := answer.get(oid, Absent.ABSENT)) is not Absent.ABSENT}
+        found = {oid: value for oid in oids if not isinstance(value := answer.get(oid, Absent.ABSENT), Absent)}
         unsaid = [oid for oid in oids if oid not in answer]
         if unsaid and len(oids) > 1:
             found.update(await (self._get_chunk(unsaid) if len(unsaid) < len(oids) else self._get_halves(unsaid)))
@@ -213,6 +238,8 @@ class PysnmpClient(PortionedClient):
 
     async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:
         status, _, pairs = await self._request(hlapi.next_cmd, [oid])
+        if status == AUTHORIZATION_ERROR:
+            raise self._denied_error()
         if status and not self._ends_a_walk(status):
             raise self._error(DeviceProtocolError, f"error-status {status} behind {oid}")
         if status or not pairs or isinstance(pairs[0][1], Absent):
@@ -223,21 +250,13 @@ class PysnmpClient(PortionedClient):
         """Whether a GETNEXT with this error-status has nothing more to give: in v1 the end of the MIB, or what follows is denied."""
         return status == AUTHORIZATION_ERROR or (self._is_v1 and status == NO_SUCH_NAME)
 
-    async def _has_more(self, status: int, at: list[str]) -> bool:
-        """Whether a GETBULK that had this error-status may have more with fewer rows. Perhaps only what stands behind a table is denied."""
-        if status != AUTHORIZATION_ERROR:
-            return True
-        status, _, pairs = await self._request(hlapi.next_cmd, at)
-        return bool(pairs) and not status
-
     async def _walk_rows(self, oid: str, limit: int) -> WalkedRows:
         """See `PortionedClient`."""
         single = self._repetitions == 1 or self._is_v1
         walk = RowsSoFar(self._target.device, oid, 1 if single else self._repetitions)
-        found = walk.rows
-        root, last = _numbers(oid), oid
-        while len(found) < limit:
-            at = [last]
+        rows = _RowsBelow(oid, limit, walk)
+        while len(walk.rows) < limit:
+            at = [rows.last]
             try:
                 status, _, pairs = await self._request(hlapi.next_cmd if single else hlapi.bulk_cmd, at)
             except DeviceTimeout:
@@ -246,19 +265,13 @@ class PysnmpClient(PortionedClient):
                 await self._request(hlapi.next_cmd, at)
                 return WalkedRows(walk, is_incomplete=True)
             if status and not single:
-                return WalkedRows(walk, is_incomplete=await self._has_more(status, at))
+                is_denied = status == AUTHORIZATION_ERROR
+                return WalkedRows(walk, is_incomplete=not is_denied, is_denied=is_denied)
             if status and not self._ends_a_walk(status):
                 raise self._error(DeviceProtocolError, f"error-status {status} below {at[0]}")
-            if status or not pairs:
-                return WalkedRows(walk, is_incomplete=False)
-            for name, value in pairs:
-                if _numbers(name)[: len(root)] != root or isinstance(value, Absent) or len(found) >= limit:
-                    return WalkedRows(walk, is_incomplete=False)
-                is_askable = name != oid and name.count(".") < MAX_DOTS
-                if not is_askable or not walk.add(name, value):
-                    return WalkedRows(walk, is_incomplete=False, is_stuck=is_askable)
-                last = name
-        return WalkedRows(walk, is_incomplete=False)
+            if status or not pairs or not rows.take(pairs):
+                break
+        return WalkedRows(walk, is_incomplete=False, is_stuck=rows.is_stuck)
 
     async def _request(self, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> tuple[int, int, Pairs]:
         """error-status, error-index and the answer's pairs, with the target's retries."""
@@ -415,8 +428,9 @@ class PysnmpClient(PortionedClient):
                 return convert(value)
         raise self._error(DeviceDecodeError, f"{name} is of an unknown type {type(value).__name__}")
 
-    def _no_access(self) -> str:
-        return "may not be read with this community" if self._checked is None else self._checked.check.refusal()
+    def _denied_error(self) -> DeniedError:
+        text = "may not be read with this community" if self._checked is None else self._checked.check.refusal()
+        return DeniedError(text, device=self._target.device, operation="snmp")
 
     def _problem(self, problem: Any) -> DeviceError:  # noqa: ANN401 - pysnmp is untyped
         if isinstance(problem, REFUSED):
@@ -453,7 +467,8 @@ _ASKED: Final[Mapping[Callable[..., Awaitable[Any]], Asked]] = {
 """What each request asks for."""
 CONVERSIONS: Final[tuple[tuple[Any, Callable[[Any], SnmpValue | Absent]], ...]] = (
     # Order matters: the classes of noSuchObject and the like derive from Null, and IpAddress derives from OctetString.
-    ((rfc1905.NoSuchObject, rfc1905.NoSuchInstance, rfc1905.EndOfMibView), lambda _: Absent.ABSENT),
+    ((rfc1905.NoSuchObject, rfc1905.NoSuchInstance), lambda _: Absent.ABSENT),
+    (rfc1905.EndOfMibView, lambda _: Absent.END),
     (univ.Null, lambda _: None),
     ((univ.ObjectIdentifier, rfc1902.IpAddress), lambda value: str(value.prettyPrint())),
     (univ.Integer, int),

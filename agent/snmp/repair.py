@@ -37,6 +37,9 @@ LENGTHS: Final = {
 # UInteger32 of RFC 1442 was dropped for Gauge32, which is written the same way.
 UINTEGER32: Final = 0x47
 GAUGE32: Final = 0x42
+GET: Final = 0xA0
+# noSuchObject and noSuchInstance.
+ABSENT: Final = frozenset({0x80, 0x81})
 UNSIGNED: Final = frozenset({0x41, GAUGE32, 0x43, 0x46})
 LONG_FORM: Final = 0x80
 
@@ -45,50 +48,63 @@ class Unreadable(Exception):
     """There is no BER element at this position, or not the expected one."""
 
 
-def repaired(datagram: bytes) -> bytes:
-    """The answer with an empty text for each unreadable value, and without trailing octets. Any other datagram is returned unchanged."""
+def repaired(datagram: bytes, *, of_get: bool = True) -> bytes:
+    """The answer with an empty text for each unreadable value, and without trailing octets and repeated pairs.
+
+    Any other datagram is returned unchanged. `of_get`: whether the request was a GET, which may be answered with noSuchInstance.
+    """
     try:
         tag, message = next(elements(datagram))
         version, community, (kind, pdu) = list(elements(message))[:3]
         if (tag, kind) != (SEQUENCE, RESPONSE):
             return datagram
-        response = repaired_response(pdu)
+        response = repaired_response(pdu, of_get=of_get)
     except (Unreadable, ValueError, StopIteration):
         return datagram
     return element(SEQUENCE, element(*version) + element(*community) + response)
 
 
-def repaired_response(content: bytes) -> bytes:
+def repaired_response(content: bytes, *, of_get: bool = True) -> bytes:
     """A repaired Response-PDU, from the content of one. Raises Unreadable or ValueError if it is malformed or contains an invalid OID."""
     request, status, index, (_, binds) = list(elements(content))[:4]
-    pairs = b"".join(_pair(each) for _, each in elements(binds))
-    return element(RESPONSE, b"".join(element(*each) for each in (request, status, index)) + element(SEQUENCE, pairs))
+    pairs = [_pair(each, of_get=of_get) for _, each in elements(binds)]
+    # gufo_snmp 0.13.0 refuses an answer to GETNEXT that has its pair twice.
+    once = b"".join(pair for pair, before in zip(pairs, [b"", *pairs], strict=False) if pair != before)
+    return element(RESPONSE, b"".join(element(*each) for each in (request, status, index)) + element(SEQUENCE, once))
 
 
 def request_id(datagram: bytes) -> bytes:
     """The octets of the request-id of a v1 or v2c message; empty if the datagram is not such a message."""
+    return kind_and_id(datagram)[1]
+
+
+def kind_and_id(datagram: bytes) -> tuple[int, bytes]:
+    """The tag of the PDU in a v1 or v2c message, and the octets of its request-id; 0 and empty if the datagram is not such a message."""
     try:
         _, message = next(elements(datagram))
-        _, _, (_, pdu) = list(elements(message))[:3]
-        return next(elements(pdu))[1]
+        _, _, (kind, pdu) = list(elements(message))[:3]
+        return kind, next(elements(pdu))[1]
     except (Unreadable, ValueError, StopIteration):
-        return b""
+        return 0, b""
 
 
-def _pair(content: bytes) -> bytes:
+def _pair(content: bytes, *, of_get: bool) -> bytes:
     """A repaired pair of OID and value. Raises Unreadable if the OID is invalid: then it is unknown what the value belongs to."""
     pair = elements(content)
     tag, name = next(pair, (0, b""))
     if tag != OBJECT_IDENTIFIER or not _is_oid(name):
         raise Unreadable
     try:
-        value = _value(*next(pair, (0, b"")))
+        value = _value(*next(pair, (0, b"")), of_get=of_get)
     except Unreadable:
         value = NOTHING
     return element(SEQUENCE, element(tag, name) + value)
 
 
-def _value(tag: int, content: bytes) -> bytes:
+def _value(tag: int, content: bytes, *, of_get: bool) -> bytes:
+    if tag in ABSENT and not of_get:
+        # No answer to GETNEXT may have it (RFC 3416, 4.2.2), but some do. gufo_snmp 0.13.0 panics.
+        return NOTHING
     tag = GAUGE32 if tag == UINTEGER32 else tag
     if tag in UNSIGNED and content and content[0] >= LONG_FORM and len(content) in {4, 8}:
         # Some agents leave out the leading zero octet of an unsigned number that uses all of its 32 or 64 bits; pysnmp then reads it as

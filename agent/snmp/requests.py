@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from agent.snmp.limits import Limit
+from agent.snmp.missing import DeniedError, DeniedObjects
 from agent.snmp.seam import SnmpTarget, SnmpValue
 from rackflow.errors import DeviceError, DeviceIgnoresUser, DeviceProtocolError, DeviceTimeout
 
@@ -72,12 +73,14 @@ class RowsSoFar:
 class WalkedRows(NamedTuple):
     """What a walk has found. It `is_incomplete` if the device could not answer for as many rows at once as it was asked for.
 
-    It `is_stuck` if the device came back to a row that was found before.
+    It `is_stuck` if the device came back to a row that was found before. It `is_denied` if a request for several rows was: perhaps only
+    what stands behind the table is.
     """
 
     walk: RowsSoFar
     is_incomplete: bool
     is_stuck: bool = False
+    is_denied: bool = False
 
 
 class PortionedClient(ABC):
@@ -89,6 +92,9 @@ class PortionedClient(ABC):
         self._lock = asyncio.Lock()
         self._objects = Limit(target.max_varbinds)
         self._rows = Limit(target.max_repetitions)
+        self._denied = DeniedObjects()
+        # Why something of the present `get` was denied.
+        self._denial: DeniedError | None = None
 
     @property
     def _varbinds(self) -> int:
@@ -105,22 +111,27 @@ class PortionedClient(ABC):
         return self._rows.now
 
     async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
-        """See `SnmpClient.get`. Over gufo_snmp, NULL and absent look the same in v1, so both are left out."""
+        """See `SnmpClient.get`. Objects that the device denies count as absent, unless it denies all of them.
+
+        Over gufo_snmp, NULL and absent look the same in v1, so both are left out.
+        """
         async with self._lock:
             self._objects.raise_if_due()
-            if 0 < len(oids) <= self._varbinds:
-                return await self._get_chunk(oids)
-            found: dict[str, SnmpValue] = {}
-            # Not range(): `_get_chunk` may lower `_varbinds`, and later portions must then be smaller.
-            done = 0
-            while done < len(oids):
-                chunk = oids[done : done + self._varbinds]
-                found.update(await self._get_chunk(chunk))
-                done += len(chunk)
+            self._denial = None
+            if not self._denied:
+                found = await self._get_portions(oids)
+            else:
+                together, again = self._denied.parted(oids, asyncio.get_running_loop().time())
+                found = await self._get_portions(together)
+                for oid in again:
+                    self._denied.take(oid)
+                    found |= await self._get_chunk([oid])
+            if not found and self._denial is not None:
+                raise self._denial
             return found
 
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
-        """See `SnmpClient.walk`. Over gufo_snmp, rows whose value is NULL are left out."""
+        """See `SnmpClient.walk`. Ends where the device denies what follows. Over gufo_snmp, rows whose value is NULL are left out."""
         async with self._lock:
             self._rows.raise_if_due()
             while True:
@@ -128,6 +139,8 @@ class PortionedClient(ABC):
                 if not walked.is_incomplete:
                     if walked.is_stuck:
                         await self._pass_by(oid, limit, walked.walk)
+                    elif walked.is_denied:
+                        await self._walk_on(oid, limit, walked.walk)
                     return walked.walk.rows
                 self._rows.lower(max(1, self._repetitions // 2))
                 log.info(
@@ -137,13 +150,53 @@ class PortionedClient(ABC):
                 )
 
     async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
-        """See `SnmpClient.get_next`. Over gufo_snmp and v1, None if the next instance is NULL, even if more instances follow."""
+        """See `SnmpClient.get_next`. None also if the device denies the next instance.
+
+        Over gufo_snmp and v1, None if the next instance is NULL, even if more instances follow.
+        """
         async with self._lock:
-            return await self._next_instance(oid)
+            return await self._next_permitted(oid)
 
     def set_max_varbinds(self, objects: int) -> None:
         """See `SnmpClient.set_max_varbinds`."""
         self._objects = Limit(objects)
+
+    def ask_all_again(self) -> None:
+        """See `SnmpClient.ask_all_again`."""
+        self._denied.forget()
+
+    async def _get_portions(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        if 0 < len(oids) <= self._varbinds:
+            return await self._get_chunk(oids)
+        found: dict[str, SnmpValue] = {}
+        # Not range(): `_get_chunk` may lower `_varbinds`, and later portions must then be smaller.
+        done = 0
+        while done < len(oids):
+            chunk = oids[done : done + self._varbinds]
+            found.update(await self._get_chunk(chunk))
+            done += len(chunk)
+        return found
+
+    def _note_denied(self, oids: Sequence[str], why: DeniedError) -> None:
+        """A GET was denied because of one of these objects, or of several."""
+        self._denial = why
+        if len(oids) == 1:
+            self._denied.note(oids[0], asyncio.get_running_loop().time())
+
+    async def _next_permitted(self, oid: str) -> tuple[str, SnmpValue] | None:
+        try:
+            return await self._next_instance(oid)
+        except DeniedError:
+            return None
+
+    async def _walk_on(self, oid: str, limit: int, walk: RowsSoFar) -> None:
+        """Continue a walk row by row."""
+        last = next(reversed(walk.rows), oid)
+        while len(walk.rows) < limit and last.count(".") < MAX_DOTS:
+            following = await self._next_permitted(last)
+            if following is None or not following[0].startswith(f"{oid}.") or not walk.add(*following):
+                return
+            last = following[0]
 
     async def _pass_by(self, oid: str, limit: int, walk: RowsSoFar) -> None:
         """Continue after the last row of a walk that goes in circles: GETNEXT may return the same row again although others follow it."""
@@ -152,7 +205,7 @@ class PortionedClient(ABC):
             last = next(reversed(rows))
             if last.count(".") >= MAX_DOTS:
                 return
-            following = await self._next_instance(f"{last}.{_LAST_ARC}" if is_stuck else last)
+            following = await self._next_permitted(f"{last}.{_LAST_ARC}" if is_stuck else last)
             if following is None or not following[0].startswith(f"{oid}."):
                 return
             if following[0] not in rows:
@@ -166,11 +219,14 @@ class PortionedClient(ABC):
 
     @abstractmethod
     async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:
-        """One GETNEXT."""
+        """One GETNEXT. Raises DeniedError if the device denies what follows."""
 
     @abstractmethod
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
-        """One portion, split further if the device answers with fewer objects than requested. May lower `_varbinds`."""
+        """One portion, split further if the device answers with fewer objects than requested. May lower `_varbinds`.
+
+        Denied objects are left out, and passed to `_note_denied`.
+        """
 
     @abstractmethod
     async def _walk_rows(self, oid: str, limit: int) -> WalkedRows:

@@ -31,6 +31,9 @@ class SnmpClient(Protocol):
     def set_max_varbinds(self, objects: int) -> None:
         """Ask for at most this many objects in one request from now on."""
 
+    def ask_all_again(self) -> None:
+        """Ask again for whatever the device has lately denied or lacked: it is opened or planned anew."""
+
     async def close(self) -> None:
         """Free the socket; the client is not used again."""
 

@@ -6,7 +6,7 @@ import pytest
 
 from agent.config import AgentConfig, Device
 from agent.poll import SnmpPoller
-from agent.poll.address_conflict import CONFLICT_S, MAX_DEVICES, AddressConflict
+from agent.poll.address_conflict import CONFLICT_S, MAX_DEVICES, METRIC, AddressConflict
 from agent.poll.factory import PollerFactory
 from agent.poll.fingerprint import Fingerprint, fingerprint_from
 from agent.poll.leak_detectors import FAULT_AFTER_S
@@ -115,6 +115,20 @@ async def test_a_device_that_was_replaced_once_is_asked_for_its_identity_once_a_
     await bench.poll("slow", OTHER)
     await bench.poll("fast", OTHER)
     assert bench.client.asked[-1] == [f"{ROOT}.2.0"]
+
+
+async def test_a_conflict_is_shown_by_a_reading_until_it_is_over() -> None:
+    bench = Bench()
+    await bench.poller.open()
+    assert METRIC not in (await bench.poll("slow", ONE)).about
+    bench = await in_conflict()
+    assert (await bench.poll("slow", ONE)).about[METRIC] == 1.0
+    # Also while nothing else is published.
+    assert (await bench.poll("slow", OTHER)).about[METRIC] == 1.0
+    assert METRIC not in (await bench.poll("fast", OTHER)).about
+    for _ in range(3):
+        await bench.poll("slow", OTHER, CONFLICT_S / 2)
+    assert (await bench.poll("slow", OTHER)).about[METRIC] == 0.0
 
 
 async def test_a_conflict_is_over_an_hour_after_the_last_change() -> None:

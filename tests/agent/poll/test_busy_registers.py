@@ -191,3 +191,84 @@ async def test_a_unit_that_is_busy_as_a_whole_is_asked_as_before() -> None:
         bench.unit.refused = {}
         assert (await bench.polled("safety", 1.0)).values.keys() == {FLOW}
         assert (await bench.polled("normal", 1.0)).values.keys() == {SUPPLY, RETURN}
+
+
+CHOOSING = parse_profile(
+    """
+version: 1
+profile: choosing
+class: cdu
+protocol: modbus
+title: A unit whose first register says what its flow counts in
+source: a manual
+evidence: unverified
+modbus: {table: holding, max_gap: 2}
+points:
+  - metric: dcim_cdu_flow_cubic_meters_per_second
+    labels: {loop: secondary}
+    register: 90
+    unit_by: {register: 5, map: {1: liter_per_minute, 2: cubic_meter_per_hour}}
+  - {metric: dcim_cdu_return_temperature_celsius, labels: {loop: secondary}, register: 11, unit: celsius}
+""",
+    "choosing.yaml",
+)
+WATCHING = parse_profile(
+    """
+version: 1
+profile: watching
+class: ups
+protocol: modbus
+title: A unit with lines that may not be fitted
+source: a manual
+evidence: unverified
+modbus: {table: holding, max_gap: 2}
+points:
+  - {metric: dcim_ups_input_voltage_volts, labels: {phase: L1}, register: 1, unit: volt}
+  - {metric: dcim_ups_input_voltage_volts, labels: {phase: L2}, register: 30, unit: volt, when: {alive: [30]}}
+  - {metric: dcim_ups_input_voltage_volts, labels: {phase: L3}, register: 60, unit: volt, when: {alive: [60]}}
+""",
+    "watching.yaml",
+)
+LINES = {phase: f"dcim_ups_input_voltage_volts{{phase={phase}}}" for phase in ("L1", "L2", "L3")}
+
+
+@pytest.mark.parametrize("code", [ACKNOWLEDGE, BUSY, NO_PATH, NO_TARGET])
+async def test_an_opening_that_cannot_read_what_it_needs_says_so_and_asks_no_more(code: int) -> None:
+    async with unit_bench(CHOOSING, Unit({5: 1, 11: 30, 90: 300}), retries=0) as bench:
+        bench.unit.refused = {5: code}
+        for _ in range(2):
+            bench.unit.asked.clear()
+            with pytest.raises(DeviceProtocolError, match=f"holding 5.*exception {code}.*profile choosing needs these"):
+                await bench.poller.open()
+            assert bench.unit.asked == [(5, 1)]
+        bench.unit.refused = {}
+        await bench.poller.open()
+        assert FLOW in (await bench.polled("safety")).values
+
+
+@pytest.mark.parametrize("code", [NO_PATH, NO_TARGET])
+async def test_a_part_that_may_not_be_fitted_and_is_out_of_reach_does_not_prevent_an_opening(code: int) -> None:
+    async with unit_bench(WATCHING, Unit({1: 230, 30: 231, 60: 232}), retries=0) as bench:
+        bench.unit.refused = {30: code, 60: code}
+        with pytest.raises(DeviceProtocolError, match=f"exception {code}"):
+            await bench.poller.open()
+        await bench.poller.open()
+        assert (await bench.polled("safety")).values == {LINES["L1"]: 230.0}
+        bench.unit.refused = {}
+        reopen = ""
+        for _ in range(15):
+            reopen = reopen or (await bench.polled("safety", 5.0)).reopen
+        assert reopen
+        await bench.poller.open()
+        assert (await bench.polled("safety")).values.keys() == set(LINES.values())
+
+
+@pytest.mark.parametrize("code", [NO_PATH, NO_TARGET])
+async def test_an_opening_of_a_unit_that_is_off_makes_its_gateway_wait_once(code: int) -> None:
+    async with unit_bench(WATCHING, Unit({1: 230, 30: 231, 60: 232}), retries=0) as bench:
+        bench.unit.refused = {1: code, 30: code, 60: code}
+        for _ in range(4):
+            bench.unit.asked.clear()
+            with pytest.raises(DeviceProtocolError, match=f"exception {code}"):
+                await bench.poller.open()
+            assert len(bench.unit.asked) == 1

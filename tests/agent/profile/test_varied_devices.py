@@ -148,6 +148,9 @@ class MemoryTree:
     def set_max_varbinds(self, objects: int) -> None:
         """Memory has no limit."""
 
+    def ask_all_again(self) -> None:
+        """Memory denies nothing."""
+
     async def close(self) -> None:
         """Nothing to free."""
 

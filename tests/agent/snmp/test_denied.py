@@ -1,17 +1,20 @@
 """Objects that a device denies to this credential (authorizationError): in verified and in repairing sessions, and what they cost."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from agent.snmp.seam import SnmpUser
-from rackflow.errors import DeviceAuthError
-from tests.agent.conftest import BASE, Snmpd
+from agent.snmp.missing import BELIEVED_S, MOST_AGAIN
+from agent.snmp.seam import SnmpCommunity, SnmpUser
+from rackflow.errors import DeviceAuthError, DeviceTimeout
+from tests.agent.conftest import BASE, VALUES, Snmpd
 from tests.agent.faulty_peers import GET, RESPONSE, FaultyAgent, Request, elements, integer, oid_text, tlv
 from tests.agent.snmp.forger import Forger
 from tests.agent.snmp.snmp_clients import TREE, MakeClient, table, target_of
 from tests.agent.snmp.v3_messages import V3, Keys
-from tests.jumping import LONG_TIMEOUT_S
+from tests.jumping import LONG_TIMEOUT_S, after, jump
 
 AUTHORIZATION_ERROR = 16
 USER = SnmpUser("sha384", "sha384", "authauth1", "", "")
@@ -74,3 +77,178 @@ async def test_a_session_that_repairs_answers_survives_a_denial(client_of: MakeC
         for _ in range(2):
             assert (await client.get([odd, f"{TREE}.1.1"]))[f"{TREE}.1.1"] == 1
             assert len(await client.walk(f"{TREE}.1")) == 20
+
+
+ROWS = [f"{TREE}.1.{row}" for row in range(1, 41)]
+
+
+class NarrowAgent(FaultyAgent):
+    """Denies `denied` as whole requests, and each GETNEXT or GETBULK that runs into `fence`."""
+
+    denied: Collection[str] = ()
+    fence = ""
+
+    def good(self, request: Request) -> list[bytes]:
+        found = request.oids if request.kind == GET else [oid for oid, _ in self.found(request, request.oids)]
+        kept = self.denied if request.kind == GET else [self.fence]
+        index = next((at for at, oid in enumerate(found, 1) if oid in kept), 0)
+        if index:
+            return [request.answer(status=AUTHORIZATION_ERROR, index=index if request.kind == GET else 1)]
+        return super().good(request)
+
+    def count(self) -> int:
+        """How many requests came since the last count."""
+        count = len(self.requests)
+        self.requests.clear()
+        return count
+
+
+@pytest.mark.parametrize("denied", [ROWS[7:8], ROWS[7:15], ROWS[::2], ROWS[:20]], ids=["1", "8", "each other", "20"])
+async def test_what_is_denied_while_a_device_is_polled_costs_no_more_requests_until_a_minute_is_over(
+    client_of: MakeClient, denied: list[str]
+) -> None:
+    agent = NarrowAgent(table(40))
+    async with agent.serving():
+        client = client_of(target_of(agent.port, timeout_s=LONG_TIMEOUT_S))
+        assert len(await client.get(ROWS)) == 40
+        usual = agent.count()
+        agent.denied = denied
+        given = set(ROWS) - set(denied)
+        assert (await client.get(ROWS)).keys() == given
+        agent.count()
+        for _ in range(3):
+            assert (await client.get(ROWS)).keys() == given
+            assert agent.count() <= usual
+        await jump(BELIEVED_S)
+        # Then each of them is asked for once, a few in each poll.
+        counts = []
+        for _ in range(len(denied) // MOST_AGAIN + 2):
+            assert (await client.get(ROWS)).keys() == given
+            counts.append(agent.count())
+        assert max(counts) <= usual + MOST_AGAIN
+        assert sum(counts) <= len(counts) * usual + len(denied)
+        assert counts[-1] <= usual
+        agent.denied = ()
+        await jump(BELIEVED_S)
+        for _ in range(len(denied) // MOST_AGAIN + 1):
+            await client.get(ROWS)
+        found = await client.get(ROWS)
+        assert found == dict(zip(ROWS, range(1, 41), strict=True))
+        agent.count()
+        assert (await client.get(ROWS)) == found
+        assert agent.count() == usual
+
+
+async def test_a_device_that_denies_everything_is_asked_for_one_object_a_poll(client_of: MakeClient) -> None:
+    agent = NarrowAgent(table(40))
+    async with agent.serving():
+        client = client_of(target_of(agent.port, timeout_s=LONG_TIMEOUT_S))
+        agent.denied = ROWS
+        with pytest.raises(DeviceAuthError):
+            await client.get(ROWS)
+        agent.count()
+        for _ in range(3):
+            with pytest.raises(DeviceAuthError):
+                await client.get(ROWS)
+            assert agent.count() == 1
+        agent.behaviour = lambda _: []
+        with pytest.raises(DeviceTimeout):
+            await after(lambda: len(agent.requests), client.get(ROWS))
+        # A device that is opened or planned anew is asked for all of them.
+        agent.behaviour, agent.denied = None, ()
+        client.ask_all_again()
+        assert len(await client.get(ROWS)) == 40
+
+
+async def test_a_denial_behind_a_table_costs_the_table_nothing_and_other_tables_neither(client_of: MakeClient) -> None:
+    agent = NarrowAgent(table(40) | {f"{TREE}.3.{row}": integer(row) for row in range(1, 41)})
+    async with agent.serving():
+        client = client_of(target_of(agent.port, timeout_s=LONG_TIMEOUT_S))
+        agent.fence = f"{TREE}.2.1"
+        assert await client.walk(f"{TREE}.1") == dict(zip(ROWS, range(1, 41), strict=True))
+        agent.count()
+        assert len(await client.walk(f"{TREE}.3")) == 40
+        assert agent.count() <= 5, "it is no reason for smaller requests"
+        assert await client.get_next(ROWS[-1]) is None
+        assert await client.walk(f"{TREE}.2") == {}
+
+
+RIGHTS = ("rocommunity narrow 127.0.0.1 -V polled", "rouser narrow auth -V polled", "view polled included .1")
+
+
+class ViewedSnmpd(Snmpd):
+    """Has `rights` of its own for community and user `narrow`."""
+
+    rights: tuple[str, ...] = RIGHTS
+
+    def command(self) -> list[str]:
+        """See `Server.command`."""
+        command = super().command()
+        config = self.folder / "snmpd.conf"
+        lines = [config.read_text(encoding="utf-8"), "createUser narrow SHA-384 authauth1", *self.rights, ""]
+        config.write_text("\n".join(lines), encoding="utf-8")
+        return command
+
+    def give(self, *rights: str) -> None:
+        """Change the rights."""
+        self.stop()
+        self.rights = rights
+        self.start()
+
+    def count(self) -> int:
+        """How many requests came since the last count."""
+        before, self._packets = self._packets, self.packets()
+        return self._packets - before - 1
+
+    _packets = 0
+
+
+@pytest.fixture
+def viewed_snmpd(tmp_path: Path) -> Iterator[ViewedSnmpd]:
+    """See its class."""
+    with ViewedSnmpd(tmp_path / "snmpd").serving() as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [SnmpCommunity("2c", "narrow"), SnmpUser("narrow", "sha384", "authauth1", "", "")],
+    ids=["v2c", "v3"],
+)
+async def test_objects_that_net_snmp_hides_while_it_is_polled_cost_no_further_request_a_poll(
+    client_of: MakeClient, viewed_snmpd: ViewedSnmpd, credential: SnmpCommunity | SnmpUser
+) -> None:
+    """It answers noSuchObject for what is outside a view."""
+    client = client_of(target_of(viewed_snmpd.port, credential, timeout_s=LONG_TIMEOUT_S, retries=1))
+    assert len(await client.get(OIDS)) == 7
+    viewed_snmpd.give(*RIGHTS, f"view polled excluded {DENIED}", f"view polled excluded {OIDS[1]}")
+    assert len(await client.get(OIDS)) == 5
+    viewed_snmpd.count()
+    for _ in range(3):
+        assert len(await client.get(OIDS)) == 5
+    assert viewed_snmpd.count() == 3
+    # Seen again at once, since they were asked for all the time.
+    viewed_snmpd.give(*RIGHTS)
+    assert await client.get(OIDS) == {oid: value for oid, (_, _, value) in VALUES.items()}
+
+
+async def test_a_user_of_net_snmp_who_loses_all_rights_costs_one_request_a_poll(
+    client_of: MakeClient, viewed_snmpd: ViewedSnmpd
+) -> None:
+    """It answers authorizationError."""
+    user = SnmpUser("narrow", "sha384", "authauth1", "", "")
+    client = client_of(target_of(viewed_snmpd.port, user, timeout_s=LONG_TIMEOUT_S, retries=1))
+    assert len(await client.get(OIDS)) == 7
+    viewed_snmpd.give()
+    with pytest.raises(DeviceAuthError):
+        await client.get(OIDS)
+    viewed_snmpd.count()
+    for _ in range(3):
+        with pytest.raises(DeviceAuthError):
+            await client.get(OIDS)
+    assert viewed_snmpd.count() == 3
+    viewed_snmpd.give(*RIGHTS)
+    await jump(BELIEVED_S)
+    for _ in OIDS:
+        await client.get(OIDS)
+    assert await client.get(OIDS) == {oid: value for oid, (_, _, value) in VALUES.items()}

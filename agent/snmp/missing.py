@@ -1,0 +1,82 @@
+"""What is remembered of objects that a device denies or lacks, so that not every poll has to find them again. No I/O.
+
+A denied object (authorizationError) fails the whole request that it is in. Finding it takes several requests: one with pysnmp, and with
+gufo_snmp, which hides the error-index, some seven among 20 objects, 35 if all of them are denied. So when somebody narrows the device's
+view while it is polled, denied objects are left out of the requests for the others, until the next plan leaves them out.
+
+An absent object (noSuchInstance) fails nothing and stays in the requests, so that it is read as soon as it is there. But gufo_snmp drops
+NULLs as well, so that further requests must tell what is missing from an answer.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from rackflow.errors import DeviceAuthError
+
+# How long after a denial an object is asked for again, and an absent one is known to be absent. Views are changed by hand, and rarely; each
+# object costs one request a minute. Chosen value.
+BELIEVED_S: Final = 60.0
+# The most denied objects that one call asks for again, so that a poll of the safety class ends in its time on a slow card (0.2 s a
+# request). Chosen value.
+MOST_AGAIN: Final = 4
+
+
+class DeniedError(DeviceAuthError):
+    """The answer was authorizationError: the device does not let this credential read something of what was asked for."""
+
+
+class DeniedObjects:
+    """The denied objects of one device. `now_s` is monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._again_at_s: dict[str, float] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._again_at_s)
+
+    def __contains__(self, oid: object) -> bool:
+        return oid in self._again_at_s
+
+    def note(self, oid: str, now_s: float) -> None:
+        """The object was denied, and no other one of its request."""
+        self._again_at_s[oid] = now_s + BELIEVED_S
+
+    def take(self, oid: str) -> None:
+        """The object is asked for now, as one of which nothing is known."""
+        self._again_at_s.pop(oid, None)
+
+    def forget(self) -> None:
+        """Ask for all of them again."""
+        self._again_at_s.clear()
+
+    def parted(self, oids: Sequence[str], now_s: float) -> tuple[list[str], list[str]]:
+        """Of these objects, those to ask for together, and denied ones to ask for again, each alone; at least one in all.
+
+        Without any request a device that has died would seem to deny everything for ever.
+        """
+        together = [oid for oid in oids if oid not in self._again_at_s]
+        denied = sorted((self._again_at_s[oid], oid) for oid in oids if oid in self._again_at_s)
+        again = [oid for at_s, oid in denied[:MOST_AGAIN] if at_s <= now_s]
+        if not together and not again:
+            again = [oid for _, oid in denied[:1]]
+        return together, again
+
+
+class AbsentObjects:
+    """Objects of one device that a request has shown to be absent, and not merely missing from an answer."""
+
+    def __init__(self) -> None:
+        self._until_s: dict[str, float] = {}
+
+    def note(self, oids: Iterable[str], now_s: float) -> None:
+        """These are absent."""
+        for oid in oids:
+            self._until_s[oid] = now_s + BELIEVED_S
+
+    def has_all(self, oids: Iterable[str], now_s: float) -> bool:
+        """Whether each of these was shown to be absent lately."""
+        return bool(self._until_s) and all(self._until_s.get(oid, now_s) > now_s for oid in oids)
+
+    def forget(self) -> None:
+        """Find out anew."""
+        self._until_s.clear()
