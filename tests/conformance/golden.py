@@ -34,8 +34,14 @@ GOLDEN = {
             f"dcim_ups_output_current_amperes{L1}": 0.6,
             "dcim_env_temperature_celsius{sensor=iem.1}": 23.0,
             **{
-                f"dcim_device_alarm_active{{alarm=iem-{limit}.1,severity=warning}}": 0.0
-                for limit in ("temperature_high", "temperature_low", "humidity_high", "humidity_low")
+                f"dcim_device_alarm_active{{alarm=iem-{quantity}_{limit}.1,severity={severity}}}": 0.0
+                for quantity in ("temperature", "humidity")
+                for limit, severity in (
+                    ("high", "warning"),
+                    ("low", "warning"),
+                    ("maximum", "critical"),
+                    ("minimum", "critical"),
+                )
             },
             "dcim_env_contact_active{kind=dry_contact,sensor=iem.1}": 1.0,
             "dcim_env_contact_active{kind=dry_contact,sensor=iem.2}": 0.0,

@@ -143,7 +143,7 @@ CASES = {
             f"{CONTACT}{{kind=dry_contact,sensor=1.input-2}}": 0.0,
         },
     ),
-    # atsOutputBank, Current, State, PercentLoad and Power; the first row is the total.
+    # atsOutputBank, Current, State, Load and PercentLoad; the first row is the total.
     "a rack ATS with a bank that is near its limit": MibDevice(
         "apc-ats",
         "1.3.6.1.4.1.318.1.1.8.5",
@@ -151,8 +151,8 @@ CASES = {
             "1.2.0": 1,
             **table(
                 "4.5.1",
-                (3, 4, 5, 12, 15),
-                {1: (1, 219, 1, 68, 4_900), 2: (2, 152, 3, 95, 3_400), 3: (3, 67, 1, 42, 1_500)},
+                (3, 4, 5, 9, 12),
+                {1: (1, 219, 1, 4_900, 68), 2: (2, 152, 3, 3_400, 95), 3: (3, 67, 1, 1_500, 42)},
             ),
         },
         {
@@ -160,8 +160,8 @@ CASES = {
             "dcim_pdu_bank_current_amperes{bank=2}": 6.7,
             "dcim_pdu_bank_load_ratio{bank=1}": 0.95,
             "dcim_pdu_bank_load_ratio{bank=2}": 0.42,
-            "dcim_pdu_bank_power_watts{bank=1}": 3_400.0,
-            "dcim_pdu_bank_power_watts{bank=2}": 1_500.0,
+            "dcim_pdu_bank_apparent_power_voltamperes{bank=1}": 3_400.0,
+            "dcim_pdu_bank_apparent_power_voltamperes{bank=2}": 1_500.0,
         },
         {
             "dcim_ats_selected_source": "a",

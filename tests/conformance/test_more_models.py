@@ -156,8 +156,8 @@ CASES = {
             "8.5.1.9.0": 1,
             **{
                 f"8.5.4.5.1.{column}.{row}": value
-                for row, amperes, watts in ((1, 88, 1_883), (2, 51, 1_090), (3, 37, 793))
-                for column, value in ((3, row), (4, amperes), (6, 215), (15, watts))
+                for row, amperes, voltamperes in ((1, 88, 1_892), (2, 51, 1_096), (3, 37, 796))
+                for column, value in ((3, row), (4, amperes), (6, 215), (9, voltamperes), (15, voltamperes))
             },
         },
         values={
@@ -166,9 +166,11 @@ CASES = {
             "dcim_ats_source_usable{source=a}": 1.0,
             "dcim_ats_source_usable{source=b}": 1.0,
             "dcim_pdu_bank_current_amperes{bank=1}": 5.1,
-            "dcim_pdu_bank_power_watts{bank=1}": 1_090.0,
+            "dcim_pdu_bank_voltage_volts{bank=1}": 215.0,
+            "dcim_pdu_bank_apparent_power_voltamperes{bank=1}": 1_096.0,
             "dcim_pdu_bank_current_amperes{bank=2}": 3.7,
-            "dcim_pdu_bank_power_watts{bank=2}": 793.0,
+            "dcim_pdu_bank_voltage_volts{bank=2}": 215.0,
+            "dcim_pdu_bank_apparent_power_voltamperes{bank=2}": 796.0,
             f"{ALARM}{{alarm=ats-communication-lost,severity=critical}}": 0.0,
             f"{ALARM}{{alarm=ats-hardware,severity=critical}}": 0.0,
             **{

@@ -16,7 +16,7 @@ from typing import Any
 from agent.profile.loading.expand import changed, repeat_faults, repetitions, with_defaults
 from agent.profile.loading.heads import Heads
 from agent.profile.loading.proof import Fault, PointInFile, YamlPath, faults
-from agent.profile.schema import Part, Place, Point, Profile
+from agent.profile.schema import Part, Place, Point, Profile, Source
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.nearest import did_you_mean
 from rackflow.process.config import check_config
@@ -154,7 +154,9 @@ def _taken_over(profile: Profile, base: Profile) -> dict[str, Any]:
 
 def _with_absent(point: Point, base: Profile) -> Point:
     def own(place: Place) -> dict[str, Any]:
-        return {"absent": base.absent} if isinstance(place, Part) and place.absent is None else {}
+        # Sentinels have no effect with cases, and where a profile gives both the proof refuses it.
+        of_cases = isinstance(place, Source) and place.cases
+        return {"absent": base.absent} if isinstance(place, Part) and place.absent is None and not of_cases else {}
 
     return changed(point, own)
 

@@ -257,6 +257,21 @@ async def test_a_family_that_extends_another_wins_and_keeps_the_rest() -> None:
     assert readings.bad == {"dcim_pdu_phase_current_amperes{inlet=1,phase=L2}": "sentinel"}
 
 
+async def test_the_sentinels_of_a_base_leave_its_cases_alone() -> None:
+    alarm = "dcim_device_alarm_active"
+    cases = (
+        f"cases: [{{column: {ROOT}.1.9, between: [[0, 9]], is: 0}}, {{column: {ROOT}.1.9, between: [[10, 99]], is: 1}}]"
+    )
+    table = f"tables:\n  - name: probe\n    rows: {ROOT}.1.9\n    labels: {{alarm: {{index: 1}}, severity: warning}}\n    points:\n"
+    base = HEAD + "absent: [-1]\n" + table + f"      - {{metric: {alarm}, {cases}}}\n"
+    own = HEAD + "extends: base\n" + PHASE + point("dcim_pdu_phase_voltage_volts", "unit: volt", "1.8")
+    readings = await read(own, {"1.9.4": 12, "1.9.5": 3}, base=base.replace("profile: feature", "profile: base"))
+    assert readings.values == {
+        f"{alarm}{{alarm=4,severity=warning}}": 1.0,
+        f"{alarm}{{alarm=5,severity=warning}}": 0.0,
+    }
+
+
 AMPERES = "dcim_pdu_phase_current_amperes"
 
 
