@@ -206,6 +206,18 @@ def test_missing_flow_follows_from_stopped_pumps_and_is_reported_if_it_outlasts_
     assert course.one(FLOW).cause is None
 
 
+@pytest.mark.parametrize("problem", ["DcimDeviceUnreachable", "DcimCrahFault"])
+def test_an_air_unit_that_is_off_with_the_mains_of_its_feed_calls_nobody(problem: str) -> None:
+    """No UPS carries it. In a drill, its agent had somebody called for the network of crac-1 while the generator was dead."""
+    course, mains = Course(), ("DcimMainsLost", labels_of({"site": "s", "feed": "A"}))
+    units = [(problem, labels_of({"site": "s", "device": f"crac-{feed}", "feed": feed})) for feed in "AB"]
+    for now in range(130):
+        course.tracker.update(("feed", "s", "A"), {mains: 1.0}, now)
+        for unit in units:
+            course.at(now, unit, unit=("device", "s", unit[1][0][1]))
+    assert [course.one(unit).cause for unit in units] == [mains, None]
+
+
 def test_nobody_is_notified_of_low_flow_that_recovers_after_its_pumps() -> None:
     """It goes on for a minute after it last held, and its cause explains it for as long."""
     course = Course()
