@@ -189,9 +189,8 @@ class Silencer:
 
     def _is_over(self, silence: Silence) -> bool:
         """Whether a silence that no window asks for is to be ended. That of an alert that was mended runs out by itself."""
-        if mark := _mark_of(silence["createdBy"], silence["comment"]):
-            return mark in self._come_back
-        return silence["createdBy"] == self._author or self._is_withdrawn(silence)
+        mark = _mark_of(silence["createdBy"], silence["comment"])
+        return mark in self._come_back if mark else silence["createdBy"] == self._author or self._is_withdrawn(silence)
 
     def _is_withdrawn(self, silence: Silence) -> bool:
         """Whether another collector made it of a window that this one's file had, too, and has no longer, or only until earlier."""
