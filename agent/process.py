@@ -92,8 +92,10 @@ class AgentRunner:
             self._agent.stop()
 
     def reload(self) -> None:
-        if self._agent is None or not self._agent.reload():
-            self._reloading.set()  # no agent runs, or it is stopping: the next one must not start with the old configuration
+        if self._agent is None:
+            self._reloading.set()  # the next one must not start with the old configuration
+        else:
+            self._agent.reload()
 
     def standstill(self, now_s: float) -> str:
         """See `Agent.standstill`. A standby does not poll, so it never stands still."""
@@ -124,6 +126,9 @@ class AgentRunner:
                     agent.replaced()
                 await running
                 self._agent, self._config = None, agent.config
+                if agent.is_reload_waiting:
+                    # It gave way before it came to it, and nobody sends the signal again.
+                    self._reloading.set()
 
     async def _wait_for_lease(self, keeper: "LeaseKeeper") -> bool:
         """Stand by until the lease is held, applying reloads meanwhile. Returns False if the process is to stop instead."""

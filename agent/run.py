@@ -135,11 +135,15 @@ class Agent:
         self.publisher.replaced()
         self.stop()
 
-    def reload(self) -> bool:
-        """Ask `run` to load the configuration again. Returns False if the agent is stopping and will not do it."""
+    def reload(self) -> None:
+        """Ask `run` to load the configuration again. See `is_reload_waiting`."""
         self._reloading = True
         self._woken.set()
-        return not self._stopping
+
+    @property
+    def is_reload_waiting(self) -> bool:
+        """Whether a reload was asked for and not begun. It never is if the agent stops first: who follows it must do it."""
+        return self._reloading
 
     def standstill(self, now_s: float) -> str:
         """For the watchdog: why polling has stopped although devices are due. Empty if it goes on, or if no device is polled.

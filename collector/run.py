@@ -37,6 +37,7 @@ from collector.derive import PART as FIGURES_PART
 from collector.flow import Flush, Ingest, Spill, Writer
 from collector.ledger import PART as ACCOUNT_PART
 from collector.ledger import LedgerFile, LedgerWatch
+from collector.own_files import claim_files
 from collector.parts import Parts
 from collector.problems import start_problems
 from collector.receive import DISCONNECT_S, DeadLetters, Filters, Owners, OwnersFile, OwnEvent, Subscriber, Uses
@@ -138,6 +139,7 @@ class Collector:
         ledger = parts.ledger = LedgerFile(config.ledger_path, config.ledger_days, time.time)
         stack.callback(ledger.close)
         parts.ledger_watch = LedgerWatch(ledger, parts.failures)
+        stack.callback((await claim_files(config)).close)
         records = await open_records(config, parts.failures)
         deriver = parts.deriver = make_deriver(config, parts, records)
         keeper = RecordKeeper(records, parts.latest, deriver, parts.failures) if records is not None else None

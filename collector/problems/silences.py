@@ -4,6 +4,10 @@ Alertmanager has an alert for minutes after its problem was mended. If the windo
 after the work, on-call would be paged for what is mended. So each alert that was mended within its window gets a silence of its own, until
 Alertmanager has no reason to have it any more, or until the problem comes back. Such a silence outlives a restart of the collector, and any
 collector that sees the problem come back ends it: the one that made it may be the half of a pair that has died.
+
+What a dead collector has left at Alertmanager must not hide a fault for the month that a window may last: its file may be changed, or it
+may never come back under its name. So a silence is made for some hours at a time and renewed, and a collector whose file has lost a
+window also ends the silences that others made of the same one.
 """
 
 import asyncio
@@ -19,7 +23,7 @@ import aiohttp
 import msgspec
 
 from collector.http import connector, read_bounded
-from collector.problems.maintenance import MAINTENANCE_PART, Maintenance, Window
+from collector.problems.maintenance import MAINTENANCE_PART, MAX_WINDOWS, Maintenance, Window
 from collector.problems.tracker import TrackedProblem, Tracker
 from rackflow.escape import redact_urls
 from rackflow.process.bulkhead import Failures
@@ -32,6 +36,11 @@ RETRY_S = 5.0
 TIMEOUT_S = 5.0
 # All silences of an Alertmanager, ours and others, some kB each. Chosen; a longer answer is refused instead of filling the memory.
 MAX_ANSWER_BYTES = 16_000_000
+# How long the silence of a window goes on without its collector, and how much of that is left when it is renewed. It hides faults for as
+# long; but a dead collector has no /metrics either, from which Prometheus would find what people are working on. A shorter one costs more:
+# each renewal leaves an expired silence behind, which Alertmanager lists for five days (`--data.retention`), 60 for each window.
+LEASE = timedelta(hours=4)
+RENEW_AT = LEASE / 2
 # How long an alert that was mended in its window stays silenced after its end: longer than any goes on at Prometheus then (345 s).
 MENDED_S = 600.0
 # Alerts with a silence of their own at a time, each a request. Chosen: those of a row; the others are as if there were none.
@@ -63,6 +72,12 @@ class Silencer:
         """Marks of the problems that hold, and are in no window."""
         self._silenced: set[str] = set()
         """Marks of the alerts that had a silence of their own when the Alertmanager was last asked, from whichever collector."""
+        self._known: dict[str, Window] = {}
+        """The windows of the file when it was last compared, by id."""
+        self._withdrawn: dict[str, Window] = {}
+        """Windows as the file had them before they were taken out or changed, until another collector's silence of them is ended once.
+
+        One that is back after that is kept by a collector that runs, and whose file still has the window."""
         self._url = f"{url.rstrip('/')}/api/v2"
         self._author = author_of(client_id)
         self._maintenance = maintenance
@@ -127,31 +142,67 @@ class Silencer:
 
     async def _keep(self, session: aiohttp.ClientSession) -> None:
         now = datetime.now(UTC)
-        windows = (*self._maintenance.windows, *self._mended.values())
-        wanted = {window.id: window for window in windows if window.until > now}
+        self._note_withdrawn(now)
+        missing, ending = self._compare(await self._all(session), now)
         # Those that are refused are raised at the end, so that none of them keeps others from being silenced.
         refused: list[aiohttp.ClientResponseError] = []
-        self._silenced = set()
-        for silence in await self._all(session):
-            window = wanted.get(_id_of(silence)) if silence["createdBy"] == self._author else None
-            if window is not None and _is_same(silence, window, now):
-                del wanted[window.id]
-            elif window is not None or self._is_over(silence):
-                async with session.delete(f"{self._url}/silence/{silence['id']}") as answer:
-                    _note_refusal(answer, refused)
-                continue
-            if mark := _mark_of(silence["createdBy"], silence["comment"]):
-                self._silenced.add(mark)
-        for window in wanted.values():
-            async with session.post(f"{self._url}/silences", json=self._silence(window)) as answer:
+        # What is new comes first: of an alert between the end of a silence and the beginning of the next, people would be notified.
+        for window, former in missing:
+            async with session.post(f"{self._url}/silences", json=self._silence(window, former, now)) as answer:
                 _note_refusal(answer, refused)
+        for silence in ending:
+            async with session.delete(f"{self._url}/silence/{silence['id']}") as answer:
+                _note_refusal(answer, refused)
+            if silence["createdBy"] != self._author:
+                self._withdrawn.pop(_id_of(silence), None)
         if refused:
             raise refused[0]
+
+    def _compare(
+        self, silences: Sequence[Silence], now: datetime
+    ) -> tuple[list[tuple[Window, Silence | None]], list[Silence]]:
+        """The windows without a silence that agrees, each with the one that it has; and the silences that are to be ended."""
+        windows = (*self._maintenance.windows, *self._mended.values())
+        wanted = {window.id: window for window in windows if window.until > now}
+        own = [each for each in silences if each["createdBy"] == self._author]
+        same = {_id_of(each): each for each in own if (one := wanted.get(_id_of(each))) and _is_same(each, one, now)}
+        former = {_id_of(each): each for each in own if _id_of(each) in wanted}
+        kept = former | same
+        ending: list[Silence] = []
+        self._silenced = set()
+        for each in silences:
+            is_wanted = each["createdBy"] == self._author and _id_of(each) in wanted
+            if each is not kept[_id_of(each)] if is_wanted else self._is_over(each):
+                ending.append(each)
+            elif mark := _mark_of(each["createdBy"], each["comment"]):
+                self._silenced.add(mark)
+        return [(each, former.get(name)) for name, each in wanted.items() if name not in same], ending
+
+    def _note_withdrawn(self, now: datetime) -> None:
+        """Find the windows that the file has no longer, or has otherwise."""
+        present = {window.id: window for window in self._maintenance.windows}
+        gone = {name: window for name, window in self._known.items() if present.get(name) != window}
+        self._withdrawn = {name: each for name, each in (self._withdrawn | gone).items() if each.until > now}
+        while len(self._withdrawn) > MAX_WINDOWS:
+            del self._withdrawn[next(iter(self._withdrawn))]
+        self._known = present
 
     def _is_over(self, silence: Silence) -> bool:
         """Whether a silence that no window asks for is to be ended. That of an alert that was mended runs out by itself."""
         mark = _mark_of(silence["createdBy"], silence["comment"])
-        return mark in self._come_back if mark else silence["createdBy"] == self._author
+        return mark in self._come_back if mark else silence["createdBy"] == self._author or self._is_withdrawn(silence)
+
+    def _is_withdrawn(self, silence: Silence) -> bool:
+        """Whether another collector made it of a window that this one's file had, too, and has no longer, or only until earlier."""
+        before = self._withdrawn.get(_id_of(silence)) if silence["createdBy"].startswith(_AUTHOR) else None
+        if before is None or not _has_matchers(silence, before):
+            return False
+        left = self._known.get(before.id)
+        return (
+            left is None
+            or not _has_matchers(silence, left)
+            or datetime.fromisoformat(silence["endsAt"]) > left.until + timedelta(seconds=1)
+        )
 
     async def _all(self, session: aiohttp.ClientSession) -> Sequence[Silence]:
         async with session.get(f"{self._url}/silences") as answer:
@@ -160,16 +211,18 @@ class Silencer:
         silences = cast("list[Silence]", msgspec.json.decode(body))
         return [each for each in silences if each["status"]["state"] != "expired"]
 
-    def _silence(self, window: Window) -> Silence:
+    def _silence(self, window: Window, former: Silence | None, now: datetime) -> dict[str, Any]:
+        """A silence of the window, which replaces its `former` one: Alertmanager changes that, or ends it as it takes the new one."""
         by = f" ({window.by})" if window.by else ""
-        return {
+        body = {
             "matchers": window.matchers(),
             "startsAt": (window.begins or datetime.fromtimestamp(time.time(), UTC)).isoformat(),
-            "endsAt": window.until.isoformat(),
+            "endsAt": min(window.until, _first(window, now) + LEASE).isoformat(),
             "createdBy": self._author,
             # Begins with the id, by which the silence is found again.
             "comment": f"{window.id}: {window.why}{by}",
         }
+        return body if former is None else body | {"id": former["id"]}
 
 
 def _note_refusal(answer: aiohttp.ClientResponse, refused: list[aiohttp.ClientResponseError]) -> None:
@@ -224,12 +277,24 @@ def _id_of(silence: Silence) -> str:
     return str(silence["comment"]).partition(": ")[0]
 
 
+def _first(window: Window, now: datetime) -> datetime:
+    """When the window begins, or now if it has begun."""
+    return max(window.begins or now, now)
+
+
+def _has_matchers(silence: Silence, window: Window) -> bool:
+    return sorted(silence["matchers"], key=str) == sorted(window.matchers(), key=str)
+
+
 def _is_same(silence: Silence, window: Window, now: datetime) -> bool:
-    """Whether a silence agrees with the window. The start of one that is in force is not compared: Alertmanager sets it itself."""
-    begins = datetime.fromisoformat(silence["startsAt"])
-    has_begun = window.begins is None or window.begins <= now
+    """Whether a silence agrees with the window, and lasts for some time yet if the window does.
+
+    The start of one that is in force is not compared: Alertmanager sets it itself.
+    """
+    begins, ends = datetime.fromisoformat(silence["startsAt"]), datetime.fromisoformat(silence["endsAt"])
+    second, has_begun = timedelta(seconds=1), window.begins is None or window.begins <= now
     return (
-        sorted(silence["matchers"], key=str) == sorted(window.matchers(), key=str)
-        and abs((datetime.fromisoformat(silence["endsAt"]) - window.until).total_seconds()) < 1.0
-        and (begins <= now if has_begun else abs((begins - (window.begins or now)).total_seconds()) < 1.0)
+        _has_matchers(silence, window)
+        and min(window.until - second, _first(window, now) + RENEW_AT) < ends < window.until + second
+        and (begins <= now if has_begun else abs(begins - _first(window, now)) < second)
     )

@@ -116,8 +116,9 @@ async def test_a_process_that_was_replaced_does_not_call_the_agent_offline(mosqu
         assert [message.payload for message in listener.messages if b'"offline"' in bytes(message.payload)] == []
 
 
+@pytest.mark.parametrize("is_before", [True, False], ids=["just-before", "meanwhile"])
 async def test_a_reload_while_an_agent_gives_way_is_that_of_the_next_one(
-    mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+    mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture, *, is_before: bool
 ) -> None:
     """To give way takes up to 10 s, in which the agent reads no configuration any more, and nobody sends the signal again."""
     caplog.set_level(logging.INFO)
@@ -135,8 +136,8 @@ async def test_a_reload_while_an_agent_gives_way_is_that_of_the_next_one(
     async with asyncio.TaskGroup() as group:
         task = group.create_task(runner.run(), name="runner")
         await eventually(lambda: made and made[0][0].devices.running, "it polls")
-        made[0][0].replaced()
-        runner.reload()
+        for order in (runner.reload, made[0][0].replaced) if is_before else (made[0][0].replaced, runner.reload):
+            order()
         await eventually(lambda: len(made) > 1, "the lease is there again")
         runner.stop()
         async with asyncio.timeout(30):

@@ -1,19 +1,22 @@
 """Silences of maintenance windows at an Alertmanager: they follow the windows, and those of anybody else are left alone."""
 
 import asyncio
+import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
+import aiohttp
 import pytest
 from aiohttp import web
 
 from collector.problems.maintenance import Maintenance, Window
-from collector.problems.silences import Silencer
+from collector.problems.silences import LEASE, RENEW_AT, Silencer
 from rackflow.process.bulkhead import Failures
 from rackflow.process.stopping import stop_tasks
 from tests.collector.running import until
@@ -35,7 +38,7 @@ def silences(manager: Alertmanager) -> dict[str, Mapping[str, Any]]:
     """The silences that are in force or to come, by comment. Blocking."""
     found = cast("list[Mapping[str, Any]]", request(f"{manager.url}/api/v2/silences").json())
     kept = [each for each in found if each["status"]["state"] != "expired"]
-    assert len({each["comment"] for each in kept}) == len(kept), "one silence for each window"
+    assert len({(each["createdBy"], each["comment"]) for each in kept}) == len(kept), "one silence for each window"
     return {each["comment"]: each for each in kept}
 
 
@@ -97,9 +100,126 @@ async def test_a_window_that_is_changed_has_one_silence_which_is_changed_too(
     assert {each["name"]: each["value"] for each in found["matchers"]} == {
         each["name"]: each["value"] for each in changed.matchers()
     }
-    assert datetime.fromisoformat(found["endsAt"]) == changed.until
+    assert datetime.fromisoformat(found["endsAt"]) == min(changed.until, max(NOW, changed.begins or NOW) + LEASE)
     if changed.begins is not None:
         assert datetime.fromisoformat(found["startsAt"]) == changed.begins
+
+
+async def test_a_window_that_is_changed_is_silenced_at_every_moment() -> None:
+    """The new silence is asked for before the old one is ended, or with it: an alert in between would be notified of."""
+    async with refusing({}) as (url, got, _):
+        maintenance, failures = Maintenance(None, Failures()), Failures()
+        maintenance.windows = (window(),)
+        task = asyncio.create_task(Silencer(url, "cas1", maintenance, failures).run(), name="silencer")
+        try:
+            await until(lambda: len(got) == 1, "silenced", timeout_s=20.0)
+        finally:
+            await stop_tasks(task, within_s=5.0)
+        maintenance.windows = (window(more={"match": {"device": "cdu-08"}}),)
+        task = asyncio.create_task(Silencer(url, "cas1", maintenance, failures).run(), name="silencer")
+        try:
+            await until(lambda: len(got) == 2, "silenced otherwise", timeout_s=20.0)
+        finally:
+            await stop_tasks(task, within_s=5.0)
+    assert got[1]["id"] == "0", "in one request, which names the one that it replaces"
+    assert not failures.counts, "the other end has no way to delete a silence"
+
+
+@pytest.mark.parametrize(("left", "is_renewed"), [(RENEW_AT - HOUR / 60, True), (RENEW_AT + HOUR / 60, False)])
+async def test_the_silence_of_a_window_of_days_ends_soon_without_its_collector_which_renews_it(
+    left: timedelta, tmp_path: Path, *, is_renewed: bool
+) -> None:
+    long = window(more={"until": NOW + 30 * 24 * HOUR})
+    with Alertmanager(tmp_path).serving() as manager:
+        of_before = {
+            "matchers": long.matchers(),
+            "startsAt": (NOW - HOUR).isoformat(),
+            "endsAt": (NOW + left).isoformat(),
+            "createdBy": "rackflow cas1",
+            "comment": "W-7: pump exchange",
+        }
+        async with (
+            aiohttp.ClientSession(raise_for_status=True) as session,
+            session.post(f"{manager.url}/api/v2/silences", json=of_before),
+        ):
+            pass
+        async with silenced(manager, long):
+            found = (await asyncio.to_thread(silences, manager))["W-7: pump exchange"]
+    ends = datetime.fromisoformat(found["endsAt"])
+    assert (ends > NOW + RENEW_AT + HOUR / 30) is is_renewed
+    assert ends < NOW + LEASE + HOUR / 60 < NOW + 5 * HOUR, "it hides faults for a shift at most"
+    assert found["status"]["state"] == "active"
+
+
+@asynccontextmanager
+async def following(manager: Alertmanager, file: Path) -> AsyncIterator[Callable[..., Awaitable[None]]]:
+    """Run a collector's silencer over a file. Gives what writes windows to it, and waits until the silencer has been through them."""
+    failures, numbers = Failures(), count()
+    maintenance = Maintenance(file, failures)
+
+    async def write(*windows: Window) -> None:
+        # Twice, because silences are ended after those that are new have been made.
+        for _ in range(2):
+            last = window(f"looked-{next(numbers)}")
+            each = [one.model_dump(mode="json", by_alias=True, exclude_defaults=True) for one in (*windows, last)]
+            await asyncio.to_thread(file.write_text, json.dumps({"version": 1, "windows": each}), encoding="utf-8")
+            await eventually(partial(_has, manager, last.id), "looked at", timeout_s=20.0)
+
+    silencer = Silencer(manager.url, "cas1", maintenance, failures)
+    tasks = [asyncio.create_task(each(), name="windows") for each in (silencer.run, maintenance.run)]
+    try:
+        yield write
+    finally:
+        await stop_tasks(*tasks, within_s=5.0)
+    assert not failures.counts
+
+
+def authors(manager: Alertmanager) -> set[str]:
+    """Who has a silence of the window W-7. Blocking."""
+    found = cast("list[Mapping[str, Any]]", request(f"{manager.url}/api/v2/silences").json())
+    kept = [each for each in found if each["status"]["state"] != "expired"]
+    return {each["createdBy"] for each in kept if each["comment"].startswith("W-7: ")}
+
+
+@pytest.mark.parametrize(
+    ("more", "is_ended"),
+    [
+        (None, True),
+        ({"until": NOW + HOUR / 2}, True),
+        ({"until": NOW + 2 * HOUR}, False),
+        ({"why": "pump ready"}, False),
+    ],
+)
+async def test_what_the_dead_half_of_a_pair_has_silenced_ends_with_the_window(
+    more: Mapping[str, object] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_ended: bool
+) -> None:
+    """Somebody closes the window in the file, or shortens it: the half that is left must not leave the other one's silence there."""
+    monkeypatch.setattr("collector.problems.maintenance.LOOK_S", 0.2)
+    with Alertmanager(tmp_path).serving() as manager:
+        async with silenced(manager, window(), client_id="dead-half"):
+            pass
+        async with following(manager, tmp_path / "maintenance.yaml") as write:
+            await write(window())
+            assert authors(manager) == {"rackflow cas1", "rackflow dead-half"}
+            await write(*([window(more=more)] if more else []))
+            assert ("rackflow dead-half" not in authors(manager)) is is_ended
+            assert ("rackflow cas1" in authors(manager)) is (more is not None)
+
+
+async def test_a_silence_that_another_collector_keeps_is_ended_once_and_then_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file still has the window: each would undo what the other does for ever, and alerts would be notified of in between."""
+    monkeypatch.setattr("collector.problems.maintenance.LOOK_S", 0.2)
+    with Alertmanager(tmp_path).serving() as manager:
+        async with following(manager, tmp_path / "maintenance.yaml") as write:
+            await write(window())
+            async with silenced(manager, window(), client_id="cas2"):
+                await write()
+            assert authors(manager) == set()
+            async with silenced(manager, window(), client_id="cas2"):
+                await write()
+            assert authors(manager) == {"rackflow cas2"}
 
 
 async def test_a_collector_that_starts_again_keeps_the_silence_that_is_there(tmp_path: Path) -> None:

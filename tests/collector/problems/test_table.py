@@ -136,6 +136,7 @@ POLLED_SLOWER = {
     "dcim_collector_behind",
     "dcim_pdu_phase_voltage_volts",
     "dcim_pdu_breaker_tripped",
+    "dcim_meter_voltage_volts",
 }
 
 
@@ -163,6 +164,14 @@ def test_what_a_device_says_itself_waits_for_the_problem_that_says_it_better() -
         for cause, labels in each.causes.items():
             if "device" in labels:
                 assert each.hold_s >= problems[cause].hold_s + 10.0, (each.name, cause)
+
+
+def test_pumps_that_all_stand_are_reported_before_what_follows_from_them() -> None:
+    """Told sooner, low flow or a failed pump would call somebody for the wrong thing, seconds before the right one."""
+    problems = load_table().problems
+    for name in ("DcimCduFlowLow", "DcimCduPumpFailed"):
+        assert "DcimCduAllPumpsStopped" in problems[name].causes
+        assert problems[name].hold_s >= problems["DcimCduAllPumpsStopped"].hold_s + 5.0, name
 
 
 def test_every_critical_alarm_is_in_one_problem() -> None:
