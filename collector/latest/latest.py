@@ -13,6 +13,7 @@ import msgspec
 
 from collector.counters import POLL_BUCKETS_S, Histogram
 from collector.latest.observed import Connection, Observations, is_observed, observe
+from collector.latest.shelf_life import shelf_life_s
 from collector.latest.state import (
     AgentState,
     DeviceState,
@@ -20,7 +21,6 @@ from collector.latest.state import (
     Origin,
     Stamp,
     has_other_series,
-    shelf_life_s,
     stated_by,
 )
 from collector.readings import Readings
@@ -143,9 +143,9 @@ class Latest:
             return "refused"
         delay_s = wall_s - batch.time / 1000
         agent.last_message_s = wall_s
-        agent.note_delay(delay_s, now)
+        agent.clock.note(batch, delay_s, now)
         life_s = shelf_life_s(batch.interval_s)
-        if agent.lateness_s(batch, delay_s, now) > life_s:
+        if agent.clock.lateness_s(delay_s) > life_s:
             return "stale"
         # A time ahead of the collector's clock is replaced by that clock's: later messages would seem older, and a page would say
         # "in 236 years".

@@ -282,7 +282,7 @@ def add_agent(families: Families, agent: AgentState, observations: Observations)
         details = (("version", status.version), ("python", status.python), ("hostname", status.hostname))
         more = labels_text(*details)
         families["dcim_agent_info"].append(f"dcim_agent_info{{{base}{',' if more else ''}{more}}} 1\n")
-    if (offset_s := agent.clock_offset_s) is not None:
+    if (offset_s := agent.clock.offset_s) is not None:
         name = "dcim_agent_clock_offset_seconds"
         families[name].append(f"{name}{{{base}}} {offset_s!r}\n")
     name = "dcim_agent_poll_duration_seconds"

@@ -11,7 +11,7 @@ from collector.derive.energy import carbon, hourly, own_power
 from collector.derive.liquid import capture, coolant_loss, exchanger, plant, ride_through
 from collector.derive.power import battery, breaker_load, generators, supplies
 from collector.flow import writer
-from collector.latest import state
+from collector.latest import shelf_life
 from collector.ledger import durable, ledger, watch
 from collector.ledger import file as ledger_file
 from collector.problems import (
@@ -65,7 +65,7 @@ HOUR_S, DAY_S = 3600.0, 86_400.0
         ("a battery lasts a day or more", battery.LONGEST_S, DAY_S),
         ("a loop lasts a day or more", ride_through.LONGEST_S, DAY_S),
         ("a store that fails for longer has messages go to disk", writer.SPILL_AFTER_S, 2.0),
-        ("a reading is current, however often it is polled", state.SHELF_LIFE_FLOOR_S, 30.0),
+        ("a reading is current, however often it is polled", shelf_life.SHELF_LIFE_FLOOR_S, 30.0),
         ("an account that cannot be read is shown", watch.KNOWN_FOR_S, 300.0),
         ("a problem that has ended is shown for a day", history.KEEP_S, DAY_S),
         ("a window of maintenance works after it is written", maintenance.LOOK_S, 2.0),
