@@ -11,6 +11,7 @@ from rackflow.fluids import fluid_hint, fluid_of
 
 
 def head_faults(profile: Profile) -> Iterator[Fault]:
+    """Faults of everything above the points and tables."""
     if not profile.points and not profile.tables:
         yield (), "has neither points nor tables"
     if len(profile.points) > MAX_POINTS:

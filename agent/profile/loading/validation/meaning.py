@@ -16,6 +16,7 @@ _IDLE_WITH_CODES = ("scale", "shift", "decimals", "exponent", "varscale", "divis
 
 
 def label_faults(table: Table | None, point: Point, metric: Metric) -> Iterator[str]:
+    """Labels and label values that the metric does not have, and those that it needs."""
     labels = (table.labels if table else {}) | point.labels
     everywhere = set.intersection(*map(set, point.bits.values())) if point.bits else set[str]()
     names = set(labels).union(*point.bits.values())

@@ -31,6 +31,7 @@ _LAST_REGISTER = 0xFFFF
 
 
 def protocol_faults(profile: Profile, place: Place) -> Iterator[str]:
+    """The first key of a place that belongs to the other protocol."""
     other = "modbus" if profile.protocol == "snmp" else "snmp"
     given = {name.rstrip("_") for name in place.model_fields_set if getattr(place, name) not in (None, {}, [])}
     if isinstance(place, When) and any(isinstance(each, int) != (profile.protocol == "modbus") for each in place.alive):
@@ -44,6 +45,7 @@ def protocol_faults(profile: Profile, place: Place) -> Iterator[str]:
 
 
 def register_faults(profile: Profile, place: Place) -> Iterator[str]:
+    """Faults of a place in registers: its type, its bits, and where it ends."""
     kind: NumberType = place.type or "uint16"
     table = place.table or profile.modbus.table
     address = place.register_ or 0
@@ -68,6 +70,7 @@ def register_faults(profile: Profile, place: Place) -> Iterator[str]:
 
 
 def extent_faults(profile: Profile, table: str, register: int, words: int) -> Iterator[str]:
+    """Registers beyond the last address, or more at once than the device allows."""
     if register + words - 1 > _LAST_REGISTER:
         yield f"register {register}: its {words} registers end behind {_LAST_REGISTER}"
     most = profile.modbus.max_registers
@@ -76,6 +79,7 @@ def extent_faults(profile: Profile, table: str, register: int, words: int) -> It
 
 
 def cell_faults(cell: Cell, table: Table | None) -> Iterator[str]:
+    """A column outside of a table, and codes that contradict each other or never come."""
     if table is None and (cell.column is not None or (isinstance(cell, When) and cell.index is not None)):
         yield f"{'column' if cell.column is not None else 'index'}: belongs to a table; a single point has oid"
     if isinstance(cell, Gate):
