@@ -307,8 +307,9 @@ class Ingest:
         else:
             lines = batch_lines(timed, tags, readings or self._resolve(topic, timed), self._settings.dialect)
         if substitute_ms is not None:
-            self._counters.failures["time"] += receipt_times is not None
             lines.append(original_time_line(tags, document.time, time_ms))
+            if receipt_times is not None:  # a message that waited on disk was counted when it was received
+                self._counters.failures["time"] += 1
         entry = Entry(device.epoch, document.seq, time_ms, wall_ms)
         poll = _polled(device.polled, timed) if isinstance(timed, Batch) and timed.counts_as_poll else None
         return PreparedMessage(lines, entry, substitute_ms, poll)
