@@ -48,6 +48,7 @@ class Reporter:
         self._event_topic = build_topic(Topic(context.site, context.agent, "event", device))
 
     def batch(self, poll: Attempt, readings: Readings, error: DeviceFault | None = None) -> None:
+        """Put the readings of a poll into the outbox, or the `error` for which it failed; split if the broker takes no larger messages."""
         time_ms = int(self._context.wall() * 1000)
         whole = Batch(
             agent=self._context.agent,
@@ -93,6 +94,7 @@ class Reporter:
         new: str = "",
         text: str = "",
     ) -> None:
+        """Put an event into the outbox: a `state` has its series and both states, `down` and `trap` have a text."""
         time_ms = int(self._context.wall() * 1000)
 
         def make(seq: int) -> bytes:

@@ -127,9 +127,11 @@ class _Cycle:
             self._first = False
             skipped = 0
         elif self._hurried and cycles + ROUNDING < self._number:
-            # An additional poll, which moves no regular one.
+            # An additional poll, which moves no regular one: the next cycle is still to come, unless it is so near that it would only
+            # repeat this poll.
             near = min(0.5, NEAR_S / self.interval_s)
-            self._number -= cycles + near < self._number
+            if cycles + near < self._number:
+                self._number -= 1
             skipped = 0
         else:
             passed = max(math.floor(cycles + ROUNDING), self._number)

@@ -7,7 +7,12 @@ file has a list of its own, `rackflow/site/vocabulary.py`.
 from collections.abc import Mapping
 from typing import Final
 
-_INTERVALS: Final = "`intervals`, as in intervals: {fast: 5s}; the classes are safety, fast, normal, slow and inventory"
+from rackflow.catalogue import POLL_SECONDS
+
+_CLASSES: Final = tuple(POLL_SECONDS)
+_INTERVALS: Final = (
+    f"`intervals`, as in intervals: {{fast: 5s}}; the classes are {', '.join(_CLASSES[:-1])} and {_CLASSES[-1]}"
+)
 _V3: Final = "an entry of `credentials`, which the device names as its `credential`"
 
 SECTIONS: Mapping[str, str] = {
@@ -48,7 +53,7 @@ KEYS: Mapping[str, str] = {
     "interval": _INTERVALS,
     "poll_interval": _INTERVALS,
     "scrape_interval": _INTERVALS,
-    **dict.fromkeys(("safety", "fast", "normal", "slow", "inventory"), _INTERVALS),
+    **dict.fromkeys(_CLASSES, _INTERVALS),
     "timeout": "timeout_s",
     "max_repetitions": "max_varbinds",
     "username": "user",

@@ -79,7 +79,7 @@ def make_ingest(
         parts.latest,
         dead_letters,
         parts.counters,
-        Senders(parts.owners, parts.uses, parts.clones),
+        Senders(parts.owners, parts.usage, parts.clones),
         ingest_settings(config),
         on_late_batch=late_batch_handler(parts.failures, deriver, parts.problems),
         on_forgotten=parts.failures.shield(RECORDS_PART, forget),

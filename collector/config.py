@@ -71,7 +71,7 @@ class StoreConfig(StrictModel):
         return self
 
 
-class Outbox(StrictModel):
+class OutboxConfig(StrictModel):
     """Where messages wait on disk while the store is unavailable."""
 
     path: OwnFile
@@ -170,7 +170,7 @@ class CollectorConfig(StrictModel):
     derives and watches problems of its `sites`, of which it receives every message, and stores derived figures only."""
     store: StoreConfig
     """Where points are stored."""
-    outbox: Outbox | None = None
+    outbox: OutboxConfig | None = None
     """Where messages wait on disk while the store is unavailable. Without it they wait at the broker."""
     dead_letter: OwnFile
     """File for messages and points that cannot be used, each with the reason."""

@@ -19,7 +19,7 @@ from collector.latest import Latest
 from collector.ledger import PART as ACCOUNT_PART
 from collector.ledger import AgentAccount, LedgerFile, LedgerWatch
 from collector.problems import PROBLEM_PARTS, Maintenance, Monitor, load_limits, load_table
-from collector.receive import Clones, Owners, Subscriber, Uses
+from collector.receive import Clones, Owners, Subscriber, Usage
 from collector.records import PART as RECORDS_PART
 from collector.store import Persistence
 from collector.stored_publisher import PART as STORED_PART
@@ -54,7 +54,7 @@ class Parts:
         self.clones = Clones()
         # These two are replaced once the site file is read, which names devices and their agents.
         self.owners = Owners(config.agent_budgets())
-        self.uses = Uses(config.agent_budgets())
+        self.usage = Usage(config.agent_budgets())
         self.figures = LatestFigures(config.derive.interval_s)
         self.failures = Failures(FIGURES_PART, ACCOUNT_PART, RECORDS_PART, STORED_PART, *PROBLEM_PARTS, *WEB_PARTS)
         self.facts = CollectorFacts(self, config)
@@ -144,7 +144,7 @@ class CollectorFacts:
         for (site, device), agent in self.contested(now).items():
             yield "dcim_device_contested", {"site": site, "device": device, "agent": agent}, 1.0
         missing = {key: float(account.missing) for key, account in self.whole_accounts().items()}
-        clones, beyond = parts.clones.states(now), parts.uses.beyond(now)
+        clones, beyond = parts.clones.states(now), parts.usage.beyond(now)
         for name, by_agent in (
             ("dcim_collector_agent_clones", clones),
             ("dcim_collector_agent_over_budget", beyond),

@@ -40,7 +40,7 @@ from collector.ledger import LedgerFile, LedgerWatch
 from collector.own_files import claim_files
 from collector.parts import Parts
 from collector.problems import start_problems
-from collector.receive import DISCONNECT_S, DeadLetters, Filters, Owners, OwnersFile, OwnEvent, Subscriber, Uses
+from collector.receive import DISCONNECT_S, DeadLetters, Filters, Owners, OwnersFile, OwnEvent, Subscriber, Usage
 from collector.records import PART as RECORDS_PART
 from collector.records import RecordKeeper
 from collector.standstill import Standstill
@@ -128,7 +128,7 @@ class Collector:
         parts.maintenance.site = parts.site
         budgets = config.agent_budgets(len(parts.site.devices) if parts.site is not None else 0)
         parts.owners = Owners(budgets, assigned_owners(config, parts.site))
-        parts.uses = Uses(budgets)
+        parts.usage = Usage(budgets)
         load_access(config.http.web_config)
 
     async def _open(self, stack: AsyncExitStack, on_listening: Callable[[str], None] | None) -> _Opened:

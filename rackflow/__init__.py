@@ -5,7 +5,8 @@ its unit and range, `units` how values of devices become these. `escape` makes t
 
 Beside the contract: what both sides compute alike (`physics`, `fluids`), the `site` file and its `drafting`, the `outbox` of messages,
 the `recording` of devices, the names of Modbus tables (`register_tables`), what programs need (`process`), and the command `rackflow`
-(`command`, `command_reference`, `completion`).
+(`__main__`, `command`, `command_reference`, `completion`). Both sides read coolants and time zones alike (`coolant`, `zones`), and word
+messages alike (`nearest`, `plural`, `version`).
 """
 
 from rackflow.catalogue import Metric, catalogue

@@ -18,7 +18,7 @@ GRANTS = [
 def test_the_longest_entry_that_fits_decides_and_others_have_five_seconds() -> None:
     assert allowed_s("tests/e2e/test_path.py::test_long[a]", GRANTS) == 60
     assert allowed_s("tests/e2e/test_path.py::test_other", GRANTS) == 20
-    assert allowed_s("tests/agent/profile/test_plan.py::test_other", GRANTS) == BUDGET_S
+    assert allowed_s("tests/agent/profile/planning/test_shipped_plans.py::test_other", GRANTS) == BUDGET_S
 
 
 def test_the_message_for_a_test_that_exceeds_its_budget_says_what_to_do() -> None:

@@ -29,8 +29,7 @@ _UNBALANCE = {
     "ups": ("dcim_ups_output_current_amperes", "dcim_ups_output_current_unbalance_ratio"),
     "meter": ("dcim_meter_current_amperes", "dcim_meter_current_unbalance_ratio"),
 }
-
-
+"""By device class, the currents of its phases and their unbalance."""
 # How many series keys are remembered with their parts (2 MB): parsing one takes 10 µs, and all devices of a family have the same keys.
 KEYS_KEPT: Final = 8192
 # Sensors or phases in one slice: some milliseconds.
@@ -213,7 +212,7 @@ def _put(readings: Readings, metric: str, label: Mapping[str, str], value: float
 
 def _put_at(readings: Readings, metric: str, key: str, value: float | None) -> None:
     if value is None or key in readings.bad:
-        return  # a reading of the device's own that cannot be used stays one, as its reason says
+        return  # the device reports this figure itself, and what it said was rejected: that is not covered up by ours
     if catalogue()[metric].plausible(value):
         readings.values[key] = value
     else:

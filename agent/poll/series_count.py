@@ -6,13 +6,17 @@ leaves no gap in any graph.
 
 from agent.profile import Plan
 from agent.readings import Readings
-from rackflow.catalogue import PollClass
+from rackflow.catalogue import POLL_SECONDS, PollClass
 from rackflow.series import series_key
 
 METRIC = "dcim_device_series"
 # Series keys that every device needs at each of its polls. Made once, because making a key takes 5 us.
 _PLANNED = series_key(METRIC, {"state": "planned"})
 _PRESENT = series_key(METRIC, {"state": "present"})
+# Counts change when a device is planned, so once a minute is often enough. Of the classes that are polled at least that often the rarest
+# has the counts, and only a device that has none of these is counted with a rarer one.
+_REPORT_S = 60.0
+_REPORTING = tuple(sorted(POLL_SECONDS, key=lambda poll: (POLL_SECONDS[poll] > _REPORT_S, -POLL_SECONDS[poll])))
 
 
 class SeriesCount:
@@ -33,8 +37,7 @@ class SeriesCount:
             series_key(METRIC, {"state": "left_out", "reason": reason}): float(count)
             for reason, count in plan.left_out.items()
         }
-        classes: tuple[PollClass, ...] = ("slow", "normal", "fast", "safety", "inventory")
-        self.reported_with = next((poll for poll in classes if poll in self._planned), None)
+        self.reported_with = next((poll for poll in _REPORTING if poll in self._planned), None)
 
     def add(self, poll: PollClass, readings: Readings) -> None:
         """Count the readings of a poll; about once a minute, put the counts into `about` of its readings."""

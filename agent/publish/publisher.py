@@ -66,10 +66,11 @@ class Publisher:
         """`before_connect` is awaited before each connection; in a pair it returns once this agent holds the lease."""
         self._before_connect = before_connect
         self._is_replaced = False
+        # A certificate that cannot be used is reported now and not at the first connection. Not so for one of a pair, which begins long
+        # after its start, at which the files were checked: that they are being renewed just now, or were replaced without a restart, must
+        # not keep it from polling. What it polls waits in the outbox.
         if before_connect is None:
-            broker.tls_context()  # raises ConfigError now rather than at the first connection
-        # One of a pair begins long after its start, at which the files were checked. That they are being renewed just now, or were replaced
-        # without a restart, must not keep it from polling: what it polls waits in the outbox.
+            broker.tls_context()  # raises ConfigError
         self._broker = broker
         self._site = status.site
         self._agent = status.agent

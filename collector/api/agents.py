@@ -34,7 +34,7 @@ def _agent(scene: Scene, around: Surroundings, agent: Known, devices: int, answe
     durable = _own(scene, agent, "dcim_agent_spool_durable")
     counts = scene.observations.counts.get(key, Counter())
     account = around.accounts.get(key) if around.accounts is not None else None
-    offset_s = agent.clock_offset_s
+    offset_s = agent.clock.offset_s
     return AgentState(
         id=agent.agent,
         state="unknown" if is_up is None else "up" if is_up else "down",

@@ -5,7 +5,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -20,11 +20,12 @@ from collector.receive import (
     Delivery,
     Document,
     LetterBudget,
+    Muting,
     Owners,
     Polled,
     PolledDevice,
     ReceiptTimes,
-    Uses,
+    Usage,
     is_plausible,
     open_message,
     salvage_number,
@@ -60,8 +61,9 @@ class Senders:
     """What is known of the senders of messages."""
 
     owners: Owners
-    uses: Uses
+    usage: Usage
     clones: Clones
+    muting: Muting = field(default_factory=Muting)
 
 
 @dataclass(slots=True)
@@ -97,7 +99,7 @@ class Ingest:
         self._on_late_batch = on_late_batch
         self._clones = senders.clones
         self._settings = settings
-        self._owners, self._uses = senders.owners, senders.uses
+        self._owners, self._usage, self._muting = senders.owners, senders.usage, senders.muting
         self._now = 0.0
         """When the message that is being handled was received (monotonic)."""
         self._letters = LetterBudget()
@@ -119,7 +121,7 @@ class Ingest:
         counters.messages_received += 1
         self._now = self._keys.now = delivery.mono_s
         sender = self._sender(delivery.topic)
-        if self._uses.is_muted(sender, len(delivery.payload), self._now):
+        if self._muting.is_muted(sender, len(delivery.payload), self._now):
             counters.failures["muted"] += 1
             return PreparedMessage()
         try:
@@ -135,7 +137,7 @@ class Ingest:
             admission = self._owners.admit(topic, document, wall_ms, delivery.mono_s)
         except ContractError as error:
             counters.failures[error.reason] += 1
-            self._uses.waste(sender, MESSAGE_BYTES + len(delivery.payload), self._now)
+            self._muting.note_refused(sender, MESSAGE_BYTES + len(delivery.payload), self._now)
             self._write_dead_letter(delivery, error)
             return PreparedMessage(ledger_item=self._dead_letter_entry(delivery, error.reason))
         bounded = within_bounds(document, wall_ms)
@@ -151,7 +153,7 @@ class Ingest:
         The session will bring the same message again. Only then is it stored and counted, or refused with a dead letter.
         """
         self._now = self._keys.now = delivery.mono_s
-        if not self._settings.is_shown or self._uses.is_muted(self._sender(delivery.topic), 0, self._now):
+        if not self._settings.is_shown or self._muting.is_muted(self._sender(delivery.topic), 0, self._now):
             return
         try:
             topic, document = open_message(delivery.topic, delivery.payload, delivery.size_bytes)
@@ -176,8 +178,9 @@ class Ingest:
             case Batch():
                 readings = self._resolve(topic, document)
                 if readings.skipped:
-                    refused_share = readings.skipped.total() / (len(document.values) + len(document.states))
-                    self._uses.waste(self._sender(delivery.topic), refused_share * len(delivery.payload), self._now)
+                    share = readings.skipped.total() / (len(document.values) + len(document.states))
+                    sender = self._sender(delivery.topic)
+                    self._muting.note_refused(sender, share * len(delivery.payload), self._now)
                 document = without_implausible(document, readings)
                 if not self._settings.is_shown:
                     pass
@@ -206,7 +209,7 @@ class Ingest:
         """
         readings = resolve(batch, self._keys)
         devices = self._owners.count(topic.site, topic.agent)
-        readings = self._uses.admit_readings(
+        readings = self._usage.admit_readings(
             (topic.site, topic.agent), topic.device, devices, readings, self._now, is_counted=is_counted
         )
         if readings.skipped and is_counted:
@@ -230,7 +233,7 @@ class Ingest:
         labels = {label: value for label, value in document.labels.items() if label in BASE_LABELS}
         kept = msgspec.structs.replace(document, labels=labels)
         devices = self._owners.count(topic.site, topic.agent)
-        if self._uses.admit_document((topic.site, topic.agent), kept, devices, self._now):
+        if self._usage.admit_document((topic.site, topic.agent), kept, devices, self._now):
             self._latest.apply_document(topic.site, kept)
         else:
             self._counters.failures["series"] += 1
@@ -243,7 +246,7 @@ class Ingest:
         if topic.kind == "device":
             self._owners.release(topic.site, topic.agent, topic.device, delivery.wall_ms)
             if self._owners.knows(topic.site, topic.agent):
-                self._uses.drop_document((topic.site, topic.agent), topic.device)
+                self._usage.drop_document((topic.site, topic.agent), topic.device)
             was_known = self._latest.remove_device(topic.site, topic.agent, topic.device)
         else:
             self._owners.release_agent(topic.site, topic.agent, delivery.wall_ms)
@@ -304,8 +307,9 @@ class Ingest:
         else:
             lines = batch_lines(timed, tags, readings or self._resolve(topic, timed), self._settings.dialect)
         if substitute_ms is not None:
-            self._counters.failures["time"] += receipt_times is not None
             lines.append(original_time_line(tags, document.time, time_ms))
+            if receipt_times is not None:  # a message that waited on disk was counted when it was received
+                self._counters.failures["time"] += 1
         entry = Entry(device.epoch, document.seq, time_ms, wall_ms)
         poll = _polled(device.polled, timed) if isinstance(timed, Batch) and timed.counts_as_poll else None
         return PreparedMessage(lines, entry, substitute_ms, poll)

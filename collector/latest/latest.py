@@ -13,6 +13,7 @@ import msgspec
 
 from collector.counters import POLL_BUCKETS_S, Histogram
 from collector.latest.observed import Connection, Observations, is_observed, observe
+from collector.latest.shelf_life import shelf_life_s
 from collector.latest.state import (
     AgentState,
     DeviceState,
@@ -20,7 +21,6 @@ from collector.latest.state import (
     Origin,
     Stamp,
     has_other_series,
-    shelf_life_s,
     stated_by,
 )
 from collector.readings import Readings
@@ -95,6 +95,10 @@ class Latest:
         """All known agents, by site and name."""
         return (self._agents[key] for key in sorted(self._agents))
 
+    def device(self, site: str, name: str) -> DeviceState | None:
+        """One device; None if it is not known."""
+        return self._devices.get((site, name))
+
     def devices_of(self, site: str) -> Iterator[DeviceState]:
         """The known devices of one site."""
         return (device for device in self._devices.values() if device.site == site)
@@ -143,9 +147,9 @@ class Latest:
             return "refused"
         delay_s = wall_s - batch.time / 1000
         agent.last_message_s = wall_s
-        agent.note_delay(delay_s, now)
+        agent.clock.note(batch, delay_s, now)
         life_s = shelf_life_s(batch.interval_s)
-        if agent.lateness_s(batch, delay_s, now) > life_s:
+        if agent.clock.lateness_s(delay_s) > life_s:
             return "stale"
         # A time ahead of the collector's clock is replaced by that clock's: later messages would seem older, and a page would say
         # "in 236 years".
@@ -181,10 +185,6 @@ class Latest:
             return taken
         taken, self.touched = self.touched, set()
         return taken
-
-    def device(self, site: str, name: str) -> DeviceState | None:
-        """One device; None if it is not known."""
-        return self._devices.get((site, name))
 
     def _update_series(
         self, owner: DeviceState | AgentState, agent: AgentState, batch: Batch, readings: Readings, now: float
@@ -277,7 +277,7 @@ class Latest:
         found = self._devices.get((site, device))
         if found is None or found.agent != agent:
             return False
-        self._drop(found, all_of_it=True, now=0.0)
+        self._remove(found, list(found.series))
         self.size -= DEVICE_COST
         self.changes += 1
         del self._devices[site, device]
@@ -324,7 +324,7 @@ class Latest:
             self.remove_device(site, agent, device.device)
         found = self._agents.pop((site, agent), None)
         if found is not None:
-            self._drop(found, all_of_it=True, now=0.0)
+            self._remove(found, list(found.series))
         return found is not None
 
     def expire(self, now: float) -> None:
@@ -337,7 +337,7 @@ class Latest:
         owners: list[DeviceState | AgentState] = [*self._devices.values(), *self._agents.values()]
         for start in range(0, len(owners), GLANCES_PER_SLICE):
             for each in [one for one in owners[start : start + GLANCES_PER_SLICE] if now >= one.first_expiry]:
-                self._drop(each, all_of_it=False, now=now)
+                self._drop_expired(each, now)
                 yield
             yield
 
@@ -346,12 +346,13 @@ class Latest:
 
         Until the next call it is only a lower bound, because it is not moved when readings are renewed.
         """
-        self._drop(device, all_of_it=False, now=now)
+        self._drop_expired(device, now)
 
-    def _drop(self, owner: DeviceState | AgentState, *, all_of_it: bool, now: float) -> None:
-        self._remove(owner, [key for key, entry in owner.series.items() if all_of_it or now >= entry.stamp.expires_at])
+    def _drop_expired(self, owner: DeviceState | AgentState, now: float) -> None:
+        self._remove(owner, [key for key, entry in owner.series.items() if now >= entry.stamp.expires_at])
 
     def _remove(self, owner: DeviceState | AgentState, gone: Sequence[str]) -> None:
+        """Remove these series, and what was cached of the set of series."""
         known = owner.series
         for key in gone:
             self.size -= len(known.pop(key).series.metric.states) or 1

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from collector.latest.state import SHELF_LIFE_FLOOR_S, AgentState, DeviceState, shelf_life_s
+from collector.latest.shelf_life import SHELF_LIFE_FLOOR_S, shelf_life_s
+from collector.latest.state import AgentState, DeviceState
 
 Cause = Literal["broker", "agent_offline", "starting", "collector", "agent_silent", "device_silent"]
 """Why a device is not observed.

@@ -1,8 +1,7 @@
-"""The state of one series, one device and one agent: how long a reading is current, and which of two messages is the later one.
+"""The state of one series, one device and one agent, and which of two messages is the later one.
 
 The clock of an agent may be wrong or be set, so messages are ordered by their numbers where possible, and by time only as a last resort.
-`AgentState.lateness_s` tells backlog from live messages of such an agent. Times that no clock can have are the matter of
-`collector/receive/clocks.py`.
+`AgentState.clock` tells backlog from live messages of such an agent.
 """
 
 import math
@@ -13,50 +12,29 @@ from typing import NamedTuple
 import msgspec
 
 from collector.counters import Histogram
+from collector.latest.agent_clock import AgentClock
+from collector.latest.shelf_life import shelf_life_s
 from collector.readings import Rows, Series
 from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
 
-# A reading is current for three poll intervals, so that one late poll, or a lost and a late one, does not make it disappear: a
-# series that disappears silently ends the alerts on it.
-SHELF_LIFE_INTERVALS = 3.0
-# At least two scrapes of Prometheus (every 15 s here), so that readings of a class polled every second are seen at all.
-SHELF_LIFE_FLOOR_S = 30.0
-# `interval_s` comes from a message: a mistaken one must not keep a reading for ever.
-SHELF_LIFE_CEILING_S = 7 * 86_400.0
-# An agent's clock offset is calculated from the message of the last five to ten minutes that was least delayed: queues delay most messages,
-# but hardly the fastest. Short enough to show a clock that was just set.
-OFFSET_WINDOW_S = 300.0
-# Live messages of an agent with a wrong clock all have the same delay, within a second for polling and network. The delay of a
-# backlog shrinks, because it arrives faster than it was made. So after 15 s of steady delay the clock must be wrong. With less
-# time a burst of backlog would count as live; with more, such an agent's devices would be missing for longer after a restart.
-STEADY_S = 1.0
-CERTAIN_S = 15.0
-# A busy gateway or a radio link delays single messages by seconds. If messages with the former delay come again within this time, the delay
-# says nothing about the clock. (In a growing queue no such message comes.)
-RETURNS_S = 5.0
 # A device that does not answer is tried again after growing pauses, which are announced as the interval of its failed polls; and a failed
 # attempt takes time, too. The limits are those of the agent (60 s between attempts, 30 s for one attempt, see MAX_ATTEMPT_S): a message
 # that says more must not keep a device on /metrics as down although it is not polled any more.
 MAX_PAUSE_S = 60.0
+# The longest duration of a failed attempt that counts for when the next one is expected. A chosen value, several times an attempt at the
+# default timeouts: an absurd duration must not keep a device on /metrics.
+MAX_ATTEMPT_S = 30.0
 # How many rejected readings of each poll class are kept with their reasons for the device's page, and the longest key that is kept. A
 # device that sends garbage has hundreds with the same reason; 5,000 such devices would take 10 MB.
 MAX_BAD = 20
 MAX_BAD_KEY = 120
 # Failures that are kept of each device.
 MAX_ERRORS = 8
-# The longest duration of a failed attempt that counts for when the next one is expected. A chosen value, several times an attempt at the
-# default timeouts: an absurd duration must not keep a device on /metrics.
-MAX_ATTEMPT_S = 30.0
 
 # Fields of a device's document: those that identify the unit, and those on which its set of series depends.
 _OF_UNIT = ("vendor", "model", "serial")
 _STATED = (*_OF_UNIT, "profile", "profile_content", "firmware")
-
-
-def shelf_life_s(interval_s: float) -> float:
-    """How long a reading polled every `interval_s` may be shown after its receipt, seconds."""
-    return min(max(SHELF_LIFE_INTERVALS * interval_s, SHELF_LIFE_FLOOR_S), SHELF_LIFE_CEILING_S)
 
 
 def is_other_unit(before: DeviceDocument, after: DeviceDocument) -> bool:
@@ -273,24 +251,6 @@ class DeviceState:
 
 
 @dataclass(slots=True)
-class SteadyDelay:
-    """A delay that an agent's newest messages have in common. `since` is when the first of them came, `last_at` the last (monotonic)."""
-
-    delay_s: float
-    since: float
-    last_at: float
-
-    def lasts(self, delay_s: float, now: float) -> bool:
-        """Whether messages have had this delay for `CERTAIN_S`, this one included. If its delay differs, a new series may begin with it."""
-        if abs(delay_s - self.delay_s) <= STEADY_S:
-            self.last_at = now
-            return now - self.since >= CERTAIN_S
-        if delay_s < self.delay_s or now - self.last_at >= RETURNS_S:
-            self.delay_s, self.since, self.last_at = delay_s, now, now
-        return False
-
-
-@dataclass(slots=True)
 class AgentState:
     """One agent. `last_message_s` is by the collector's wall clock; `status` is None until one was received.
 
@@ -312,55 +272,7 @@ class AgentState:
     first_expiry: float = math.inf
     """See the fields of the same names in `DeviceState`."""
     poll_duration: dict[str, Histogram] = field(default_factory=dict)
-    _front: tuple[str, int] = ("", 0)
-    _skew_s: float = 0.0
-    """The error of its clock, as far as it is certain; 0 while the clock is trusted."""
-    _steady: SteadyDelay | None = None
-    _window_from: float = -OFFSET_WINDOW_S
-    _least_delay_s: tuple[float | None, float | None] = (None, None)
-
-    def note_delay(self, delay_s: float, now: float) -> None:
-        """Keep the smallest difference between receipt and batch time, over the present window and the one before it."""
-        before, present = self._least_delay_s
-        if now - self._window_from >= OFFSET_WINDOW_S:
-            self._window_from, before, present = now, present, None
-        self._least_delay_s = before, delay_s if present is None else min(present, delay_s)
-
-    def lateness_s(self, batch: Batch, delay_s: float, now: float) -> float:
-        """How late a message really is, seconds: its delay without the error of the agent's clock, which may have either sign.
-
-        A clock that is behind makes live messages look late; a clock that is ahead makes backlog look live. The error is known once
-        messages with ever higher numbers had the same delay for `CERTAIN_S`; until then the clock is trusted.
-        """
-        epoch, seq = self._front
-        if batch.epoch != epoch or batch.seq > seq:
-            # Only the highest numbers so far: backlog has lower numbers, and its delay says nothing about the clock.
-            self._front = batch.epoch, batch.seq
-            self._learn_skew(delay_s, now)
-        return delay_s - self._skew_s
-
-    def _learn_skew(self, delay_s: float, now: float) -> None:
-        """Learn from the delay of the agent's newest message.
-
-        No message arrives before it was made, so a shorter delay disproves the assumed error of the clock. A longer delay does not: the
-        message may only have been held up on its way.
-        """
-        if abs(delay_s - self._skew_s) <= STEADY_S:
-            self._steady = None
-            return
-        if delay_s < self._skew_s:
-            if self._skew_s - delay_s <= SHELF_LIFE_FLOOR_S:
-                # All messages were delayed when the error was measured, or the clock was adjusted a little since.
-                self._skew_s, self._steady = delay_s, None
-                return
-            # The clock has been set: it is trusted again.
-            self._skew_s = 0.0
-        if self._steady is None:
-            self._steady = SteadyDelay(delay_s, now, now)
-        if self._steady.lasts(delay_s, now):
-            self._skew_s, self._steady = delay_s, None
-            # The clock has been set back: what was measured before would hide it for up to two windows.
-            self._window_from, self._least_delay_s = now, (None, delay_s)
+    clock: AgentClock = field(default_factory=AgentClock)
 
     def follows(self, origin: Origin, other: Origin) -> bool:
         """Whether message `origin` of this agent is later than `other`, whatever the clocks say.
@@ -374,9 +286,3 @@ class AgentState:
         if present in (origin.epoch, other.epoch):
             return origin.epoch == present
         return origin.time_ms >= other.time_ms
-
-    @property
-    def clock_offset_s(self) -> float | None:
-        """Agent's clock minus the collector's, seconds, from the least delayed message; too low by that message's delay."""
-        known = [delay for delay in self._least_delay_s if delay is not None]
-        return -min(known) if known else None

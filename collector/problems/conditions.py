@@ -1,4 +1,6 @@
-"""Decides for which series the conditions of a problem hold, in the present readings of one device, agent or site. Pure.
+"""Decides for which series the conditions of a problem hold, in the present readings of one device, agent or site (a `Subject`).
+
+No I/O. A decision depends on the present readings alone, except for conditions with `after` and `fell`, see `ConditionMemory`.
 
 The same table is translated for Prometheus by `promql.py`; tests run each problem through both. Each device is evaluated by
 itself, so that a message causes only the evaluation of its own device.
@@ -26,7 +28,7 @@ class Finding(NamedTuple):
 
 @dataclass(slots=True)
 class Subject:
-    """What problems are evaluated for: one device, agent, site or collector, with its present series by metric.
+    """What problems are evaluated for: one device, agent, site or collector, with its present series by metric. `subjects.py` makes them.
 
     `base` are labels that all of its problems get. `is_silent`: it does not answer, so nobody knows whether its problems go on.
     """

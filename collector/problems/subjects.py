@@ -46,7 +46,7 @@ def agent_subjects(
             subject.add("dcim_agent_up", {}, float(is_up))
         for reason, count in observations.counts.get(key, {}).items():
             subject.add("dcim_agent_unobserved_devices", {"reason": reason}, float(count))
-        if (offset_s := agent.clock_offset_s) is not None:
+        if (offset_s := agent.clock.offset_s) is not None:
             subject.add("dcim_agent_clock_offset_seconds", {}, offset_s)
         yield subject
 

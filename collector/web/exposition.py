@@ -218,18 +218,19 @@ class SeriesLines:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
-    """The lines of one device or agent."""
+class _CachedLines:
+    """The lines of one device or agent, and the labels that they were made with."""
 
     base: str
-    parts: tuple[SeriesLines, ...]
+    by_metric: tuple[SeriesLines, ...]
 
 
-def _parts(series: Iterable[LatestValue], base: str) -> tuple[SeriesLines, ...]:
+def _lines_of(series: Iterable[LatestValue], base: str) -> tuple[SeriesLines, ...]:
+    """The lines of each metric among these series, still without values. `base` are the labels that all of them have."""
     by_name: dict[str, list[LatestValue]] = {}
     for entry in series:
         by_name.setdefault(entry.series.metric.name, []).append(entry)
-    parts: list[SeriesLines] = []
+    made: list[SeriesLines] = []
     for name, found in by_name.items():
         states = found[0].series.metric.states
         heads = [f"{name}{{{base}{entry.series.text}" for entry in found]
@@ -238,10 +239,10 @@ def _parts(series: Iterable[LatestValue], base: str) -> tuple[SeriesLines, ...]:
             flags: dict[float | str, tuple[str, ...]] = {
                 state: tuple("1" if each == state else "0" for each in states) for state in states
             }
-            parts.append(SeriesLines(name, _with_gaps(heads), tuple(found), flags))
+            made.append(SeriesLines(name, _with_gaps(heads), tuple(found), flags))
         else:
-            parts.append(SeriesLines(name, _with_gaps(heads), tuple(found), None))
-    return tuple(parts)
+            made.append(SeriesLines(name, _with_gaps(heads), tuple(found), None))
+    return tuple(made)
 
 
 def _with_gaps(heads: Sequence[str]) -> tuple[str, ...]:
@@ -254,17 +255,17 @@ def _with_gaps(heads: Sequence[str]) -> tuple[str, ...]:
 def series_lines(owner: DeviceState | AgentState, base: str) -> tuple[SeriesLines, ...]:
     """The lines of a device or agent, made when its set of series last changed: filling them takes a quarter of writing them again."""
     made = owner.cache.get(SERIES)
-    if not isinstance(made, _Parts) or made.base != base:
-        made = owner.cache[SERIES] = _Parts(base, _parts(owner.series.values(), base))
-    return made.parts
+    if not isinstance(made, _CachedLines) or made.base != base:
+        made = owner.cache[SERIES] = _CachedLines(base, _lines_of(owner.series.values(), base))
+    return made.by_metric
 
 
 def _series(families: Families, owner: DeviceState | AgentState, base: str) -> None:
-    parts = series_lines(owner, base)
-    if families.names is not None:
-        parts = tuple(each for each in parts if families.wants(each.name))
-    for part in parts:
-        families[part.name].append(part.filled())
+    by_metric = series_lines(owner, base)
+    if families.names is not None:  # lines that the page does not have are not filled in
+        by_metric = tuple(each for each in by_metric if families.wants(each.name))
+    for lines in by_metric:
+        families[lines.name].append(lines.filled())
 
 
 def add_agent(families: Families, agent: AgentState, observations: Observations) -> None:
@@ -282,7 +283,7 @@ def add_agent(families: Families, agent: AgentState, observations: Observations)
         details = (("version", status.version), ("python", status.python), ("hostname", status.hostname))
         more = labels_text(*details)
         families["dcim_agent_info"].append(f"dcim_agent_info{{{base}{',' if more else ''}{more}}} 1\n")
-    if (offset_s := agent.clock_offset_s) is not None:
+    if (offset_s := agent.clock.offset_s) is not None:
         name = "dcim_agent_clock_offset_seconds"
         families[name].append(f"{name}{{{base}}} {offset_s!r}\n")
     name = "dcim_agent_poll_duration_seconds"

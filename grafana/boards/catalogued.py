@@ -66,9 +66,6 @@ class Limits:
     falling: bool = False
 
 
-NO_LIMITS: Final = Limits()
-
-
 def unit_of(name: str) -> Unit:
     """How values of a metric, or of a recorded rule, are shown."""
     if RECORD.fullmatch(name):

@@ -3,10 +3,8 @@
 from typing import Final
 
 from grafana.boards.catalogued import Limits
-from grafana.boards.panels import COLLECTOR_JOB, SITE, Scope, board_link, cell, label
+from grafana.boards.panels import SITE, Scope, board_link, cell, label
 
-REPORTING: Final = f"count(up{{{COLLECTOR_JOB}}} == 1)"
-"""Proof that a collector is scraped: without one nothing can be counted as absent."""
 LEAKS: Final = '{__name__=~"dcim_(cdu_|rack_)?leak_detected", site=~"$site"}'
 ESTIMATE: Final = (
     "Facility over IT power of the last hour, or of the minutes since data came."

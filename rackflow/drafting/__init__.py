@@ -1,5 +1,7 @@
 """Drafts site files: `draft` from labels and tables, `netbox` from the inventory that `netbox_source` reads.
 
+`netbox_names` names objects that NetBox has no unique name for; `hints` finds what a draft probably lacks.
+
 Apart from `rackflow.site`, because agents and collectors read site files and never draft one.
 """
 

@@ -6,8 +6,11 @@ by reason, and their numbers are reported.
 
 `disk` and `memory` implement the interface in `seam`. Where each message of `disk` is: `places`. Which message leaves next: `lanes`,
 `held`, `pacing`. When one is deleted or sent again: `awaiting`, `stored_reports`. Which message number has which key: `epochs`; which
-numbers the agent's status reports as undelivered or lost: `account`. Files, from the outside in: `jobs` (the thread), `log`, `segments`,
-`segment`, `record`; `format1` reads the files of the version before.
+numbers the agent's status reports as undelivered or lost: `account`. What is not on disk yet: `unsaved`. Sets of keys: `rangeset`.
+
+Files, from the outside in: `jobs` (the thread), `log`, `segments` with their `record_index`, `segment`, `record`. Beside them, `state` has
+limits and figures, and `mark` which keys the files must hold. `loading` reads all of these at a start, `format1` the file of the version
+before. `config` is the section of a configuration file.
 """
 
 from rackflow.outbox.config import DISK_LIMIT_BYTES, OutboxSection, make_outbox

@@ -38,7 +38,6 @@ _ORIGIN: Final = struct.Struct("<QQ")
 _CRC: Final = struct.Struct("<I")
 _MESSAGE: Final = struct.Struct("<qII")
 _RANGE: Final = struct.Struct("<qq")
-MAX_COUNT: Final = 0xFFFF
 # The longest message is a dead letter, which quotes a refused document in base64 (4/3 of its length) with a few words. A record has many
 # small messages or one large one. Rackflow never writes longer ones.
 MAX_MESSAGE_BYTES: Final = 4 * MAX_PAYLOAD_BYTES

@@ -1,4 +1,4 @@
-"""Recordings of devices as text files: `.snmprec` for SNMP (snmpsim's format) and `.mbrec` for Modbus (Rackflow's own)."""
+"""Recordings of devices as text files: `snmprec` for SNMP (snmpsim's format) and `mbrec` for Modbus (Rackflow's own)."""
 
 from rackflow.recording.mbrec import SUFFIX, Place, RegisterRecording, dump_mbrec, read_mbrec
 from rackflow.recording.snmprec import (

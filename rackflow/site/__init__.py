@@ -2,6 +2,12 @@
 
 One YAML file becomes a `Site` with lookups that never changes. Agent, collector and simulator share it, so that all three agree
 on the place, feed and loop of every device.
+
+* The file: `file` has its models, with the sections in `power`, `cooling` and `section` (what all of them share); `quantity` their units,
+  `vocabulary` the keys of other tools.
+* Reading it: `load` makes a `Site` of it (`topology`: paths of power and liquid, places, labels). `check` and `check_plant` refuse what
+  contradicts itself; `idle` finds paths that the file leaves out.
+* `metering` decides which meters are added up.
 """
 
 from rackflow.coolant import Coolant

@@ -1,4 +1,4 @@
-"""Simulated Modbus devices behind one TCP server."""
+"""Simulated Modbus devices behind one TCP server, all in `server`. What their registers hold is in `simulator.models`."""
 
 from simulator.modbus.server import ModbusServer
 

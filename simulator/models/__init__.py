@@ -1,4 +1,12 @@
-"""Models of single devices and their registers: a CDU, a meter, and recordings of UPSs and PDUs with varying values. No I/O."""
+"""Models of single devices and their registers: a CDU, a meter, and recordings of UPSs and PDUs with varying values. No I/O.
+
+| module | what |
+|---|---|
+| `cdu` | the physics of a reservoir-and-pump unit; `cdu_registers` has its register map |
+| `meter` | a three-phase energy meter and its registers |
+| `load_overlay` | varies loads, runtimes and energies of a recording together |
+| `registers` | tables of registers, and how values are packed into them |
+"""
 
 from simulator.models.cdu import LEAK_BITS, CduModel
 from simulator.models.cdu_registers import CDU_UNIT, cdu_registers

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from simulator.modbus.server import ModbusServer
 from simulator.models.registers import MappedRegisters
-from tests.agent.profile.bad_profiles import bad_profiles
+from tests.agent.profile.loading.bad_profiles import bad_profiles
 from tests.agent.running import listening
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually

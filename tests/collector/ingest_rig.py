@@ -13,8 +13,9 @@ from collector.latest import Latest
 from collector.receive.clones import Clones
 from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
+from collector.receive.muting import Muting
 from collector.receive.owners import Owners
-from collector.receive.uses import Uses
+from collector.receive.usage import Usage
 from rackflow import Batch, DeviceDocument, Event, Status, encode
 from tests.collector.documents import PUMP, batch, document, event, status
 from tests.collector.polls import WALL_S, wall_ms
@@ -68,17 +69,17 @@ class IngestRig:
     ) -> None:
         self.folder = folder
         self.latest, self.counters = Latest(series_limit), Counters()
-        self.owners, self.uses = Owners(budgets, assigned), Uses(budgets)
+        self.owners, self.usage = Owners(budgets, assigned), Usage(budgets)
         self.letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
         self.late: list[tuple[str, Batch]] = []
-        self.clones = Clones()
+        self.clones, self.muting = Clones(), Muting()
         settings = IngestSettings("influxdb", sites, 400, is_shown)
         self.forgotten: list[tuple[str, str, str]] = []
         self.ingest = Ingest(
             self.latest,
             self.letters,
             self.counters,
-            Senders(self.owners, self.uses, self.clones),
+            Senders(self.owners, self.usage, self.clones, self.muting),
             settings,
             on_late_batch=lambda site, late, _: self.late.append((site, late)),
             on_forgotten=lambda *gone: self.forgotten.append(gone),

@@ -11,7 +11,7 @@ from collector.derive.energy import carbon, hourly, own_power
 from collector.derive.liquid import capture, coolant_loss, exchanger, plant, ride_through
 from collector.derive.power import battery, breaker_load, generators, supplies
 from collector.flow import writer
-from collector.latest import state
+from collector.latest import shelf_life
 from collector.ledger import durable, ledger, watch
 from collector.ledger import file as ledger_file
 from collector.problems import (
@@ -37,11 +37,12 @@ from collector.receive import (
     dead_letters,
     inbox,
     live,
+    muting,
     owners,
     owners_file,
     poll_counts,
     subscribe,
-    uses,
+    usage,
 )
 from collector.records import file as records_file
 from collector.records import keeper
@@ -65,7 +66,7 @@ HOUR_S, DAY_S = 3600.0, 86_400.0
         ("a battery lasts a day or more", battery.LONGEST_S, DAY_S),
         ("a loop lasts a day or more", ride_through.LONGEST_S, DAY_S),
         ("a store that fails for longer has messages go to disk", writer.SPILL_AFTER_S, 2.0),
-        ("a reading is current, however often it is polled", state.SHELF_LIFE_FLOOR_S, 30.0),
+        ("a reading is current, however often it is polled", shelf_life.SHELF_LIFE_FLOOR_S, 30.0),
         ("an account that cannot be read is shown", watch.KNOWN_FOR_S, 300.0),
         ("a problem that has ended is shown for a day", history.KEEP_S, DAY_S),
         ("a window of maintenance works after it is written", maintenance.LOOK_S, 2.0),
@@ -84,9 +85,9 @@ HOUR_S, DAY_S = 3600.0, 86_400.0
         ("the session is behind the second connection", live.BEHIND_S, 1.0),
         ("a message of the second connection is awaited", live.GIVE_UP_S, 60.0),
         ("a contested device is shown", owners.CONTESTED_S, 15 * 60.0),
-        ("an agent beyond its budget is alerted of", uses.BEYOND_S, 15 * 60.0),
-        ("a series counts in its agent's budget", uses.KEPT_S, HOUR_S),
-        ("and is looked for when it is over", uses.PURGE_S, 60.0),
+        ("an agent beyond its budget is alerted of", usage.BEYOND_S, 15 * 60.0),
+        ("a series counts in its agent's budget", usage.KEPT_S, HOUR_S),
+        ("and is looked for when it is over", usage.PURGE_S, 60.0),
         ("polls of a silent device are expected", poll_counts.LONGEST_SILENCE_S, 31 * DAY_S),
         ("a silent device is anybody's", owners.SILENT_MS / 1000, 31 * DAY_S),
         ("a device that was given up counts in its former agent's budget", owners.RELEASED_MS / 1000, DAY_S),
@@ -148,9 +149,9 @@ def test_a_notification_that_fails_is_tried_again_after_a_fifth_of_a_second_and_
     ("what", "is_now", "amount"),
     [
         ("bytes that wait in memory before the broker must wait", inbox.MAX_WAITING_BYTES, 8 * 1024**2),
-        ("refused bytes of a sender in one burst", uses.WASTE_BYTES, 32 * 1024**2),
-        ("refused bytes of a sender in a second", uses.WASTE_BYTES_PER_S, 1024**2),
-        ("refused bytes that a sender has left when it is muted", uses.LEAST_WASTE_BYTES, 64 * 1024),
+        ("refused bytes of a sender in one burst", muting.REFUSED_BURST_BYTES, 32 * 1024**2),
+        ("refused bytes of a sender in a second", muting.REFUSED_BYTES_PER_S, 1024**2),
+        ("refused bytes that a sender has left when it is muted", muting.LEAST_LEFT_BYTES, 64 * 1024),
         ("new series keys of an agent in one burst", series_keys.NEW_KEYS, 20_000),
         ("new series keys of an agent in a second", series_keys.NEW_KEYS_PER_S, 200),
         ("layouts of a device", layouts.MAX_LAYOUTS_OF_DEVICE, 8),

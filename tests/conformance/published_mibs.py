@@ -4,19 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.snmp.seam import SnmpValue
+from tests.conformance.mib_device import MibDevice
 
 ATS, EPDU = "1.3.6.1.4.1.534.10.2", "1.3.6.1.4.1.534.6.6.6"
 
 
 @dataclass(frozen=True)
 class Published:
-    """Instances below `root` in the MIB's units and enumerations, and the readings that they represent."""
+    """The device of one family, by whose profile it stands in a table: a `MibDevice` without the profile's name."""
 
     root: str
     answers: Mapping[str, SnmpValue]
     values: dict[str, float]
     states: dict[str, str] = field(default_factory=dict)
     bad: dict[str, str] = field(default_factory=dict)
+
+    def device(self, profile: str) -> MibDevice:
+        """The device with the name of its profile."""
+        return MibDevice(profile, self.root, self.answers, self.values, self.states, self.bad)
 
 
 RACK = "1.3.6.1.4.1.232.22.2"

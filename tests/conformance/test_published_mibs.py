@@ -7,7 +7,7 @@ from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record
 from tests.agent.shipped import shipped_profiles
 from tests.conformance import published_mibs
-from tests.conformance.golden import BOOT
+from tests.conformance.mib_device import assert_read_as_expected
 from tests.conformance.published_alerts import ALERTS
 from tests.conformance.published_coolers import COOLERS
 from tests.conformance.published_gateways import GATEWAYS
@@ -59,14 +59,7 @@ def test_each_family_that_claims_a_published_mib_is_read_by_it() -> None:
 
 @pytest.mark.parametrize("name", MIBS)
 async def test_a_published_mib_is_read_in_base_units(name: str) -> None:
-    one = MIBS[name]
-    records = [Record(f"{one.root}.{tail}", "", value) for tail, value in one.answers.items()]
-    identified, readings = await replay_snmp(records, shipped_profiles(), "auto", 1_790_000_000.0)
-    readings.values.pop(BOOT, None)
-    assert identified.profile == name
-    assert readings.values == pytest.approx(one.values)
-    assert readings.states == one.states
-    assert readings.bad == one.bad
+    await assert_read_as_expected(MIBS[name].device(name), asked="auto")
 
 
 @pytest.mark.parametrize("delta", ["1.2.1.16.1", "3.4.1.6.1.4"])

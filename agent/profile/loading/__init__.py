@@ -4,7 +4,7 @@
 |---|---|
 | `load` | reads a file, combines its profile with the one that it extends; parses the head first, the rest when a device needs it |
 | `expand` | writes out the short forms of Modbus: `repeat`, defaults of registers |
-| `proof` | refuses whatever protocol, registers or catalogue do not allow, with file and line |
+| `validation` | refuses whatever protocol, registers or catalogue do not allow, with its place in the file |
 | `heads` | the heads of shipped profiles from heads.json, which is quicker |
 | `families` | the profiles that a running agent knows; a reload replaces all or none |
 """

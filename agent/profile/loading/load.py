@@ -1,4 +1,4 @@
-"""Reads profiles: combines each with the one that it extends, expands its short forms (`expand.py`), and checks it (`proof.py`)."""
+"""Reads profiles: combines each with the one that it extends, expands its short forms (`expand.py`), and checks it (`validation/`)."""
 
 import gc
 import re
@@ -15,7 +15,7 @@ from typing import Any
 
 from agent.profile.loading.expand import changed, repeat_faults, repetitions, with_defaults
 from agent.profile.loading.heads import Heads
-from agent.profile.loading.proof import Fault, PointInFile, YamlPath, faults
+from agent.profile.loading.validation import Fault, PointInFile, YamlPath, faults
 from agent.profile.schema import Part, Place, Point, Profile, Source
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.nearest import did_you_mean

@@ -326,7 +326,7 @@ def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
     """The value that one source gives, with its summands, in the metric's unit. Raises _Rejected."""
     if decoder.cases:
         return float(_case(decoder, raw))
-    # Values that the profile gives for words and codes need no range check: `loading/proof.py` has checked them.
+    # Values that the profile gives for words and codes need no range check: `loading/validation/` has checked them.
     if (meant := _meant(decoder, raw)) is not None:
         return meant
     result = _measured(decoder, metric, raw)

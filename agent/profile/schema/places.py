@@ -1,7 +1,7 @@
 """Places: models of the cells of a device, and of those that decide about a unit, a condition, a gate or a case.
 
 Each is an instance or column (SNMP) or a register (Modbus); `bit` may select bits of it. Loading a profile checks that they fit the
-protocol (`loading/proof.py`), and fills in its table, type and order where a place names none (`loading/expand.py`).
+protocol (`loading/validation/`), and fills in its table, type and order where a place names none (`loading/expand.py`).
 """
 
 from typing import Annotated, Final

@@ -1,6 +1,7 @@
 """MQTT 5 for those who send or receive many messages: the agent's publishing and the collector's session.
 
 `packets.py` turns packets into bytes and back, `wire.py` has the bytes of one connection, `client.py` what the two sides do with it.
+`reasons.py` names the reason codes.
 """
 
 from rackflow.process.mqtt5.client import BrokerError, Callbacks, Limits, MqttClient, Session

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.latest.state import shelf_life_s
+from collector.latest.shelf_life import shelf_life_s
 from rackflow import catalogue
 from rackflow.process.yaml import load_yaml_text
 from rackflow.site import parse_site

@@ -22,7 +22,7 @@ from collector.receive.clones import Clones
 from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
 from collector.receive.owners import Owners
-from collector.receive.uses import Uses
+from collector.receive.usage import Usage
 from collector.store.lines import Dialect
 from collector.web.exposition import render
 from collector.web.page import Moment, render_page
@@ -52,7 +52,11 @@ def taken(folder: Path, topic: str, payload: bytes, dialect: Dialect = "influxdb
     latest, counters = Latest(1000), Counters()
     letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
     ingest = Ingest(
-        latest, letters, counters, Senders(Owners(BUDGETS), Uses(BUDGETS), Clones()), IngestSettings(dialect, None, 400)
+        latest,
+        letters,
+        counters,
+        Senders(Owners(BUDGETS), Usage(BUDGETS), Clones()),
+        IngestSettings(dialect, None, 400),
     )
     wall_s = now_ms() / 1000
     came_to = ingest.process(

@@ -20,7 +20,7 @@ from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
 from collector.receive.owners import Owners
 from collector.receive.poll_counts import Polled
-from collector.receive.uses import Uses
+from collector.receive.usage import Usage
 from collector.store.file import FileStore
 from collector.store.influx import InfluxStore
 from collector.store.persistence import Persistence
@@ -54,7 +54,7 @@ async def test_it_is_stored_and_counted_once(tmp_path: Path, time_ms: int | None
             Latest(1000),
             letters,
             counters,
-            Senders(Owners(BUDGETS), Uses(BUDGETS), Clones()),
+            Senders(Owners(BUDGETS), Usage(BUDGETS), Clones()),
             IngestSettings("influxdb", None, 400),
         )
         persistence, flush = Persistence(away, letters, counters), Flush(1000, 0.01, 100)

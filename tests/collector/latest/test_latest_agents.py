@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from collector.latest import Latest
-from collector.latest.state import shelf_life_s
+from collector.latest.shelf_life import shelf_life_s
 from tests.collector.documents import FLOW, SUPPLY, document
 from tests.collector.polls import NOW_S, Agent, hello, labels_of, samples, shown, up, wall_ms
 

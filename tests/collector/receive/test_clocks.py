@@ -1,17 +1,12 @@
-"""Clocks that are wrong, and agents that run twice: what is believed, and what is noticed."""
+"""Times of messages that cannot be: which are believed, and under which time the others are stored."""
 
-import asyncio
-import logging
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from collector.latest.state import AgentState
 from collector.receive.clocks import MAX_DEVICES, ReceiptTimes, is_plausible
-from collector.receive.clones import MAX_AGENTS, REMEMBERED_S, Clones
-from tests.collector.documents import batch, now_ms, status
+from tests.collector.documents import batch, now_ms
 from tests.collector.ingest_rig import IngestRig
 from tests.collector.polls import wall_ms
 from tests.collector.running import config_for, killable, ledger_locked, publish, publisher, running
@@ -94,20 +89,6 @@ def test_places_of_devices_that_somebody_makes_up_do_not_add_up() -> None:
     assert places.next(0, WALL_MS) == WALL_MS  # it was let go
 
 
-async def test_statuses_that_the_broker_sends_again_are_no_second_process(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    """An agent was restarted, and the broker too, before its two recent were acknowledged."""
-    config = config_for(mosquitto.port, tmp_path)
-    async with running(config) as one, publisher(mosquitto.port) as client:
-        await one.ready()
-        with ledger_locked(config.ledger_path):
-            await publish(client, status(epoch="01JD5A"), status(epoch="01JD5B"))
-            received = "dcim_collector_messages_received_total"
-            await one.reaches(received, lambda count: count == 2)
-            await asyncio.to_thread(mosquitto.restart)
-            await one.reaches(received, lambda count: count >= 4)
-        assert await one.sample('dcim_collector_agent_clones{agent="gw-3",site="cas1"}') == "0.0"
-
-
 async def test_a_kill_between_store_and_ledger_leaves_each_message_stored_once(
     mosquitto: Mosquitto, influxdb: InfluxDB, tmp_path: Path
 ) -> None:
@@ -167,90 +148,6 @@ async def test_how_old_is_too_old_is_configured(
     times = {int(line.rpartition(" ")[2]) // 1_000_000 for line in points(tmp_path)}
     assert (times == {time_ms}) is is_believed
     assert is_believed or min(times) > time_ms + 44 * DAY_MS
-
-
-def late(agent: AgentState, seq: int, delay_s: float, now: float) -> float:
-    return agent.lateness_s(batch(seq=seq), delay_s, now)
-
-
-def test_a_clock_that_is_behind_makes_nothing_stale_once_it_is_certain() -> None:
-    agent = AgentState("cas1", "gw-3")
-    assert late(agent, 1, 3600.1, 100.0) == pytest.approx(3600.1)
-    lateness = [late(agent, seq, 3600.1 + seq % 3 / 10, 100.0 + seq) for seq in range(2, 40)]
-    assert lateness[0] > 3600
-    assert lateness[-1] == pytest.approx(0.0, abs=0.5)
-    # The clock is set right: at once nothing is late.
-    assert late(agent, 40, 0.1, 141.0) == pytest.approx(0.1)
-
-
-def test_what_a_broker_held_for_an_hour_is_late_to_the_end() -> None:
-    """A message a second was made and is delivered fifty times as fast; then comes what is live."""
-    agent = AgentState("cas1", "gw-3")
-    for seq in range(3600):
-        now = seq / 50
-        assert late(agent, seq + 1, 3600.0 - seq + now, now) > 60 or seq > 3500
-    assert late(agent, 3601, 0.1, 80.0) == pytest.approx(0.1)
-
-
-def test_backlog_beside_what_is_live_stays_late() -> None:
-    agent = AgentState("cas1", "gw-3")
-    for step in range(60):
-        assert late(agent, 1000 + step, 0.2, float(step)) == pytest.approx(0.2)
-        assert late(agent, 10 + step, 900.0, float(step)) == pytest.approx(900.0)
-
-
-def hello(clones: Clones, epoch: str, now: float, hostname: str = "gw") -> bool:
-    clones.update(msgspec.structs.replace(status(epoch=epoch), hostname=hostname), now)
-    return ("cas1", "gw-3") in clones.current(now)
-
-
-def test_an_epoch_that_comes_back_after_another_is_a_second_process(caplog: pytest.LogCaptureFixture) -> None:
-    clones = Clones()
-    with caplog.at_level(logging.ERROR):
-        assert not hello(clones, "A", 0.0, "one")
-        assert not hello(clones, "A", 1.0, "one")
-        assert not hello(clones, "B", 2.0, "two")
-        assert hello(clones, "A", 3.0, "one")
-        assert hello(clones, "B", 4.0, "two")
-    assert [record.getMessage() for record in caplog.records] == [
-        "agent=gw-3 site=cas1 runs twice: on host two, and on host one; stop one or give it another name"
-    ]
-    assert clones.current(4.0 + REMEMBERED_S) == set()
-
-
-def test_a_second_process_is_reported_for_a_quarter_of_an_hour_and_again_when_it_goes_on() -> None:
-    clones = Clones()
-    for at, epoch in enumerate("ABA"):
-        hello(clones, epoch, float(at))
-    assert clones.current(2.0 + REMEMBERED_S - 1) == {("cas1", "gw-3")}
-    assert clones.current(2.0 + REMEMBERED_S) == set()
-    assert hello(clones, "B", 5000.0)
-
-
-def test_an_epoch_five_restarts_ago_is_no_second_process() -> None:
-    clones = Clones()
-    for at, epoch in enumerate("ABCDE"):
-        assert not hello(clones, epoch, float(at))
-    assert not hello(clones, "A", 6.0)
-    assert hello(clones, "C", 7.0)
-
-
-def test_restarts_reconnects_and_wills_are_no_second_process() -> None:
-    clones = Clones()
-    for at, epoch in enumerate(["A", "A", "B", "B", "C", "D", "E", "F"]):
-        assert not hello(clones, epoch, float(at))
-        clones.update(status(epoch="A", online=False), float(at))
-    assert set(clones.states(0.0)) == {("cas1", "gw-3")}
-
-
-def test_names_that_somebody_makes_up_do_not_add_up() -> None:
-    """Those heard of longest ago are let go."""
-    clones = Clones()
-    for number in range(MAX_AGENTS + 10):
-        clones.update(msgspec.structs.replace(status(), agent=f"gw-{number}"), 1.0)
-    assert len(clones.states(0.0)) == MAX_AGENTS
-    assert ("cas1", "gw-9") not in clones.states(0.0)
-    assert ("cas1", "gw-10") in clones.states(0.0)
 
 
 def test_two_messages_of_a_device_without_a_clock_that_come_at_once_are_two_points(tmp_path: Path) -> None:

@@ -1,15 +1,19 @@
 """Two agents that run under one name are told from one that was started again."""
 
+import asyncio
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from collector.receive.clones import MAX_AGENTS, REMEMBERED_S, Clones
 from rackflow import encode
+from tests.collector.documents import status
 from tests.collector.ingest_rig import IngestRig
 from tests.collector.polls import hello
-from tests.collector.running import topic_of
+from tests.collector.running import config_for, ledger_locked, publish, publisher, running, topic_of
+from tests.servers.mosquitto import Mosquitto
 
 GW3 = ("cas1", "gw-3")
 
@@ -26,6 +30,22 @@ def test_an_epoch_that_comes_back_is_a_second_process_and_a_restart_is_none() ->
     assert not hear(Clones(), "ABBB"), "an agent says hello again whenever it is connected again"
     assert hear(Clones(), "ABA")
     assert hear(Clones(), "ABCA"), "three of them, or one that restarts meanwhile"
+
+
+def test_the_log_says_on_which_hosts_an_agent_runs_twice(caplog: pytest.LogCaptureFixture) -> None:
+    clones = Clones()
+    for epoch, host in (("A", "one"), ("B", "two"), ("A", "one")):
+        clones.update(msgspec.structs.replace(hello("gw-3", epoch=epoch), hostname=host), 0.0)
+    assert [record.getMessage() for record in caplog.records] == [
+        "agent=gw-3 site=cas1 runs twice: on host two, and on host one; stop one or give it another name"
+    ]
+
+
+def test_an_epoch_five_restarts_ago_is_no_second_process() -> None:
+    clones = Clones()
+    assert not hear(clones, "ABCDE")
+    assert not hear(clones, "A")
+    assert hear(clones, "C")
 
 
 def test_the_end_of_an_earlier_process_is_no_second_one() -> None:
@@ -101,6 +121,22 @@ def test_a_status_that_the_broker_sends_once_more_is_no_second_process(tmp_path:
             one = hello("gw-3", epoch=epoch)
             rig.process(topic_of(one, "cas1"), encode(one), again=again)
             assert rig.clones.states(1000.0) == {GW3: is_clone}
+
+
+async def test_statuses_that_a_restarted_broker_sends_again_are_no_second_process(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """An agent was restarted, and the broker too, before its two latest were acknowledged."""
+    config = config_for(mosquitto.port, tmp_path)
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        with ledger_locked(config.ledger_path):
+            await publish(client, status(epoch="01JD5A"), status(epoch="01JD5B"))
+            received = "dcim_collector_messages_received_total"
+            await one.reaches(received, lambda count: count == 2)
+            await asyncio.to_thread(mosquitto.restart)
+            await one.reaches(received, lambda count: count >= 4)
+        assert await one.sample('dcim_collector_agent_clones{agent="gw-3",site="cas1"}') == "0.0"
 
 
 def test_an_agent_that_an_operator_forgets_is_no_longer_said_to_run_twice(tmp_path: Path) -> None:

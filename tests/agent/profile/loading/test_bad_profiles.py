@@ -9,7 +9,7 @@ from agent.cli import main
 from agent.profile import Profile, load_profiles, parse_file
 from rackflow.errors import ProfileError
 from rackflow.process.yaml import load_yaml_file
-from tests.agent.profile.bad_profiles import Bad, bad_profiles
+from tests.agent.profile.loading.bad_profiles import Bad, bad_profiles
 
 BAD = bad_profiles()
 

@@ -9,11 +9,10 @@ import msgspec
 import pytest
 
 from collector.budgets import DEVICE_SERIES, AgentBudget, Buckets, Budgets
-from collector.flow.ingest import MESSAGE_BYTES
 from collector.readings import Readings, SeriesKeys, resolve, series_bytes
 from collector.readings.series_keys import NEW_KEYS
 from collector.receive.delivery import Delivery
-from collector.receive.uses import BEYOND_S, KEPT_S, MAX_COUNTED_AGENTS, WASTE_BYTES, Uses, document_bytes
+from collector.receive.usage import BEYOND_S, KEPT_S, MAX_COUNTED_AGENTS, Usage, document_bytes
 from rackflow import catalogue, encode
 from rackflow.documents import Coolant
 from tests.collector.documents import FLOW, PUMP, SUPPLY, batch
@@ -37,121 +36,121 @@ def readings(*keys: str, states: dict[str, str] | None = None) -> Readings:
 
 
 def admitted(
-    uses: Uses, found: Readings, now: float = 0.0, device: str = "cdu-07", agent: tuple[str, str] = GW3
+    usage: Usage, found: Readings, now: float = 0.0, device: str = "cdu-07", agent: tuple[str, str] = GW3
 ) -> list[str]:
-    kept = uses.admit_readings(agent, device, 1, found, now)
+    kept = usage.admit_readings(agent, device, 1, found, now)
     return [key for key, _, _ in (*kept.values, *kept.states)]
 
 
 def test_an_agent_has_so_many_series_and_a_state_counts_as_many_as_it_has_values() -> None:
-    uses = Uses(budgets(series=STATES + 2))
-    assert admitted(uses, readings(SUPPLY, FLOW, states={PUMP: "running"})) == [SUPPLY, FLOW, PUMP]
-    full = uses.admit_readings(GW3, "cdu-07", 1, readings(SUPPLY, loop(1), loop(2)), 1.0)
+    usage = Usage(budgets(series=STATES + 2))
+    assert admitted(usage, readings(SUPPLY, FLOW, states={PUMP: "running"})) == [SUPPLY, FLOW, PUMP]
+    full = usage.admit_readings(GW3, "cdu-07", 1, readings(SUPPLY, loop(1), loop(2)), 1.0)
     assert [key for key, _, _ in full.values] == [SUPPLY]
     assert full.skipped == {"series": 2}
-    assert uses.refused == {GW3: 2}
-    assert admitted(uses, readings(SUPPLY), device="cdu-08") == []  # of another device it is another series
-    assert admitted(uses, readings(loop(1)), agent=GW4) == [loop(1)]
+    assert usage.refused == {GW3: 2}
+    assert admitted(usage, readings(SUPPLY), device="cdu-08") == []  # of another device it is another series
+    assert admitted(usage, readings(loop(1)), agent=GW4) == [loop(1)]
 
 
 def test_agents_of_one_name_at_two_sites_have_a_budget_each() -> None:
-    uses = Uses(budgets(series=1))
+    usage = Usage(budgets(series=1))
     there = ("cas2", GW3[1])
-    assert admitted(uses, readings(SUPPLY)) == [SUPPLY]
-    assert admitted(uses, readings(FLOW), agent=there) == [FLOW]
-    assert admitted(uses, readings(SUPPLY, loop(1)), 1.0) == [SUPPLY]
-    assert uses.beyond(1.0) == {GW3: True}
-    assert (uses.of(GW3).series, uses.of(there).series) == (1, 1)
+    assert admitted(usage, readings(SUPPLY)) == [SUPPLY]
+    assert admitted(usage, readings(FLOW), agent=there) == [FLOW]
+    assert admitted(usage, readings(SUPPLY, loop(1)), 1.0) == [SUPPLY]
+    assert usage.beyond(1.0) == {GW3: True}
+    assert (usage.of(GW3).series, usage.of(there).series) == (1, 1)
 
 
 def test_the_same_series_of_the_same_device_are_recognised_at_once() -> None:
     """Thousands of devices send the same keys: what was found for one says nothing about the next, and they displace no other's."""
-    uses, keys = Uses(budgets()), SeriesKeys()
+    usage, keys = Usage(budgets()), SeriesKeys()
     found = [resolve(batch(device, values={SUPPLY: 20.0}), keys) for device in ("cdu-07", "cdu-08")]
     for _ in range(2):
         for device, one in zip(("cdu-07", "cdu-08"), found, strict=True):
-            assert admitted(uses, one, device=device) == [SUPPLY]
-    rows = uses.of(GW3).rows
+            assert admitted(usage, one, device=device) == [SUPPLY]
+    rows = usage.of(GW3).rows
     assert {device: len(of_device) for device, of_device in rows.items()} == {"cdu-07": 1, "cdu-08": 1}
-    assert uses.of(GW3).series == 2
+    assert usage.of(GW3).series == 2
 
 
 def test_it_is_shown_which_agent_is_beyond_its_budget_and_which_key_raises_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Devices that count as up and have no readings are seen by nobody else."""
-    uses = Uses(budgets(series=1))
-    assert admitted(uses, readings(SUPPLY, loop(1))) == [SUPPLY]
-    assert admitted(uses, readings(SUPPLY), agent=GW4) == [SUPPLY]
-    assert uses.beyond(1.0) == {GW3: True}
-    assert admitted(uses, readings(SUPPLY, loop(1)), now=BEYOND_S - 1) == [SUPPLY]
-    assert uses.beyond(BEYOND_S + 1) == {GW3: True}
-    assert uses.beyond(2 * BEYOND_S) == {GW3: False}
-    assert uses.beyond(3600.0 + BEYOND_S) == {}, "nothing stays of an agent that is retired"
+    usage = Usage(budgets(series=1))
+    assert admitted(usage, readings(SUPPLY, loop(1))) == [SUPPLY]
+    assert admitted(usage, readings(SUPPLY), agent=GW4) == [SUPPLY]
+    assert usage.beyond(1.0) == {GW3: True}
+    assert admitted(usage, readings(SUPPLY, loop(1)), now=BEYOND_S - 1) == [SUPPLY]
+    assert usage.beyond(BEYOND_S + 1) == {GW3: True}
+    assert usage.beyond(2 * BEYOND_S) == {GW3: False}
+    assert usage.beyond(3600.0 + BEYOND_S) == {}, "nothing stays of an agent that is retired"
     (found,) = caplog.messages  # once, however often it is refused
     assert re.search(r"site=cas1 agent=gw-3 .*budget of 11 series.*device=cdu-07 .*Raise budgets\.series", found)
 
 
 def test_a_series_counts_until_an_hour_after_it_was_last_heard() -> None:
     """Else new label values could be gone through all day: each costs Prometheus hours of memory."""
-    uses = Uses(budgets(series=1))
-    assert admitted(uses, readings(loop(1))) == [loop(1)]
-    assert admitted(uses, readings(loop(1)), 1000.0) == [loop(1)]
-    assert admitted(uses, readings(loop(2)), 1000.0 + KEPT_S) == []
-    assert admitted(uses, readings(loop(2)), 1100.0 + KEPT_S) == [loop(2)]
-    assert admitted(uses, readings(loop(1)), 1100.0 + KEPT_S) == []
+    usage = Usage(budgets(series=1))
+    assert admitted(usage, readings(loop(1))) == [loop(1)]
+    assert admitted(usage, readings(loop(1)), 1000.0) == [loop(1)]
+    assert admitted(usage, readings(loop(2)), 1000.0 + KEPT_S) == []
+    assert admitted(usage, readings(loop(2)), 1100.0 + KEPT_S) == [loop(2)]
+    assert admitted(usage, readings(loop(1)), 1100.0 + KEPT_S) == []
 
 
 def test_bytes_count_keys_and_descriptions_and_a_new_description_replaces_the_old_one() -> None:
     size = document_bytes(DOCUMENT)
-    uses = Uses(budgets(size_bytes=size + series_bytes(loop(1))))
-    assert uses.admit_document(GW3, DOCUMENT, 1, 0.0)
-    assert uses.admit_document(GW3, DOCUMENT, 1, 1.0)
-    assert not uses.admit_document(GW3, msgspec.structs.replace(DOCUMENT, device="cdu-08"), 1, 1.0)
-    assert admitted(uses, readings(loop(1), loop(2))) == [loop(1)]
-    assert not uses.admit_document(GW3, msgspec.structs.replace(DOCUMENT, model="longer than before"), 1, 2.0)
-    uses.drop_document(GW3, "cdu-07")
-    assert uses.of(GW3).bytes == series_bytes(loop(1))
-    assert uses.refused == {GW3: 3}
+    usage = Usage(budgets(size_bytes=size + series_bytes(loop(1))))
+    assert usage.admit_document(GW3, DOCUMENT, 1, 0.0)
+    assert usage.admit_document(GW3, DOCUMENT, 1, 1.0)
+    assert not usage.admit_document(GW3, msgspec.structs.replace(DOCUMENT, device="cdu-08"), 1, 1.0)
+    assert admitted(usage, readings(loop(1), loop(2))) == [loop(1)]
+    assert not usage.admit_document(GW3, msgspec.structs.replace(DOCUMENT, model="longer than before"), 1, 2.0)
+    usage.drop_document(GW3, "cdu-07")
+    assert usage.of(GW3).bytes == series_bytes(loop(1))
+    assert usage.refused == {GW3: 3}
 
 
 def test_each_loop_s_coolant_is_a_series() -> None:
     loops = {name: Coolant(fluid="pg25") for name in ("primary", "secondary")}
     cdu = msgspec.structs.replace(DOCUMENT, coolant=loops)
-    uses = Uses(budgets(series=2))
-    assert uses.admit_document(GW3, cdu, 1, 0.0)
-    assert not uses.admit_document(GW3, msgspec.structs.replace(cdu, device="cdu-08"), 1, 0.0)
-    assert admitted(uses, readings(SUPPLY)) == []
-    uses.drop_document(GW3, "cdu-07")
-    assert admitted(uses, readings(SUPPLY)) == [SUPPLY]
+    usage = Usage(budgets(series=2))
+    assert usage.admit_document(GW3, cdu, 1, 0.0)
+    assert not usage.admit_document(GW3, msgspec.structs.replace(cdu, device="cdu-08"), 1, 0.0)
+    assert admitted(usage, readings(SUPPLY)) == []
+    usage.drop_document(GW3, "cdu-07")
+    assert admitted(usage, readings(SUPPLY)) == [SUPPLY]
 
 
 def test_a_description_that_comes_again_costs_nothing_and_stays_though_the_budget_has_shrunk() -> None:
     cdu = msgspec.structs.replace(DOCUMENT, coolant={"secondary": Coolant(fluid="pg25")})
-    uses = Uses(budgets(series=2))
-    assert [uses.admit_document(GW3, cdu, 1, 0.0) for _ in range(5)] == [True] * 5
-    assert admitted(uses, readings(SUPPLY, FLOW)) == [SUPPLY]
+    usage = Usage(budgets(series=2))
+    assert [usage.admit_document(GW3, cdu, 1, 0.0) for _ in range(5)] == [True] * 5
+    assert admitted(usage, readings(SUPPLY, FLOW)) == [SUPPLY]
     # With another device there is room for nothing new; what is known may be described again.
-    assert uses.admit_document(GW3, msgspec.structs.replace(cdu, firmware="2"), 2, 0.0)
-    assert not uses.admit_document(GW3, msgspec.structs.replace(cdu, device="cdu-08"), 2, 0.0)
+    assert usage.admit_document(GW3, msgspec.structs.replace(cdu, firmware="2"), 2, 0.0)
+    assert not usage.admit_document(GW3, msgspec.structs.replace(cdu, device="cdu-08"), 2, 0.0)
     for _ in range(2):
-        uses.drop_document(GW3, "cdu-07")
-    assert (uses.of(GW3).series, uses.of(GW3).bytes) == (1, series_bytes(SUPPLY))
+        usage.drop_document(GW3, "cdu-07")
+    assert (usage.of(GW3).series, usage.of(GW3).bytes) == (1, series_bytes(SUPPLY))
 
 
 def test_bytes_of_series_that_are_forgotten_are_free_again() -> None:
-    uses = Uses(budgets(size_bytes=series_bytes(loop(1))))
-    assert admitted(uses, readings(loop(1))) == [loop(1)]
-    assert admitted(uses, readings(loop(2)), 1.0) == []
-    assert admitted(uses, readings(loop(2)), KEPT_S + 100.0) == [loop(2)]
-    assert uses.of(GW3).bytes == series_bytes(loop(2))
+    usage = Usage(budgets(size_bytes=series_bytes(loop(1))))
+    assert admitted(usage, readings(loop(1))) == [loop(1)]
+    assert admitted(usage, readings(loop(2)), 1.0) == []
+    assert admitted(usage, readings(loop(2)), KEPT_S + 100.0) == [loop(2)]
+    assert usage.of(GW3).bytes == series_bytes(loop(2))
 
 
 def test_a_description_takes_the_room_of_series_that_are_forgotten() -> None:
-    uses = Uses(budgets(size_bytes=document_bytes(DOCUMENT)))
-    assert admitted(uses, readings(loop(1))) == [loop(1)]
-    assert not uses.admit_document(GW3, DOCUMENT, 1, 1.0)
-    assert uses.admit_document(GW3, DOCUMENT, 1, KEPT_S + 100.0)
+    usage = Usage(budgets(size_bytes=document_bytes(DOCUMENT)))
+    assert admitted(usage, readings(loop(1))) == [loop(1)]
+    assert not usage.admit_document(GW3, DOCUMENT, 1, 1.0)
+    assert usage.admit_document(GW3, DOCUMENT, 1, KEPT_S + 100.0)
 
 
 def test_every_text_of_a_description_costs_at_least_its_length() -> None:
@@ -166,10 +165,10 @@ def test_every_text_of_a_description_costs_at_least_its_length() -> None:
 
 
 def test_refusals_are_counted_for_a_bounded_number_of_agents() -> None:
-    uses = Uses(budgets(size_bytes=0))
+    usage = Usage(budgets(size_bytes=0))
     for number in range(MAX_COUNTED_AGENTS + 5):
-        assert not uses.admit_document(("cas1", f"gw-{number}"), DOCUMENT, 1, 0.0)
-    assert len(uses.refused) == len(uses.beyond(0.0)) == MAX_COUNTED_AGENTS
+        assert not usage.admit_document(("cas1", f"gw-{number}"), DOCUMENT, 1, 0.0)
+    assert len(usage.refused) == len(usage.beyond(0.0)) == MAX_COUNTED_AGENTS
 
 
 @pytest.fixture
@@ -200,7 +199,7 @@ def test_what_is_beyond_the_budget_is_neither_shown_nor_stored(rig: IngestRig) -
         wall_s=WALL_S,
     )
     assert len([line for line in rig.ingest.reprocess(held).lines if line.startswith("dcim_cdu,")]) == 3
-    assert (rig.failures(), rig.uses.refused) == ({"series": 2}, {GW3: 2})
+    assert (rig.failures(), rig.usage.refused) == ({"series": 2}, {GW3: 2})
     backlog = msgspec.structs.replace(BATCH, seq=5, time=wall_ms(-1000.0), values={loop(9): 20.0, loop(1): 1.0})
     assert [line.partition("loop=")[2][:5] for line in rig.process_document(backlog).lines[:-1]] == ["00001"]
 
@@ -216,14 +215,14 @@ def test_a_description_beyond_the_budget_is_counted_and_not_shown(tmp_path: Path
 
 def test_a_device_that_is_cleared_gives_its_room_back_and_one_that_is_made_up_leaves_nothing(rig: IngestRig) -> None:
     rig.process_document(BATCH)
-    before = rig.uses.of(GW3).bytes
+    before = rig.usage.of(GW3).bytes
     rig.process_document(DOCUMENT)
-    assert rig.uses.of(GW3).bytes > before
+    assert rig.usage.of(GW3).bytes > before
     rig.process(f"{PREFIX}/device/cdu-07", b"")
-    assert rig.uses.of(GW3).bytes == before
+    assert rig.usage.of(GW3).bytes == before
     for number in range(20):
         rig.process(f"rackflow/v1/cas1/made-up-{number}/device/cdu-07", b"")
-    assert len(rig.uses._uses) == 1  # noqa: SLF001 - what must not grow
+    assert len(rig.usage._agents) == 1  # noqa: SLF001 - what must not grow
 
 
 def test_labels_that_nobody_knows_are_in_no_description_and_in_no_cache(rig: IngestRig) -> None:
@@ -248,41 +247,6 @@ def test_an_agent_that_sends_ever_new_keys_has_only_so_many_looked_at() -> None:
     assert NEW_KEYS > 10_000
 
 
-def test_a_sender_of_which_too_much_is_refused_is_muted_for_a_while_and_nobody_else_is(rig: IngestRig) -> None:
-    rig.process_document(BATCH)
-    rig.process_document(msgspec.structs.replace(BATCH, agent="gw-4", device="pdu-1"))
-    namesake = msgspec.structs.replace(BATCH, labels={"site": "cas2"})
-    rig.process_document(namesake, "cas2")
-    rubbish = b"x" * 60_000
-    sent = WASTE_BYTES // 60_000
-    for _ in range(sent):
-        rig.process(f"{PREFIX}/batch/cdu-07", rubbish)
-    read = rig.failures()["decode"]
-    assert 0.95 * sent < read < sent
-    assert not rig.process_document(msgspec.structs.replace(BATCH, seq=8)).lines
-    assert rig.failures()["muted"] == 1 + sent - read
-    assert rig.process_document(msgspec.structs.replace(BATCH, seq=8, agent="gw-4", device="pdu-1")).lines
-    assert rig.process_document(msgspec.structs.replace(namesake, seq=8), "cas2").lines
-    assert rig.process_document(msgspec.structs.replace(BATCH, seq=9), after_s=1.0).lines
-    # Few of them are in the dead-letter file, and all are counted.
-    assert 0 < len(rig.dead()) < 20
-    assert 0 < rig.failures()["unlogged"] < read
-
-
-def test_of_a_sender_that_is_nearly_muted_a_large_message_is_left_unread_and_a_small_one_is_read(
-    rig: IngestRig,
-) -> None:
-    rig.process_document(BATCH)
-    large = b"x" * 200_000
-    sent = (WASTE_BYTES - 100_000) // (len(large) + MESSAGE_BYTES)
-    for _ in range(sent):
-        rig.process(f"{PREFIX}/batch/cdu-07", large)
-    assert rig.failures()["decode"] == sent
-    rig.process(f"{PREFIX}/batch/cdu-07", large)
-    assert (rig.failures()["decode"], rig.failures()["muted"]) == (sent, 1)
-    assert rig.process_document(msgspec.structs.replace(BATCH, seq=8)).lines
-
-
 def test_senders_that_somebody_makes_up_share_the_room_of_one_for_their_dead_letters(rig: IngestRig) -> None:
     """Otherwise each name would have a megabyte of the file, and memory for ever."""
     rig.process_document(BATCH)
@@ -292,20 +256,6 @@ def test_senders_that_somebody_makes_up_share_the_room_of_one_for_their_dead_let
     assert 20 < rig.failures()["unlogged"] < 35
     rig.process(f"{PREFIX}/batch/cdu-07", b"x")
     assert rig.dead()[-1]["topic"] == f"{PREFIX}/batch/cdu-07"
-
-
-def test_of_a_message_that_is_refused_in_part_that_part_counts_as_read_in_vain(rig: IngestRig) -> None:
-    values = {loop(number): 20.0 for number in range(5)}
-    partly = msgspec.structs.replace(BATCH, values=values, states={PUMP: "running"})
-    rig.process_document(partly)
-    assert rig.failures() == {"series": 3}  # of six readings
-    left = WASTE_BYTES - len(encode(partly)) / 2
-    assert not rig.uses.is_muted("cas1/gw-3", int(left), 1000.0)
-    assert rig.uses.is_muted("cas1/gw-3", int(left) + 1, 1000.0)
-    # All of a message that breaks the contract, and what reading it costs besides its length.
-    rig.process(f"{PREFIX}/batch/cdu-07", b"x" * 100)
-    assert not rig.uses.is_muted("cas1/gw-3", int(left - MESSAGE_BYTES - 100), 1000.0)
-    assert rig.uses.is_muted("cas1/gw-3", int(left - MESSAGE_BYTES - 100) + 1, 1000.0)
 
 
 def test_a_bucket_fills_again_up_to_its_burst_and_nobody_gets_into_debt() -> None:
@@ -324,14 +274,14 @@ def test_a_bucket_fills_again_up_to_its_burst_and_nobody_gets_into_debt() -> Non
 
 def test_a_series_that_was_forgotten_is_counted_again_with_the_next_batch_of_its_family() -> None:
     """What a batch of known series needs is kept by device; it goes when a series is forgotten."""
-    uses, keys = Uses(budgets(series=1)), SeriesKeys()
+    usage, keys = Usage(budgets(series=1)), SeriesKeys()
 
     def polled(number: int) -> Readings:
         return resolve(batch(values={loop(number): 1.0 / 64}), keys)
 
     for now in (0.0, 1000.0):
-        assert admitted(uses, polled(1), now) == [loop(1)]
-    assert admitted(uses, polled(2), 1000.0 + KEPT_S) == []  # heard an hour ago, and not longer
-    assert admitted(uses, polled(2), 1100.0 + KEPT_S) == [loop(2)]
-    assert admitted(uses, polled(1), 1200.0 + KEPT_S) == []
-    assert uses.of(GW3).series == 1
+        assert admitted(usage, polled(1), now) == [loop(1)]
+    assert admitted(usage, polled(2), 1000.0 + KEPT_S) == []  # heard an hour ago, and not longer
+    assert admitted(usage, polled(2), 1100.0 + KEPT_S) == [loop(2)]
+    assert admitted(usage, polled(1), 1200.0 + KEPT_S) == []
+    assert usage.of(GW3).series == 1

@@ -4,7 +4,7 @@ import pytest
 
 from agent.profile import AMBIGUOUS, Plan, RawValue, Slot, normalise_answers, parse_profile, plan_device
 from agent.profile.planning.builder import MAX_PLANNED_CELLS
-from tests.agent.profile.test_planning import HEAD, ROOT
+from tests.agent.profile.planning.test_planner import HEAD, ROOT
 
 SNMP = HEAD + f"protocol: snmp\nrecognise: {{subtrees: [{ROOT}]}}\n"
 MODBUS = HEAD + "protocol: modbus\npoints:\n"

@@ -1,4 +1,4 @@
-"""The planner: every point once, requests within the device's limits, labels from index, column and configuration."""
+"""Plans of shipped profiles: every point once, requests within the device's limits, labels from index, column and configuration."""
 
 from typing import TYPE_CHECKING
 

@@ -8,7 +8,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from collector.budgets import DEVICE_SERIES, AgentBudget, AgentKey, Buckets, Budgets
+from collector.budgets import DEVICE_SERIES, AgentBudget, AgentKey, Budgets
 from collector.readings import Readings, Rows, series_bytes
 from rackflow import DeviceDocument
 
@@ -17,12 +17,6 @@ log = logging.getLogger(__name__)
 KEPT_S = 3600.0
 # Looking for series that were silent for an hour takes 1 ms for 10,000; once a minute is often enough for an hour.
 PURGE_S = 60.0
-# Limits for refused bytes (messages, or parts of them) of one sender: in one burst, and per second. A faulty agent that has all of its
-# readings refused stays below. A sender beyond is not read for a while, because reading its refused messages would delay all others.
-WASTE_BYTES = 32 * 1024 * 1024
-WASTE_BYTES_PER_S = 1024 * 1024
-# With less than this left of the burst, the sender is muted; otherwise it could still send small messages one by one.
-LEAST_WASTE_BYTES = 64 * 1024
 # How long an agent counts as beyond its budget after its last refusal. A refused series comes again with each poll, those of class
 # `inventory` once an hour: the alert ends with the refusals of all but these. Chosen.
 BEYOND_S = 900.0
@@ -50,8 +44,8 @@ class _Known:
 
 
 @dataclass(slots=True)
-class Use:
-    """What one agent has at present."""
+class AgentUsage:
+    """The series and bytes that one agent takes up at present."""
 
     series: int = 0
     bytes: int = 0
@@ -75,23 +69,22 @@ class Use:
             self.bytes -= gone.bytes
 
 
-class Uses:
+class Usage:
     """Series and bytes of all agents. Ask only for agents that are admitted (see owners.py): there is a record for each."""
 
     def __init__(self, budgets: Budgets) -> None:
         self._budgets = budgets
-        self._uses: dict[AgentKey, Use] = {}
+        self._agents: dict[AgentKey, AgentUsage] = {}
         self.refused = Counter[AgentKey]()
         """Series and descriptions that were refused, by agent."""
         self._beyond: dict[AgentKey, float] = {}
         """When something of an agent was refused last."""
-        self._waste = Buckets(WASTE_BYTES, WASTE_BYTES_PER_S)
 
-    def of(self, agent_key: AgentKey) -> Use:
-        """What an agent has."""
-        use = self._uses.get(agent_key)
+    def of(self, agent_key: AgentKey) -> AgentUsage:
+        """What an agent takes up."""
+        use = self._agents.get(agent_key)
         if use is None:
-            use = self._uses[agent_key] = Use()
+            use = self._agents[agent_key] = AgentUsage()
         return use
 
     def admit_readings(
@@ -139,7 +132,7 @@ class Uses:
         return replace(readings.without(refused), skipped=skipped)
 
     def _add(
-        self, use: Use, budget: AgentBudget, name: tuple[str, str], *, room: int, series: int, now: float
+        self, use: AgentUsage, budget: AgentBudget, name: tuple[str, str], *, room: int, series: int, now: float
     ) -> _Known | None:
         """Count a new series of an agent against its budget; None if it is beyond. `room` is how many series the agent may have in all."""
         size_bytes = series_bytes(name[1])
@@ -179,14 +172,6 @@ class Uses:
         series, size_bytes = use.documents.pop(device, (0, 0))
         use.series -= series
         use.bytes -= size_bytes
-
-    def waste(self, sender: str, size_bytes: float, now: float) -> None:
-        """Bytes of a sender were read and refused."""
-        self._waste.spend(sender, size_bytes, now)
-
-    def is_muted(self, sender: str, size_bytes: int, now: float) -> bool:
-        """Whether so many bytes of a sender were refused recently that a message of this size must be dropped unread."""
-        return self._waste.left(sender, now) < max(size_bytes, LEAST_WASTE_BYTES)
 
     def beyond(self, now: float) -> dict[AgentKey, bool]:
         """The agents that had something refused within the last hour, each with whether that was within the last quarter of an hour."""

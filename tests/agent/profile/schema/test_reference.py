@@ -15,7 +15,7 @@ from agent.profile.schema.reference import SECTIONS, all_keys, editor_schema, ex
 from rackflow.process.key_types import models_in
 from rackflow.process.yaml import load_yaml_text
 
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "profiles.md"
+PAGE = Path(__file__).parents[4] / "docs" / "reference" / "profiles.md"
 
 
 def reached(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[tuple[str, str]]:
@@ -57,7 +57,7 @@ def test_word_orders_are_shown_with_their_registers() -> None:
 def test_shipped_profiles_fit_the_schema_for_editors_and_slips_do_not(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["profiles", "schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
-    committed = Path(__file__).parents[3] / "rackflow" / "schema" / "profile.json"
+    committed = Path(__file__).parents[4] / "rackflow" / "schema" / "profile.json"
     assert schema == json.loads(committed.read_text(encoding="utf-8"))
     check = jsonschema.Draft202012Validator(schema)
     raw = {}
