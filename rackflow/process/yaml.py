@@ -74,8 +74,9 @@ class _StrictLoader(_Base):  # type: ignore[misc]  # the C loader is chosen at r
             try:
                 found = self.construct_object(node, deep=True)
                 if isinstance(found, int):
-                    # A hexadecimal number may have more digits than Python writes, and messages quote values.
-                    str(found)
+                    # A hexadecimal number may have more digits than Python writes, and messages quote values; and a number of more than
+                    # 308 digits is no float, which checks make of it.
+                    str(found), float(found)
             # PyYAML's constructors trust that a value was recognised: `!!bool x` is a KeyError of theirs, `!!int ''` an IndexError,
             # `!!timestamp x` an AttributeError.
             except (ValueError, OverflowError, LookupError, AttributeError, yaml.YAMLError):
