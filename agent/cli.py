@@ -4,11 +4,13 @@ A command's arguments are in the module that runs it, and only that module is im
 """
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 
 from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowError
 from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, LazyCommand, add_commands, print_error, show_examples
+from rackflow.process.hang_up import hang_up_waits
 from rackflow.process.logs import configure_logging
 from rackflow.process.secret import load_env_file
 from rackflow.version import installed_version
@@ -47,6 +49,12 @@ def main(argv: Sequence[str] | None = None, prog: str = "rackflow-agent") -> int
     """Run one command; returns the exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
     wanted = next((word for word in words if word in COMMANDS), "")
+    # Before the command's module is imported, which takes as long as reading a configuration.
+    with hang_up_waits() if wanted == "run" else contextlib.nullcontext():
+        return _main(words, wanted, prog)
+
+
+def _main(words: Sequence[str], wanted: str, prog: str) -> int:
     arguments = parser(prog, wanted).parse_args(words)
     configure_logging(arguments.log_level or "warning")
     try:

@@ -15,6 +15,7 @@ from agent.run import Agent, Shared
 from agent.settings import check_reloadable
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.process.gc_pauses import AGENT_YOUNG, bound_gc_pauses
+from rackflow.process.hang_up import let_hang_up_come
 from rackflow.process.notify import ServiceManager, started_by
 from rackflow.process.stopping import StopDeadline, stop_tasks
 from rackflow.process.threads import DetachedThreads
@@ -59,6 +60,7 @@ async def run(
     handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: runner.reload}
     for number, handler in handlers.items():
         loop.add_signal_handler(number, handler)
+    let_hang_up_come()
     watchdog.start()
     end_bound = bound_gc_pauses(young=AGENT_YOUNG)
     try:

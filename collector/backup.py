@@ -123,7 +123,7 @@ def restore_backup(config: CollectorConfig, folder: Path) -> tuple[Backup, str]:
     if backup.client_id != config.client_id:
         raise ConfigError(
             f"{folder}: is the state of collector {backup.client_id!r}, and this one is {config.client_id!r}; two collectors"
-            f" must not have one ledger: use its own backup, or set broker.client_id: {backup.client_id}"
+            f" must not have one ledger: use its own backup, or set client_id: {backup.client_id}"
         )
     files = state_files(config)
     try:

@@ -5,11 +5,13 @@ the collector after a failure, but not after 78, a wrong configuration.
 """
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 
 from rackflow.errors import ConfigError, RackflowError
 from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, LazyCommand, add_commands, print_error, show_examples
+from rackflow.process.hang_up import hang_up_waits
 from rackflow.process.logs import configure_logging
 from rackflow.process.secret import load_env_file
 from rackflow.version import installed_version
@@ -34,6 +36,12 @@ def main(argv: Sequence[str] | None = None, prog: str = "rackflow-collector") ->
     """Run one command, and return its exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
     wanted = next((word for word in words if word in COMMANDS), "")
+    # Before the command's module is imported, which takes as long as reading a configuration.
+    with hang_up_waits() if wanted == "run" else contextlib.nullcontext():
+        return _main(words, wanted, prog)
+
+
+def _main(words: Sequence[str], wanted: str, prog: str) -> int:
     arguments = parser(prog, wanted).parse_args(words)
     # Until the configuration says otherwise: without it, Python writes warnings to stderr as they are.
     configure_logging("warning")

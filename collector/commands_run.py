@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import signal
 import sys
 from pathlib import Path
 
@@ -84,8 +83,6 @@ def _config_and_site(path: Path) -> tuple[CollectorConfig, Site | None]:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    # While a large ledger is read as well; `run` says so in the log.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     config = load_config(arguments.config)
     configure_logging(config.log_level)
     raise_open_files()

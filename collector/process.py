@@ -10,6 +10,7 @@ from collections.abc import Callable
 from collector.config import CollectorConfig
 from collector.run import Collector
 from rackflow.process.gc_pauses import bound_gc_pauses
+from rackflow.process.hang_up import let_hang_up_come
 from rackflow.process.notify import started_by
 from rackflow.process.stopping import StopDeadline
 from rackflow.process.threads import DetachedThreads
@@ -59,6 +60,7 @@ async def run(
     handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hang_up}
     for number, handler in handlers.items():
         loop.add_signal_handler(number, handler)
+    let_hang_up_come()
     try:
         await collector.run(on_listening, started)
         log.info("stopped client=%s", config.client_id)

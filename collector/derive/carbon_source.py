@@ -112,7 +112,8 @@ class CarbonSource:
             text = file.read(_LARGEST_FILE_BYTES + 1)
         if len(text) > _LARGEST_FILE_BYTES:
             raise ConfigError(f"{path}: is larger than {_LARGEST_FILE_BYTES:,} bytes; keep the hours that are needed")
-        return changed_at, read_csv(text.decode(), str(path), self._config.basis)
+        # Excel begins its "CSV UTF-8" with a byte order mark, which would be a part of the first column's name.
+        return changed_at, read_csv(text.decode("utf-8-sig"), str(path), self._config.basis)
 
     async def _fetch(self, url: str) -> dict[int, Factor]:
         config = self._config

@@ -25,13 +25,15 @@ END_S = 1.0
 # An acknowledged message must never be evicted: nobody else has it any more. Instead, `Spill` takes no more messages at its own
 # limit, and the broker keeps them.
 UNBOUNDED = Limits(2**60, 100 * 365 * 86400.0)
+# For the log: who reads it at night must not think that a restart would lose something.
+WHILE_REFUSED = "messages that the store does not take are not acknowledged, and the broker keeps them"
 
 
 class Spill:
     """Keeps deliveries on disk while the store is away. `open` it, `drain` it in a task, `close` it."""
 
     def __init__(self, path: Path, epoch: str, limit_bytes: int, backlog_per_s: float) -> None:
-        self._outbox = DiskOutbox(path, epoch, UNBOUNDED, backlog_per_s)
+        self._outbox = DiskOutbox(path, epoch, UNBOUNDED, backlog_per_s, while_refused=WHILE_REFUSED)
         self._limit_bytes = limit_bytes
         self._keeping: asyncio.Task[None] | None = None
 

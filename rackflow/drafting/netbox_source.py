@@ -49,7 +49,8 @@ def read_netbox(source: str, token: str = "", site: str = "") -> dict[str, list[
 
 def _loaded(path: Path) -> Any:  # noqa: ANN401 - the shape is checked by the caller
     try:
-        return json.loads(read_text_file(path))
+        # PowerShell begins what it saves with a byte order mark.
+        return json.loads(read_text_file(path).removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: is not JSON: {error}") from error
 

@@ -50,7 +50,7 @@ class DiskOutbox:
     `MessagePlaces`; here are the calls of the `Outbox`, and the jobs of the thread.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where it is, what it keeps, and for how long
         self,
         path: Path,
         epoch: str,
@@ -59,9 +59,14 @@ class DiskOutbox:
         *,
         memory_bytes: int = MEMORY_BYTES,
         require: Sequence[str] = (),
+        while_refused: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`while_refused` says in the log what becomes of messages while the disk refuses, where they need not be kept in memory."""
         self._clock = clock
+        self._while_refused = while_refused or (
+            f"messages are kept in memory (at most {memory_bytes // 2**20} MiB) and are lost if the process ends"
+        )
         self._pace = BacklogPace(backlog_per_s)
         self._path = path
         self._epoch = epoch
@@ -331,9 +336,7 @@ class DiskOutbox:
                 self._places.release(message)
             if self.fault is None:
                 log.error(
-                    "outbox=%s cannot be written, messages are kept in memory (at most %d MiB) and are lost if the process"
-                    " ends; check the disk: error=%s",
-                    *(self._path, self._memory_bytes // 2**20, fault),
+                    "outbox=%s cannot be written, %s; check the disk: error=%s", self._path, self._while_refused, fault
                 )
         elif self.fault is not None:
             log.warning("outbox=%s is written again, messages are kept on disk", self._path)

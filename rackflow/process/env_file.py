@@ -25,6 +25,9 @@ def variables_of(text: str, where: str) -> Iterator[tuple[str, str]]:
     systemd silently leaves out what is no NAME=VALUE, and takes a quotation mark that is not closed as one at the end of the file.
     Somebody who asks whether a configuration is right is told instead.
     """
+    if text.startswith("\ufeff"):
+        # To systemd it is a part of the first name, which it then leaves out.
+        raise ConfigError(f"{where}:1: begins with a byte order mark, which systemd does not know; save it without one")
     at = 0
     while at < len(text):
         if text[at] in _BLANKS + _NEWLINES:

@@ -58,8 +58,9 @@ def _is_secret(key: object, value: object) -> bool:
 def read_secret(text: str) -> str:
     """The secret that a text names: `env:NAME`, `file:PATH`, `credential:NAME`, or the text itself.
 
-    A file's last line break does not belong to the secret. Raises ConfigError, which never contains the secret: the variable is not
-    set or empty, or the file is missing, empty, larger than 64 kB, no UTF-8, no regular file, or readable by everybody.
+    A file's last line break and the byte order mark at its beginning do not belong to the secret. Raises ConfigError, which never contains
+    the secret: the variable is not set or empty, or the file is missing, empty, larger than 64 kB, no UTF-8, no regular file, or readable
+    by everybody.
     """
     for source, read in (("env:", _variable), ("file:", _file), ("credential:", _credential)):
         if text.startswith(source):
@@ -112,7 +113,8 @@ def _text(path: Path, *, private: bool = False) -> str:
     if len(content) > MAX_SECRET_BYTES:
         raise ConfigError(f"{path}: is larger than {MAX_SECRET_BYTES} bytes, too large for a secret; correct the path")
     try:
-        secret = content.decode("utf-8").removesuffix("\n").removesuffix("\r")
+        # Windows' editors begin a file with a byte order mark, which nobody sees: it is no part of a password.
+        secret = content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         # Without the original error, which has the content attached.
         raise ConfigError(f"{path}: is not UTF-8; save the secret as text") from None

@@ -74,8 +74,9 @@ class _StrictLoader(_Base):  # type: ignore[misc]  # the C loader is chosen at r
             try:
                 found = self.construct_object(node, deep=True)
                 if isinstance(found, int):
-                    # A hexadecimal number may have more digits than Python writes, and messages quote values.
-                    str(found)
+                    # A hexadecimal number may have more digits than Python writes, and messages quote values; and a number of more than
+                    # 308 digits is no float, which checks make of it.
+                    str(found), float(found)
             # PyYAML's constructors trust that a value was recognised: `!!bool x` is a KeyError of theirs, `!!int ''` an IndexError,
             # `!!timestamp x` an AttributeError.
             except (ValueError, OverflowError, LookupError, AttributeError, yaml.YAMLError):
@@ -112,7 +113,8 @@ SHELL_VARIABLE_FAULT = f"{AS_IN_A_SHELL}; write env:NAME"
 _SHELL_BRACKET = re.compile(r"\$\{\w")
 _INSTEAD = {
     "another document": "has more than one document; keep one",
-    "nesting depth": "is nested too deep; look for a bracket that is not closed",
+    # libyaml's own limit, 1,000 levels of brackets since PyYAML 6.0.4.
+    "nesting depth": f"is nested more than {MAX_DEPTH} levels deep",
 }
 # Blanks of web pages and text processors. YAML knows none of them as indentation, and what is behind them belongs to the line above.
 _ODD_INDENT = re.compile(r"^ *[\u00a0\u2000-\u200b\u202f\u3000]", re.MULTILINE)

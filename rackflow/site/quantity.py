@@ -56,6 +56,8 @@ def _to_neutral(value: object) -> object:
     found = _WITH_UNIT.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is not None and found[2].lower() == "v":
         value = float(found[1].replace(",", "."))
+    if value == math.inf:
+        return value  # it has no voltage to neutral; the key says that it is no finite number
     if isinstance(value, int | float) and not isinstance(value, bool) and value in _LINE_TO_LINE:
         neutral = _LINE_TO_LINE[int(value)]
         raise ValueError(f"is the voltage between two lines; write the voltage from line to neutral, volts: {neutral}")

@@ -78,6 +78,14 @@ async def test_a_file_is_read_again_when_it_changed(tmp_path: Path) -> None:
     assert (await source.latest())[HOUR].grams_per_kwh == 400.0
 
 
+async def test_a_file_that_excel_has_saved_is_read(tmp_path: Path) -> None:
+    """With a byte order mark, which would be a part of the name of its first column."""
+    path = tmp_path / "factors.csv"
+    path.write_text("time,grams_per_kwh\n2026-11-23T10:00:00Z,500\n", encoding="utf-8-sig", newline="\r\n")
+    source = CarbonSource(CarbonConfig(path=path))
+    assert (await source.latest())[HOUR].grams_per_kwh == 500.0
+
+
 async def test_a_file_that_hangs_ends_at_its_time_limit_and_costs_one_thread(tmp_path: Path) -> None:
     """A pipe that nobody writes to stands for a network file system whose server is gone."""
     pipe = tmp_path / "factors.csv"

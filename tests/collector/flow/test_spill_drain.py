@@ -103,13 +103,17 @@ async def test_what_is_kept_is_there_after_a_restart_and_is_stored_in_order_unde
         assert one.spill.stats().messages == 0
 
 
-async def test_what_a_disk_refuses_is_not_kept_and_is_not_stored_later(tmp_path: Path) -> None:
-    """The broker has it still, and sends it again."""
+async def test_what_a_disk_refuses_is_not_kept_and_is_not_stored_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The broker has it still, and sends it again. The log says so, and not what is true of an agent: that a restart loses it."""
     folder = tmp_path / "mount"
     folder.write_text("a file where the folder should be", encoding="utf-8")
     async with rig(tmp_path, path=folder / "outbox.db") as one:
         assert not await one.spill.add([delivery(1), delivery(2)])
         assert one.spill.stats().messages == 0
+        assert "are not acknowledged, and the broker keeps them; check the disk" in caplog.text
+        assert "lost" not in caplog.text
         folder.unlink()
         kept = False
         async with asyncio.timeout(30):

@@ -1,10 +1,12 @@
 """Odd inventories of NetBox: what it does not need, does not have or has twice. What is left out is said, and nothing is mixed up."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rackflow.drafting import draft_site, draft_text, translate
+from rackflow.drafting import draft_site, draft_text, read_netbox, translate
 from rackflow.errors import ConfigError
 from rackflow.site import Site, parse_site
 
@@ -184,6 +186,13 @@ def test_cooling_of_4_7_with_holes_is_taken_as_far_as_it_goes() -> None:
         "the capacity of cooling source CH1: 'a lot' is not a number of kilowatts",
         "cooling feed cf: no CDU stands between it and rack R1",
     ]
+
+
+def test_a_file_that_powershell_has_saved_is_read(tmp_path: Path) -> None:
+    """With a byte order mark at its beginning."""
+    file = tmp_path / "netbox.json"
+    file.write_text(json.dumps(hall()), encoding="utf-8-sig")
+    assert read_netbox(str(file)).keys() == hall().keys()
 
 
 def test_a_number_that_is_none_is_one_line() -> None:

@@ -45,6 +45,10 @@ def test_a_value_is_what_systemd_reads(text: str, value: str) -> None:
         ("A='one\ntwo'\nhunter2", "agent.env:3: is not NAME=VALUE"),
         ("export A=hunter2", "agent.env:1: is not NAME=VALUE"),
         ("A=1\nB=hunter2\0", "agent.env:2: B: has a NUL character, which no environment takes; remove it"),
+        (
+            "\ufeffA=hunter2",
+            "agent.env:1: begins with a byte order mark, which systemd does not know; save it without one",
+        ),
     ],
 )
 def test_what_systemd_would_leave_out_or_misread_is_named_and_not_shown(text: str, says: str) -> None:
@@ -93,3 +97,11 @@ def test_no_value_is_read_otherwise_than_by_systemd(
     # Until version 254, a backslash at the end of a comment made the next line one, too.
     if not any(line.lstrip()[:1] in {"#", ";"} and line.endswith("\\") for line in text.splitlines()):
         assert found == read_by(systemd, file)
+
+
+def test_systemd_gives_a_service_no_variable_of_a_line_behind_a_byte_order_mark(
+    systemd: ctypes.CDLL, tmp_path: Path
+) -> None:
+    file = tmp_path / "agent.env"
+    file.write_text("A=1\nB=2\n", encoding="utf-8-sig")
+    assert "A" not in read_by(systemd, file)

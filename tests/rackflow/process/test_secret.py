@@ -33,7 +33,8 @@ def test_a_text_without_a_source_is_the_secret_itself() -> None:
 
 def test_a_file_gives_its_text_without_the_last_line_break(tmp_path: Path) -> None:
     assert read_secret(f"file:{private_file(tmp_path)}") == SECRET
-    for content, secret in ((b"two\r\n", "two"), (b"kept \n\n", "kept \n")):
+    # The second is what Notepad saves.
+    for content, secret in ((b"two\r\n", "two"), (b"\xef\xbb\xbftwo\r\n", "two"), (b"kept \n\n", "kept \n")):
         assert read_secret(f"file:{private_file(tmp_path, content)}") == secret
 
 

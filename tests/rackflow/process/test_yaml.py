@@ -79,6 +79,7 @@ def test_too_many_values_are_refused() -> None:
         (f"password: !!timestamp {CANARY}", "is not a valid timestamp; a text needs quotes"),
         (f"password: {'9' * 5000}", "is not a valid int"),
         (f"port: 0x{'f' * 4000}", "is not a valid int"),
+        (f"volts: {'9' * 400}", "is not a valid int"),
         (f"<<: {{password: {CANARY}}}", "merge keys (<<) are not supported"),
         (f"password: {CANARY}: x", "mapping values are not allowed"),
         (f"a: 1\n{CANARY}", "could not find expected ':'"),

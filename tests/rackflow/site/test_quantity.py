@@ -1,11 +1,18 @@
 """What people write for a quantity: taken if it can mean one thing only, within limits that slips of units exceed."""
 
+import math
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from rackflow.errors import ConfigError
+from rackflow.process.config import check_config
+from rackflow.site import SiteFile
 from rackflow.site.quantity import Amperes, Celsius, CubicMeters, LineToNeutralVolts, Meters, Ratio, Watts
 
 
@@ -96,3 +103,28 @@ def test_the_remedy_for_a_voltage_between_two_lines_is_one_that_is_taken(lines: 
 def test_a_voltage_in_front_of_the_transformer_has_no_remedy_that_would_be_wrong(volts: object) -> None:
     with pytest.raises(ValidationError, match=r"write that of the racks, behind the transformer"):
         read(LineToNeutralVolts, volts)
+
+
+def _numbers(found: object, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The path of each number."""
+    if isinstance(found, dict | list):
+        for key, value in found.items() if isinstance(found, dict) else enumerate(found):
+            yield from _numbers(value, (*above, key))
+    elif isinstance(found, int | float):
+        yield above
+
+
+def test_no_number_of_a_site_is_too_large_for_a_message() -> None:
+    """Of an infinite voltage between two lines no voltage to neutral could be made, and `check` ended with a traceback."""
+    site = "site_hall.yaml"
+    whole = yaml.safe_load((Path(__file__).parent / site).read_text(encoding="utf-8"))
+    for path in _numbers(whole):
+        section = whole
+        for key in path[:-1]:
+            section = section[key]
+        before = section[path[-1]]
+        for value in (math.inf, f"{'9' * 400} V", f"{'9' * 400} kW"):
+            section[path[-1]] = value
+            with pytest.raises(ConfigError):
+                check_config(whole, SiteFile, site)
+        section[path[-1]] = before
