@@ -1,6 +1,7 @@
 """What the agent and collector programs share.
 
-* Start and end: `commands` (exit statuses), `logs`, `event_loop`, `limits` (open files), `notify` (systemd), `watchdog`, `stopping`.
+* Start and end: `commands` (exit statuses), `logs`, `event_loop`, `limits` (open files), `notify` (systemd), `hang_up` (SIGHUP),
+  `watchdog`, `stopping`.
 * Work in the process: `bulkhead` (optional parts), `threads`, `slices`, `gc_pauses`, `loop_lag`.
 * Configuration: `config` reads a file, over `yaml`; what keys may contain is in `paths`, `hosts`, `listen`, `secret` and `broker`, the
   words for faults in `fault_words`. `key_types` and `field_texts` serve the generated reference, `verdict` the `check` commands,

@@ -25,7 +25,7 @@ from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 
 # Searched in the unparsed text, because it decides the order in which files are parsed.
 _EXTENDS = re.compile(r"extends:[ \t]*([^\s#]*)")
-Source = tuple[bool, str, Callable[[], str]]
+ProfileFile = tuple[bool, str, Callable[[], str]]
 """Whether a profile is the user's, the name of its file, and what reads its text."""
 Progress = Callable[[int], AbstractContextManager[Callable[[], None]]]
 """Given how many profiles there are; the function is called after each."""
@@ -208,7 +208,7 @@ def load_profiles(
     return dict(sorted(found.items()))
 
 
-def _in_order(sources: Iterable[Source], done: Callable[[], None]) -> Iterator[tuple[bool, str, str]]:
+def _in_order(sources: Iterable[ProfileFile], done: Callable[[], None]) -> Iterator[tuple[bool, str, str]]:
     """The texts, each after that of the profile that it extends. The user's come last, because they replace shipped ones.
 
     They are read one at a time: all at once are 2.3 MB, whose room a process would keep although it needs it only at its start.
@@ -252,7 +252,7 @@ def parse_file(
     return profile
 
 
-def _shipped_sources() -> list[Source]:
+def _shipped_sources() -> list[ProfileFile]:
     entries = {entry.name: entry for entry in _shipped_folder().iterdir() if entry.name.endswith(".yaml")}
     return [(False, name, partial(entries[name].read_text, encoding="utf-8")) for name in sorted(entries)]
 
