@@ -9,7 +9,8 @@ meaning may be wrong. `plans` and `per_plan` share work between equal devices. `
   `own_rows` leaves out those of other units.
 * When it is planned or opened again: `replanning`, after the time that `plan_age` gives it; `pace` limits how many are opened at once.
 * In a poll: `sliced` makes readings of answers, `shown_scales` believes a scale once answers have shown it, `not_now` knows what a Modbus
-  unit does not give at present, `halves` reads numbers of two registers again that do not belong together, `leak_detectors` reports those without a reading, `series_count` counts series.
+  unit does not give at present, `halves` whether two registers of one number belong together, `leak_detectors` reports those without a
+  reading, `series_count` counts series.
 """
 
 from agent.poll.barrier import DeviceBarrier
