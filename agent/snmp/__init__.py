@@ -5,8 +5,8 @@ feature (v3 contexts). Neither gets an SNMPv3 answer that `usm` has not verified
 
 `clients` chooses an engine, `requests` is what both share. gufo: `plain` (v1, v2c), `gufo_v3` over `relay` (v3), `lenient` for odd devices;
 pysnmp: `pysnmp_checked`. `repair` and `repair_v3` make answers readable, `credentials` says which credentials SNMPv3 allows. `tries` and
-`limits` say how often and how much is asked at once, `missing` what a device denies or lacks, `gufo_calls` how gufo is asked; `traps` is the
-package of what devices send by themselves.
+`limits` say how often and how much is asked at once, `missing` what a device denies or lacks, `gufo_calls` how gufo is asked; `traps` is
+the package of what devices send by themselves.
 """
 
 # agent.snmp.pysnmp is deliberately not re-exported: importing it costs CPU at every start and 10 MB of memory permanently, which
