@@ -55,6 +55,18 @@ def test_every_module_that_is_broken_and_every_test_that_is_to_notice_is_there()
     assert [file for file in sorted(files) if not (ROOT / file).is_file()] == []
 
 
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "tests").rglob("test_promised_times.py")), ids=lambda file: file.parent.name
+)
+def test_a_module_whose_times_and_bounds_are_held_in_figures_has_the_test_of_them(file: Path) -> None:
+    """Else a mutant of one of them would count as noticed by none."""
+    modules = read_targets(LISTS, ROOT).modules
+    imports = [each for each in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(each, ast.ImportFrom)]
+    held = {f"{each.module}.{name.name}".replace(".", "/") + ".py" for each in imports for name in each.names}
+    test = file.relative_to(ROOT).as_posix()
+    assert [module for module in sorted(held & modules.keys()) if test not in modules[module]] == []
+
+
 def test_every_mutant_that_is_called_equivalent_changes_code_that_is_there() -> None:
     """A run over some mutants of a module, as the scores are made of, does not come to all and so cannot tell."""
     assert [key for key in read_targets(LISTS, ROOT).equivalent if key.original not in code_of(key)] == []
