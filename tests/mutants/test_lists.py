@@ -11,6 +11,7 @@ import pytest
 from tests.mutants.copies import ROOT
 from tests.mutants.making import Key
 from tests.mutants.named import Break, read_breaks
+from tests.mutants.table import read
 from tests.mutants.targets import read_targets
 
 LISTS = ROOT / "tests" / "mutants"
@@ -65,6 +66,12 @@ def test_a_module_whose_times_and_bounds_are_held_in_figures_has_the_test_of_the
     held = {f"{each.module}.{name.name}".replace(".", "/") + ".py" for each in imports for name in each.names}
     test = file.relative_to(ROOT).as_posix()
     assert [module for module in sorted(held & modules.keys()) if test not in modules[module]] == []
+
+
+def test_every_module_has_a_score_and_every_score_a_module() -> None:
+    """A module that is added without one may be noticed by none of its tests; see docs/explanation/mutants.md."""
+    measured = {module for module, counts in read(LISTS / "scores.yaml").items() if "after" in counts}
+    assert measured ^ {*read_targets(LISTS, ROOT).modules} == set()
 
 
 def test_every_mutant_that_is_called_equivalent_changes_code_that_is_there() -> None:
