@@ -213,6 +213,21 @@ async def test_a_retired_agents_document_is_taken_back_once(tmp_path: Path) -> N
         assert await one.cycle() == []
 
 
+async def test_a_retired_agents_document_that_the_broker_keeps_is_taken_back_again_after_a_pause(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path) as one:
+        await one.stored(1)
+        await one.cycle()
+        assert await one.ledger.record([Retirement("s", "gw-0", 10)])
+        await one.publisher.publish_due(time.monotonic())
+        one.line.answer(0x87)
+        assert one.line.take() == [None]
+        assert await one.cycle() == []
+        assert await one.cycle(after_s=PAUSE_S[0] + 1) == [None]
+        assert await one.cycle() == []
+
+
 @pytest.mark.parametrize("largest_bytes", [OTHER_BYTES + 4 * INTERVAL_BYTES, 0])
 async def test_what_does_not_fit_into_a_packet_is_reported_in_parts_until_all_was_reported(
     tmp_path: Path, largest_bytes: int

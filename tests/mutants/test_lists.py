@@ -11,6 +11,7 @@ import pytest
 from tests.mutants.copies import ROOT
 from tests.mutants.making import Key
 from tests.mutants.named import Break, read_breaks
+from tests.mutants.table import read
 from tests.mutants.targets import read_targets
 
 LISTS = ROOT / "tests" / "mutants"
@@ -53,6 +54,24 @@ def test_every_module_that_is_broken_and_every_test_that_is_to_notice_is_there()
     modules = read_targets(LISTS, ROOT).modules
     files = {*modules, *(test.partition("::")[0] for tests in modules.values() for test in tests)}
     assert [file for file in sorted(files) if not (ROOT / file).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "tests").rglob("test_promised_times.py")), ids=lambda file: file.parent.name
+)
+def test_a_module_whose_times_and_bounds_are_held_in_figures_has_the_test_of_them(file: Path) -> None:
+    """Else a mutant of one of them would count as noticed by none."""
+    modules = read_targets(LISTS, ROOT).modules
+    imports = [each for each in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(each, ast.ImportFrom)]
+    held = {f"{each.module}.{name.name}".replace(".", "/") + ".py" for each in imports for name in each.names}
+    test = file.relative_to(ROOT).as_posix()
+    assert [module for module in sorted(held & modules.keys()) if test not in modules[module]] == []
+
+
+def test_every_module_has_a_score_and_every_score_a_module() -> None:
+    """A module that is added without one may be noticed by none of its tests; see docs/explanation/mutants.md."""
+    measured = {module for module, counts in read(LISTS / "scores.yaml").items() if "after" in counts}
+    assert measured ^ {*read_targets(LISTS, ROOT).modules} == set()
 
 
 def test_every_mutant_that_is_called_equivalent_changes_code_that_is_there() -> None:

@@ -116,7 +116,7 @@ async def test_a_side_whose_broker_is_away_says_what_to_check_and_tries_again(
     async with keeper.keeping():
         await eventually(lambda: "check broker.host and broker.port, and that the broker runs" in keeper.fault, "it")
         mosquitto.start()
-        await asyncio.wait_for(keeper.held(), 30)
+        await eventually(lambda: not keeper.fault, "it has connected again, and hears itself")
     # Its supervisor would begin it again after a fault of its own as well, but later each time.
     assert [each.getMessage() for each in caplog.records if each.exc_info] == []
 

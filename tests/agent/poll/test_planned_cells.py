@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from agent.poll.per_plan import class_of_each_series
 from agent.poll.planned_cells import PlannedCells
 from agent.profile import RawValue, parse_profile, plan_device
 from agent.readings import Readings
@@ -116,6 +117,23 @@ async def test_a_line_that_was_in_use_calls_for_a_plan_although_it_has_lost_its_
     for each in (*volts, 0):
         cells.update({f"{VOLTS}.2": each})
     assert cells.changed() == changed
+
+
+@pytest.mark.parametrize(("again", "lines"), [(0, {"L1"}), (230, {"L1", "L2"}), (None, {"L1", "L2"})])
+async def test_a_line_is_planned_if_it_measures_something_twice_or_cannot_be_asked_again(
+    again: RawValue, lines: set[str]
+) -> None:
+    """One odd answer, as of a card that has just started, would report a line without power for good."""
+    rows = {"lines": ["1", "2", "3"]}
+    known: dict[str, RawValue] = {f"{VOLTS}.1": 230, f"{VOLTS}.2": 230, f"{VOLTS}.3": 0}
+
+    async def read_again(refs: Sequence[str]) -> dict[str, RawValue]:
+        assert set(refs) == {f"{VOLTS}.1", f"{VOLTS}.2"}
+        return {f"{VOLTS}.1": 231, f"{VOLTS}.2": again}
+
+    await PlannedCells().add_use(LINES, rows, known, read_again)
+    planned = class_of_each_series(plan_device(LINES, rows, known, None))
+    assert set(planned) == {f"dcim_pdu_phase_voltage_volts{{phase={line}}}" for line in lines}
 
 
 def test_of_another_device_nothing_is_published_be_it_a_number_or_a_state() -> None:

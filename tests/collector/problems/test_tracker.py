@@ -1,13 +1,11 @@
 """Problems through time: when they begin, go on while nobody can tell, are folded into a cause, and end."""
 
 from collections import deque
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from collector.problems.causes import ANSWERS_S, SAFETY_CLEARS_S, place_of
+from collector.problems.causes import ANSWERS_S, SAFETY_CLEARS_S
 from collector.problems.conditions import labels_of
-from collector.problems.maintenance import Window
 from collector.problems.table import KEEP_S, load_table
 from collector.problems.tracker import MAX_TRACKED, RESTORED_S, Key, TrackedProblem, Tracker
 from tests.collector.problems.course import CDU, FLOW, LEAK, PUMPS, Course, always, key, never
@@ -292,47 +290,6 @@ def test_a_lost_feed_explains_its_own_devices_and_none_without_a_feed() -> None:
         for number, each in enumerate((of_feed, of_other, of_none)):
             course.at(step, each, unit=("device", "s", str(number)))
     assert [course.one(each).cause for each in (of_feed, of_other, of_none)] == [lost, None, None]
-
-
-def test_a_cause_in_a_maintenance_window_hides_nothing_outside_of_it_and_no_other_cause() -> None:
-    """Nobody is notified of it, so somebody must be of what it would explain."""
-    course = Course()
-    feed, agent = labels_of({"site": "s", "feed": "A"}), labels_of({"site": "s", "agent": "g"})
-    lost, blind = ("DcimFeedLost", feed), ("DcimAgentSeesNothing", agent)
-    until = datetime.now(UTC) + timedelta(hours=2)
-    window = Window(id="W-1", until=until, match={"feed": "A"}, why="breaker test")
-    course.tracker.window_of = lambda problem, *_: window if problem == "DcimFeedLost" else None
-    alone = key("DcimDeviceUnreachable", "pdu-1", feed="A", agent="other")
-    both = key("DcimDeviceUnreachable", "pdu-2", feed="A", agent="g")
-    for step in range(0, 140, 2):
-        for each in (lost, blind):
-            course.at(step, each, unit=("share", each[0]))
-        for each in (alone, both):
-            course.at(step, each, unit=("device", *each))
-    assert [course.one(each).cause for each in (alone, both)] == [None, blind]
-
-
-def test_a_cause_that_has_been_over_for_long_enough_leaves_what_it_explained_to_another_one() -> None:
-    course = Course()
-    blind = "DcimAgentSeesNothing", labels_of({"site": "s", "agent": "g"})
-    room = "DcimRoomSilent", labels_of({"site": "s", "room": "hall-1", "agent": "g"})
-    row = "DcimRowSilent", labels_of({"site": "s", "room": "hall-1", "row": "r", "agent": "g"})
-    for step in range(90):
-        for each in (blind, room, row):
-            holds = each != blind or step < 13
-            course.at(step, *[each] * holds, unit=("share", each[0]))
-        if step == 12 + int(ANSWERS_S):
-            assert course.one(row).cause == blind
-    assert course.one(row).cause == room
-
-
-def test_a_row_may_be_missing_where_its_cause_may_lack_it_and_a_room_may_not() -> None:
-    """In a room without rows, all of it is one row without a name."""
-    pdu = labels_of({"site": "s", "room": "hall-1", "feed": "A"})
-    labels = "site", "room", "row", "feed"
-    assert place_of(pdu, labels, ("row",)) == (("site", "s"), ("room", "hall-1"), ("row", ""), ("feed", "A"))
-    assert place_of(pdu, labels, ()) is None
-    assert place_of(labels_of({"site": "s", "feed": "A"}), labels, ("row",)) is None
 
 
 def test_a_critical_alarm_of_a_device_is_folded_into_nothing() -> None:

@@ -1,0 +1,49 @@
+"""Which of several causes explains a problem, and which place both must have; how it is told through time is in test_tracker.py."""
+
+from datetime import UTC, datetime, timedelta
+
+from collector.problems.causes import ANSWERS_S, place_of
+from collector.problems.conditions import labels_of
+from collector.problems.maintenance import Window
+from tests.collector.problems.course import Course, key
+
+
+def test_a_cause_in_a_maintenance_window_hides_nothing_outside_of_it_and_no_other_cause() -> None:
+    """Nobody is notified of it, so somebody must be of what it would explain."""
+    course = Course()
+    feed, agent = labels_of({"site": "s", "feed": "A"}), labels_of({"site": "s", "agent": "g"})
+    lost, blind = ("DcimFeedLost", feed), ("DcimAgentSeesNothing", agent)
+    until = datetime.now(UTC) + timedelta(hours=2)
+    window = Window(id="W-1", until=until, match={"feed": "A"}, why="breaker test")
+    course.tracker.window_of = lambda problem, *_: window if problem == "DcimFeedLost" else None
+    alone = key("DcimDeviceUnreachable", "pdu-1", feed="A", agent="other")
+    both = key("DcimDeviceUnreachable", "pdu-2", feed="A", agent="g")
+    for step in range(0, 140, 2):
+        for each in (lost, blind):
+            course.at(step, each, unit=("share", each[0]))
+        for each in (alone, both):
+            course.at(step, each, unit=("device", str(each)))
+    assert [course.one(each).cause for each in (alone, both)] == [None, blind]
+
+
+def test_a_cause_that_has_been_over_for_long_enough_leaves_what_it_explained_to_another_one() -> None:
+    course = Course()
+    blind = "DcimAgentSeesNothing", labels_of({"site": "s", "agent": "g"})
+    room = "DcimRoomSilent", labels_of({"site": "s", "room": "hall-1", "agent": "g"})
+    row = "DcimRowSilent", labels_of({"site": "s", "room": "hall-1", "row": "r", "agent": "g"})
+    for step in range(90):
+        for each in (blind, room, row):
+            holds = each != blind or step < 13
+            course.at(step, *[each] * holds, unit=("share", each[0]))
+        if step == 12 + int(ANSWERS_S):
+            assert course.one(row).cause == blind
+    assert course.one(row).cause == room
+
+
+def test_a_row_may_be_missing_where_its_cause_may_lack_it_and_a_room_may_not() -> None:
+    """In a room without rows, all of it is one row without a name."""
+    pdu = labels_of({"site": "s", "room": "hall-1", "feed": "A"})
+    labels = "site", "room", "row", "feed"
+    assert place_of(pdu, labels, ("row",)) == (("site", "s"), ("room", "hall-1"), ("row", ""), ("feed", "A"))
+    assert place_of(pdu, labels, ()) is None
+    assert place_of(labels_of({"site": "s", "feed": "A"}), labels, ("row",)) is None
