@@ -135,8 +135,8 @@ class GufoClient(PortionedClient):
         if len(missing) <= MAX_SINGLE_GETS:
             for oid in missing:
                 # A denied one is known already if nothing else was asked for.
-                if oid not in self._denied:
-                    found.update(await self._get_alone(oid))
+                if oid not in self._failing:
+                    found.update(await self._get_alone(oid, was_refused=len(answer) == 0))
         # If the last object is in the answer, the answer was not cut short, so the missing ones are absent. Callers use this:
         # they put an object that the device is known to have at the end.
         elif oids[-1] not in found and not (found and await self._missing_confirmed(missing, found)):
@@ -183,13 +183,19 @@ class GufoClient(PortionedClient):
                 answer[oid] = plain(value)
         return answer
 
-    async def _get_alone(self, oid: str) -> dict[str, SnmpValue]:
+    async def _get_failing(self, oid: str) -> dict[str, SnmpValue]:
+        return await self._get_alone(oid, was_refused=True)
+
+    async def _get_alone(self, oid: str, *, was_refused: bool) -> dict[str, SnmpValue]:
+        """One object; `was_refused` says whether the request for several gave nothing at all."""
         try:
             found = await self._request(self._get_one, oid)
         except DeniedError as error:
             self._note_denied([oid], error)
             return {}
-        if not found:
+        if was_refused and found.get(oid) is None and (found or self._version is SnmpVersion.v1):
+            self._note_failed(oid, is_null=bool(found))
+        elif not found:
             self._absent.note([oid], asyncio.get_running_loop().time())
         return found
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from agent.snmp.limits import Limit
-from agent.snmp.missing import DeniedError, DeniedObjects
+from agent.snmp.missing import DeniedError, FailingObjects
 from agent.snmp.seam import SnmpTarget, SnmpValue
 from rackflow.errors import DeviceError, DeviceIgnoresUser, DeviceProtocolError, DeviceTimeout
 
@@ -92,7 +92,7 @@ class PortionedClient(ABC):
         self._lock = asyncio.Lock()
         self._objects = Limit(target.max_varbinds)
         self._rows = Limit(target.max_repetitions)
-        self._denied = DeniedObjects()
+        self._failing = FailingObjects()
         # Why something of the present `get` was denied.
         self._denial: DeniedError | None = None
 
@@ -118,14 +118,7 @@ class PortionedClient(ABC):
         async with self._lock:
             self._objects.raise_if_due()
             self._denial = None
-            if not self._denied:
-                found = await self._get_portions(oids)
-            else:
-                together, again = self._denied.parted(oids, asyncio.get_running_loop().time())
-                found = await self._get_portions(together)
-                for oid in again:
-                    self._denied.take(oid)
-                    found |= await self._get_chunk([oid])
+            found = await (self._get_sparingly(oids) if self._failing else self._get_portions(oids))
             if not found and self._denial is not None:
                 raise self._denial
             return found
@@ -163,7 +156,23 @@ class PortionedClient(ABC):
 
     def ask_all_again(self) -> None:
         """See `SnmpClient.ask_all_again`."""
-        self._denied.forget()
+        self._failing.forget()
+
+    async def _get_sparingly(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """The same without objects that fail whole requests, of which some are asked for again, each alone."""
+        together, again = self._failing.parted(oids, asyncio.get_running_loop().time())
+        found = await self._get_portions(together)
+        is_over = False
+        for oid in again:
+            self._failing.take(oid)
+            answer = await self._get_failing(oid)
+            is_over |= answer.get(oid) is not None
+            found |= answer
+        found |= self._failing.nulls(oids)
+        if is_over:
+            # Mostly all of them are read again, as after a view was widened or a card has started.
+            self._failing.forget()
+        return found
 
     async def _get_portions(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         if 0 < len(oids) <= self._varbinds:
@@ -181,7 +190,11 @@ class PortionedClient(ABC):
         """A GET was denied because of one of these objects, or of several."""
         self._denial = why
         if len(oids) == 1:
-            self._denied.note(oids[0], asyncio.get_running_loop().time())
+            self._failing.note_denied(oids[0], asyncio.get_running_loop().time())
+
+    def _note_failed(self, oid: str, *, is_null: bool) -> None:
+        """This object failed a request for several: it cannot be read, or with v1 it is not there."""
+        self._failing.note_failed(oid, asyncio.get_running_loop().time(), is_null=is_null)
 
     async def _next_permitted(self, oid: str) -> tuple[str, SnmpValue] | None:
         try:
@@ -220,6 +233,10 @@ class PortionedClient(ABC):
     @abstractmethod
     async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:
         """One GETNEXT. Raises DeniedError if the device denies what follows."""
+
+    async def _get_failing(self, oid: str) -> dict[str, SnmpValue]:
+        """One object that has failed its requests."""
+        return await self._get_chunk([oid])
 
     @abstractmethod
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
