@@ -9,7 +9,6 @@ smaller requests before they count as absent; an object wrongly counted as absen
 # pysnmp's high-level API (same net-snmp peer). An agent polls hundreds of devices every second on a small machine.
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context, copy_context
@@ -239,7 +238,7 @@ class GufoClient(PortionedClient):
             try:
                 row = await self._request(next_row, rows)
             except DeniedError:
-                return WalkedRows(walk, is_incomplete=False, is_denied=not single)
+                return WalkedRows(walk, is_incomplete=False, is_denied=True)
             except DeviceTimeout:
                 if single:
                     raise
@@ -248,11 +247,13 @@ class GufoClient(PortionedClient):
                 await self._request(one_getnext, (rows, rows))
                 return WalkedRows(walk, is_incomplete=True)
             if row is None:
-                # The end of the MIB and a refused GETBULK look the same here. One GETNEXT from this position tells them apart.
-                has_more = False
-                with contextlib.suppress(DeniedError):
+                # The end of the MIB and a refused GETBULK look the same here. One GETNEXT from this position tells them apart. One that was
+                # refused behind others of its size may have run into something denied.
+                try:
                     has_more = not single and await self._request(one_getnext, (rows, rows)) is not None
-                return WalkedRows(walk, is_incomplete=has_more)
+                except DeniedError:
+                    return WalkedRows(walk, is_incomplete=False, is_denied=True)
+                return WalkedRows(walk, is_incomplete=has_more, is_denied=has_more and bool(found))
             if not walk.add(row[0], plain(row[1])):
                 return WalkedRows(walk, is_incomplete=False, is_stuck=True)
         return WalkedRows(walk, is_incomplete=False)

@@ -11,6 +11,7 @@ import logging
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from typing import Final, NamedTuple
 
 from agent.snmp.limits import Limit
@@ -73,7 +74,7 @@ class RowsSoFar:
 class WalkedRows(NamedTuple):
     """What a walk has found. It `is_incomplete` if the device could not answer for as many rows at once as it was asked for.
 
-    It `is_stuck` if the device came back to a row that was found before. It `is_denied` if a request for several rows was: perhaps only
+    It `is_stuck` if the device came back to a row that was found before. It `is_denied` if a request was, or may have been: perhaps only
     what stands behind the table is.
     """
 
@@ -127,13 +128,16 @@ class PortionedClient(ABC):
         """See `SnmpClient.walk`. Ends where the device denies what follows. Over gufo_snmp, rows whose value is NULL are left out."""
         async with self._lock:
             self._rows.raise_if_due()
+            before = copy(self._rows)
             while True:
                 walked = await self._walk_rows(oid, limit)
+                if walked.is_denied and await self._walk_on(oid, limit, walked.walk):
+                    # It was no matter of how many rows were asked for.
+                    self._rows = before
+                    return walked.walk.rows
                 if not walked.is_incomplete:
                     if walked.is_stuck:
                         await self._pass_by(oid, limit, walked.walk)
-                    elif walked.is_denied:
-                        await self._walk_on(oid, limit, walked.walk)
                     return walked.walk.rows
                 self._rows.lower(max(1, self._repetitions // 2))
                 log.info(
@@ -202,14 +206,17 @@ class PortionedClient(ABC):
         except DeniedError:
             return None
 
-    async def _walk_on(self, oid: str, limit: int, walk: RowsSoFar) -> None:
-        """Continue a walk row by row."""
+    async def _walk_on(self, oid: str, limit: int, walk: RowsSoFar) -> bool:
+        """Continue a walk row by row, for as many as one request asks for. Returns whether it has ended."""
         last = next(reversed(walk.rows), oid)
-        while len(walk.rows) < limit and last.count(".") < MAX_DOTS:
+        for _ in range(self._repetitions):
+            if len(walk.rows) >= limit or last.count(".") >= MAX_DOTS:
+                return True
             following = await self._next_permitted(last)
             if following is None or not following[0].startswith(f"{oid}.") or not walk.add(*following):
-                return
+                return True
             last = following[0]
+        return False
 
     async def _pass_by(self, oid: str, limit: int, walk: RowsSoFar) -> None:
         """Continue after the last row of a walk that goes in circles: GETNEXT may return the same row again although others follow it."""
