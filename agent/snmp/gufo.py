@@ -9,7 +9,6 @@ smaller requests before they count as absent; an object wrongly counted as absen
 # pysnmp's high-level API (same net-snmp peer). An agent polls hundreds of devices every second on a small machine.
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context, copy_context
@@ -135,8 +134,8 @@ class GufoClient(PortionedClient):
         if len(missing) <= MAX_SINGLE_GETS:
             for oid in missing:
                 # A denied one is known already if nothing else was asked for.
-                if oid not in self._denied:
-                    found.update(await self._get_alone(oid))
+                if oid not in self._failing:
+                    found.update(await self._get_alone(oid, was_refused=len(answer) == 0))
         # If the last object is in the answer, the answer was not cut short, so the missing ones are absent. Callers use this:
         # they put an object that the device is known to have at the end.
         elif oids[-1] not in found and not (found and await self._missing_confirmed(missing, found)):
@@ -183,13 +182,19 @@ class GufoClient(PortionedClient):
                 answer[oid] = plain(value)
         return answer
 
-    async def _get_alone(self, oid: str) -> dict[str, SnmpValue]:
+    async def _get_failing(self, oid: str) -> dict[str, SnmpValue]:
+        return await self._get_alone(oid, was_refused=True)
+
+    async def _get_alone(self, oid: str, *, was_refused: bool) -> dict[str, SnmpValue]:
+        """One object; `was_refused` says whether the request for several gave nothing at all."""
         try:
             found = await self._request(self._get_one, oid)
         except DeniedError as error:
             self._note_denied([oid], error)
             return {}
-        if not found:
+        if was_refused and found.get(oid) is None and (found or self._version is SnmpVersion.v1):
+            self._note_failed(oid, is_null=bool(found))
+        elif not found:
             self._absent.note([oid], asyncio.get_running_loop().time())
         return found
 
@@ -233,7 +238,7 @@ class GufoClient(PortionedClient):
             try:
                 row = await self._request(next_row, rows)
             except DeniedError:
-                return WalkedRows(walk, is_incomplete=False, is_denied=not single)
+                return WalkedRows(walk, is_incomplete=False, is_denied=True)
             except DeviceTimeout:
                 if single:
                     raise
@@ -242,11 +247,13 @@ class GufoClient(PortionedClient):
                 await self._request(one_getnext, (rows, rows))
                 return WalkedRows(walk, is_incomplete=True)
             if row is None:
-                # The end of the MIB and a refused GETBULK look the same here. One GETNEXT from this position tells them apart.
-                has_more = False
-                with contextlib.suppress(DeniedError):
+                # The end of the MIB and a refused GETBULK look the same here. One GETNEXT from this position tells them apart. One that was
+                # refused behind others of its size may have run into something denied.
+                try:
                     has_more = not single and await self._request(one_getnext, (rows, rows)) is not None
-                return WalkedRows(walk, is_incomplete=has_more)
+                except DeniedError:
+                    return WalkedRows(walk, is_incomplete=False, is_denied=True)
+                return WalkedRows(walk, is_incomplete=has_more, is_denied=has_more and bool(found))
             if not walk.add(row[0], plain(row[1])):
                 return WalkedRows(walk, is_incomplete=False, is_stuck=True)
         return WalkedRows(walk, is_incomplete=False)

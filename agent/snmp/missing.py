@@ -1,11 +1,12 @@
-"""What is remembered of objects that a device denies or lacks, so that not every poll has to find them again. No I/O.
+"""What is remembered of objects that a device denies, lacks or fails to read, so that not every poll has to find them again. No I/O.
 
-A denied object (authorizationError) fails the whole request that it is in. Finding it takes several requests: one with pysnmp, and with
-gufo_snmp, which hides the error-index, some seven among 20 objects, 35 if all of them are denied. So when somebody narrows the device's
-view while it is polled, denied objects are left out of the requests for the others, until the next plan leaves them out.
+A denied object (authorizationError) fails the whole request that it is in, and so does one that cannot be read (genErr), and with v1 one
+that is not there (noSuchName). Finding it takes several requests: one with pysnmp, and with gufo_snmp, which hides the error-index, some
+seven among 20 objects, 35 if all of them fail. So when somebody narrows the device's view while it is polled, or a sensor breaks, such
+objects are left out of the requests for the others, until the next plan.
 
-An absent object (noSuchInstance) fails nothing and stays in the requests, so that it is read as soon as it is there. But gufo_snmp drops
-NULLs as well, so that further requests must tell what is missing from an answer.
+With v2c and v3 an absent object (noSuchInstance) fails nothing and stays in the requests, so that it is read as soon as it is there. But
+gufo_snmp drops NULLs as well, so that further requests must tell what is missing from an answer.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,8 +17,11 @@ from rackflow.errors import DeviceAuthError
 # How long after a denial an object is asked for again, and an absent one is known to be absent. Views are changed by hand, and rarely; each
 # object costs one request a minute. Chosen value.
 BELIEVED_S: Final = 60.0
-# The most denied objects that one call asks for again, so that a poll of the safety class ends in its time on a slow card (0.2 s a
-# request). Chosen value.
+# The same of an object that could not be read, or with v1 was not there: a card hides a branch for a moment while it starts, and a sensor
+# is repaired. As for a refused Modbus register. Chosen value.
+FAILED_S: Final = 10.0
+# The most of them that one call asks for again, so that a poll of the safety class ends in its time on a slow card (0.2 s a request).
+# Chosen value.
 MOST_AGAIN: Final = 4
 
 
@@ -25,11 +29,12 @@ class DeniedError(DeviceAuthError):
     """The answer was authorizationError: the device does not let this credential read something of what was asked for."""
 
 
-class DeniedObjects:
-    """The denied objects of one device. `now_s` is monotonic seconds."""
+class FailingObjects:
+    """The objects of one device that fail whole requests. `now_s` is monotonic seconds."""
 
     def __init__(self) -> None:
         self._again_at_s: dict[str, float] = {}
+        self._nulls: set[str] = set()
 
     def __bool__(self) -> bool:
         return bool(self._again_at_s)
@@ -37,9 +42,15 @@ class DeniedObjects:
     def __contains__(self, oid: object) -> bool:
         return oid in self._again_at_s
 
-    def note(self, oid: str, now_s: float) -> None:
+    def note_denied(self, oid: str, now_s: float) -> None:
         """The object was denied, and no other one of its request."""
         self._again_at_s[oid] = now_s + BELIEVED_S
+        self._nulls.discard(oid)
+
+    def note_failed(self, oid: str, now_s: float, *, is_null: bool) -> None:
+        """The object failed its request; `is_null`: it is there, and cannot be read."""
+        self._again_at_s[oid] = now_s + FAILED_S
+        (self._nulls.add if is_null else self._nulls.discard)(oid)
 
     def take(self, oid: str) -> None:
         """The object is asked for now, as one of which nothing is known."""
@@ -48,17 +59,22 @@ class DeniedObjects:
     def forget(self) -> None:
         """Ask for all of them again."""
         self._again_at_s.clear()
+        self._nulls.clear()
+
+    def nulls(self, oids: Sequence[str]) -> dict[str, None]:
+        """Those of the objects that are left out although the device has them."""
+        return dict.fromkeys(oid for oid in oids if oid in self._again_at_s and oid in self._nulls)
 
     def parted(self, oids: Sequence[str], now_s: float) -> tuple[list[str], list[str]]:
-        """Of these objects, those to ask for together, and denied ones to ask for again, each alone; at least one in all.
+        """Of these objects, those to ask for together, and failing ones to ask for again, each alone; at least one in all.
 
         Without any request a device that has died would seem to deny everything for ever.
         """
         together = [oid for oid in oids if oid not in self._again_at_s]
-        denied = sorted((self._again_at_s[oid], oid) for oid in oids if oid in self._again_at_s)
-        again = [oid for at_s, oid in denied[:MOST_AGAIN] if at_s <= now_s]
+        failing = sorted((self._again_at_s[oid], oid) for oid in oids if oid in self._again_at_s)
+        again = [oid for at_s, oid in failing[:MOST_AGAIN] if at_s <= now_s]
         if not together and not again:
-            again = [oid for _, oid in denied[:1]]
+            again = [oid for _, oid in failing[:1]]
         return together, again
 
 

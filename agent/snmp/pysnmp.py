@@ -211,6 +211,8 @@ class PysnmpClient(PortionedClient):
             self._note_denied(oids[index - 1 : index] if is_named else oids, self._denied_error())
         is_absent = status in {NO_SUCH_NAME, AUTHORIZATION_ERROR}
         if is_named:
+            if status != AUTHORIZATION_ERROR:
+                self._note_failed(oids[index - 1], is_null=not is_absent)
             failed = {} if is_absent else {oids[index - 1]: None}
             return failed | await self._get_chunk([*oids[: index - 1], *oids[index:]])
         if len(oids) == 1:

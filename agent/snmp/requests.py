@@ -11,10 +11,11 @@ import logging
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from typing import Final, NamedTuple
 
 from agent.snmp.limits import Limit
-from agent.snmp.missing import DeniedError, DeniedObjects
+from agent.snmp.missing import DeniedError, FailingObjects
 from agent.snmp.seam import SnmpTarget, SnmpValue
 from rackflow.errors import DeviceError, DeviceIgnoresUser, DeviceProtocolError, DeviceTimeout
 
@@ -73,7 +74,7 @@ class RowsSoFar:
 class WalkedRows(NamedTuple):
     """What a walk has found. It `is_incomplete` if the device could not answer for as many rows at once as it was asked for.
 
-    It `is_stuck` if the device came back to a row that was found before. It `is_denied` if a request for several rows was: perhaps only
+    It `is_stuck` if the device came back to a row that was found before. It `is_denied` if a request was, or may have been: perhaps only
     what stands behind the table is.
     """
 
@@ -92,7 +93,7 @@ class PortionedClient(ABC):
         self._lock = asyncio.Lock()
         self._objects = Limit(target.max_varbinds)
         self._rows = Limit(target.max_repetitions)
-        self._denied = DeniedObjects()
+        self._failing = FailingObjects()
         # Why something of the present `get` was denied.
         self._denial: DeniedError | None = None
 
@@ -118,14 +119,7 @@ class PortionedClient(ABC):
         async with self._lock:
             self._objects.raise_if_due()
             self._denial = None
-            if not self._denied:
-                found = await self._get_portions(oids)
-            else:
-                together, again = self._denied.parted(oids, asyncio.get_running_loop().time())
-                found = await self._get_portions(together)
-                for oid in again:
-                    self._denied.take(oid)
-                    found |= await self._get_chunk([oid])
+            found = await (self._get_sparingly(oids) if self._failing else self._get_portions(oids))
             if not found and self._denial is not None:
                 raise self._denial
             return found
@@ -134,13 +128,16 @@ class PortionedClient(ABC):
         """See `SnmpClient.walk`. Ends where the device denies what follows. Over gufo_snmp, rows whose value is NULL are left out."""
         async with self._lock:
             self._rows.raise_if_due()
+            before = copy(self._rows)
             while True:
                 walked = await self._walk_rows(oid, limit)
+                if walked.is_denied and await self._walk_on(oid, limit, walked.walk):
+                    # It was no matter of how many rows were asked for.
+                    self._rows = before
+                    return walked.walk.rows
                 if not walked.is_incomplete:
                     if walked.is_stuck:
                         await self._pass_by(oid, limit, walked.walk)
-                    elif walked.is_denied:
-                        await self._walk_on(oid, limit, walked.walk)
                     return walked.walk.rows
                 self._rows.lower(max(1, self._repetitions // 2))
                 log.info(
@@ -163,7 +160,23 @@ class PortionedClient(ABC):
 
     def ask_all_again(self) -> None:
         """See `SnmpClient.ask_all_again`."""
-        self._denied.forget()
+        self._failing.forget()
+
+    async def _get_sparingly(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """The same without objects that fail whole requests, of which some are asked for again, each alone."""
+        together, again = self._failing.parted(oids, asyncio.get_running_loop().time())
+        found = await self._get_portions(together)
+        is_over = False
+        for oid in again:
+            self._failing.take(oid)
+            answer = await self._get_failing(oid)
+            is_over |= answer.get(oid) is not None
+            found |= answer
+        found |= self._failing.nulls(oids)
+        if is_over:
+            # Mostly all of them are read again, as after a view was widened or a card has started.
+            self._failing.forget()
+        return found
 
     async def _get_portions(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         if 0 < len(oids) <= self._varbinds:
@@ -181,7 +194,11 @@ class PortionedClient(ABC):
         """A GET was denied because of one of these objects, or of several."""
         self._denial = why
         if len(oids) == 1:
-            self._denied.note(oids[0], asyncio.get_running_loop().time())
+            self._failing.note_denied(oids[0], asyncio.get_running_loop().time())
+
+    def _note_failed(self, oid: str, *, is_null: bool) -> None:
+        """This object failed a request for several: it cannot be read, or with v1 it is not there."""
+        self._failing.note_failed(oid, asyncio.get_running_loop().time(), is_null=is_null)
 
     async def _next_permitted(self, oid: str) -> tuple[str, SnmpValue] | None:
         try:
@@ -189,14 +206,17 @@ class PortionedClient(ABC):
         except DeniedError:
             return None
 
-    async def _walk_on(self, oid: str, limit: int, walk: RowsSoFar) -> None:
-        """Continue a walk row by row."""
+    async def _walk_on(self, oid: str, limit: int, walk: RowsSoFar) -> bool:
+        """Continue a walk row by row, for as many as one request asks for. Returns whether it has ended."""
         last = next(reversed(walk.rows), oid)
-        while len(walk.rows) < limit and last.count(".") < MAX_DOTS:
+        for _ in range(self._repetitions):
+            if len(walk.rows) >= limit or last.count(".") >= MAX_DOTS:
+                return True
             following = await self._next_permitted(last)
             if following is None or not following[0].startswith(f"{oid}.") or not walk.add(*following):
-                return
+                return True
             last = following[0]
+        return False
 
     async def _pass_by(self, oid: str, limit: int, walk: RowsSoFar) -> None:
         """Continue after the last row of a walk that goes in circles: GETNEXT may return the same row again although others follow it."""
@@ -220,6 +240,10 @@ class PortionedClient(ABC):
     @abstractmethod
     async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:
         """One GETNEXT. Raises DeniedError if the device denies what follows."""
+
+    async def _get_failing(self, oid: str) -> dict[str, SnmpValue]:
+        """One object that has failed its requests."""
+        return await self._get_chunk([oid])
 
     @abstractmethod
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
