@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -25,8 +24,7 @@ EVENT_TEXT_CHARACTERS = 200
 MAX_KNOWN_STATES = 40_000
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True, gc=False):
     """The class and the times of one poll. `interval_s` is the time until the next one; receivers derive from it when a value is stale."""
 
     poll_class: PollClass

@@ -6,8 +6,9 @@ a burst: missed cycles are skipped and counted. `now` is monotonic seconds.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
+
+import msgspec
 
 from rackflow.catalogue import PollClass
 
@@ -73,12 +74,13 @@ def on_grid(share: float, interval_s: float, grid_s: float) -> float:
     return math.floor(share * interval_s / grid_s) * grid_s / interval_s if 0 < grid_s < interval_s else share
 
 
-@dataclass(frozen=True, slots=True)
-class DuePoll:
+class DuePoll(msgspec.Struct, frozen=True, gc=False):
     """A poll to make now. It fails when the device has been silent for `deadline_s`.
 
     `skipped` counts the cycles of its class that passed without a poll since the last one.
     """
+
+    # No dataclass, as `Message` in rackflow/outbox/seam.py; the garbage collector does not examine it.
 
     poll_class: PollClass
     interval_s: float

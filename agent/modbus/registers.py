@@ -6,7 +6,7 @@ Whatever the registers hold, this module must not raise: an exception here would
 import math
 import struct
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 NumberType = Literal[
     "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64", "bcd16", "bcd32", "ascii", "bool"
@@ -38,6 +38,9 @@ _FORMATS: dict[NumberType, str] = {
     "float32": ">f",
     "float64": ">d",
 }
+# The sign of a register in two's complement, and what a register counts up to.
+SIGN: Final = 0x8000
+WORD: Final = 0x10000
 # Smallest normal numbers (IEEE 754).
 _SMALLEST: dict[NumberType, float] = {"float32": 2.0**-126, "float64": 2.0**-1022}
 
@@ -52,6 +55,11 @@ def is_one_word(kind: NumberType, order: WordOrder) -> bool:
     return kind == "bool" or (kind == "uint16" and order in {"big", "little-swapped"})
 
 
+def is_signed_word(kind: NumberType, order: WordOrder) -> bool:
+    """Whether a value of this type is the number in its only register, in two's complement."""
+    return kind == "int16" and order in {"big", "little-swapped"}
+
+
 def decode(registers: Sequence[int], kind: NumberType, order: WordOrder) -> int | float | str | None:
     """The value, or None if the registers hold a NaN, an infinity, a subnormal number or a BCD digit above 9."""
     # Most values are of these types, so they skip the conversion to bytes.
@@ -59,7 +67,7 @@ def decode(registers: Sequence[int], kind: NumberType, order: WordOrder) -> int 
         word = registers[0]
         if kind != "bool" and order not in {"big", "little-swapped"}:
             word = (word & 0xFF) << 8 | word >> 8
-        return word - 0x10000 if kind == "int16" and word & 0x8000 else word
+        return word - WORD if kind == "int16" and word & SIGN else word
     if kind == "ascii":
         return _text(registers, order)
     raw = _bytes(registers, order)

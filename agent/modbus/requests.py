@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from agent.modbus.registers import NumberType, WordOrder, decode, is_one_word
+from agent.modbus.registers import SIGN, WORD, NumberType, WordOrder, decode, is_one_word, is_signed_word
 from rackflow.register_tables import RegisterTable
 
 
@@ -35,15 +35,19 @@ class Block:
     """Whether a field is a number of several registers, whose order of words may be another than the profile says."""
     _refs: tuple[str, ...] = field(init=False, compare=False, repr=False)
     _first_words: Callable[[Sequence[int]], tuple[int, ...]] = field(init=False, compare=False, repr=False)
+    _signed: tuple[tuple[str, int], ...] = field(init=False, compare=False, repr=False)
     _others: tuple[Field, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # What `values` needs, worked out once. With two more offsets, `itemgetter` always returns a tuple; `zip` drops them.
+        signed = [each for each in self.fields if is_signed_word(each.kind, each.order)]
+        others = [each for each in self.fields if not is_one_word(each.kind, each.order) and each not in signed]
         for name, value in (
             ("has_long_numbers", any(each.words > 1 and each.kind != "ascii" for each in self.fields)),
             ("_refs", tuple(each.ref for each in self.fields)),
             ("_first_words", itemgetter(*(each.offset for each in self.fields), 0, 0)),
-            ("_others", tuple(each for each in self.fields if not is_one_word(each.kind, each.order))),
+            ("_signed", tuple((each.ref, each.offset) for each in signed)),
+            ("_others", tuple(others)),
         ):
             object.__setattr__(self, name, value)
 
@@ -51,9 +55,12 @@ class Block:
         """The value of each field in an answer of `count` registers, by reference; see `decode`.
 
         All fields are first taken as one register, in a single call: most are, and a call of `decode` for each of 30 took a thirtieth of
-        the CPU of polling Modbus.
+        the CPU of polling Modbus. Of signed ones, only those below 0 differ.
         """
         found: dict[str, int | float | str | None] = dict(zip(self._refs, self._first_words(registers), strict=False))
+        for ref, offset in self._signed:
+            if registers[offset] & SIGN:
+                found[ref] = registers[offset] - WORD
         for each in self._others:
             found[each.ref] = decode(registers[each.offset : each.offset + each.words], each.kind, each.order)
         return found

@@ -169,7 +169,7 @@ class RegisterFit:
         # What is NaN, or hidden because of its word order, is no 0.
         answered = any(value != 0 for value in raw.values())
         self._has_measured = self._has_measured or answered
-        degrees = [raw.get(ref) for ref in self._temperatures[poll]] if poll in self._temperatures else ()
+        degrees = list(map(raw.get, self._temperatures[poll])) if poll in self._temperatures else []
         bad = [key for key, why in readings.bad.items() if why in ("range", "state")] if readings.bad else ()
         # A 0 that is impossible as a setting was never set, and as a code stands for what is not fitted.
         bad = [key for key in bad if key in self._measured or any(map(raw.get, self._refs.get(key, ())))] if bad else ()
@@ -182,7 +182,7 @@ class RegisterFit:
         self._polled[poll] = _Polled(
             answered=answered,
             cold=degrees.count(0),
-            warm=sum(map(bool, degrees)),
+            warm=len(list(filter(None, degrees))),
             impossible=impossible,
             bad=tuple(bad),
             values=values,

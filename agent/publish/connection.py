@@ -8,7 +8,8 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from agent.publish.refusals import NO_SUBSCRIBERS, SentKey
 from rackflow.documents import MAX_PAYLOAD_BYTES
@@ -35,8 +36,7 @@ PACKET_OVERHEAD_BYTES = 256
 CREDENTIALS = frozenset({0x86, 0x87})
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True, gc=False):
     """A message in flight: when it was sent (monotonic seconds), its key, topic and payload."""
 
     at_s: float

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from rackflow.documents import Account, Stored
 from rackflow.outbox.held import Which
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One message. `key` names it in its outbox; `time_ms` is when it was put, ms since 1970."""
+
+    # No dataclass: a frozen one takes 0.4 us longer to make, and several are made for each poll.
 
     key: int
     topic: str

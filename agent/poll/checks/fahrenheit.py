@@ -95,11 +95,13 @@ class FahrenheitCheck:
             known = [(value, self._last[key]) for key, value in found.items() if key in self._last]
             if known and all(_is_switched(value, before) for value, before in known):
                 self._switched.add(poll)
-        for key, value in found.items():
-            if value < LEAST_F:
-                self._leapt.discard(key)
-            elif key in self._last and _is_switched(value, self._last[key], LEAP_SLACK_F):
-                self._leapt.add(key)
+        # Mostly nothing has leapt, and all are too low for it.
+        if self._leapt or max(found.values(), default=0.0) >= LEAST_F:
+            for key, value in found.items():
+                if value < LEAST_F:
+                    self._leapt.discard(key)
+                elif key in self._last and _is_switched(value, self._last[key], LEAP_SLACK_F):
+                    self._leapt.add(key)
         self._last |= found
 
 

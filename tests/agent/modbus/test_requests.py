@@ -134,6 +134,14 @@ def test_a_block_decodes_its_fields_as_each_would_be_alone(found: list[Field], r
     assert block.has_long_numbers is any(each.words > 1 and each.kind != "ascii" for each in named)
 
 
+def test_the_sign_of_a_field_of_one_register_is_read_in_each_word_order() -> None:
+    orders: tuple[WordOrder, ...] = get_args(WordOrder)
+    block = Block("holding", 0, 4, tuple(Field(order, at, 1, "int16", order) for at, order in enumerate(orders)))
+    assert orders == ("big", "little", "big-swapped", "little-swapped")
+    assert [*block.values([0x7FFF, 0x80FF, 0xFF7F, 0x8000]).values()] == [32767, -128, 32767, -32768]
+    assert [*block.values([0xFFFF, 0xFFFF, 0xF6FF, 0xFFF6]).values()] == [-1, -1, -10, -10]
+
+
 def test_a_block_that_loses_nothing_stays_one_request() -> None:
     assert kept("a", "b", "c", "d", "e") == [BLOCK]
 

@@ -2,8 +2,8 @@
 
 import logging
 import time
-from dataclasses import replace
 
+import msgspec
 import pytest
 
 from agent.publish.answers import NAMED_PER_MINUTE
@@ -66,8 +66,8 @@ async def test_a_size_that_the_broker_has_taken_is_not_split_after_a_larger_one_
     outbox = MemoryOutbox("E1", 1 << 20)
     publisher, counters = publisher_of(outbox)
     taken, refused = await sent(outbox, 0), await sent(outbox, 1)
-    publisher._on_confirmed(replace(taken, payload=bytes(40_000)))  # noqa: SLF001 - as a broker's answer
-    publisher._on_refused(replace(refused, payload=bytes(50_000)), PACKET_TOO_LARGE, "Packet too large")  # noqa: SLF001 - as above
+    publisher._on_confirmed(msgspec.structs.replace(taken, payload=bytes(40_000)))  # noqa: SLF001 - as a broker's answer
+    publisher._on_refused(msgspec.structs.replace(refused, payload=bytes(50_000)), PACKET_TOO_LARGE, "Packet too large")  # noqa: SLF001 - as above
     assert publisher.largest_bytes() == 40_000
     assert (outbox.stats().dropped["too_large"], counters.publish_failures["size"]) == (1, 1)
 
