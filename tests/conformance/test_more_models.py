@@ -145,6 +145,7 @@ CASES = {
             f"{ALARM}{{alarm=supply.1.1,severity=warning}}": 0.0,
             f"{ALARM}{{alarm=supply.1.2,severity=warning}}": 1.0,
             f"{ALARM}{{alarm=residual_current.1.1,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=input_power.1.1,severity=warning}}": 0.0,
             "dcim_pdu_input_power_watts{inlet=1.1}": 460.0,
         },
     ),
