@@ -460,6 +460,24 @@ CASES = {
         {},
         {f"{ALARM}{{alarm=phase_voltage.1.1.2,severity=warning}}": "sentinel"},
     ),
+    "a PX3 with a failed supply of its own and too much residual current": MibDevice(
+        "raritan-pdu2",
+        RARITAN,
+        {
+            "5.1.3.1.3.1.46": 12,
+            "5.1.3.1.3.1.47": 26,
+            **{f"5.2.3.1.{column}.1.1.5": value for column, value in ((2, 1), (3, 4), (4, 460))},
+            "3.3.4.1.7.1.1.5": 0,
+            "5.2.3.1.3.1.1.27": 28,
+        },
+        {
+            f"{ALARM}{{alarm=supply.1.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=supply.1.2,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=residual_current.1.1,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=input_power.1.1,severity=warning}}": 0.0,
+            "dcim_pdu_input_power_watts{inlet=1.1}": 460.0,
+        },
+    ),
     "a Raritan PX with a switch for water that is on": MibDevice(
         "raritan-pdu2",
         RARITAN,
