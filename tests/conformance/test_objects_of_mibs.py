@@ -20,6 +20,11 @@ def alarms(severity: str, **active: int) -> dict[str, float]:
     }
 
 
+def row_of(*cells: SnmpValue) -> tuple[SnmpValue, ...]:
+    """Cells of a row, of several types."""
+    return cells
+
+
 def part(table: int, column: int, *states: int) -> dict[str, SnmpValue]:
     """A table of upsDiagnosticSubsystem with parts in these states: 2 is not installed, 4 on and ok, 5 and 6 failed, 7 lost."""
     return {f"13.4.{table}.1.{column}.{row}": state for row, state in enumerate(states, 1)}
@@ -138,7 +143,7 @@ CASES = {
             },
             **{
                 f"3.18.1.1.{column}.{row}": cell
-                for row, cells in {1: (b"Smoke", 1), 2: (b"Motion", 2), 3: (b"Fluid", 3)}.items()
+                for row, cells in {1: row_of(b"Smoke", 1), 2: row_of(b"Motion", 2), 3: row_of(b"Fluid", 3)}.items()
                 for column, cell in zip((2, 4), cells, strict=True)
             },
         },
@@ -287,7 +292,7 @@ CASES = {
         {
             **{
                 f"3.1.{column}.{row}": cell
-                for row, cells in {1: (b"Aisle", 1, 415, 3), 2: (b"Plant", 3, 528, 4)}.items()
+                for row, cells in {1: row_of(b"Aisle", 1, 415, 3), 2: row_of(b"Plant", 3, 528, 4)}.items()
                 for column, cell in zip((2, 4, 6, 9), cells, strict=True)
             },
             "50.1.0": 1,
@@ -307,12 +312,9 @@ CASES = {
             "6.6.7.3.1.1.3.0.1": 501,
             "6.6.7.3.1.1.4.0.1": 0,
             **{f"6.6.7.3.2.1.{column}.0.1.1": cell for column, cell in ((2, 1), (3, 207_300), (4, 2))},
-            "6.6.7.5.3.1.4.0.1": 1,
-            "6.6.7.5.3.1.4.0.2": -1,
+            **{f"6.6.7.5.3.1.4.0.{bank}": status for bank, status in ((1, 1), (2, -1))},
             **{f"6.6.7.6.4.1.4.0.{outlet}": state for outlet, state in ((1, 0), (2, 1), (3, 4))},
-            "6.8.1.1.4.1.1.1": 2,
-            "6.8.1.1.4.1.1.2": 3,
-            "6.8.1.1.4.1.1.3": 0,
+            **{f"6.8.1.1.4.1.1.{sensor}": status for sensor, status in ((1, 2), (2, 3), (3, 0))},
             "6.8.1.2.5.0": 1,
             **{
                 f"6.8.1.{table}.3.1.{column}.1.1": cell
@@ -406,17 +408,17 @@ CASES = {
             "1.1.4.1": 4,
             **{
                 f"2.1.{column}.1.{infeed}": cell
-                for infeed, cells in {1: (b"AA", 1, 0, 912, b"L1"), 4: (b"AN", 1, 5, 1_720, b"N")}.items()
+                for infeed, cells in {1: row_of(b"AA", 1, 0, 912, b"L1"), 4: row_of(b"AN", 1, 5, 1_720, b"N")}.items()
                 for column, cell in zip((2, 5, 6, 7, 21), cells, strict=True)
             },
             **{
                 f"3.1.{column}.1.1.{outlet}": cell
-                for outlet, cells in {1: (b"AA1", 1, 4), 2: (b"AA2", 4, 1), 3: (b"AA3", 6, 7)}.items()
+                for outlet, cells in {1: row_of(b"AA1", 1, 4), 2: row_of(b"AA2", 4, 1), 3: row_of(b"AA3", 6, 7)}.items()
                 for column, cell in zip((2, 5, 6), cells, strict=True)
             },
             **{
                 f"5.1.{column}.1.{sensor}": cell
-                for sensor, cells in {1: (b"A1", 0), 2: (b"A2", 2)}.items()
+                for sensor, cells in {1: row_of(b"A1", 0), 2: row_of(b"A2", 2)}.items()
                 for column, cell in zip((2, 4), cells, strict=True)
             },
         },
