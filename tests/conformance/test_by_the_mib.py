@@ -94,6 +94,8 @@ CASES = {
             f"{ALARM}{{alarm=fan.1,severity=warning}}": 0.0,
             f"{ALARM}{{alarm=over_temperature.1,severity=critical}}": 1.0,
             f"{ALARM}{{alarm=out_of_balance.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=memory.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=sensor-lost.A1,severity=warning}}": 0.0,
             f"{ALARM}{{alarm=communication_lost.1,severity=critical}}": 0.0,
             f"{ALARM}{{alarm=infeed_fuse.AA,severity=critical}}": 1.0,
             "dcim_pdu_input_current_amperes{inlet=AA}": 12.1,
@@ -145,6 +147,7 @@ CASES = {
             "dcim_env_fan_speed_rpm{sensor=F1}": 4_200.0,
             "dcim_env_contact_active{kind=dry_contact,sensor=C1}": 1.0,
             "dcim_device_alarm_active{alarm=sensor-fan.F1,severity=warning}": 0.0,
+            "dcim_device_alarm_active{alarm=sensor-contact_lost.C1,severity=warning}": 0.0,
         },
         states={
             "dcim_pdu_load_state{inlet=1.1,scope=device}": "near_overload",

@@ -5,7 +5,7 @@ import pytest
 from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 
 ALARM, APC, GUDE = "dcim_device_alarm_active", "1.3.6.1.4.1.318.1.1", "1.3.6.1.4.1.28507"
-SENTRY4, XERUS, TRIPPLITE = "1.3.6.1.4.1.1718.4.1", "1.3.6.1.4.1.13742.6", "1.3.6.1.4.1.850.1.1.3"
+SENTRY4, TRIPPLITE = "1.3.6.1.4.1.1718.4.1", "1.3.6.1.4.1.850.1.1.3"
 MGE = "1.3.6.1.4.1.705.1"
 GEIST3, GEIST4, VERTIV = "1.3.6.1.4.1.21239.2", "1.3.6.1.4.1.21239.5.1", "1.3.6.1.4.1.21239.5.2"
 
@@ -130,23 +130,6 @@ CASES = {
         },
         states={"dcim_device_state": "degraded"},
         bad={f"{ALARM}{{alarm=phase_voltage.1.1.3,severity=warning}}": "sentinel"},
-    ),
-    "a PX3 with a failed supply of its own and too much residual current": MibDevice(
-        "raritan-pdu2",
-        XERUS,
-        {
-            "5.1.3.1.3.1.46": 12,
-            "5.1.3.1.3.1.47": 26,
-            **{f"5.2.3.1.{column}.1.1.5": value for column, value in ((2, 1), (3, 4), (4, 460))},
-            "3.3.4.1.7.1.1.5": 0,
-            "5.2.3.1.3.1.1.27": 28,
-        },
-        {
-            f"{ALARM}{{alarm=supply.1.1,severity=warning}}": 0.0,
-            f"{ALARM}{{alarm=supply.1.2,severity=warning}}": 1.0,
-            f"{ALARM}{{alarm=residual_current.1.1,severity=critical}}": 1.0,
-            "dcim_pdu_input_power_watts{inlet=1.1}": 460.0,
-        },
     ),
     "an APC transfer switch with two banks, one of whose supplies has failed": MibDevice(
         profile="apc-ats",

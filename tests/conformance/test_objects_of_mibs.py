@@ -8,6 +8,8 @@ from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 ALARM, WARM, MOIST = "dcim_device_alarm_active", "dcim_env_temperature_celsius", "dcim_env_relative_humidity_ratio"
 APC_UPS, APC_SENSORS = "1.3.6.1.4.1.318.1.1.1", "1.3.6.1.4.1.318.1.1.10"
 CYBERPOWER = "1.3.6.1.4.1.3808.1.1"
+EATON, RARITAN = "1.3.6.1.4.1.534", "1.3.6.1.4.1.13742.6"
+SENTRY3, SENTRY4 = "1.3.6.1.4.1.1718.3.2", "1.3.6.1.4.1.1718.4.1"
 
 
 def alarms(severity: str, **active: int) -> dict[str, float]:
@@ -16,6 +18,11 @@ def alarms(severity: str, **active: int) -> dict[str, float]:
         f"{ALARM}{{alarm={name.replace('__', '.')},severity={severity}}}": float(value)
         for name, value in active.items()
     }
+
+
+def row_of(*cells: SnmpValue) -> tuple[SnmpValue, ...]:
+    """Cells of a row, of several types."""
+    return cells
 
 
 def part(table: int, column: int, *states: int) -> dict[str, SnmpValue]:
@@ -136,7 +143,7 @@ CASES = {
             },
             **{
                 f"3.18.1.1.{column}.{row}": cell
-                for row, cells in {1: (b"Smoke", 1), 2: (b"Motion", 2), 3: (b"Fluid", 3)}.items()
+                for row, cells in {1: row_of(b"Smoke", 1), 2: row_of(b"Motion", 2), 3: row_of(b"Fluid", 3)}.items()
                 for column, cell in zip((2, 4), cells, strict=True)
             },
         },
@@ -285,7 +292,7 @@ CASES = {
         {
             **{
                 f"3.1.{column}.{row}": cell
-                for row, cells in {1: (b"Aisle", 1, 415, 3), 2: (b"Plant", 3, 528, 4)}.items()
+                for row, cells in {1: row_of(b"Aisle", 1, 415, 3), 2: row_of(b"Plant", 3, 528, 4)}.items()
                 for column, cell in zip((2, 4, 6, 9), cells, strict=True)
             },
             "50.1.0": 1,
@@ -297,6 +304,191 @@ CASES = {
             **alarms("critical", sensor__1__Aisle=0, sensor__2__Plant=1),
             **alarms("warning", sensor__1__Aisle=0, sensor__2__Plant=0),
         },
+    ),
+    "an Eaton rack PDU whose voltage and outlet are beyond their limits, with sensors on the network card": MibDevice(
+        "eaton-epdu",
+        EATON,
+        {
+            "6.6.7.3.1.1.3.0.1": 501,
+            "6.6.7.3.1.1.4.0.1": 0,
+            **{f"6.6.7.3.2.1.{column}.0.1.1": cell for column, cell in ((2, 1), (3, 207_300), (4, 2))},
+            **{f"6.6.7.5.3.1.4.0.{bank}": status for bank, status in ((1, 1), (2, -1))},
+            **{f"6.6.7.6.4.1.4.0.{outlet}": state for outlet, state in ((1, 0), (2, 1), (3, 4))},
+            **{f"6.8.1.1.4.1.1.{sensor}": status for sensor, status in ((1, 2), (2, 3), (3, 0))},
+            "6.8.1.2.5.0": 1,
+            **{
+                f"6.8.1.{table}.3.1.{column}.1.1": cell
+                for table, cells in {2: (3, 412, 0), 3: (0, 440, 0)}.items()
+                for column, cell in zip((1, 3, 4), cells, strict=True)
+            },
+            **{f"6.8.1.4.2.1.2.1.{each}": switched for each, switched in ((1, 1), (2, 1), (3, 0))},
+            **{f"6.8.1.4.3.1.1.1.{each}": alarm for each, alarm in ((1, 3), (2, 1), (3, 0))},
+            **{f"6.8.1.4.3.1.3.1.{each}": state for each, state in ((1, 1), (2, 0), (3, 0))},
+        },
+        {
+            "dcim_pdu_input_frequency_hertz{inlet=0.1}": 50.1,
+            "dcim_pdu_phase_voltage_volts{inlet=0.1,phase=L1}": 207.3,
+            **alarms("warning", input_frequency__0__1=0, input_voltage__0__1__1=1, bank_voltage__0__1=1),
+            **alarms("warning", outlet_current__0__1=0, outlet_current__0__2=0, outlet_current__0__3=1),
+            f"{WARM}{{sensor=emp2.1.1}}": 41.2,
+            f"{MOIST}{{sensor=emp2.1.1}}": 0.44,
+            "dcim_env_dew_point_celsius{sensor=emp2.1.1}": 26.508072,
+            "dcim_env_contact_active{kind=dry_contact,sensor=emp2.1.1}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=emp2.1.2}": 0.0,
+            **{
+                f"{ALARM}{{alarm=sensor-{name},severity=warning}}": value
+                for name, value in (
+                    ("temperature.emp2.1.1", 1.0),
+                    ("humidity.emp2.1.1", 0.0),
+                    ("contact.emp2.1.1", 1.0),
+                    ("contact.emp2.1.2", 0.0),
+                    ("communication_lost.emp2.1", 0.0),
+                    ("communication_lost.emp2.2", 1.0),
+                )
+            },
+        },
+        {},
+        {
+            f"{ALARM}{{alarm=bank_voltage.0.2,severity=warning}}": "sentinel",
+            f"{ALARM}{{alarm=sensor-communication_lost.emp2.3,severity=warning}}": "sentinel",
+        },
+    ),
+    "a Server Technology PRO2 with a linked unit that is lost, an outlet without power and a neutral that carries too much": MibDevice(
+        "servertech-sentry4",
+        SENTRY4,
+        {
+            "2.3.1.1.1": 0,
+            "2.3.1.1.2": 8,
+            **{f"3.3.1.{column}.1.1": cell for column, cell in ((3, 6_200), (6, 16), (13, 17))},
+            **{
+                f"4.{table}.1.{column}.1.1.4": cell
+                for table, column, cell in ((2, 4, b"AA:N"), (3, 3, 2_110), (3, 4, 17))
+            },
+            **{
+                f"8.3.1.{column}.1.1.{outlet}": cell
+                for outlet, cells in {1: (1, 0, 16), 2: (2, 12, 1), 3: (1, 16, 14)}.items()
+                for column, cell in zip((1, 2, 4), cells, strict=True)
+            },
+            "9.1.10.0": 0,
+            **{
+                f"{kind}.{table}.1.{column}.1.1": cell
+                for kind, table, column, cell in (
+                    (9, 2, 2, b"A1"),
+                    (9, 3, 1, -410),
+                    (9, 3, 2, 8),
+                    (12, 2, 2, b"A1"),
+                    (12, 3, 1, 0),
+                )
+            },
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=1.1}": 6_200.0,
+            "dcim_pdu_neutral_current_amperes{inlet=1.1}": 21.1,
+            **{f"dcim_pdu_outlet_on{{outlet=1.1.{outlet}}}": float(outlet != 2) for outlet in (1, 2, 3)},
+            "dcim_env_contact_active{kind=dry_contact,sensor=A1}": 0.0,
+            **alarms("critical", unit__2=1),
+            **alarms("warning", cord_apparent_power__1__1=1, out_of_balance__1__1=1, neutral_current__1__1=1),
+            **alarms("warning", outlet_current__1__1__1=1, outlet_current__1__1__3=0),
+            **alarms("warning", outlet__1__1__1=0, outlet__1__1__2=1, outlet__1__1__3=0),
+            f"{ALARM}{{alarm=sensor-temperature_lost.A1,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=sensor-contact_lost.A1,severity=warning}}": 0.0,
+        },
+        {"dcim_device_state": "ok"},
+        {
+            f"{ALARM}{{alarm=outlet_current.1.1.2,severity=warning}}": "sentinel",
+            f"{ALARM}{{alarm=sensor-temperature.A1,severity=warning}}": "gated",
+            f"{WARM}{{sensor=A1}}": "gated",
+        },
+    ),
+    "a Sentry CDU with a relay that does not open and a sensor that is gone": MibDevice(
+        "servertech-sentry3",
+        SENTRY3,
+        {
+            "1.1.2.1": b"A",
+            "1.1.4.1": 4,
+            **{
+                f"2.1.{column}.1.{infeed}": cell
+                for infeed, cells in {1: row_of(b"AA", 1, 0, 912, b"L1"), 4: row_of(b"AN", 1, 5, 1_720, b"N")}.items()
+                for column, cell in zip((2, 5, 6, 7, 21), cells, strict=True)
+            },
+            **{
+                f"3.1.{column}.1.1.{outlet}": cell
+                for outlet, cells in {1: row_of(b"AA1", 1, 4), 2: row_of(b"AA2", 4, 1), 3: row_of(b"AA3", 6, 7)}.items()
+                for column, cell in zip((2, 5, 6), cells, strict=True)
+            },
+            **{
+                f"5.1.{column}.1.{sensor}": cell
+                for sensor, cells in {1: row_of(b"A1", 0), 2: row_of(b"A2", 2)}.items()
+                for column, cell in zip((2, 4), cells, strict=True)
+            },
+        },
+        {
+            **alarms("warning", fan__1=0, out_of_balance__1=0, memory__1=1, neutral_current__AN=1),
+            **alarms("critical", over_temperature__1=0, communication_lost__1=0, infeed_fuse__AA=0, infeed_fuse__AN=0),
+            "dcim_pdu_input_current_amperes{inlet=AA}": 9.12,
+            "dcim_pdu_neutral_current_amperes{inlet=AN}": 17.2,
+            "dcim_pdu_outlet_on{outlet=AA1}": 1.0,
+            "dcim_pdu_outlet_on{outlet=AA2}": 0.0,
+            **alarms("warning", outlet_current__AA1=1, outlet_current__AA2=0, outlet__AA1=0, outlet__AA2=1),
+            f"{ALARM}{{alarm=sensor-lost.A1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=sensor-lost.A2,severity=warning}}": 1.0,
+        },
+        {"dcim_pdu_load_state{inlet=AA,scope=device}": "normal"},
+        {
+            f"{ALARM}{{alarm=outlet_current.AA3,severity=warning}}": "sentinel",
+            f"{ALARM}{{alarm=outlet.AA3,severity=warning}}": "sentinel",
+            "dcim_pdu_outlet_on{outlet=AA3}": "sentinel",
+        },
+    ),
+    "a Raritan PX with values beyond the limits that are set in it": MibDevice(
+        "raritan-pdu2",
+        f"{RARITAN}.5",
+        {
+            **{f"2.3.1.3.1.1.{sensor}": state for sensor, state in ((3, 6), (4, 2), (5, 4), (6, 5), (23, 4), (26, 5))},
+            **{
+                f"2.4.1.3.1.1.{pole}.{sensor}": state
+                for pole, sensor, state in ((1, 4, 3), (1, 25, 4), (2, 25, -1), (4, 1, 6))
+            },
+            **{f"4.3.1.3.1.{outlet}.1": state for outlet, state in ((1, 2), (2, 4), (3, 5))},
+            **{f"8.4.1.3.2.7.{pole}.1": state for pole, state in ((1, 4), (2, 6))},
+        },
+        {
+            **alarms("warning", unbalance__1__1=1, input_voltage__1__1=1, input_power__1__1=0),
+            **alarms("warning", input_apparent_power__1__1=1, input_frequency__1__1=0, residual_current_limit__1__1=1),
+            **alarms("warning", line_voltage__1__1__1=1, phase_voltage__1__1__1=0, neutral_current__1__1=1),
+            **alarms("warning", outlet_current__1__1=0, outlet_current__1__2=0, outlet_current__1__3=1),
+            **alarms("warning", circuit_current__2__7__1=0, circuit_current__2__7__2=1),
+        },
+        {},
+        {f"{ALARM}{{alarm=phase_voltage.1.1.2,severity=warning}}": "sentinel"},
+    ),
+    "a PX3 with a failed supply of its own and too much residual current": MibDevice(
+        "raritan-pdu2",
+        RARITAN,
+        {
+            "5.1.3.1.3.1.46": 12,
+            "5.1.3.1.3.1.47": 26,
+            **{f"5.2.3.1.{column}.1.1.5": value for column, value in ((2, 1), (3, 4), (4, 460))},
+            "3.3.4.1.7.1.1.5": 0,
+            "5.2.3.1.3.1.1.27": 28,
+        },
+        {
+            f"{ALARM}{{alarm=supply.1.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=supply.1.2,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=residual_current.1.1,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=input_power.1.1,severity=warning}}": 0.0,
+            "dcim_pdu_input_power_watts{inlet=1.1}": 460.0,
+        },
+    ),
+    "a Raritan PX with a switch for water that is on": MibDevice(
+        "raritan-pdu2",
+        RARITAN,
+        {
+            **{f"3.6.3.1.2.1.{sensor}": 14 for sensor in (1, 2)},
+            **{f"3.6.3.1.10.1.{sensor}": subtype for sensor, subtype in ((1, 17), (2, 44))},
+            **{f"5.5.3.1.3.1.{sensor}": state for sensor, state in ((1, 7), (2, 8))},
+        },
+        {"dcim_leak_detected{sensor=1.1}": 1.0, "dcim_env_contact_active{kind=tamper,sensor=1.2}": 0.0},
     ),
 }
 

@@ -46,13 +46,18 @@ CASES = {
             "10.3.1.2.1.1": 0,
         },
         {f"{WARM}{{sensor=A1}}": 46.1, f"{MOIST}{{sensor=A1}}": 0.38, f"{DEW}{{sensor=A1}}": 28.364806}
-        | probe_alarms(temperature_A1=1, humidity_A1=0),
+        | probe_alarms(temperature_A1=1, humidity_A1=0)
+        | {
+            f"dcim_device_alarm_active{{alarm=sensor-{each}_lost.A1,severity=warning}}": 0.0
+            for each in ("temperature", "humidity")
+        },
     ),
     "Server Technology Sentry3": MibDevice(
         "servertech-sentry3",
         "1.3.6.1.4.1.1718.3.2.5.1",
         {"2.1.1": b"A1", "4.1.1": 0, "5.1.1": 0, "6.1.1": 231, "9.1.1": 3, "10.1.1": 12, "13.1.1": 0},
         {f"{WARM}{{sensor=A1}}": 23.1, f"{MOIST}{{sensor=A1}}": 0.12, f"{DEW}{{sensor=A1}}": -7.894733}
+        | {"dcim_device_alarm_active{alarm=sensor-lost.A1,severity=warning}": 0.0}
         | probe_alarms(temperature_A1=0, humidity_A1=1),
     ),
     "Eaton ePDU": MibDevice(
