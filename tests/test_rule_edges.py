@@ -145,7 +145,7 @@ SOON = (
     Edge("DcimFacilityPumpRedundancyLost", 120, {"dcim_loop_facility_pumps_spare": ("1x3 1", "1x3 0")}, 4),
     Edge("DcimAirGroupRedundancyLost", 120, {"dcim_air_group_units_spare": ("1x3 1", "1x3 0")}, 4),
     Edge("DcimCollectorBehind", 15, {"dcim_collector_behind": ("0", "1")}),
-    Edge("DcimCollectorPartFailing", 30, {'dcim_collector_part_failing{part="page"}': ("0", "1")}),
+    Edge("DcimCollectorPartFailing", 90, {'dcim_collector_part_failing{part="page"}': ("0", "1")}),
     # The agent starts, or its collector does; then neither is worth a message.
     *(
         Edge(
