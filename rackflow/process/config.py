@@ -37,7 +37,7 @@ from rackflow.process.hosts import TYPOGRAPHIC_QUOTES, checked_host
 from rackflow.process.key_types import has_bool, is_number, is_switch, models_in
 from rackflow.process.paths import SHELL_VARIABLE
 from rackflow.process.secret import read_secret
-from rackflow.process.yaml import SHELL_VARIABLE_FAULT, line_of, load_yaml_text, read_text_file
+from rackflow.process.yaml import SHELL_VARIABLE_FAULT, line_of, lines_of, load_yaml_text, read_text_file
 
 M = TypeVar("M", bound=BaseModel)
 NAME_PATTERN = r"^[A-Za-z0-9_.:-]{1,64}$"
@@ -248,10 +248,10 @@ def check_config(
         faults = [_placed(each) for each in error.errors(include_url=False)] if not lines else []
         faults = [each for each in faults if not _is_other_branch(each, faults)]
         said = [(each, _fault(each, names, model, other_word)) for each in faults[:MAX_FAULTS]]
-        for fault, what in said:
-            if _is_told_by_slip(fault, said):
-                continue
-            line = line_of(text, fault["loc"]) if text is not None else None
+        told = [(fault["loc"], what) for fault, what in said if not _is_told_by_slip(fault, said)]
+        # All at once: each search reads the whole text, and an agent that reloads would poll nothing meanwhile.
+        numbers = lines_of(text, [loc for loc, _ in told]) if text is not None else [None] * len(told)
+        for line, (_, what) in zip(numbers, told, strict=True):
             lines.append(f"{where}{f':{line}' if line else ''}: {escape_unprintable(what)}")
         if len(faults) > MAX_FAULTS:
             lines.append(f"{where}: {len(faults) - MAX_FAULTS} more faults")

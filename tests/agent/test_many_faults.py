@@ -1,0 +1,53 @@
+"""Mistakes in a large configuration cost a reload no more than one does: the agent polls meanwhile, in the same interpreter."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.config_file import load_agent_config, load_checked
+from rackflow.errors import ConfigError
+
+DEVICES = 1000
+# How much longer a file of a thousand mistakes may take than one with a single one. Each cost as much as the whole file before.
+MOST = 4.0
+
+
+def write(file: Path, wrong: int, **fault: str) -> None:
+    """A configuration of `DEVICES` devices, `wrong` of them with this mistake."""
+    devices = [{"id": f"d{at}", "host": f"192.0.2.{at % 250}", "credential": "c"} for at in range(DEVICES)]
+    devices = [
+        each | {k: v.format(at) for k, v in fault.items()} if at < wrong else each for at, each in enumerate(devices)
+    ]
+    whole = {"agent": "gw-1", "labels": {"site": "s1"}, "credentials": {"c": {"community": "c"}}, "devices": devices}
+    file.write_text(json.dumps(whole), encoding="utf-8")
+
+
+def refused_in_s(load: Callable[[Path], object], file: Path) -> float:
+    """CPU that refusing the file takes, the least of three times."""
+    taken: list[float] = []
+    for _ in range(3):
+        began = time.process_time()
+        with pytest.raises(ConfigError):
+            load(file)
+        taken.append(time.process_time() - began)
+    return min(taken)
+
+
+@pytest.mark.parametrize(
+    ("load", "fault"),
+    [
+        (load_agent_config, {"timeout_s": "none"}),
+        (load_checked, {"profile": "apc-rpdu-{}"}),
+    ],
+    ids=["keys", "profiles"],
+)
+def test_a_thousand_mistakes_take_little_more_than_one(
+    tmp_path: Path, load: Callable[[Path], object], fault: dict[str, str]
+) -> None:
+    one, many = tmp_path / "one.yaml", tmp_path / "many.yaml"
+    write(one, 1, **fault)
+    write(many, DEVICES, **fault)
+    assert refused_in_s(load, many) < MOST * refused_in_s(load, one)
