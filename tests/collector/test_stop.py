@@ -60,7 +60,7 @@ async def test_a_collector_that_has_stopped_has_no_file_open_and_listens_no_more
         await client.publish("rackflow/v1/cas1/gw-3/batch/cdu-07", b"no document", qos=1)
         await until(lambda: bool(one.collector.stats().points_stored), "stored")
         opened = [config.ledger_path, config.owners_path, config.records_path]
-        await eventually(lambda: config.dead_letter.exists(), "a dead letter")
+        await eventually(config.dead_letter.exists, "a dead letter")
         found = open_files(tmp_path)
         assert {str(each.relative_to(tmp_path)) for each in opened} <= found
         assert any(each.startswith("outbox") for each in found)
