@@ -1,6 +1,7 @@
 """A collector stops within 10 s at whichever moment it is told to, and is noticed from outside when it stands still."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -15,12 +16,12 @@ import pytest
 
 from collector.run import Collector
 from tests.collector.documents import batch
-from tests.collector.running import STOP_WITHIN_S, config_for, publish, publisher, running
+from tests.collector.running import STOP_WITHIN_S, config_for, publish, publisher, running, until
 from tests.servers.captures import REPOSITORY
 from tests.servers.loop_server import loop_server
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.notify import NotifyListener
-from tests.servers.ports import free_port
+from tests.servers.ports import accepts, free_port
 from tests.servers.waiting import eventually
 
 BUSY_S = 60.0
@@ -37,6 +38,34 @@ async def test_a_collector_stops_after_any_number_of_turns(mosquitto: Mosquitto,
     collector.stop()
     async with asyncio.timeout(STOP_WITHIN_S):
         await task
+
+
+def open_files(folder: Path) -> set[str]:
+    """The names of the files in this folder that this process has open."""
+    found = set()
+    for each in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that this looks with
+            found.add(each.readlink())
+    return {str(each.relative_to(folder)) for each in found if each.is_relative_to(folder)}
+
+
+async def test_a_collector_that_has_stopped_has_no_file_open_and_listens_no_more(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """Whatever it had opened: else the next one in this process finds its ledger in use."""
+    config = config_for(mosquitto.port, tmp_path, outbox={"path": str(tmp_path / "outbox")})
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, batch("cdu-07"))
+        await client.publish("rackflow/v1/cas1/gw-3/batch/cdu-07", b"no document", qos=1)
+        await until(lambda: bool(one.collector.stats().points_stored), "stored")
+        opened = [config.ledger_path, config.owners_path, config.records_path]
+        await eventually(config.dead_letter.exists, "a dead letter")
+        found = open_files(tmp_path)
+        assert {str(each.relative_to(tmp_path)) for each in opened} <= found
+        assert any(each.startswith("outbox") for each in found)
+    assert open_files(tmp_path) == set()
+    assert not accepts(int(one.url.rpartition(":")[2]))
 
 
 @asynccontextmanager
