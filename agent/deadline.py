@@ -48,6 +48,7 @@ class Deadline:
 
     def __enter__(self) -> Self:
         # Before Python 3.12, finding the running loop costs a system call, in `current_task` as well. A request finds it in its poll.
+        # `asyncio.to_thread` passes the poll on, so what it calls must run no loop of its own.
         poll = _CURRENT.get()
         self.loop: asyncio.AbstractEventLoop = poll.loop if poll is not None else asyncio.get_running_loop()
         task = asyncio.current_task(self.loop)

@@ -107,6 +107,6 @@ class DeviceDecodeError(DeviceError):
 
 
 class DeviceInternalError(DeviceError):
-    """A fault of our own while a device was handled: an exception that nobody foresaw, caught at the device's barrier."""
+    """A fault of our own while a device was handled: an exception that nobody foresaw, caught at the device's barrier, or a profile's."""
 
     kind = "internal"

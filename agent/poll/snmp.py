@@ -44,7 +44,15 @@ from agent.profile import (
 from agent.readings import Identified, Readings
 from agent.snmp import SnmpClient
 from rackflow.catalogue import POLL_SECONDS, PollClass
-from rackflow.errors import DeviceDecodeError, DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
+from rackflow.errors import (
+    DeviceDecodeError,
+    DeviceError,
+    DeviceInternalError,
+    DeviceProtocolError,
+    DeviceTimeout,
+    DeviceUnreachable,
+    ProfileError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -280,7 +288,7 @@ class SnmpPoller:
         """
         configured = self._device.profile
         if configured != "auto":
-            return await self._plan_with(self._profiles[configured].loaded())
+            return await self._plan_with(self._whole(self._profiles[configured]))
         untried = dict(self._profiles)
         fault: DeviceDecodeError | None = None
         while True:
@@ -290,10 +298,21 @@ class SnmpPoller:
             for match in found:
                 del untried[match.profile.profile]
                 try:
-                    return await self._plan_with(match.profile.loaded())
+                    return await self._plan_with(self._whole(match.profile))
                 except DeviceDecodeError as error:
                     log.info("device=%s looks like %s but %s", self._device.id, match.profile.profile, error)
                     fault = fault or error
+
+    def _whole(self, profile: Profile) -> Profile:
+        """The profile with its points. Raises DeviceInternalError if its file, which was read at the start, cannot be used any more.
+
+        Not the next best profile in its place: that is often a generic one, and series would come and go with it.
+        """
+        try:
+            return profile.loaded()
+        except ProfileError as error:
+            text = f"profile {profile.profile} cannot be used: {str(error).splitlines()[0]}"
+            raise DeviceInternalError(text, device=self._device.id, operation="plan") from error
 
     async def _plan_with(self, profile: Profile) -> tuple[Family, Fingerprint]:
         family = self._plans.family(profile, outlets=self._device.outlets)

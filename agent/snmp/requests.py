@@ -131,11 +131,13 @@ class PortionedClient(ABC):
             before = copy(self._rows)
             while True:
                 walked = await self._walk_rows(oid, limit)
-                if walked.is_denied and await self._walk_on(oid, limit, walked.walk):
-                    # It was no matter of how many rows were asked for.
-                    self._rows = before
-                    return walked.walk.rows
-                if not walked.is_incomplete:
+                if walked.is_denied:
+                    if await self._walk_on(oid, limit, walked.walk):
+                        # It was no matter of how many rows were asked for.
+                        self._rows = before
+                        return walked.walk.rows
+                    # Nothing of what was asked for is denied: only larger requests are, or the answer was that of one odd moment.
+                elif not walked.is_incomplete:
                     if walked.is_stuck:
                         await self._pass_by(oid, limit, walked.walk)
                     return walked.walk.rows
@@ -172,11 +174,13 @@ class PortionedClient(ABC):
             answer = await self._get_failing(oid)
             is_over |= answer.get(oid) is not None
             found |= answer
-        found |= self._failing.nulls(oids)
         if is_over:
-            # Mostly all of them are read again, as after a view was widened or a card has started.
-            self._failing.forget()
-        return found
+            # Mostly all of them are read again, as after a view was widened or a card has started. At once: alarms may be among them.
+            known = {oid for oid in again if oid in self._failing}
+            rest = [oid for oid in oids if oid in self._failing and oid not in known]
+            self._failing.forget(but=known)
+            found |= await self._get_portions(rest)
+        return found | self._failing.nulls(oids)
 
     async def _get_portions(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         if 0 < len(oids) <= self._varbinds:
@@ -207,16 +211,19 @@ class PortionedClient(ABC):
             return None
 
     async def _walk_on(self, oid: str, limit: int, walk: RowsSoFar) -> bool:
-        """Continue a walk row by row, for as many as one request asks for. Returns whether it has ended."""
+        """Continue a walk row by row, for as many as one request asks for. Returns whether it has ended.
+
+        If one request asks for one row, there is no smaller request, and the walk is continued to its end.
+        """
         last = next(reversed(walk.rows), oid)
-        for _ in range(self._repetitions):
+        for _ in range(self._repetitions if self._repetitions > 1 else limit):
             if len(walk.rows) >= limit or last.count(".") >= MAX_DOTS:
                 return True
             following = await self._next_permitted(last)
             if following is None or not following[0].startswith(f"{oid}.") or not walk.add(*following):
                 return True
             last = following[0]
-        return False
+        return self._repetitions == 1
 
     async def _pass_by(self, oid: str, limit: int, walk: RowsSoFar) -> None:
         """Continue after the last row of a walk that goes in circles: GETNEXT may return the same row again although others follow it."""

@@ -13,12 +13,14 @@ from contextlib import contextmanager
 def hang_up_waits() -> Iterator[None]:
     """Within this block SIGHUP waits until `let_hang_up_come`. For the main thread.
 
-    The mask of signals is that of before at the end: programs that are started later would inherit another one.
+    The mask of signals is that of before at the end: programs that are started later would inherit another one. A SIGHUP that came during
+    a start that failed is dropped: it would end the program without the exit status that says why.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
         yield
     finally:
+        signal.sigtimedwait({signal.SIGHUP}, 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 

@@ -31,6 +31,8 @@ Progress = Callable[[int], AbstractContextManager[Callable[[], None]]]
 """Given how many profiles there are; the function is called after each."""
 # Most faults of one file that are reported. A wrong key in a repeated point gives the same line many times; it is reported once.
 MAX_FAULTS = 100
+# What to do if a shipped profile, which was read at the start, cannot be used later.
+AFTER_UPGRADE = "restart this program if it was upgraded while it ran"
 
 
 def parse_profile(text: str, where: str, bases: Mapping[str, Profile] | None = None) -> Profile:
@@ -254,16 +256,28 @@ def parse_file(
 
 def _shipped_sources() -> list[ProfileFile]:
     entries = {entry.name: entry for entry in _shipped_folder().iterdir() if entry.name.endswith(".yaml")}
-    return [(False, name, partial(entries[name].read_text, encoding="utf-8")) for name in sorted(entries)]
+    return [(False, name, partial(_shipped_text, entries[name])) for name in sorted(entries)]
 
 
 def _parse_shipped(name: str, bases: Mapping[str, Profile]) -> Profile:
     """A whole shipped profile. Raises ProfileError.
 
     Its file is read again, because the texts of all 330 take 2.3 MB, and an agent needs few of them. If the package was upgraded since the
-    start, it is what the new one says.
+    start, it is what the new one says: mostly the same, but it may be gone, or have keys that this version does not know.
     """
-    return parse_profile(_shipped_folder().joinpath(name).read_text(encoding="utf-8"), name, bases)
+    try:
+        return parse_profile(_shipped_text(_shipped_folder().joinpath(name)), name, bases)
+    except ProfileError as error:
+        # The base may have said so already.
+        raise ProfileError(f"{AFTER_UPGRADE}: {str(error).removeprefix(f'{AFTER_UPGRADE}: ')}") from error
+
+
+def _shipped_text(file: Traversable) -> str:
+    """Raises ProfileError."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileError(unreadable(Path(str(file)), error)) from error
 
 
 def _shipped_folder() -> Traversable:

@@ -7,11 +7,11 @@ from typing import Literal
 
 import pytest
 
-from agent.snmp.missing import BELIEVED_S, FAILED_S, MOST_AGAIN
+from agent.snmp.missing import BELIEVED_S, FAILED_S, FIRST_S, MOST_AGAIN
 from agent.snmp.seam import SnmpCommunity, SnmpUser
 from rackflow.errors import DeviceAuthError, DeviceTimeout
 from tests.agent.conftest import BASE, VALUES, Snmpd
-from tests.agent.faulty_peers import GET, RESPONSE, FaultyAgent, Request, elements, integer, oid_text, tlv
+from tests.agent.faulty_peers import GET, GETBULK, RESPONSE, FaultyAgent, Request, elements, integer, oid_text, tlv
 from tests.agent.snmp.forger import Forger
 from tests.agent.snmp.snmp_clients import TREE, MakeClient, table, target_of
 from tests.agent.snmp.v3_messages import V3, Keys
@@ -140,6 +140,49 @@ async def test_what_is_denied_while_a_device_is_polled_costs_no_more_requests_un
         assert agent.count() == usual
 
 
+@pytest.mark.parametrize("version", ["1", "2c"])
+@pytest.mark.parametrize("failing", [ROWS[7:8], ROWS[7:27], ROWS], ids=["1", "20", "all"])
+@pytest.mark.parametrize("how", ["denied", "failing"])
+async def test_what_failed_in_one_odd_moment_is_read_two_polls_later(
+    client_of: MakeClient, version: Literal["1", "2c"], failing: list[str], how: str
+) -> None:
+    """An alarm among them must not be missing for a minute."""
+    agent = NarrowAgent(table(40))
+    async with agent.serving():
+        client = client_of(target_of(agent.port, version=version, timeout_s=LONG_TIMEOUT_S))
+        healthy = await client.get(ROWS)
+        setattr(agent, how, set(failing))
+        try:
+            assert {oid for oid, value in (await client.get(ROWS)).items() if value is not None} == set(ROWS) - {
+                *failing
+            }
+        except DeviceAuthError:
+            assert failing == ROWS
+        setattr(agent, how, set())
+        await jump(FIRST_S)
+        assert await client.get(ROWS) == healthy
+
+
+@pytest.mark.parametrize("odd", ["first", "third", "all", "each other"])
+async def test_a_walk_is_whole_although_requests_for_many_rows_are_denied(client_of: MakeClient, odd: str) -> None:
+    """GETNEXT shows that nothing of the table is: one answer was odd, or the device has a rule against GETBULK."""
+    agent = FaultyAgent(table(200))
+    bulks = 0
+
+    def deny(request: Request) -> list[bytes]:
+        nonlocal bulks
+        bulks += request.kind == GETBULK
+        is_odd = {"first": bulks == 1, "third": bulks == 3, "all": True, "each other": bulks % 2 == 1}[odd]
+        if request.kind == GETBULK and is_odd:
+            return [request.answer(status=AUTHORIZATION_ERROR, index=1)]
+        return agent.good(request)
+
+    async with agent.serving():
+        client = client_of(target_of(agent.port, timeout_s=LONG_TIMEOUT_S))
+        agent.behaviour = deny
+        assert list((await client.walk(f"{TREE}.1")).values()) == list(range(1, 201))
+
+
 async def test_a_device_that_denies_everything_is_asked_for_one_object_a_poll(client_of: MakeClient) -> None:
     agent = NarrowAgent(table(40))
     async with agent.serving():
@@ -249,10 +292,8 @@ async def test_a_user_of_net_snmp_who_loses_all_rights_costs_one_request_a_poll(
         with pytest.raises(DeviceAuthError):
             await client.get(OIDS)
     assert viewed_snmpd.count() == 3
+    # The next poll shows that the rights are back, and has all of them.
     viewed_snmpd.give(*RIGHTS)
-    await jump(BELIEVED_S)
-    for _ in OIDS:
-        await client.get(OIDS)
     assert await client.get(OIDS) == {oid: value for oid, (_, _, value) in VALUES.items()}
 
 

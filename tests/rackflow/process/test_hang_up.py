@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rackflow.process.commands import EXIT_CONFIG
 from rackflow.process.hang_up import hang_up_waits
 from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
@@ -70,6 +71,18 @@ async def test_a_hang_up_during_the_start_is_handled_once_it_has_started(
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+@pytest.mark.parametrize("side", ["agent", "collector"])
+def test_a_start_that_fails_says_so_by_its_status_although_a_hang_up_came(tmp_path: Path, side: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, side, "run", str(tmp_path / "missing.yaml")],
+        cwd=REPOSITORY,
+        check=False,
+        stderr=subprocess.PIPE,
+    )
+    assert ended.returncode == EXIT_CONFIG, ended.stderr
+    assert b"missing.yaml" in ended.stderr
 
 
 def test_programs_that_are_started_later_inherit_no_mask() -> None:
