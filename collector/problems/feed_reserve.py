@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from collector.problems.conditions import Subject
 from collector.problems.tracker import SubjectKey
 
-# The first of these that a UPS reports counts; if it is by phase, the most loaded phase.
+# The greatest counts: a UPS may carry half of its rating in all, and more than its rating on one phase.
 LOADS: Final = ("dcim_ups_output_total_load_ratio", "dcim_ups_output_load_ratio")
 RUNTIME: Final = "dcim_ups_battery_runtime_seconds"
 METRICS: Final = frozenset((*LOADS, RUNTIME))

@@ -12,6 +12,7 @@ from agent.poll import (
     pace,
     plan_age,
     planned_cells,
+    register_fit,
     replanning,
     scalars,
     snmp,
@@ -21,7 +22,8 @@ from agent.poll import (
     word_order,
 )
 from agent.publish import answers, connection, limit, pauses, publisher, report_reader, status
-from agent.snmp import tries
+from agent.snmp import missing, tries
+from agent.snmp.traps import message, senders
 from agent.snmp.usm import authentic, clock, refused
 from rackflow.process.stopping import STOP_WITHIN_S
 
@@ -44,6 +46,9 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("an early try of it at least", tries.QUICK_S, 0.5),
         ("and so many times the slowest answer", tries.TIMES_SLOWEST, 4.0),
         ("no early try is made after a late answer for", tries.PATIENT_S, 3600.0),
+        ("an object that the device denies is asked for again after", missing.BELIEVED_S, 60.0),
+        ("one that could not be read", missing.FAILED_S, 10.0),
+        ("and so many of them in a poll", missing.MOST_AGAIN, 4),
         ("requests that look for scalars under other instances", scalars.MAX_REQUESTS, 256),
         ("and that find none", scalars.MAX_FRUITLESS, 16),
         ("a device that is opened has its place for", pace.PLACE_S, 0.25),
@@ -66,6 +71,14 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("answers of a unit that are kept for this", word_order.MAX_BLOCKS, 500),
         ("refused registers that a poll asks for again", modbus.ASKED_AGAIN, 4),
         ("a unit that was replaced is noticed within", unit_identity.IDENTIFY_EVERY_S, 60.0),
+        ("quantities that must be impossible before its registers are another unit's", register_fit.MIN_IMPOSSIBLE, 2),
+        ("and which share of them", register_fit.MIN_SHARE, 1 / 6),
+        ("a probe that is alone in being impossible is broken after polls of each class", register_fit.ROUNDS, 3),
+        ("numbers from which on the end of a scale is believed", register_fit.LEAST_SAME, 256),
+        ("a quantity runs on within this share of what it was", register_fit.STEP_SHARE, 0.1),
+        ("and so many must, where probes break together", register_fit.RUN_ON, 2),
+        ("and this share of them", register_fit.RUN_ON_SHARE, 2 / 3),
+        ("registers of 0 that are no readings", register_fit.MIN_ZEROS, 2),
         ("a link is made anew after so many requests without an answer", modbus_link.MAX_UNANSWERED, 3),
         ("a line is left silent after a missing answer for", modbus_link.RTU_QUIET_S, 0.2),
         ("a register that had answered is asked for again after", refused_registers.BACK_SOON_S, (1.0, 10.0)),
@@ -77,6 +90,12 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("a device that lost the count of its boots is believed after", clock.BELIEVE_SETBACK_AFTER_S, 150.0),
         ("engines of one device that are known at once", authentic.MAX_ENGINES, 4),
         ("devices whose refused datagrams are counted by name", refused.MAX_DEVICES, 50),
+        # Traps
+        ("a datagram that came twice counts once within", senders.REMEMBER_S, 150.0),
+        ("datagrams that are remembered for that", senders.MAX_REMEMBERED, 1000),
+        ("objects of a trap that are read", message.MAX_OBJECTS, 64),
+        ("texts of a trap that are told", message.MAX_TEXTS, 8),
+        ("octets of a text of a trap", message.MAX_TEXT_OCTETS, 1024),
         # The way to the broker
         ("messages in flight", connection.WINDOW, 32),
         ("octets of a packet beside its payload", connection.PACKET_OVERHEAD_BYTES, 256),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector import budgets, certificates, standstill, stored_publisher
+from collector import budgets, certificates, own_files, standstill, stored_publisher
 from collector import run as running
 from collector.api import answers, floor, overview, powers, sparks
 from collector.api import live as streams
@@ -128,9 +128,20 @@ HOUR_S, DAY_S = 3600.0, 86_400.0
         ("a group goes dark while devices of it fall silent within", shares.DARKENING_S, 4.0),
         ("which is measured against how many were silent in", shares.DARKENING_PAST_S, 30.0),
         ("late readings wait for others of their time", late_queue.QUIET_S, 10.0),
+        ("late readings are thinned, where many wait, to one of a class in", late_queue.THINNED_S, 15.0),
+        ("other work goes on for so many times as long as late readings take", late_queue.OTHERS_SHARE, 3.0),
+        ("late readings are looked for", late_queue.CHECK_S, 1.0),
         ("an Alertmanager that lost its silences has them again", silences.AGAIN_S, 60.0),
         ("a silence that an Alertmanager did not take is sent again", silences.RETRY_S, 5.0),
+        ("an alert that was mended in its window is silenced for", silences.MENDED_S, 600.0),
+        ("a problem in a window that was mended is noticed", silences.WATCH_S, 5.0),
+        ("a silence lasts without its collector", silences.LEASE.total_seconds(), 4 * HOUR_S),
+        ("and is renewed with so much left", silences.RENEW_AT.total_seconds(), 2 * HOUR_S),
+        ("Alertmanager may take to answer about silences", silences.TIMEOUT_S, 5.0),
+        ("and about acknowledgements", acknowledged.TIMEOUT_S, 5.0),
         ("an acknowledgement is seen", acknowledged.READ_S, 15.0),
+        ("and first looked for after the first problem by", acknowledged.SETTLE_S, 2.0),
+        ("a disk without a lock holds up a start", own_files.CLAIM_S, 5.0),
         ("a renewed certificate of another side is seen", certificates.LOOK_S, 600.0),
         ("a side that showed no certificate is asked again", certificates.RETRY_S, 60.0),
         ("a part that failed is shown as failing", bulkhead.FAILING_S, 300.0),
@@ -170,6 +181,14 @@ def test_a_notification_that_fails_is_tried_again_after_a_fifth_of_a_second_and_
         ("problems in one request", push.MAX_SENT, 500),
         ("series that conditions remember", conditions.MAX_SEEN, 50_000),
         ("falls of a series that are remembered", conditions.MAX_FALLS, 16),
+        ("late messages that wait", late_queue.MAX_WAITING, 10_000),
+        ("readings in them", late_queue.MAX_READINGS, 200_000),
+        ("poll classes of devices whose late messages are thinned", late_queue.MAX_THINNED, 50_000),
+        ("bytes of an Alertmanager's silences", silences.MAX_ANSWER_BYTES, 16_000_000),
+        ("mended alerts with a silence of their own", silences.MAX_MENDED, 1_000),
+        ("bytes of an Alertmanager's alerts", acknowledged.MAX_ANSWER_BYTES, 4_000_000),
+        ("characters of who acknowledges", acknowledged.MAX_BY, 100),
+        ("and of what they say", acknowledged.MAX_COMMENT, 500),
         ("racks that a problem names", shares.MAX_RACKS, 500),
         ("maintenance windows", maintenance.MAX_WINDOWS, 1_000),
         ("bytes of ended problems in one of two files", history.MAX_FILE_BYTES, 2_000_000),

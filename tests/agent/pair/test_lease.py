@@ -1,6 +1,7 @@
 """Of two sides at most one holds the lease, whatever breaks; and when both can reach the broker, one of them does."""
 
 from dataclasses import dataclass, field
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -398,3 +399,21 @@ def test_two_sides_that_cannot_publish_hand_over_ever_more_seldom() -> None:
     assert not side.is_due(0, HAND_OVER_S)
     assert side.is_due(1, HAND_OVER_S)
     assert not HandOver().is_due(0, HAND_OVER_S - 1)
+
+
+@pytest.mark.parametrize(
+    ("after_s", "steps_s"),
+    [(HAND_OVER_S, [60, 120, 240, 480, 960, 960, 960]), (5.0, [5, 10, 20, 40, 80, 80, 80])],
+)
+def test_the_time_until_a_side_hands_over_doubles_four_times_and_begins_anew_after_a_message(
+    after_s: float, steps_s: list[int]
+) -> None:
+    side = HandOver(after_s)
+
+    def hands_over_s() -> int:
+        """After so many whole seconds in which nothing was published."""
+        return next(stuck_s for stuck_s in count(1) if side.is_due(0, float(stuck_s)))
+
+    assert [hands_over_s() for _ in steps_s] == steps_s
+    assert not side.is_due(3, 1.0)
+    assert [hands_over_s() for _ in steps_s[:3]] == steps_s[:3]

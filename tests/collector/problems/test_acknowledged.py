@@ -1,6 +1,7 @@
 """Who has acknowledged a problem is read from Alertmanager's silences and shown; it hides nothing, and nothing depends on it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -231,6 +232,34 @@ async def test_of_several_silences_the_last_to_end_is_shown_and_long_texts_are_c
         shown_as = found.of(KEY, 0.0)
         assert shown_as is not None
         assert (shown_as.by, shown_as.comment) == ("b" * 100, "c" * 500)
+
+
+async def test_an_alert_has_no_label_without_a_value_and_its_problem_is_found_all_the_same() -> None:
+    """Alertmanager leaves out labels without a value."""
+    tracker, (name, labels) = Tracker(load_table()), KEY
+    key = name, (*labels, ("zone", ""))
+    tracker.update(UNIT, {key: 1.0}, 10.0)
+    tracker.tick(10.0, 10.0)
+    alert = silenced(tracker, "s-1")
+    shown_as = {"labels": {name: text for name, text in tracker.active()[0].alert_labels().items() if text}}
+    async with FakeManager(encoded(SILENCE), encoded(alert | shown_as)).read_by(tracker) as (_, found, _):
+        await until(lambda: found.of(key, 0.0) is not None, "read")
+
+
+async def test_an_end_without_a_zone_is_utc_wherever_the_collector_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = burning()
+    fake = FakeManager(encoded({**SILENCE, "endsAt": "2100-01-01T00:00:00"}), encoded(silenced(tracker, "s-1")))
+    try:
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("TZ", "Asia/Kolkata")
+            time.tzset()
+            async with fake.read_by(tracker) as (_, known, _):
+                await until(lambda: known.of(KEY, 0.0) is not None, "read")
+    finally:
+        time.tzset()
+    found = known.of(KEY, 0.0)
+    assert found is not None
+    assert found.until_s == datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 
 
 def test_of_two_alertmanagers_the_acknowledgement_that_ends_last_is_shown_until_its_end() -> None:

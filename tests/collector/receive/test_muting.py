@@ -8,7 +8,7 @@ import pytest
 
 from collector.budgets import DEVICE_SERIES, AgentBudget, Budgets
 from collector.flow.ingest import MESSAGE_BYTES
-from collector.receive.muting import REFUSED_BURST_BYTES
+from collector.receive.muting import LEAST_LEFT_BYTES, REFUSED_BURST_BYTES, Muting
 from rackflow import encode
 from tests.collector.documents import PUMP
 from tests.collector.ingest_rig import BATCH, PREFIX, IngestRig
@@ -70,3 +70,14 @@ def test_of_a_message_that_is_refused_in_part_that_part_counts_as_read_in_vain(r
     rig.process(f"{PREFIX}/batch/cdu-07", b"x" * 100)
     assert not rig.muting.is_muted("cas1/gw-3", int(left - MESSAGE_BYTES - 100), 1000.0)
     assert rig.muting.is_muted("cas1/gw-3", int(left - MESSAGE_BYTES - 100) + 1, 1000.0)
+
+
+def test_a_sender_may_use_the_last_byte_that_it_has_left() -> None:
+    muting = Muting()
+    muting.note_refused("cas1/gw-3", REFUSED_BURST_BYTES - 2 * LEAST_LEFT_BYTES, 0.0)
+    assert not muting.is_muted("cas1/gw-3", 2 * LEAST_LEFT_BYTES, 0.0)
+    assert muting.is_muted("cas1/gw-3", 2 * LEAST_LEFT_BYTES + 1, 0.0)
+    muting.note_refused("cas1/gw-3", LEAST_LEFT_BYTES, 0.0)
+    assert not muting.is_muted("cas1/gw-3", 1, 0.0)
+    muting.note_refused("cas1/gw-3", 1, 0.0)
+    assert muting.is_muted("cas1/gw-3", 1, 0.0)

@@ -1,0 +1,53 @@
+"""How many late messages wait to be judged, and which of them are left out; `test_late.py` has what is found in them."""
+
+import msgspec
+import pytest
+
+from collector.problems import late_queue
+from collector.readings import resolve
+from rackflow import Batch
+from tests.collector.documents import PUMP, SUPPLY, batch
+from tests.collector.problems.test_late import NOW_S, Backlog
+from tests.collector.problems.test_notified import SMOKE
+
+MIXED = {SUPPLY: 20.0, SMOKE: 0.0}
+STATES = {PUMP: "running", PUMP.replace("pump=1", "pump=2"): "stopped"}
+
+
+def mixed(at_ms: int, device: str = "cdu-07", poll: str = "fast") -> Batch:
+    """Four readings: two numbers and two states."""
+    return msgspec.structs.replace(
+        batch(device, time_ms=round(NOW_S * 1000) - 3_600_000 + at_ms, values=MIXED, states=STATES), poll=poll
+    )
+
+
+def test_readings_that_wait_have_a_bound_and_are_thinned_from_half_of_it_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(late_queue, "MAX_READINGS", 16)
+    backlog = Backlog()
+
+    def left_out(*batches: Batch) -> int:
+        before = backlog.queue.left_out
+        for each in batches:
+            backlog.queue.offer("cas1", each, resolve(each, backlog.keys))
+        return backlog.queue.left_out - before
+
+    for _ in range(2):
+        assert left_out(mixed(0), mixed(1)) == 0
+        # Now it is half full.
+        assert left_out(mixed(2), mixed(15_000)) == 2
+        assert left_out(mixed(15_001)) == 0
+        assert left_out(mixed(15_002, poll="normal")) == 0, "another class"
+        assert left_out(mixed(15_003, "cdu-08"), mixed(60_000)) == 2, "full"
+        backlog.queue.judge_all()
+        backlog.settled()  # the next backlog begins anew
+
+
+def test_of_devices_beyond_those_that_are_remembered_late_messages_are_not_thinned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(late_queue, "MAX_WAITING", 8)
+    monkeypatch.setattr(late_queue, "MAX_THINNED", 1)
+    backlog = Backlog()
+    for each in (*map(mixed, range(4)), mixed(0, "cdu-08"), mixed(5), mixed(1, "cdu-08")):
+        backlog.queue.offer("cas1", each, resolve(each, backlog.keys))
+    assert backlog.queue.left_out == 1
