@@ -28,6 +28,7 @@ def test_the_plan_of_a_site_that_is_gone_is_dropped_and_its_energy_goes_on_when_
 
     former.currents("pdu-a1-a", 10.0)
     assert derived() == {"t0": (5.0, {99: KEPT}), "t1": (0.0, {})}
+    assert saved == {}, "what is derived goes on by itself; the state of the start must not come back"
     latest.remove_device("t0", "gw", "pdu-a1-a")
     assert derived().keys() == {"t1"}
     former.currents("pdu-a1-a", 10.0, now=110.0)

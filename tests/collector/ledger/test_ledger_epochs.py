@@ -284,6 +284,18 @@ def test_a_chunk_that_changed_since_is_not_overwritten_by_what_could_not_be_writ
     assert (key, chunk.stored) == (BEFORE, 3)
 
 
+def test_a_chunk_of_an_epoch_that_began_again_is_not_replaced_by_what_could_not_be_written_before() -> None:
+    """Another chunk than the one that failed, and not the same one with one message more."""
+    ledger = Ledger(CREATED_MS)
+    ledger.mark_stored(Entry(BEFORE, 1, 1, 100))
+    changes = ledger.changes()
+    assert ledger.forget(101) == [BEFORE]
+    ledger.mark_stored(Entry(BEFORE, 2, 1, 200))
+    ledger.put_back(changes)
+    [(key, chunk)] = ledger.changes().chunks
+    assert (key, chunk.stored) == (BEFORE, 2)
+
+
 def test_an_epoch_that_was_forgotten_begins_again_with_no_number_of_before() -> None:
     ledger = Ledger(CREATED_MS)
     ledger.mark_stored(Entry(BEFORE, 1, 1, 100))

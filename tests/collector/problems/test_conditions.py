@@ -1,5 +1,6 @@
 """Conditions: limits that a device states, and when a problem can be decided at all."""
 
+import msgspec
 import pytest
 
 from collector.problems.conditions import MAX_SEEN, ConditionMemory, Evaluator, Finding, Subject, labels_of
@@ -35,6 +36,21 @@ def test_a_finding_names_its_reading_its_value_and_its_limit_and_who_states_that
 def test_at_its_limit_and_without_one_a_reading_is_no_problem() -> None:
     for subject in (pdu(current=30.0, warning_current=30.0), pdu(current=30.0)):
         assert Evaluator(load_table()).findings(BEYOND, subject, 0.0) == {}
+
+
+@pytest.mark.parametrize("bound", ["above", "below"])
+def test_a_reading_at_a_limit_that_is_a_number_is_no_problem(bound: str) -> None:
+    condition = msgspec.convert({"metric": "dcim_pdu_phase_current_amperes", bound: 30.0}, Condition)
+    held = [each for each in (29.9, 30.0, 30.1) if Evaluator(load_table()).holds(condition, pdu(current=each))]
+    assert held == [30.1 if bound == "above" else 29.9]
+
+
+def test_a_share_of_a_rating_below_zero_is_none() -> None:
+    """A device that states nonsense as its rating: a negative share would be below any limit."""
+    low = Condition(metric="dcim_pdu_phase_current_amperes", per="dcim_pdu_phase_rated_current_amperes", below=0.5)
+    evaluator = Evaluator(load_table())
+    assert evaluator.holds(low, pdu(current=10.0, rated_current=32.0))
+    assert not evaluator.holds(low, pdu(current=10.0, rated_current=-32.0))
 
 
 @pytest.mark.parametrize(

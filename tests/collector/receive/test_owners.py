@@ -241,6 +241,8 @@ def test_a_contest_is_shown_for_15_minutes_after_its_last_message_with_its_last_
     assert admitted(owners, of("gw-4", BATCH), NOW_MS + int(CONTESTED_S * 1000)) == "owner"
     [contest] = owners.contests(begun_s + CONTESTED_S).values()
     assert (contest.agent, contest.document) == ("gw-4", None)
+    assert list(owners.contests(begun_s + 2 * CONTESTED_S - 1)) == [("cas1", "cdu-07")]
+    assert owners.contests(begun_s + 2 * CONTESTED_S) == {}
 
 
 def test_a_description_that_was_refused_is_taken_by_nobody_but_who_sent_it() -> None:

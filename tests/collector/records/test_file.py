@@ -213,6 +213,17 @@ def test_kills_are_kept_for_400_days(tmp_path: Path) -> None:
         assert (began in [row[0] for row in file_rows(path, "life")]) is is_there
 
 
+def test_a_report_knows_when_a_collector_that_was_killed_saved_last(tmp_path: Path) -> None:
+    """What came after that is missing from the report, and nothing before it is."""
+    path, clocks = tmp_path / "books.db", Clocks()
+    file = clocks.opened(path)
+    for _ in range(2):
+        clocks.wait(60.0)
+        file.save(snapshot())
+    file._db.close()  # noqa: SLF001 - killed: nothing was written at its end
+    assert file_rows(path, "life") == [(NOW_S, NOW_S + 120.0, 0)]
+
+
 def test_devices_of_a_file_that_does_not_say_when_they_were_there_are_kept_for_400_days(tmp_path: Path) -> None:
     path, clocks = tmp_path / "books.db", Clocks()
     with closed(clocks.opened(path)) as file:
@@ -240,6 +251,18 @@ def test_a_clock_that_is_two_years_ahead_deletes_nothing(tmp_path: Path) -> None
         file.save(snapshot())
     assert hours_in(path) == [500_000]
     assert answered_in(path) == 1
+
+
+def test_what_is_old_is_deleted_as_soon_as_the_clock_is_steady(tmp_path: Path) -> None:
+    """Not only in the next hour, as if it had been deleted by the save before."""
+    path, clocks = tmp_path / "books.db", Clocks()
+    old = 500_000 - KEPT_H
+    with closed(clocks.opened(path)) as file:
+        file.save(snapshot({old: HOUR}))
+        for seconds, left in ((STEADY_S - 1, [old]), (1, [])):
+            clocks.wait(seconds)
+            file.save(snapshot())
+            assert hours_in(path) == left
 
 
 @pytest.mark.parametrize("damage", [b"this is no database", b'{"sites":{}}'])
