@@ -89,23 +89,6 @@ class Shell:
         return f'{other} · <a href="metrics">metrics</a> · <a href="readyz">readiness</a>'
 
 
-def render_page(
-    latest: Latest,
-    moment: Moment,
-    faults: Mapping[str, str],
-    *,
-    shell: Shell | None = None,
-    findings: Findings | None = None,
-) -> str:
-    """All of `page_steps` at once."""
-    steps = page_steps(latest, moment, faults, shell=shell, findings=findings)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return str(end.value)
-
-
 def page_steps(
     latest: Latest,
     moment: Moment,
