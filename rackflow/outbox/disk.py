@@ -74,7 +74,7 @@ class DiskOutbox:
         self._memory_bytes = memory_bytes
         self._thread = DiskThread(path, epoch, limits)
         self._totals = Totals()
-        self._last = 0
+        self._last_key = 0
         self._has_work = asyncio.Event()
         """Set while there is something for the thread to write, delete or read."""
         self._places = MessagePlaces(limits.confirmed_s, lambda: self.backlog_per_s, self._has_work)
@@ -108,7 +108,7 @@ class DiskOutbox:
 
     async def step(self) -> None:
         """Do one round of `run`: write new messages, delete freed ones, and read the next ones to send."""
-        await self._run_job(self._collect())
+        await self._run_job(self._next_job())
 
     async def close(self) -> None:
         """Write the remaining messages, and close the files. `run` must have ended."""
@@ -119,9 +119,9 @@ class DiskOutbox:
 
     def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
         """See `Outbox.put`."""
-        key = self._last + 1
+        key = self._last_key + 1
         message = Message(key, topic, make(key), now_ms)
-        self._last = key
+        self._last_key = key
         self._places.add(message)
         if self.fault is not None:
             self._places.release(message)
@@ -245,8 +245,8 @@ class DiskOutbox:
     def _numbers(self, first: int, last: int) -> list[Numbers]:
         return numbers_of_keys(self._bases(), first, last)
 
-    def _collect(self) -> DiskJob:
-        """What the thread is to do next."""
+    def _next_job(self) -> DiskJob:
+        """What the thread is to do next. If little room is left, confirmed messages that no collector asks for are given up for it."""
         places, lanes = self._places, self._places.lanes
         messages = places.unsaved.begin_write()
         read = [] if lanes.backlog else places.backlog.head(READ_MESSAGES)
@@ -298,7 +298,7 @@ class DiskOutbox:
         places.forget_evicted(result.evicted)
         places.put_backlog(job.read, result.found)
         places.put_resumed(job.resumed, result.resumed)
-        self._reports.trim(places.present.first if places.present.first is not None else self._last + 1)
+        self._reports.trim(places.present.first if places.present.first is not None else self._last_key + 1)
         if not places.lanes.backlog:
             places.request_backlog()
         if places.to_delete:
