@@ -36,11 +36,22 @@ export function problemColumn(page) {
 // Alarms that a device reports only in its own words come after problems of the table, which say more.
 const UNNAMED = new Set(["DcimDeviceAlarmCritical", "DcimDeviceAlarm", "DcimDeviceAlarmsUnnamed", "DcimStateNotNormal"]);
 
-/** Causes in order: by severity, then those that hold at present, those that nobody takes care of, those with most racks, the latest. */
+/** Causes in order: see `priority`. */
 function inOrder(problems) {
-  const size = (problem) => (problem.concerns?.racks.length ?? 0) + (problem.concerns?.more ?? 0);
-  return (problems?.causes ?? []).map((id) => problems.problems[id]).filter(Boolean).sort((a, b) =>
-    RANK[a.severity] - RANK[b.severity] || Number(a.holds === false) - Number(b.holds === false) || Number(isCaredFor(a)) - Number(isCaredFor(b)) || Number(UNNAMED.has(a.name)) - Number(UNNAMED.has(b.name)) || size(b) - size(a) || instant(b.since) - instant(a.since));
+  const causes = (problems?.causes ?? []).map((id) => problems.problems[id]).filter(Boolean);
+  return causes.map((problem) => [priority(problem), problem]).sort(([a], [b]) => compare(a, b)).map(([, problem]) => problem);
+}
+
+/** By severity, then those that hold at present, those that nobody takes care of, those with a name, those with most racks, the latest. */
+function priority(problem) {
+  const racks = (problem.concerns?.racks.length ?? 0) + (problem.concerns?.more ?? 0);
+  return [RANK[problem.severity], problem.holds === false, isCaredFor(problem), UNNAMED.has(problem.name), -racks, -instant(problem.since)];
+}
+
+/** Compares two lists value by value; false comes before true. */
+function compare(a, b) {
+  const at = a.findIndex((value, index) => value !== b[index]);
+  return at < 0 ? 0 : a[at] < b[at] ? -1 : 1;
 }
 
 function isCaredFor(problem) {
