@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from rackflow.documents import Account, Numbers, Stored
 from rackflow.outbox.account import add_range
 from rackflow.outbox.awaiting import Awaiting
+from rackflow.outbox.epochs import EpochBase, durable_keys
 from rackflow.outbox.held import HeldKeys, Which
 from rackflow.outbox.lanes import Lanes
 from rackflow.outbox.pacing import BacklogPace
@@ -42,6 +43,8 @@ class MemoryOutbox:
         self._clock = clock
         self._pace = BacklogPace(backlog_per_s)
         self._epoch = epoch
+        self._bases = [EpochBase(0, epoch)]
+        """The only epoch: what an earlier process held is gone, so keys are message numbers."""
         self._limit_bytes = limit_bytes
         self._lanes = Lanes(lambda: self.backlog_per_s, on_backlog_empty=lambda: None)
         self._size_bytes = 0
@@ -96,14 +99,10 @@ class MemoryOutbox:
     def stored(self, report: Stored) -> None:
         """See `Outbox.stored`."""
         had_reports = self._reports.are_required
-        ranges = [
-            (first, min(last, self._last_key))
-            for first, last in report.durable.get(self._epoch, ())
-            if first <= self._last_key
-        ]
-        self._free(self._reports.update(report.collector, report.ledger, ranges))
+        keys = durable_keys(report, self._bases, self._last_key)
+        self._free(self._reports.update(report.collector, report.ledger, keys))
         self._reports.trim(min(self._messages, default=self._last_key + 1))
-        self._pace.stored(max((last for _, last in ranges), default=0), self._clock())
+        self._pace.stored(max((last for _, last in keys), default=0), self._clock())
         if self._reports.are_required and not had_reports:
             self._awaiting.require_reports()
         lost = self._awaiting.missing(self._reports.highest, self._last_key, self._clock())
