@@ -142,9 +142,9 @@ def _counting(
         cause = scene.observations.causes.get((scene.site, device.device))
         if cause is not None:
             causes[cause, device.agent] += 1
-        # The agent asks a device that does not answer once a minute only: its age says nothing about those that answer.
         elif device.up is True:
             answering += 1
+            # The agent asks a device that does not answer once a minute only: its age says nothing about those that answer.
             ages.append(scene.now - device.received_at)
         elif device.up is False:
             down += 1
