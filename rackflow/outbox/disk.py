@@ -48,6 +48,16 @@ class DiskOutbox:
 
     Keys of this epoch are its message numbers; messages of earlier epochs have keys of 0 and below. Where each message is, is in
     `MessagePlaces`; here are the calls of the `Outbox`, and the jobs of the thread.
+
+    Args:
+        path: where messages are kept, in the folder of this name with `.segments` behind it.
+        epoch: the name of this run of the process, under which its messages are numbered.
+        limits: of the files.
+        backlog_per_s: the most messages of the backlog that leave per second.
+        memory_bytes: the most bytes of payload in memory while the disk refuses.
+        require: collectors that must all have stored a message before it is deleted; if empty, one of any name is enough.
+        while_refused: what becomes of messages while the disk refuses, for the log, where they need not be kept in memory.
+        clock: monotonic seconds.
     """
 
     def __init__(  # noqa: PLR0913 - where it is, what it keeps, and for how long
@@ -62,7 +72,6 @@ class DiskOutbox:
         while_refused: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`while_refused` says in the log what becomes of messages while the disk refuses, where they need not be kept in memory."""
         self._clock = clock
         self._while_refused = while_refused or (
             f"messages are kept in memory (at most {memory_bytes // 2**20} MiB) and are lost if the process ends"

@@ -26,6 +26,8 @@ UNBOUNDED_PER_S = 1e9
 class MemoryOutbox:
     """An `Outbox` bounded in bytes of payload. On overflow messages are dropped and counted as `full`: held ones first, then the oldest.
 
+    `backlog_per_s`, `require` and `clock` as in `DiskOutbox`; `epoch` names this run of the process.
+
     While no collector has ever reported, confirmed messages are kept for `confirmed_s`, and only while everything together takes less than
     half of the limit: a message that may be needed again never displaces one that was not delivered at all.
     """
