@@ -87,7 +87,8 @@ class Reports:
             self.last, self.count = dict(batch.values), self.count + 1
         elif not message.retain:
             self.waiting.setdefault(batch.epoch, {})[batch.seq] = batch.time
-            self.failed[name] += not batch.up
+            if not batch.up:
+                self.failed[name] += 1
 
     def _on_stored(self, durable: Mapping[str, Sequence[tuple[int, int]]]) -> None:
         now_ms = time.time() * 1000

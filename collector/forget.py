@@ -137,7 +137,7 @@ class _Session:
         seen = -1
         while True:
             refused += await self.mqtt.subscribe([status])
-            before, seen = seen, len(found.devices) + len(found.stored) + found.has_status
+            before, seen = seen, len(found.devices) + len(found.stored) + (1 if found.has_status else 0)
             if before == seen:
                 break
         if refused:

@@ -85,7 +85,8 @@ class Refusals:
         first_s, longest_s = self._pauses(ref, code)
         pause_s = first_s if before is None else min(max(first_s, before.pause_s * 2), longest_s)
         self._refused[ref] = _Refused(code, pause_s, self._clock() + pause_s)
-        self.changes += before is None
+        if before is None:
+            self.changes += 1
 
     def due(self, refs: Iterable[str], most: int) -> list[str]:
         """Up to `most` of the given values that are refused and whose pause has passed, the longest overdue first."""

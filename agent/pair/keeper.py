@@ -284,7 +284,8 @@ class LeaseKeeper:
         else:
             self.lease.received(document.holder, now_s, is_retained=message.retain)
             # Of the other side, too: the one that cannot publish cannot tell either.
-            self._handovers += document.unable not in ("", self.lease.me) and not message.retain
+            if document.unable not in ("", self.lease.me) and not message.retain:
+                self._handovers += 1
         if self.fault and who == self.lease.me and not message.retain:
             self._set_fault("")
         self._notify_change(before, document.hostname)

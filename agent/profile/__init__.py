@@ -51,7 +51,6 @@ from agent.profile.planning import (
     planning_registers,
     refs_of,
     shows_another_scale,
-    trim_plan,
     trim_steps,
     watched_registers,
 )
@@ -138,7 +137,6 @@ __all__ = [
     "shows_another_scale",
     "slot_of",
     "subtree_key",
-    "trim_plan",
     "trim_steps",
     "watched_registers",
 ]

@@ -94,7 +94,8 @@ def families_named_by_identity(profiles: Iterable[Profile], answers: Mapping[str
         if prefixes:
             # A family whose words sysDescr lacks comes after all others: no prefix has 100 characters.
             is_contradicted = bool(profile.recognise.sysdescr) and not _words(profile, answers)
-            score = max(map(len, prefixes)) - 100 * is_contradicted + profile.recognise.priority
+            demerit = 100 if is_contradicted else 0
+            score = max(map(len, prefixes)) - demerit + profile.recognise.priority
             found.append((-score, profile.profile, profile))
     return [profile for _, _, profile in sorted(found, key=lambda each: each[:2])]
 

@@ -191,7 +191,8 @@ class Refusals:
         accepted = self._accepted.setdefault(topic, 0)
         # The first refusal counts, too, so a new message starts with a count that any number of accepted neighbours exceeds.
         message = refused.pop(key, None) or _RefusedMessage(accepted_before=-1, count=0)
-        message.count += accepted > message.accepted_before
+        if accepted > message.accepted_before:
+            message.count += 1
         if message.count >= MAX_REFUSALS:
             if not refused:
                 del self._messages[topic], self._accepted[topic]

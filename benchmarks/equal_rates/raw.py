@@ -54,7 +54,8 @@ class Publisher(asyncio.Protocol):
         at = 0
         while (packet := mqtt_frames.first_packet(self._received, at)) is not None:
             first_octet, _, at = packet
-            self.confirmed += first_octet >> 4 == mqtt_frames.PUBACK
+            if first_octet >> 4 == mqtt_frames.PUBACK:
+                self.confirmed += 1
         del self._received[:at]
 
 

@@ -48,6 +48,8 @@ class Scraper:
                 is_whole = False
                 connection.close()
             with self._lock:
-                counted.polls += is_whole
-                counted.failures += not is_whole
+                if is_whole:
+                    counted.polls += 1
+                else:
+                    counted.failures += 1
         connection.close()

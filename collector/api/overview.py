@@ -142,12 +142,12 @@ def _counting(
         cause = scene.observations.causes.get((scene.site, device.device))
         if cause is not None:
             causes[cause, device.agent] += 1
-        else:
-            answering += device.up is True
-            down += device.up is False
+        elif device.up is True:
+            answering += 1
             # The agent asks a device that does not answer once a minute only: its age says nothing about those that answer.
-            if device.up is True:
-                ages.append(scene.now - device.received_at)
+            ages.append(scene.now - device.received_at)
+        elif device.up is False:
+            down += 1
         size = len(device.series)
         count = series.get(device.device)
         if count is None:

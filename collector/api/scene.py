@@ -74,7 +74,8 @@ class FigureIndex:
         for count, figure in enumerate(source, 1):
             if count % _SLICE == 0:
                 yield
-            self.known += figure.value is not None
+            if figure.value is not None:
+                self.known += 1
             name = figure.output.metric.name
             if name not in USED:
                 self._note_failing(name, figure)

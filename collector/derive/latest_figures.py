@@ -77,10 +77,6 @@ class LatestFigures:
         until, figures = self._sites.get(site, (now, ()))
         return figures if now < until else ()
 
-    def expose(self, families: dict[str, list[str]], now: float) -> None:
-        """All of `expose_steps` at once."""
-        run_through(self.expose_steps(families, now))
-
     def expose_steps(self, families: dict[str, list[str]], now: float) -> Generator[None, None, None]:
         """Add the samples of every known figure, and a summary of the inputs of all, to the lines of each metric.
 

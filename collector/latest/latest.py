@@ -26,7 +26,6 @@ from collector.latest.state import (
 from collector.readings import Readings
 from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
-from rackflow.process.slices import run_through
 
 BatchOutcome = Literal["live", "stale", "duplicate", "refused"]
 """`live`: applied. `stale`: backfill, too old to be current. `duplicate`: was applied before. `refused`: beyond the limit of series."""
@@ -326,10 +325,6 @@ class Latest:
         if found is not None:
             self._remove(found, list(found.series))
         return found is not None
-
-    def expire(self, now: float) -> None:
-        """All of `expire_steps` at once."""
-        run_through(self.expire_steps(now))
 
     def expire_steps(self, now: float) -> Generator[None, None, None]:
         """Drop every series that has expired. Devices stay, so that /metrics shows that they are silent. Yields after each slice."""

@@ -16,6 +16,7 @@ from operator import or_
 from collector.ledger.epochs import CHUNK, FULL, Chunk, EpochKey, EpochRecord
 
 Range = tuple[int, int]
+"""First and last number, both included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +276,7 @@ class _Times:
     def __init__(self, chunks: Sequence[Chunk]) -> None:
         self._chunks = chunks
 
-    def around(self, first: int, last: int) -> Range:
+    def around(self, first: int, last: int) -> tuple[int, int]:
         """The times between which messages `first` to `last` were made, as closely as the chunks show, ms; 0 is unknown.
 
         A chunk has only the times of its earliest and latest message. If a chunk begins with the gap, the time before the gap

@@ -29,7 +29,7 @@ def read_durable(
     """
     try:
         with closing(connect_to_read(path, 1.0)) as db:
-            name = begin_read(db)
+            name, _ = begin_read(db)
             found = {key: load_durable(db, key, (first - 1) // CHUNK, most_chunks) for key, first in wanted.items()}
     except (sqlite3.Error, *MALFORMED) as error:
         raise RackflowError(f"{path}: the ledger {fault_and_remedy(error, 'is damaged')}") from error

@@ -74,9 +74,9 @@ class LedgerFile:
                 check_regular(each, "ledger")
             self._lock_file = path.with_name(path.name + ".lock").open("ab")
             try:
-                self._claim()
+                self._lock_out_others()
                 with as_os_error():
-                    self._db = self._reopen()
+                    self._db = self._open_or_begin()
             except BaseException:
                 self._lock_file.close()
                 raise
@@ -210,7 +210,7 @@ class LedgerFile:
         try:
             with as_os_error():
                 if self._closed:
-                    self._db, self._closed = self._reopen(), False
+                    self._db, self._closed = self._open_or_begin(), False
                     return None  # the work was planned with the old ledger
                 try:
                     found = await in_thread(work, "ledger-file")
@@ -239,6 +239,7 @@ class LedgerFile:
         return found
 
     def _open(self) -> sqlite3.Connection:
+        """Open the file and read the ledger in it. Raises DatabaseError if it is damaged."""
         db = connect(self.path, check_same_thread=False, timeout=BUSY_S, isolation_level=None)
         try:
             # WAL, so that the account can be read beside a running collector, and a commit is one append and one fsync. FULL
@@ -265,7 +266,7 @@ class LedgerFile:
         self.ledger = ledger
         return db
 
-    def _claim(self) -> None:
+    def _lock_out_others(self) -> None:
         """Keep other processes out: two collectors would overwrite each other's account.
 
         It uses a separate lock file, because SQLite's exclusive mode would also shut out readers of the account. flock ends with
@@ -276,7 +277,7 @@ class LedgerFile:
         except BlockingIOError as error:
             raise ConfigError(in_use(f"ledger {self.path}")) from error
 
-    def _reopen(self) -> sqlite3.Connection:
+    def _open_or_begin(self) -> sqlite3.Connection:
         """Open the file; one that is damaged is set aside, and a new one begun."""
         try:
             return self._open()

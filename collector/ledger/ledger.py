@@ -49,7 +49,7 @@ TURN_MS = 900_000
 
 
 class Ledger:
-    """All epochs. At most about `limit` open chunks stay in memory; ask `unloaded` before touching a number.
+    """All epochs. At most about `max_open_chunks` stay in memory; ask `unloaded` before touching a number.
 
     There are at most `max_epochs`, and at most `max_per_agent` of one agent. At either limit, an agent's new epoch replaces the one of its
     epochs that has been silent for longest; if it has none, the new epoch is refused. `rejected` counts both cases, and messages whose
@@ -59,12 +59,12 @@ class Ledger:
     def __init__(
         self,
         created_ms: int,
-        limit: int = MAX_OPEN_CHUNKS,
+        max_open_chunks: int = MAX_OPEN_CHUNKS,
         max_epochs: int = MAX_EPOCHS,
         max_per_agent: int = MAX_EPOCHS_PER_AGENT,
     ) -> None:
         self._created_ms = created_ms
-        self._limit = limit
+        self._max_open_chunks = max_open_chunks
         self._max_epochs = max_epochs
         self._max_per_agent = max_per_agent
         self.epochs: dict[EpochKey, EpochRecord] = {}
@@ -291,6 +291,7 @@ class Ledger:
         return old
 
     def _remove_epochs(self, keys: set[EpochKey]) -> None:
+        """Drop epochs with all that is known of them, and note that their rows are to be deleted."""
         for key in keys:
             siblings = self._by_agent[key[:2]]
             self._ranges[key[:2]] -= len(self.epochs[key].undelivered) + len(self.epochs[key].dropped)
@@ -332,7 +333,7 @@ class Ledger:
 
     def trim(self) -> None:
         """Drop the chunks used longest ago from memory, except those that are not on disk yet."""
-        for at in list(self._chunks)[: max(0, len(self._chunks) - self._limit)]:
+        for at in list(self._chunks)[: max(0, len(self._chunks) - self._max_open_chunks)]:
             if at not in self._dirty:
                 del self._chunks[at]
 
@@ -408,6 +409,7 @@ class Ledger:
         return bool(siblings)
 
     def _touch(self, entry: Entry, chunk: Chunk) -> None:
+        """A message of the chunk has changed: take its time into the chunk's, and write the chunk with the next commit."""
         chunk.widen(entry.time_ms, entry.time_ms)
         self._dirty[entry.key, chunk.number] = chunk
 
@@ -424,6 +426,7 @@ class Ledger:
             full.insert(at, chunk)
 
     def _join(self, record: EpochRecord, first: Chunk, second: Chunk) -> None:
+        """Make a full chunk a part of the one before it."""
         first.span += second.span
         first.widen(second.first_ms, second.last_ms)
         self._dirty[record.key, first.number] = first

@@ -32,15 +32,15 @@ CREATE TABLE IF NOT EXISTS retired (site TEXT, agent TEXT, wall_ms INTEGER, PRIM
 """
 # Errors raised while reading rows that do not have the form written here: the file was damaged or edited.
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, msgspec.MsgspecError)
-# LATEST_MS: the end of the year 9999, the last that Python's dates can show. MOST: more messages than an agent can ever send.
+# LATEST_MS: the end of the year 9999, the last that Python's dates can show. MAX_COUNT: more messages than an agent can ever send.
 LATEST_MS = 253_402_300_799_000
-MOST = 2**53
+MAX_COUNT = 2**53
 # Begin of a chunk without messages: later than any time, so that the first message replaces it (`load_chunk`).
 EMPTY_FROM_MS = 2**62
 TABLES = ("epoch", "chunk")
-_OF = "WHERE site = ? AND agent = ? AND epoch = ?"
+_OF_EPOCH = "WHERE site = ? AND agent = ? AND epoch = ?"
 _BYTES = CHUNK // 8
-_CHUNK = "number, first_ms, last_ms, stored, held, dead, span"
+_CHUNK_COLUMNS = "number, first_ms, last_ms, stored, held, dead, span"
 _Row = tuple[int, int, int, bytes | None, bytes | None, str, int]
 
 
@@ -79,9 +79,9 @@ def save(db: sqlite3.Connection, changes: Changes) -> None:
     with db:
         db.execute("BEGIN IMMEDIATE")
         for table in TABLES:
-            db.executemany(f"DELETE FROM {table} {_OF}", changes.forgotten)  # noqa: S608 - constants
+            db.executemany(f"DELETE FROM {table} {_OF_EPOCH}", changes.forgotten)  # noqa: S608 - constants
         db.executemany(
-            f"DELETE FROM chunk {_OF} AND number = ?",  # noqa: S608 - constants
+            f"DELETE FROM chunk {_OF_EPOCH} AND number = ?",  # noqa: S608 - constants
             [(*key, number) for key, number in changes.merged_away],
         )
         db.executemany(
@@ -136,7 +136,7 @@ def load_epochs(db: sqlite3.Connection, only: Iterable[EpochKey] | None = None) 
 
 
 def _select_epochs(db: sqlite3.Connection, key: EpochKey | tuple[()]) -> Iterable[EpochRecord]:
-    where = _OF if key else ""
+    where = _OF_EPOCH if key else ""
     named = "site, agent, epoch"
     columns = f"{named}, place, known_from, born_ms, seen_ms, duplicates, ended, held, dropped"
     full = f"{where} AND stored IS NULL" if key else "WHERE stored IS NULL"
@@ -160,7 +160,7 @@ def _select_epochs(db: sqlite3.Connection, key: EpochKey | tuple[()]) -> Iterabl
         )
         record.undelivered = msgspec.json.decode(undelivered, type=list[tuple[int, int]])
         record.dropped = msgspec.json.decode(dropped, type=list[tuple[int, int, str]])
-    rows = db.execute(f"SELECT {named}, {_CHUNK} FROM chunk {full} ORDER BY number", key)  # noqa: S608 - constants
+    rows = db.execute(f"SELECT {named}, {_CHUNK_COLUMNS} FROM chunk {full} ORDER BY number", key)  # noqa: S608 - constants
     for *name, number, first_ms, last_ms, stored, waiting, dead, span in rows:
         records[tuple(name)].full.append(_chunk((number, first_ms, last_ms, stored, waiting, dead, span)))
     tops = db.execute(f"SELECT {named}, max(number + span) - 1 FROM chunk {where} GROUP BY 1, 2, 3", key)  # noqa: S608 - constants
@@ -171,31 +171,34 @@ def _select_epochs(db: sqlite3.Connection, key: EpochKey | tuple[()]) -> Iterabl
 
 def load_chunks(db: sqlite3.Connection, key: EpochKey) -> list[Chunk]:
     """All chunks of one epoch, by number."""
-    return [_chunk(row) for row in db.execute(f"SELECT {_CHUNK} FROM chunk {_OF} ORDER BY number", key)]  # noqa: S608 - constants
+    return [_chunk(row) for row in db.execute(f"SELECT {_CHUNK_COLUMNS} FROM chunk {_OF_EPOCH} ORDER BY number", key)]  # noqa: S608 - constants
 
 
 def load_chunk(db: sqlite3.Connection, key: EpochKey, number: int) -> Chunk:
     """One open chunk; an empty one if there is none."""
-    row = db.execute(f"SELECT {_CHUNK} FROM chunk {_OF} AND number = ?", (*key, number)).fetchone()  # noqa: S608 - constants
+    row = db.execute(f"SELECT {_CHUNK_COLUMNS} FROM chunk {_OF_EPOCH} AND number = ?", (*key, number)).fetchone()  # noqa: S608 - constants
     # The times of an empty chunk are chosen so that the times of the first message replace them.
     return _chunk(row) if row else Chunk(number, EMPTY_FROM_MS, 0)
 
 
-def begin_read(db: sqlite3.Connection) -> str:
-    """Begin a read transaction on a ledger that is open elsewhere; returns the ledger's own name. Raises sqlite3.DatabaseError."""
+def begin_read(db: sqlite3.Connection) -> tuple[str, int]:
+    """Begin a read transaction on a ledger that is open elsewhere; returns its own name and when it was begun, ms.
+
+    Raises sqlite3.DatabaseError.
+    """
     check_tables(db, SCHEMA)
-    # Records and chunks then match while the collector goes on writing.
+    # One read transaction, so that records and chunks match while the collector goes on writing.
     db.execute("BEGIN")
-    return _identity(db)[0]
+    return _identity(db)
 
 
 def load_durable(db: sqlite3.Connection, key: EpochKey, index: int, most: int) -> list[Chunk]:
     """The chunks of an epoch from the one with this index on, by number: of more than `2 * most`, the first and the last `most`."""
     # The chunk that holds `index` may begin before it, if it is a merged one.
-    from_ = f"{_OF} AND number >= coalesce((SELECT max(number) FROM chunk {_OF} AND number <= ?), 0)"  # noqa: S608 - constants
+    from_ = f"{_OF_EPOCH} AND number >= coalesce((SELECT max(number) FROM chunk {_OF_EPOCH} AND number <= ?), 0)"  # noqa: S608 - constants
     found: dict[int, Chunk] = {}
     for order in ("DESC", "ASC"):
-        query = f"SELECT {_CHUNK} FROM chunk {from_} ORDER BY number {order} LIMIT ?"  # noqa: S608 - constants
+        query = f"SELECT {_CHUNK_COLUMNS} FROM chunk {from_} ORDER BY number {order} LIMIT ?"  # noqa: S608 - constants
         rows = db.execute(query, (*key, *key, index, most)).fetchall()
         found |= {row[0]: _chunk(row) for row in rows}
         if len(rows) < most:
@@ -221,10 +224,7 @@ def read_snapshot(path: Path, only: frozenset[EpochKey] | None = None) -> Ledger
         raise RackflowError(f"{path}: there is no ledger{_where(path)}; {NO_LEDGER}")
     try:
         with closing(connect_to_read(path, 5.0)) as db:
-            check_tables(db, SCHEMA)
-            # One read transaction, so that records and chunks match while the collector goes on writing.
-            db.execute("BEGIN")
-            ledger, created_ms = _identity(db)
+            ledger, created_ms = begin_read(db)
             records = load_epochs(db, only)
             return LedgerSnapshot(ledger, created_ms, [(record, load_chunks(db, record.key)) for record in records])
     except (sqlite3.Error, *MALFORMED) as error:
@@ -291,7 +291,7 @@ def _chunk(row: _Row) -> Chunk:
     number, first_ms, last_ms, stored, waiting, dead, span = row
     # A merged chunk has all its messages stored. The bits of others are as many as a chunk has numbers.
     fits = stored is None or (span == 1 and len(stored) == _BYTES)
-    fits = fits and (waiting is None or len(waiting) == _BYTES) and span >= 1 and number + span <= MOST
+    fits = fits and (waiting is None or len(waiting) == _BYTES) and span >= 1 and number + span <= MAX_COUNT
     if not (fits and _are_counts(number, span) and _are_times(first_ms, last_ms)):
         raise ValueError(f"an impossible chunk: {number!r}")
     stored_bits, waiting_bits = (FULL if one is None else int.from_bytes(one, "little") for one in (stored, waiting))
@@ -308,7 +308,7 @@ def _chunk(row: _Row) -> Chunk:
 
 
 def _are_counts(*numbers: object) -> bool:
-    return all(isinstance(number, int) and 0 <= number <= MOST for number in numbers)
+    return all(isinstance(number, int) and 0 <= number <= MAX_COUNT for number in numbers)
 
 
 def _are_times(*times_ms: object) -> bool:

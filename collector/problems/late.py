@@ -21,7 +21,7 @@ from collector.problems.conditions import Evaluator, Finding, Labels, Subject
 from collector.problems.history import KEEP_S, Ended
 from collector.problems.shares import Shares
 from collector.problems.table import Problem, Table
-from collector.problems.tracker import Key, SubjectKey, TrackedProblem
+from collector.problems.tracker import Key, SubjectKey, TrackedProblem, worse_of
 from collector.readings import Layout, Readings
 from rackflow import Batch
 from rackflow.catalogue import BASE_LABELS
@@ -75,8 +75,7 @@ class _Span:
         held_s = self.held_s if self.problem.within_s else at_s - self.run_from_s
         self.has_lasted = self.has_lasted or held_s >= self.problem.hold_s
         self.value, self.last_s, self.poll_s = value, at_s, poll_s
-        lower = any(condition.below is not None for condition in self.problem.when)
-        self.peak = min(self.peak, value) if lower else max(self.peak, value)
+        self.peak = worse_of(self.problem, self.peak, value)
 
     def release(self, at_s: float) -> None:
         """A reading does not show it."""

@@ -8,6 +8,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -88,23 +89,19 @@ class LateQueue:
         while True:
             self._failures.progress(LATE_PART, 10 * CHECK_S)
             began = self._clock()
-            for _ in range(min(SLICE, len(self._waiting))):
-                self._take_one()
+            self.judge(SLICE)
             if self._waiting:
                 await asyncio.sleep(OTHERS_SHARE * (self._clock() - began))
                 continue
             self.update()
             await asyncio.sleep(CHECK_S)
 
-    def judge_all(self) -> None:
-        """Judge everything that waits, as `run` does in slices."""
-        while self._waiting:
-            self._take_one()
-
-    def _take_one(self) -> None:
-        late = self._waiting.popleft()
-        self._readings -= len(late.readings.numbers) + len(late.readings.state_texts)
-        self._failures.attempt(LATE_PART, lambda: self._judge.take(late, self._wall()), otherwise=None)
+    def judge(self, most: int) -> None:
+        """Judge up to `most` of the messages that wait, the oldest first."""
+        for _ in range(min(most, len(self._waiting))):
+            late = self._waiting.popleft()
+            self._readings -= len(late.readings.numbers) + len(late.readings.state_texts)
+            self._failures.attempt(LATE_PART, partial(self._judge.take, late, self._wall()), otherwise=None)
 
     def update(self) -> None:
         """Backdate present problems; and once the backlog has ended, add the problems that are over to the history."""

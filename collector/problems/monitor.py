@@ -155,7 +155,7 @@ class Monitor:
                 full_at = now + FULL_S
                 await in_turns(self._evaluate_others_steps(observations, now))
             if is_sweep:
-                self._end_gone(all_devices, now)
+                self._end_sweep(all_devices, now)
             self._exclude_pause_of_process()
             self.tick()
             await asyncio.sleep(TICK_S)
@@ -176,7 +176,7 @@ class Monitor:
         observations = self._latest.observe(now)
         run_through(self._evaluate_devices_steps(list(self._all_devices()), observations))
         run_through(self._evaluate_others_steps(observations, now))
-        self._end_gone(self._all_devices(), now)
+        self._end_sweep(self._all_devices(), now)
         self.tick()
 
     def _all_devices(self) -> AbstractSet[tuple[str, str]]:
@@ -319,8 +319,11 @@ class Monitor:
         device = self._latest.device(labels["site"], labels.get("device", ""))
         return device is not None and not self._latest.is_up(device, now)
 
-    def _end_gone(self, names: AbstractSet[tuple[str, str]], now: float) -> None:
-        """End the problems of devices and agents that were forgotten, and of figures that are no longer derived."""
+    def _end_sweep(self, names: AbstractSet[tuple[str, str]], now: float) -> None:
+        """Everything was evaluated once: `is_complete`, and what was not there, of devices all but `names`, is gone.
+
+        Ends the problems of devices and agents that were forgotten, and of figures that are no longer derived, and forgets them everywhere.
+        """
         present_devices: set[SubjectKey] = {("device", site, name) for site, name in names}
         self._is_complete = True
         for key in self.tracker.subjects():

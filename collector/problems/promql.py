@@ -82,8 +82,7 @@ def record_expression(record: Record, records: Mapping[str, Record]) -> str:
         selector = f"last_over_time({selector}[{duration(record.life_s)}])"
     text = f"max without (instance, job) ({selector})"
     if record.per:
-        labels = ", ".join(["site", "device", *_shared(record.metric, record.per)])
-        text = f"{text}\n/ on ({labels}) group_left ()\n  (max by ({labels}) ({_latest(record.per)}) > 0)"
+        text = _divided(text, record.metric, record.per)
     if record.positive:
         text = f"{text} > 0"
     for inner in record.unless:
@@ -287,9 +286,14 @@ def _value_text(condition: Condition, last: str = "") -> str:
     text = f"{times}{worst} without ({', '.join(['instance', 'job', *condition.without])}) ({inner})"
     if condition.per:
         whose = "agent" if "agent" in catalogue()[condition.metric].labels else "device"
-        labels = ", ".join(["site", whose, *_shared(condition.metric, condition.per)])
-        text = f"{text}\n/ on ({labels}) group_left ()\n  (max by ({labels}) ({_latest(condition.per)}) > 0)"
+        text = _divided(text, condition.metric, condition.per, whose)
     return text
+
+
+def _divided(text: str, metric: str, per: str, whose: str = "device") -> str:
+    """The expression of a metric divided by the value of `per` with the same labels; `whose` labels its device or agent."""
+    labels = ", ".join(["site", whose, *_shared(metric, per)])
+    return f"{text}\n/ on ({labels}) group_left ()\n  (max by ({labels}) ({_latest(per)}) > 0)"
 
 
 def _limit_text(condition: Condition, bound: Limit, records: Mapping[str, Record]) -> str:
@@ -324,10 +328,8 @@ def _share_now(problem: Problem, table: Table) -> str:
     if share is None:
         return ""
     by = ", ".join(share.by)
-    counted, devices = (
-        _failing(share, table),
-        f"max by (device, {by}) ({_among(share)}{_comparison(share.among, table.records)})",
-    )
+    counted = _failing(share, table)
+    devices = f"max by (device, {by}) ({_among(share)}{_comparison(share.among, table.records)})"
     if share.except_in:
         left_out = "".join(f"\nunless on (site, device)\n  {each}" for each in _left_out(problem.name, share))
         counted, devices = f"{_in_brackets(counted)}{left_out}", f"{devices}{left_out}"

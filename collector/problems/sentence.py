@@ -34,8 +34,7 @@ class Sentence(msgspec.Struct, frozen=True):
     @property
     def labels(self) -> tuple[str, ...]:
         """Every label that is named."""
-        flat = [inner for piece in self.pieces for inner in (piece, *piece.inner)]
-        return tuple(piece.label for piece in flat if piece.label)
+        return tuple(piece.label for piece in self._all_pieces() if piece.label)
 
     def render(self, labels: Mapping[str, str], value: float) -> str:
         """The sentence for one problem."""
@@ -43,12 +42,16 @@ class Sentence(msgspec.Struct, frozen=True):
 
     def value_text(self, value: float) -> str:
         """A number as the value is written; empty if the sentence does not have it."""
-        flat = (inner for piece in self.pieces for inner in (piece, *piece.inner))
-        return next((_render(piece, {}, value) for piece in flat if piece.format), "")
+        return next((_render(piece, {}, value) for piece in self._all_pieces() if piece.format), "")
 
     def template(self) -> str:
         """The same as a template of Prometheus."""
         return "".join(_template(piece) for piece in self.pieces)
+
+    def _all_pieces(self) -> Iterator[Piece]:
+        """The pieces with those in brackets."""
+        for piece in self.pieces:
+            yield from (piece, *piece.inner)
 
 
 def parse_sentence(text: str) -> Sentence:

@@ -133,7 +133,9 @@ class SettledDevices:
         self._pauses: dict[DeviceKey, tuple[int, int]] = {}
         """For how many evaluations a device is not checked, and how many of them remain."""
 
-    def find(self, device: DeviceState, limits: Sequence[SiteLimit], needed: object, now: float) -> Settled | None:
+    def find(
+        self, device: DeviceState, limits: Sequence[SiteLimit], needed: NeededSeries, now: float
+    ) -> Settled | None:
         """What `note` has kept of the device, if it still applies and an evaluation of its present readings would find nothing."""
         key = device.site, device.device
         found = self._settled.get(key)

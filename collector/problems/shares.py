@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from collector.problems.conditions import MAX_FAMILIES, Evaluator, Labels, Subject, labels_of
 from collector.problems.table import Condition, Share, Table
@@ -81,32 +81,40 @@ def _nothing(_: str) -> AbstractSet[Labels]:
 
 @dataclass(slots=True)
 class _Group:
-    """The devices of one group: how many there are, belong and fulfil the condition, and how many do or are silent."""
+    """The devices of one group, counted: those that belong to it (`Share.among`), and those that fulfil the condition (`Share.of`)."""
 
     size: int = 0
+    """All of which anything is known."""
     belong: int = 0
     fulfil: int = 0
     may_belong: int = 0
+    """Those that belong, and those that are silent."""
     may_fulfil: int = 0
+    """Those that fulfil it, and those that are silent."""
     shown: int = 0
-    """How many fulfil it and answer."""
+    """Those that fulfil it and answer."""
     racks: dict[str, int] = field(default_factory=dict)
     """Devices that fulfil it, by rack."""
     parts: Counter[str] = field(default_factory=Counter)
     """Devices that fulfil it, by the label `Share.beside`."""
 
-    def count(self, part: _Contribution, by: int) -> None:
+    def count(self, part: _Contribution, change: Literal[1, -1]) -> None:
         """Add a device (1), or take it away (-1)."""
-        self.size += by
-        self.belong += by * part.belongs
-        self.fulfil += by * part.fulfils
-        self.may_belong += by * (part.belongs or part.is_silent)
-        self.may_fulfil += by * (part.fulfils or part.is_silent)
-        self.shown += by * (part.fulfils and not part.is_silent)
-        if part.fulfils:
-            self.parts[part.beside] += by
-        if part.fulfils and part.rack:
-            left = self.racks[part.rack] = self.racks.get(part.rack, 0) + by
+        self.size += change
+        if part.belongs:
+            self.belong += change
+        if part.belongs or part.is_silent:
+            self.may_belong += change
+        if part.fulfils or part.is_silent:
+            self.may_fulfil += change
+        if not part.fulfils:
+            return
+        self.fulfil += change
+        if not part.is_silent:
+            self.shown += change
+        self.parts[part.beside] += change
+        if part.rack:
+            left = self.racks[part.rack] = self.racks.get(part.rack, 0) + change
             if not left:
                 del self.racks[part.rack]
 

@@ -24,14 +24,10 @@ SEVERITY_RANK: Mapping[Severity, int] = {"critical": 0, "warning": 1, "info": 2}
 Subsystem = Literal["power", "cooling", "environment", "telemetry"]
 # Ratings and set points are polled once an hour at most. Three hours bridge a collector that has just started, and one missed poll.
 LIMIT_LIFE_S = 3 * 3600.0
-DEVICE, SITE_FILE, LIMITS_FILE, CONFIGURATION, CONSTANT = (
-    "device",
-    "site file",
-    "limits file",
-    "configuration",
-    "constant",
-)
-"""Possible sources of a limit."""
+# Sources of a limit, as reports name them. `collector.derive.site_limits` names two more: `site file` and `configuration`.
+DEVICE = "device"
+LIMITS_FILE = "limits file"
+CONSTANT = "constant"
 # How long a problem stays active while its device cannot be observed: an agent's death must not send the person on call "resolved".
 # A chosen value: after an hour, the person on call has looked.
 SILENT_S = 3600.0
@@ -457,7 +453,7 @@ def _check_condition(condition: Condition, records: Mapping[str, Record]) -> set
 
 def _check_comparison(condition: Condition, metric: Metric, records: Mapping[str, Record]) -> None:
     comparisons = (condition.above, condition.below, condition.equals, condition.fell)
-    if sum(each is not None for each in comparisons) > 1:
+    if len([each for each in comparisons if each is not None]) > 1:
         raise ValueError(f"{metric.name}: one of `above`, `below`, `equals` and `fell` is enough")
     if condition.fell and (condition.after or condition.per or condition.record):
         raise ValueError(f"{metric.name}: `fell` stands with a metric alone, without `after` and `per`")

@@ -353,9 +353,7 @@ class Tracker:
         tracked.value, tracked.last_held = value, now
         tracked.is_restored = False
         tracked.evidence = Evidence.CURRENT
-        # If the problem is that values are too low, the worst is the lowest.
-        lowest_is_worst = any(condition.below is not None for condition in tracked.problem.when)
-        tracked.peak = min(tracked.peak, value) if lowest_is_worst else max(tracked.peak, value)
+        tracked.peak = worse_of(tracked.problem, tracked.peak, value)
 
     def _note_not_holding(self, tracked: TrackedProblem, now: float) -> None:
         self._extend(tracked, now)
@@ -422,3 +420,9 @@ class Tracker:
             if key != tracked.cause:
                 tracked.cause = key
                 yield tracked
+
+
+def worse_of(problem: Problem, one: float, other: float) -> float:
+    """The worse of two values of a problem: the lower one, if the problem is that values are too low."""
+    is_too_low = any(condition.below is not None for condition in problem.when)
+    return min(one, other) if is_too_low else max(one, other)

@@ -195,12 +195,12 @@ def _basis(figure: Figure, entries: Sequence[Hour], hours: int) -> str:
     if "contract" in _kinds(figure) and any(entry.terms and entry.terms.profile_j is not None for entry in entries):
         names.append("contracted profile")
     words = [f"{', '.join(names)}; {len(entries)} of {hours} h"]
-    spread = sum(any(each in entry.spread_s for each in own) for entry in entries)
+    spread = [entry for entry in entries if own & entry.spread_s.keys()]
     if spread:
-        words.append(f"{spread} h hold energy spread evenly over gaps in a counter")
-    jumped = sum(any(each in entry.lost_s for each in own) for entry in entries)
+        words.append(f"{len(spread)} h hold energy spread evenly over gaps in a counter")
+    jumped = [entry for entry in entries if own & entry.lost_s.keys()]
     if jumped:
-        words.append(f"in {jumped} h a counter jumped, and the seconds of the jump are not counted")
+        words.append(f"in {len(jumped)} h a counter jumped, and the seconds of the jump are not counted")
     if "it" in kinds:
         words.append(f"category {', '.join(sorted({entry.terms.category for entry in entries if entry.terms}))}")
     if figure.name.startswith(("carbon", "cue")):

@@ -7,7 +7,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
-from typing import Literal, cast
+from typing import Literal
 
 from rackflow.escape import escape_unprintable
 
@@ -53,17 +53,6 @@ class Rows:
     def at(self, figure: str, place: str, period: PeriodKind, start: str) -> Row | None:
         """One row, or None."""
         return self._by.get((figure, place, period, start))
-
-
-def from_csv(text: str) -> list[Row]:
-    """Read rows back from CSV text."""
-    found = []
-    for line in csv.DictReader(io.StringIO(text)):
-        value, share = (float(line[key]) if line[key] else None for key in ("value", "coverage"))
-        names = (line["figure"], line["place"])
-        period = cast("PeriodKind", line["period"])
-        found.append(Row(*names, period, line["from"], line["to"], value, line["unit"], share, line["rests_on"]))
-    return found
 
 
 def as_csv(rows: Iterable[Row]) -> str:

@@ -72,7 +72,8 @@ def _polls(site_month: SiteMonth, hours: Sequence[int], done: Callable[[], None]
                 agents.add(devices[number].agent)
         # An hour counts once however many devices were expected in it.
         found.hours.update(f"{agent}{OF_AGENT}" for agent in agents)
-        found.hours[site] += bool(agents)
+        if agents:
+            found.hours[site] += 1
         done()
     return found
 

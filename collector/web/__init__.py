@@ -10,7 +10,7 @@
 
 from collector.web.exposition import METRICS_PART, PagePart, labels_text, render, render_steps
 from collector.web.kept_page import KeptPage
-from collector.web.page import Findings, Moment, Shell, page_steps, render_page
+from collector.web.page import Findings, Moment, Shell, page_steps
 from collector.web.readiness import STARTING, faults_of, readiness
 from collector.web.server import WEB_PARTS, View, WebServer
 from collector.web.web_config import Access, load_access
@@ -33,6 +33,5 @@ __all__ = [
     "page_steps",
     "readiness",
     "render",
-    "render_page",
     "render_steps",
 ]

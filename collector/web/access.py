@@ -21,6 +21,7 @@ from typing import Literal
 
 import bcrypt
 
+from collector.web.web_config import LONGEST_TOKEN
 from rackflow.process.bulkhead import in_own_thread
 
 # Names that nobody can register, so that no website can have one (RFC 6761, RFC 6762, RFC 8375, and ICANN's `internal`).
@@ -42,8 +43,6 @@ _MAX_REMEMBERED = 100
 _MAX_PEERS = 1000
 # bcrypt uses 72 bytes of a password and ignores the rest; a longer one is refused instead of being cut.
 _LONGEST_PASSWORD = 72
-# As `web_config.LONGEST_TOKEN`: a longer text cannot be a token and need not be hashed.
-_LONGEST_TOKEN = 1024
 Verdict = Literal["allowed", "refused", "later"]
 
 
@@ -158,7 +157,7 @@ class Tokens:
 
     def has(self, token: bytes, name: str | None = None) -> bool:
         """Whether this is one of the tokens, or the one of that name."""
-        if len(token) > _LONGEST_TOKEN:
+        if len(token) > LONGEST_TOKEN:  # it cannot be one, and need not be hashed
             return False
         given = hashlib.sha256(token).digest()
         found = False

@@ -71,8 +71,11 @@ class Events:
         self._failures = failures
         self._live = Live()
         self._tick = asyncio.Event()
+        """Set, and replaced, when documents were made: streams wait for it."""
         self._wanted = asyncio.Event()
+        """Set by a new stream, whose documents may not be made yet."""
         self._generation = 0
+        """Raised by `end_all`: streams of an earlier generation end."""
         self._open: dict[Stream, None] = {}
         """Streams that are open, the oldest first."""
         self.dropped = 0

@@ -132,9 +132,10 @@ class Identity:
     source: tuple[object, ...]
     base: str
     info: str
-    observed: tuple[str, str]
-    up: tuple[str, str]
-    """For 0 and 1."""
+    observed: str
+    unobserved: str
+    up: str
+    down: str
     coolant: tuple[str, ...]
 
 
@@ -161,8 +162,10 @@ def identity_of(device: DeviceState) -> Identity:
         source=source,
         base=base,
         info=f"dcim_device_info{{{with_agent},{info}}} 1\n",
-        observed=(f"dcim_device_observed{{{with_agent}}} 0\n", f"dcim_device_observed{{{with_agent}}} 1\n"),
-        up=(f"dcim_device_up{{{with_agent}}} 0\n", f"dcim_device_up{{{with_agent}}} 1\n"),
+        observed=f"dcim_device_observed{{{with_agent}}} 1\n",
+        unobserved=f"dcim_device_observed{{{with_agent}}} 0\n",
+        up=f"dcim_device_up{{{with_agent}}} 1\n",
+        down=f"dcim_device_up{{{with_agent}}} 0\n",
         coolant=tuple(coolants),
     )
     return found
@@ -173,11 +176,11 @@ def _device(families: Families, unseen: Container[DeviceKey], now: float, device
     base = identity.base
     families["dcim_device_info"].append(identity.info)
     is_observed = (device.site, device.device) not in unseen
-    families["dcim_device_observed"].append(identity.observed[is_observed])
+    families["dcim_device_observed"].append(identity.observed if is_observed else identity.unobserved)
     if is_observed:
         # Absent otherwise: 0 means that a working agent reports the device as down, and would raise an alarm for each device of a missing
         # agent.
-        families["dcim_device_up"].append(identity.up[bool(device.up)])
+        families["dcim_device_up"].append(identity.up if device.up else identity.down)
     if device.last_success_ms is not None:
         name = "dcim_device_last_success_timestamp_seconds"
         families[name].append(f"{name}{{{base}}} {device.last_success_ms / 1000!r}\n")

@@ -78,8 +78,8 @@ class _Devices:
         if shown != self.shown:
             rows = list(zip(self.identities, *shown, strict=True))
             self.texts[INFO] = "".join([each.info for each in self.identities])
-            self.texts[OBSERVED] = "".join([each.observed[is_seen] for each, is_seen, _ in rows])
-            self.texts[UP] = "".join([each.up[bool(up)] for each, is_seen, up in rows if is_seen])
+            self.texts[OBSERVED] = "".join([each.observed if is_seen else each.unobserved for each, is_seen, _ in rows])
+            self.texts[UP] = "".join([each.up if is_up else each.down for each, is_seen, is_up in rows if is_seen])
             self.shown = shown
         return True
 

@@ -89,23 +89,6 @@ class Shell:
         return f'{other} · <a href="metrics">metrics</a> · <a href="readyz">readiness</a>'
 
 
-def render_page(
-    latest: Latest,
-    moment: Moment,
-    faults: Mapping[str, str],
-    *,
-    shell: Shell | None = None,
-    findings: Findings | None = None,
-) -> str:
-    """All of `page_steps` at once."""
-    steps = page_steps(latest, moment, faults, shell=shell, findings=findings)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return str(end.value)
-
-
 def page_steps(
     latest: Latest,
     moment: Moment,
@@ -127,9 +110,9 @@ def page_steps(
     observations = latest.observe(moment.mono_s)
     alarms = yield from _alarms_steps(devices, moment, failures)
     # Consequences of another problem are not counted: one fault would count as many.
-    root_problems = sum(problem.cause is None and problem.status != "ended" for problem in findings.problems)
+    root_problems = [each for each in findings.problems if each.cause is None and each.status != "ended"]
     verdict = judge(
-        devices, observations, len(alarms), faults, problems=root_problems, never_heard=findings.never_heard
+        devices, observations, len(alarms), faults, problems=len(root_problems), never_heard=findings.never_heard
     )
     notices = _notices(faults, alarms, findings.contested)
     causes = [f"<li>{escape(each)}</li>" for each in verdict.causes]
@@ -282,9 +265,9 @@ def _rows(readings: Sequence[LatestValue], moment: Moment) -> str:
     for metric, group in groupby(readings, key=lambda each: each.series.metric):
         found = list(group)
         is_flag = metric.ranges == _FLAG and not metric.unit and len(found) > 1
-        quiet = sum(is_flag and each.value == 0 for each in found)
-        rows += [_reading(each, moment) for each in found if not (is_flag and each.value == 0)]
-        if quiet:
+        shown = [each for each in found if each.value != 0] if is_flag else found
+        rows += [_reading(each, moment) for each in shown]
+        if quiet := len(found) - len(shown):
             others = "none" if quiet == len(found) else "none of the others"
             name = escape(metric.field.replace("_", " "))
             rows.append(f'<tr title="{escape(metric.name)}"><th>{name}</th><td>{others} ({quiet})</td></tr>')

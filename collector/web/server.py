@@ -280,13 +280,14 @@ class WebServer:
     async def _reload(self) -> None:
         """Load certificates, passwords and headers again when their files change. A faulty file changes nothing."""
         path = self._config.web_config
-        told: tuple[object, str] | None = None
+        reported: tuple[object, str] | None = None
         seen: tuple[object, ...] = ()
         while path is not None:
             await asyncio.sleep(RELOAD_S)
             changes = await in_own_thread(self._access.changes, "web-config")
-            is_written, seen = changes == seen, changes
-            if not changes or not is_written:
+            is_seen_twice = changes == seen
+            seen = changes
+            if not changes or not is_seen_twice:
                 # The file may be half written, for example with TLS and not yet with the passwords. It counts once two checks find the
                 # same.
                 continue
@@ -295,9 +296,11 @@ class WebServer:
             try:
                 access = await in_own_thread(partial(load_access, path), "web-config")
             except ConfigError as error:
-                if told != (told := (changes, str(error))):
+                fault = changes, str(error)
+                if fault != reported:
                     self._failures.count("http", error)
                     log.error("web configuration not reloaded, the former one stays in use: %s", error)  # noqa: TRY400 - one line
+                reported = fault
                 continue
             if (access.context is None) != (self._access.context is None):
                 log.warning("web configuration: TLS was switched on or off; open connections are ended")

@@ -42,13 +42,13 @@ def judge(
     site file of which nothing was received.
     """
     unobserved = [each for each in devices if (each.site, each.device) in observations.causes]
-    down = sum(each.up is False and (each.site, each.device) not in observations.causes for each in devices)
+    down = [each for each in devices if each.up is False and (each.site, each.device) not in observations.causes]
     # A lost connection to the broker is not an alarm about any device: it is why none of them is observed.
     broken = [part for part in faults if part != "broker"]
     wrong = [
         *([count_of(problems, "problem")] if problems else []),
         *([count_of(alarms, "active alarm")] if alarms else []),
-        *([f"{count_of(down, 'device')} down"] if down else []),
+        *([f"{count_of(len(down), 'device')} down"] if down else []),
         *(f"{part} does not work" for part in broken),
     ]
     unseen, known = len(unobserved) + len(never_heard), len(devices) + len(never_heard)

@@ -63,7 +63,7 @@ def described(panel: Panel) -> str:
     names = dict.fromkeys(name for expr in expressions for name in metrics_in(expr))
     names |= {} if names or not panel.of else {panel.of: None}
     lines = [f"`{name}`: {help_of(name)}" for name in names]
-    return "\n\n".join([panel.why] * bool(panel.why) + lines)
+    return "\n\n".join([panel.why, *lines] if panel.why else lines)
 
 
 def _target(panel: Panel, query: Query | Influx, letter: str, source: Mapping[str, str]) -> Json:

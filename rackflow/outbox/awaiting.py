@@ -115,6 +115,7 @@ class Awaiting:
         return found
 
     def _of_level(self, level: int) -> RangeSet:
+        """The awaited keys that were sent again `level` times, `LEVELS - 1` times or more for the last level."""
         if level:
             return self.keys.intersection(self._repeated[level])
         found = RangeSet(self.keys)

@@ -48,6 +48,16 @@ class DiskOutbox:
 
     Keys of this epoch are its message numbers; messages of earlier epochs have keys of 0 and below. Where each message is, is in
     `MessagePlaces`; here are the calls of the `Outbox`, and the jobs of the thread.
+
+    Args:
+        path: where messages are kept, in the folder of this name with `.segments` behind it.
+        epoch: the name of this run of the process, under which its messages are numbered.
+        limits: of the files.
+        backlog_per_s: the most messages of the backlog that leave per second.
+        memory_bytes: the most bytes of payload in memory while the disk refuses.
+        require: collectors that must all have stored a message before it is deleted; if empty, one of any name is enough.
+        while_refused: what becomes of messages while the disk refuses, for the log, where they need not be kept in memory.
+        clock: monotonic seconds.
     """
 
     def __init__(  # noqa: PLR0913 - where it is, what it keeps, and for how long
@@ -62,7 +72,6 @@ class DiskOutbox:
         while_refused: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`while_refused` says in the log what becomes of messages while the disk refuses, where they need not be kept in memory."""
         self._clock = clock
         self._while_refused = while_refused or (
             f"messages are kept in memory (at most {memory_bytes // 2**20} MiB) and are lost if the process ends"
@@ -74,7 +83,7 @@ class DiskOutbox:
         self._memory_bytes = memory_bytes
         self._thread = DiskThread(path, epoch, limits)
         self._totals = Totals()
-        self._last = 0
+        self._last_key = 0
         self._has_work = asyncio.Event()
         """Set while there is something for the thread to write, delete or read."""
         self._places = MessagePlaces(limits.confirmed_s, lambda: self.backlog_per_s, self._has_work)
@@ -108,7 +117,7 @@ class DiskOutbox:
 
     async def step(self) -> None:
         """Do one round of `run`: write new messages, delete freed ones, and read the next ones to send."""
-        await self._run_job(self._collect())
+        await self._run_job(self._next_job())
 
     async def close(self) -> None:
         """Write the remaining messages, and close the files. `run` must have ended."""
@@ -119,9 +128,9 @@ class DiskOutbox:
 
     def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
         """See `Outbox.put`."""
-        key = self._last + 1
+        key = self._last_key + 1
         message = Message(key, topic, make(key), now_ms)
-        self._last = key
+        self._last_key = key
         self._places.add(message)
         if self.fault is not None:
             self._places.release(message)
@@ -245,8 +254,8 @@ class DiskOutbox:
     def _numbers(self, first: int, last: int) -> list[Numbers]:
         return numbers_of_keys(self._bases(), first, last)
 
-    def _collect(self) -> DiskJob:
-        """What the thread is to do next."""
+    def _next_job(self) -> DiskJob:
+        """What the thread is to do next. If little room is left, confirmed messages that no collector asks for are given up for it."""
         places, lanes = self._places, self._places.lanes
         messages = places.unsaved.begin_write()
         read = [] if lanes.backlog else places.backlog.head(READ_MESSAGES)
@@ -298,7 +307,7 @@ class DiskOutbox:
         places.forget_evicted(result.evicted)
         places.put_backlog(job.read, result.found)
         places.put_resumed(job.resumed, result.resumed)
-        self._reports.trim(places.present.first if places.present.first is not None else self._last + 1)
+        self._reports.trim(places.present.first if places.present.first is not None else self._last_key + 1)
         if not places.lanes.backlog:
             places.request_backlog()
         if places.to_delete:

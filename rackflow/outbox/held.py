@@ -59,19 +59,19 @@ class HeldKeys:
         self._count += 1
 
     def take(self, topic: str, which: Which) -> list[int]:
-        """Remove and return keys of a topic."""
+        """Remove and return keys of a topic, ascending."""
         keys = self._topics.get(topic)
         if keys is None:
             return []
-        found = {"oldest": keys[:1], "newest": keys[-1:], "all": keys}[which]
-        for key in found:
-            if which == "all":
-                break
-            keys.remove(key)
+        if which == "all":
+            found = keys.tolist()
+            del keys[:]
+        else:
+            found = [keys.pop(0 if which == "oldest" else -1)]
         self._count -= len(found)
-        if which == "all" or not keys:
+        if not keys:
             del self._topics[topic]
-        return list(found)
+        return found
 
     def remove_between(self, first: int, last: int) -> None:
         """Remove all keys from `first` to `last`: these messages are gone."""

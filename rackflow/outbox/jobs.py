@@ -88,27 +88,22 @@ class DiskThread:
     def _run(self, job: DiskJob) -> JobResult:
         """Do a job, in the thread. The files are opened here because opening can take long, too."""
         opened, collectors = list[Range](), list[tuple[str, str]]()
-        if self._log is None:
-            self._log = OutboxLog(self._path, self._epoch, self._limits)
-            opened, collectors = self._log.present, self._log.collectors
-        return run_job(job, self._log, opened, collectors)
-
-
-def run_job(job: DiskJob, log: OutboxLog, opened: list[Range], collectors: list[tuple[str, str]]) -> JobResult:
-    """Do a job. `opened` and `collectors` are passed on to the result. Raises OSError."""
-    if job.collectors is not None or job.is_trial:
-        log.save_collectors(log.collectors if job.collectors is None else job.collectors)
-    if job.messages or job.deletions or job.losses:
-        log.commit(job.messages, job.deletions, job.spare, job.held, job.losses)
-    found = [each for first, last in job.read for each in log.read(first - 1, last + 1, READ_MESSAGES)]
-    resumed = log.read_keys(job.resumed)
-    # Read only at the end: if this job fails before, the next one reports the evictions of both.
-    evicted, log.evicted = log.evicted, []
-    return JobResult(
-        found=found,
-        resumed=resumed,
-        totals=replace(log.totals, dropped=dict(log.totals.dropped)),
-        evicted=evicted,
-        opened=opened,
-        collectors=collectors,
-    )
+        if (log := self._log) is None:
+            log = self._log = OutboxLog(self._path, self._epoch, self._limits)
+            opened, collectors = log.present, log.collectors
+        if job.collectors is not None or job.is_trial:
+            log.save_collectors(log.collectors if job.collectors is None else job.collectors)
+        if job.messages or job.deletions or job.losses:
+            log.commit(job.messages, job.deletions, job.spare, job.held, job.losses)
+        found = [each for first, last in job.read for each in log.read(first - 1, last + 1, READ_MESSAGES)]
+        resumed = log.read_keys(job.resumed)
+        # Read only at the end: if this job fails before, the next one reports the evictions of both.
+        evicted, log.evicted = log.evicted, []
+        return JobResult(
+            found=found,
+            resumed=resumed,
+            totals=replace(log.totals, dropped=dict(log.totals.dropped)),
+            evicted=evicted,
+            opened=opened,
+            collectors=collectors,
+        )

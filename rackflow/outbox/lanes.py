@@ -112,12 +112,10 @@ class Lanes:
             except TimeoutError:
                 continue
 
-    def drop(self, key: int) -> Message | None:
-        """Remove a message from whichever lane holds it, and return it."""
+    def drop(self, key: int) -> None:
+        """Remove a message from whichever lane holds it, if any."""
         for lane in (self.in_flight, self.live, self.backlog):
-            if (message := lane.pop(key, None)) is not None:
-                return message
-        return None
+            lane.pop(key, None)
 
     def drop_between(self, first: int, last: int) -> None:
         """Remove the messages from key `first` to `last`, both included."""

@@ -1,7 +1,7 @@
 """Reads the segment files of an outbox when it is opened: waiting messages, missing messages, and damaged files."""
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,23 +17,21 @@ def folder_of(path: Path) -> Path:
     return path.with_name(path.name + ".segments")
 
 
-def set_aside(file: Path, outbox: Path) -> Path:
+def keep_damaged(file: Path, outbox: Path) -> None:
     """Keep a copy of a damaged file as `<outbox>.damaged`, for whoever looks into it. Raises OSError.
 
     Only the latest one is kept, so that a failing disk does not fill up with them.
     """
-    aside = outbox.with_name(outbox.name + ".damaged")
     if file.exists():
-        shutil.copyfile(file, aside)
-    return aside
+        shutil.copyfile(file, outbox.with_name(outbox.name + ".damaged"))
 
 
 @dataclass(slots=True)
 class Opened:
     """What was found in the files of an outbox.
 
-    `missing` are keys of messages that should be there and are not. `damaged` are files that were readable in part, `short` files that end
-    too early, `broken` files of which nothing could be read.
+    `missing` are keys of messages that should be there and are not. `broken` are files of which nothing could be read, `damaged` files that
+    were readable in part: they are set aside after their messages were copied. `short` files only lack their end, and are used on.
     """
 
     segments: list[Segment] = field(default_factory=list)
@@ -66,7 +64,9 @@ def load_folder(folder: Path, mark: Mark | None) -> Opened:
         found.append((path, loaded))
         if loaded is not None:
             _take(loaded, opened)
-    holes = list(_holes(found, mark, opened))
+    missing_ends = _missing_ends(found, mark)
+    _sort(found, missing_ends, opened)
+    holes = _holes(found, missing_ends, mark)
     if mark is not None:
         state.totals.last_key = max(state.totals.last_key, mark.last)
     opened.written = opened.highest
@@ -105,12 +105,11 @@ def _take(loaded: Loaded, opened: Opened) -> None:
     opened.segments.append(segment)
 
 
-def _holes(found: Sequence[tuple[Path, Loaded | None]], mark: Mark | None, opened: Opened) -> Iterable[Range]:
-    """Keys that were written and are not in the files, as far as is known. They may include keys that were free.
+def _missing_ends(found: Sequence[tuple[Path, Loaded | None]], mark: Mark | None) -> list[Range | None]:
+    """For each file, the keys at its end that were written and are not in it; None if it ends where it should, as far as is known.
 
-    Also sorts the files that are not whole into `opened`: `broken` cannot be read at all, `damaged` is set aside after its readable
-    messages were copied, `short` only lacks its end and is used on. The last key that a file should have is known from its own head, from
-    the states in all files, from the file after it, or, for the newest file, from the mark.
+    The last key that a file should have is known from its own head, from the states in all files, from the file after it, or, for the
+    newest file, from the mark.
     """
     last_keys = {
         number: last
@@ -119,7 +118,7 @@ def _holes(found: Sequence[tuple[Path, Loaded | None]], mark: Mark | None, opene
         for record in loaded.states
         for number, last in record.segments or ()
     }
-    highest = 0
+    ends, highest = list[Range | None](), 0
     for at, (path, loaded) in enumerate(found):
         is_newest = at == len(found) - 1
         following = found[at + 1][1] if not is_newest else None
@@ -128,28 +127,39 @@ def _holes(found: Sequence[tuple[Path, Loaded | None]], mark: Mark | None, opene
         if not expected and following is not None and following.segment.number == number + 1:
             # The file was the newest when the next one was begun.
             expected = following.segment.head.after_key
-        if loaded is None:
-            opened.broken.append(path)
-        else:
+        if loaded is not None:
             segment = loaded.segment
-            yield from loaded.holes
             highest = max(highest, segment.head.after_key, segment.index.last if len(segment.index) else 0)
             expected = segment.head.last_key or expected
         if is_newest and mark is not None:
             expected = max(expected, mark.last)
         is_short = highest < expected
-        if is_short:
-            yield highest + 1, expected
-        if loaded is not None:
-            if loaded.damaged or (is_short and loaded.rest):
-                opened.damaged.append(loaded.segment)
-            else:
-                if is_short:
-                    opened.short.append(loaded.segment)
-                cut(loaded)
+        ends.append((highest + 1, expected) if is_short else None)
         highest = max(highest, expected)
-    if not found and mark is not None and mark.first <= mark.last:
-        yield mark.first, mark.last
+    return ends
+
+
+def _holes(
+    found: Sequence[tuple[Path, Loaded | None]], missing_ends: Sequence[Range | None], mark: Mark | None
+) -> list[Range]:
+    """Keys that were written and are not in the files, as far as is known. They may include keys that were free."""
+    if not found:
+        return [(mark.first, mark.last)] if mark is not None and mark.first <= mark.last else []
+    holes = [hole for _, loaded in found if loaded is not None for hole in loaded.holes]
+    return holes + [end for end in missing_ends if end is not None]
+
+
+def _sort(found: Sequence[tuple[Path, Loaded | None]], missing_ends: Sequence[Range | None], opened: Opened) -> None:
+    """Note in `opened` which files are not whole, and cut off what is behind the last whole record of the others. Raises OSError."""
+    for (path, loaded), missing_end in zip(found, missing_ends, strict=True):
+        if loaded is None:
+            opened.broken.append(path)
+        elif loaded.damaged or (missing_end is not None and loaded.has_rest):
+            opened.damaged.append(loaded.segment)
+        else:
+            if missing_end is not None:
+                opened.short.append(loaded.segment)
+            cut(loaded)
 
 
 def _lost(state: State) -> RangeSet:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from rackflow.documents import Numbers
 from rackflow.errors import ConfigError
 from rackflow.outbox.epochs import EpochBase, forget_epochs, numbers_of_keys
-from rackflow.outbox.loading import Opened, folder_of, load_folder, set_aside
+from rackflow.outbox.loading import Opened, folder_of, keep_damaged, load_folder
 from rackflow.outbox.mark import Mark, MarkFile
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.record import Stamp
@@ -60,7 +60,7 @@ class OutboxLog:
         self._base = 0
         """Inside the files keys count through all epochs: this is the last key before the epoch."""
         self.evicted: list[Range] = []
-        """Keys of messages dropped because of the limits. The reader (`jobs.run_job`) empties it."""
+        """Keys of messages dropped because of the limits. The reader (`jobs.DiskThread`) empties it."""
         folder = folder_of(path)
         for each in (path, path.with_name(path.name + ".mark"), folder / "mark", folder / "lock"):
             check_regular(each, "outbox")
@@ -185,11 +185,11 @@ class OutboxLog:
     def _mend(self, opened: Opened) -> None:
         """Set damaged files aside, and keep what is readable of them."""
         for path in opened.broken:
-            set_aside(path, self._path)
+            keep_damaged(path, self._path)
             path.unlink()
         for file in (*opened.damaged, *opened.short):
             if file in opened.damaged:
-                set_aside(file.path, self._path)
+                keep_damaged(file.path, self._path)
             self._segments.rewrite([file])
         for name in (*opened.broken, *(file.path for file in opened.damaged)):
             self.totals.damaged += 1
@@ -292,7 +292,6 @@ class OutboxLog:
             if (position := file.index.oldest()) is not None:
                 oldest, totals.oldest_ms = segments.waiting.first or oldest, file.index.times_ms[position]
                 break
-        totals.oldest_key = oldest - self._base
         self._mark.write(Mark(oldest, totals.last_key, tuple(totals.epochs)))
 
     def _outside(self, keys: Iterable[Range]) -> list[Range]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from rackflow.documents import Account, Numbers, Stored
 from rackflow.outbox.account import add_range
 from rackflow.outbox.awaiting import Awaiting
+from rackflow.outbox.epochs import EpochBase, durable_keys
 from rackflow.outbox.held import HeldKeys, Which
 from rackflow.outbox.lanes import Lanes
 from rackflow.outbox.pacing import BacklogPace
@@ -24,6 +25,8 @@ UNBOUNDED_PER_S = 1e9
 
 class MemoryOutbox:
     """An `Outbox` bounded in bytes of payload. On overflow messages are dropped and counted as `full`: held ones first, then the oldest.
+
+    `backlog_per_s`, `require` and `clock` as in `DiskOutbox`; `epoch` names this run of the process.
 
     While no collector has ever reported, confirmed messages are kept for `confirmed_s`, and only while everything together takes less than
     half of the limit: a message that may be needed again never displaces one that was not delivered at all.
@@ -42,12 +45,15 @@ class MemoryOutbox:
         self._clock = clock
         self._pace = BacklogPace(backlog_per_s)
         self._epoch = epoch
-        self._limit = limit_bytes
+        self._bases = [EpochBase(0, epoch)]
+        """The only epoch: what an earlier process held is gone, so keys are message numbers."""
+        self._limit_bytes = limit_bytes
         self._lanes = Lanes(lambda: self.backlog_per_s, on_backlog_empty=lambda: None)
-        self._size = 0
-        self._last = 0
+        self._size_bytes = 0
+        self._last_key = 0
         self._dropped: Counter[str] = Counter({"full": 0})
-        self._ranges: list[Numbers] = []
+        self._losses: list[Numbers] = []
+        """Numbers of dropped messages."""
         self._messages: dict[int, Message] = {}
         """All messages, by key. Other collections may still name a message that was dropped; only one in here exists."""
         self._awaiting = Awaiting(confirmed_s)
@@ -60,14 +66,14 @@ class MemoryOutbox:
 
     def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
         """See `Outbox.put`."""
-        key = self._last + 1
+        key = self._last_key + 1
         message = Message(key, topic, make(key), now_ms)
-        self._last = key
-        self._size += len(message.payload)
+        self._last_key = key
+        self._size_bytes += len(message.payload)
         self._messages[key] = message
         if (relegated := self._lanes.push(message)) is not None:
             self._lanes.backlog[relegated.key] = relegated
-        if self._size > self._limit // 2 and not self._reports.are_required:
+        if self._size_bytes > self._limit_bytes // 2 and not self._reports.are_required:
             self._free(list(self._awaiting.keys))
         self._shrink()
         return key
@@ -95,15 +101,13 @@ class MemoryOutbox:
     def stored(self, report: Stored) -> None:
         """See `Outbox.stored`."""
         had_reports = self._reports.are_required
-        ranges = [
-            (first, min(last, self._last)) for first, last in report.durable.get(self._epoch, ()) if first <= self._last
-        ]
-        self._free(self._reports.update(report.collector, report.ledger, ranges))
-        self._reports.trim(min(self._messages, default=self._last + 1))
-        self._pace.stored(max((last for _, last in ranges), default=0), self._clock())
+        keys = durable_keys(report, self._bases, self._last_key)
+        self._free(self._reports.update(report.collector, report.ledger, keys))
+        self._reports.trim(min(self._messages, default=self._last_key + 1))
+        self._pace.stored(max((last for _, last in keys), default=0), self._clock())
         if self._reports.are_required and not had_reports:
             self._awaiting.require_reports()
-        lost = self._awaiting.missing(self._reports.highest, self._last, self._clock())
+        lost = self._awaiting.missing(self._reports.highest, self._last_key, self._clock())
         if lost:
             again = [key for first, last in lost for key in range(first, last + 1)]
             self._republished += len(again)
@@ -150,11 +154,11 @@ class MemoryOutbox:
         undelivered = [Numbers(epoch=self._epoch, first=min(behind), last=max(behind))] if behind else []
         return OutboxStats(
             messages=len(self._messages) - len(kept),
-            size_bytes=self._size,
-            limit_bytes=self._limit,
+            size_bytes=self._size_bytes,
+            limit_bytes=self._limit_bytes,
             oldest_ms=oldest.time_ms if oldest is not None else 0,
             dropped=dict(self._dropped),
-            account=Account(kind="memory", undelivered=undelivered, dropped=list(self._ranges)),
+            account=Account(kind="memory", undelivered=undelivered, dropped=list(self._losses)),
             durable=False,
             held=len(self._held),
             awaiting=len(self._awaiting.keys) if reports_required else 0,
@@ -164,8 +168,8 @@ class MemoryOutbox:
 
     def _oldest_outside(self, kept: RangeSet) -> Message | None:
         """The oldest message that is not among these. Their ranges are skipped: a minute of confirmed ones held the loop for 40 ms."""
-        at = next(iter(self._messages), self._last + 1)
-        for first, last in (*kept, (self._last + 1, self._last + 1)):
+        at = next(iter(self._messages), self._last_key + 1)
+        for first, last in (*kept, (self._last_key + 1, self._last_key + 1)):
             for key in range(at, first):
                 if (found := self._messages.get(key)) is not None:
                     return found
@@ -187,7 +191,7 @@ class MemoryOutbox:
             else:
                 keys = [key for key in self._messages if first <= key <= last]
             for key in keys:
-                self._size -= len(self._messages.pop(key).payload)
+                self._size_bytes -= len(self._messages.pop(key).payload)
             if keys:
                 self._lanes.drop_between(first, last)
                 self._held.remove_between(first, last)
@@ -195,7 +199,7 @@ class MemoryOutbox:
 
     def _shrink(self) -> None:
         """Drop the oldest messages until the rest fits; the newest always stays."""
-        while self._size > self._limit and len(self._messages) - len(self._lanes.in_flight) > 1:
+        while self._size_bytes > self._limit_bytes and len(self._messages) - len(self._lanes.in_flight) > 1:
             # Held messages are dropped first: the broker refuses them at present, and may accept the others.
             oldest_held = next(iter(self._held.oldest(1)), None)
             if oldest_held is not None:
@@ -213,4 +217,4 @@ class MemoryOutbox:
 
     def _count_loss(self, key: int, reason: str) -> None:
         self._dropped[reason] += 1
-        self._ranges = add_range(self._ranges, Numbers(epoch=self._epoch, first=key, last=key, reason=reason))
+        self._losses = add_range(self._losses, Numbers(epoch=self._epoch, first=key, last=key, reason=reason))

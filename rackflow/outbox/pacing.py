@@ -69,11 +69,11 @@ class BacklogPace:
         while self._confirmations and self._confirmations[0][0] <= highest:
             self._confirmations.popleft()
         late_s = self._queue_s(now_s)
-        before, now = self._shortest_s
+        previous_s, current_s = self._shortest_s
         if now_s >= self._window_until_s:
-            before, now = now, LARGEST_USUAL_S
+            previous_s, current_s = current_s, LARGEST_USUAL_S
             self._window_until_s = now_s + USUAL_WINDOW_S
-        self._shortest_s = before, min(now, late_s)
+        self._shortest_s = previous_s, min(current_s, late_s)
         if late_s - min(self._shortest_s) > QUEUE_S:
             self._slow_down(now_s)
         elif now_s - self._slowed_s >= STEP_S:

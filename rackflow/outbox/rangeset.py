@@ -77,7 +77,7 @@ class RangeSet:
             right = [(last + 1, self._lasts[high - 1])] if self._lasts[high - 1] > last else []
             self._firsts[low:high] = array("q", (each for each, _ in (*left, *right)))
             self._lasts[low:high] = array("q", (each for _, each in (*left, *right)))
-            self._count -= sum(high_ - low_ + 1 for low_, high_ in found)
+            self._count -= sum(end - start + 1 for start, end in found)
         return found
 
     def head(self, most: int) -> list[Range]:

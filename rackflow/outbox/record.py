@@ -218,18 +218,18 @@ class Scan:
     """What a file has: its whole records with their bodies' places, and where it was damaged.
 
     `holes` are positions in `records`: something unreadable stood before that record. `end` is where the last whole record ends, and
-    `rest` whether anything but zeros is behind it.
+    `has_rest` whether anything but zeros is behind it.
     """
 
     records: list[Record]
     holes: list[int]
     end: int
-    rest: bool
+    has_rest: bool
 
 
 def scan(data: bytes, salt: int) -> Scan:
     """Find all whole records of a file, also those behind damage."""
-    found = Scan([], [], HEADER.size, rest=False)
+    found = Scan([], [], HEADER.size, has_rest=False)
     offset, is_broken = HEADER.size, False
     while offset < len(data):
         record = decode_record(data, offset, salt)
@@ -249,5 +249,5 @@ def scan(data: bytes, salt: int) -> Scan:
             is_broken = False
         found.records.append(record)
         found.end = offset
-    found.rest = bool(data[found.end :].strip(b"\0"))
+    found.has_rest = bool(data[found.end :].strip(b"\0"))
     return found

@@ -207,7 +207,8 @@ class Loaded:
     stamp: Stamp = field(default_factory=lambda: Stamp(0))
     holes: list[Range] = field(default_factory=list)
     damaged: bool = False
-    rest: bool = False
+    has_rest: bool = False
+    """Whether anything but zeros is behind its last whole record."""
 
 
 def load_segment(path: Path, after_key: int) -> Loaded | None:
@@ -225,7 +226,7 @@ def load_segment(path: Path, after_key: int) -> Loaded | None:
             " install that version again, or restore a copy from before the upgrade"
         )
     found = scan(data, head.salt)
-    loaded = Loaded(Segment(path, head, found.end), damaged=bool(found.holes), rest=found.rest)
+    loaded = Loaded(Segment(path, head, found.end), damaged=bool(found.holes), has_rest=found.has_rest)
     highest, is_after_hole = max(after_key, head.after_key), False
     for at, record in enumerate(found.records):
         is_after_hole |= at in found.holes

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from rackflow.outbox.loading import Opened, set_aside
+from rackflow.outbox.loading import Opened, keep_damaged
 from rackflow.outbox.rangeset import Range
 from rackflow.outbox.record import STATE, Stamp
 from rackflow.outbox.seam import Message
@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 # Messages of one record: reading one of them reads them all.
 RECORD_BYTES: Final = 64 * 1024
 RECORD_MESSAGES: Final = 256
-# Freed space that is tolerated, in segments; and the share of a segment's bytes that must be free before it is rewritten.
+# Freed space that is tolerated, in segments; and the share of a segment's bytes that must be free before it is rewritten: with less, a disk
+# would be written again for little space. So files are at most 1 / (1 - SPARSE) times as large as what waits in them, and this space more.
 SLACK_SEGMENTS: Final = 2
 SPARSE: Final = 0.25
 # Files beyond twice those that are needed before neighbours are joined: each start of the process begins one.
@@ -51,7 +52,7 @@ class Segments:
         """By file number: freed keys that are not recorded on disk yet."""
         self._is_usable = False
         """Whether the last file may be written to."""
-        self._read: tuple[Segment, int, list[Message]] | None = None
+        self._last_read: tuple[Segment, int, list[Message]] | None = None
         """The record that was read last."""
 
     @property
@@ -140,6 +141,7 @@ class Segments:
         sealed = self.files[:-1] if self._is_usable else self.files
         size = sum(each.end for each in sealed)
         waiting = sum(each.index.live_bytes for each in sealed)
+        # While much room is left, rewriting later saves writes; near the limit, the files must not take much more than it.
         most = min(2 * waiting, max(waiting, self._limit_bytes)) + SLACK_SEGMENTS * self._segment_bytes
         if size > most:
             at = min(range(len(sealed)), key=lambda each: sealed[each].index.live_bytes / sealed[each].end)
@@ -241,17 +243,17 @@ class Segments:
         """The messages of the record that a waiting message is in. None if it is damaged: it is counted, and waits no more."""
         file = next(self._with_keys(key, key))
         position = next(file.index.between(key, key))
-        if self._read is not None and self._read[:2] == (file, position):
-            return self._read[2]
+        if self._last_read is not None and self._last_read[:2] == (file, position):
+            return self._last_read[2]
         messages = file.read(position)
         if messages:
-            self._read = file, position, messages
+            self._last_read = file, position, messages
             return messages
         # Flipped bits, or somebody has deleted the file.
         if self._is_usable and file is self.files[-1]:
             file.seal()
             self._is_usable = False
-        set_aside(file.path, self._path)
+        keep_damaged(file.path, self._path)
         before = len(self.waiting)
         self.rewrite([file])
         self._state.totals.damaged += 1

@@ -32,14 +32,13 @@ class Limits:
 class Totals:
     """Figures of an outbox's contents, and how many messages were dropped since it was opened, by reason.
 
-    `losses` are the numbers of dropped messages, also of earlier epochs. `oldest_key` is the oldest message, and `oldest_ms` the time of
-    the first one that was written together with it (0 if there is none); `last_key` is the highest key that there ever was.
+    `losses` are the numbers of dropped messages, also of earlier epochs. `oldest_ms` is the time of the first one that was written
+    together with the oldest message (0 if there is none); `last_key` is the highest key that there ever was.
     """
 
     messages: int = 0
     used_bytes: int = 0
     oldest_ms: int = 0
-    oldest_key: int = 0
     last_key: int = 0
     damaged: int = 0
     dropped: dict[str, int] = field(default_factory=lambda: {"full": 0, "expired": 0, "torn": 0})

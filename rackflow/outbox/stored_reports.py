@@ -63,7 +63,8 @@ class StoredReports:
                 common = common.intersection(self._claims.get(other, RangeSet()))
             durable = list(common)
         if durable:
-            self.highest = max(durable[-1][1], self.highest if self.highest is not None else durable[-1][1])
+            last = durable[-1][1]
+            self.highest = last if self.highest is None else max(self.highest, last)
         return durable
 
     def _note_not_required(self, collector: str) -> None:

@@ -152,7 +152,8 @@ class Resolver:
             is_slow = self._names[host].is_slow
             if len(self._running) >= self._limits.threads or (is_slow and slow >= self._limits.slow_threads):
                 return
-            slow += is_slow
+            if is_slow:
+                slow += 1
             del self._queue[host]
             self._running.add(host)
             self._names[host].started_at = loop.time()

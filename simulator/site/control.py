@@ -83,7 +83,8 @@ async def _answer(line: bytes, handler: Handler) -> Message:
         return {"error": str(error)}
 
 
-def _full(path: Path) -> Path:
+def _with_folder(path: Path) -> Path:
+    """The path for a message: without its folder, nobody sees that it is the wrong one."""
     return path.absolute()
 
 
@@ -97,12 +98,11 @@ async def ask(path: Path, request: Message) -> Any:  # noqa: ANN401 - each comma
             writer.close()
     except PermissionError as error:
         raise ConfigError(
-            f"--socket: {_full(path)}: this user may not ask the simulation; ask as the one that started it, or as root"
+            f"--socket: {_with_folder(path)}: this user may not ask the simulation; ask as the one that started it, or as root"
         ) from error
     except (OSError, TimeoutError, ValueError) as error:
-        place = _full(path)  # without its folder, nobody sees that it is the wrong one
         raise ConfigError(
-            f"--socket: {place}: no simulation answers there; start one with `rackflow-sim run`,"
+            f"--socket: {_with_folder(path)}: no simulation answers there; start one with `rackflow-sim run`,"
             " go to the folder in which it was started, or name its socket"
         ) from error
     if "error" in answer:

@@ -107,7 +107,8 @@ class Simulation:
             before = now - (due_s - advance_s) / self.speed
             await self.advance(advance_s)
             took_s = time.monotonic() - now
-            self.late_ticks += took_s > tick_s
+            if took_s > tick_s:
+                self.late_ticks += 1
             tick_s = min(max(TICK_S, TICK_OVER_COMPUTING * took_s), MAX_TICK_S)
 
     async def begin(self, fault: Fault) -> ActiveFault:

@@ -32,8 +32,8 @@ class GeneratorGroup:
     """They were overloaded; nothing more comes from them until the mains are back."""
     load_w: float = 0.0
 
-    def ready(self, without_mains_s: float) -> bool:
-        """Whether they carry a feed that has been without mains for so long."""
+    def follow_mains(self, without_mains_s: float) -> bool:
+        """Whether they carry a feed that has been without mains for so long; with the mains back, they can be started again."""
         if without_mains_s <= 0:
             self.tripped = False
             return False

@@ -127,12 +127,11 @@ def _air_unit(world: World, name: str) -> dict[str, float | str]:
 def _ups(world: World, ups: Ups) -> dict[str, float | str]:
     battery, total = ups.battery, sum(ups.output_w)
     left = battery.claimed_runtime_s(ups.battery_draw_w)
-    low = "low" if ups.mode == "battery" and left < LOW_BATTERY_S else "normal"
-    on = ups.mode != "none"
+    is_low, is_on = ups.mode == "battery" and left < LOW_BATTERY_S, ups.mode != "none"
     current = [w / (v * UPS_POWER_FACTOR) if v else 0.0 for w, v in zip(ups.output_w, ups.output_volts, strict=True)]
     readings: dict[str, float | str] = {
         key("ups_output_source"): ups.mode,
-        key("ups_battery_state"): "depleted" if battery.empty else low,
+        key("ups_battery_state"): "depleted" if battery.empty else "low" if is_low else "normal",
         key("ups_on_battery_seconds"): ups.on_battery_s,
         key("ups_battery_runtime_seconds"): left,
         key("ups_battery_charge_ratio"): battery.charge,
@@ -140,7 +139,7 @@ def _ups(world: World, ups: Ups) -> dict[str, float | str]:
         key("ups_battery_current_amperes"): battery.current_a,
         key("ups_battery_temperature_celsius"): BATTERY_C + BATTERY_RISE_K * (1 - battery.charge),
         key("ups_input_faults_total"): float(ups.input_faults),
-        key("ups_output_frequency_hertz"): frequency_hertz(world, free=ups.mode == "battery") if on else 0.0,
+        key("ups_output_frequency_hertz"): frequency_hertz(world, free=ups.mode == "battery") if is_on else 0.0,
         key("ups_output_power_watts"): total,
         key("ups_output_apparent_power_voltamperes"): total / UPS_POWER_FACTOR,
         key("ups_output_load_ratio"): ups.load,
@@ -152,7 +151,7 @@ def _ups(world: World, ups: Ups) -> dict[str, float | str]:
         key("ups_rated_power_watts"): ups.rated_w,
         key("ups_rated_apparent_power_voltamperes"): ups.rated_w / RATED_POWER_FACTOR,
         key("ups_low_battery_threshold_seconds"): LOW_BATTERY_S,
-        key("device_alarms"): float(ups.mode != "normal") + float(low == "low"),
+        key("device_alarms"): float([ups.mode != "normal", is_low].count(True)),
     }
     if ups.mode in {"normal", "bypass"} and ups.load > MIN_EFFICIENCY_LOAD:
         readings[key("ups_efficiency_ratio")] = total / sum(ups.input_w)

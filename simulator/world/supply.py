@@ -29,6 +29,11 @@ POWER_FACTOR: Final = 0.99
 POWER_FACTOR_LOSS_AT_IDLE: Final = 0.09
 
 
+def phase_index(name: str) -> int:
+    """The place of a phase among the supply's three, by its name in the site file: 0 for L1."""
+    return int(name[1]) - 1
+
+
 def three_zeros() -> list[float]:
     """A new list with zero for each of the supply's three phases."""
     return [0.0, 0.0, 0.0]
@@ -63,7 +68,7 @@ class Feed:
         self.without_mains_s = 0.0 if self.mains else self.without_mains_s + dt_s
         start = self.section.backup_start_s
         if self.generators is not None:
-            self.on_generator = self.generators.ready(self.without_mains_s)
+            self.on_generator = self.generators.follow_mains(self.without_mains_s)
         else:
             self.on_generator = not self.mains and start is not None and self.without_mains_s > start
         if self.lost or not (self.mains or self.on_generator):
@@ -141,7 +146,7 @@ class Pdu:
         self._cable_ohms = CABLE_DROP * self.nominal_volts / self.section.breaker_a
         self._rated_va = self.nominal_volts * self.section.breaker_a
         self.breaker = Breaker(self.section.breaker_a)
-        self.phases = [int(name[1]) - 1 for name in self.section.phases]
+        self.phases = [phase_index(name) for name in self.section.phases]
         self.source_volts = [0.0] * len(self.phases)
         self.volts, self.amperes, self.power_w = ([0.0] * len(self.phases) for _ in range(3))
         self.power_factor = [1.0] * len(self.phases)
@@ -164,7 +169,7 @@ class Pdu:
 
     def carry(self, power_w: list[float], dt_s: float) -> list[float]:
         """Deliver `power_w` on each pole for a step; returns the power taken from each of the source's three phases, W."""
-        own = PDU_OWN_W / max(1, sum(self.live))
+        own = PDU_OWN_W / max(1, self.live.count(True))
         # Most of what a step of a large site costs: every line here runs thousands of times a second, so that names are local and
         # new lists are built once.
         ohms, rated_va, phases = self._cable_ohms, self._rated_va, self.phases

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from rackflow.site import TransferSwitch as SwitchSection
 from simulator.world.breaker import Breaker
-from simulator.world.supply import three_zeros
+from simulator.world.supply import phase_index, three_zeros
 
 Source = Literal["a", "b"]
 # Voltage over nominal below which a source counts as bad. Data sheets of rack transfer switches give windows from 8 to 20 %.
@@ -52,7 +52,7 @@ class Switch:
             own = three_zeros()
             if not self.breakers[source].tripped:
                 for at, name in enumerate(self.section.inputs[source].phases):
-                    own[at] = volts[int(name[1]) - 1]
+                    own[at] = volts[phase_index(name)]
             self.source_volts[source] = own
         preferred = self.section.preferred
         self._good_s = self._good_s + dt_s if self.usable(preferred) else 0.0
@@ -69,5 +69,5 @@ class Switch:
         self.breakers[self.selected].advance(max(amperes), dt_s)
         taken = three_zeros()
         for at, name in enumerate(self.section.inputs[self.selected].phases):
-            taken[int(name[1]) - 1] = power_w[at]
+            taken[phase_index(name)] = power_w[at]
         return taken

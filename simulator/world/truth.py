@@ -141,8 +141,8 @@ def _put_loop(found: dict[str, float], world: World, loop: SecondaryLoop) -> Non
     add_figure(found, "loop_air_heat_watts", power - liquid, loop=name)
     rated = [cdu.section.rated_cooling_w for cdu in loop.cdus]
     add_figure(found, "loop_redundancy_margin_watts", sum(rated) - max(rated) - heat, loop=name)
-    healthy = sum(len(cdu.failed_pumps) < len(PUMPS) for cdu in loop.cdus)
-    add_figure(found, "loop_cdus_spare", healthy - loop.section.cdus_required, loop=name)
+    healthy = [cdu for cdu in loop.cdus if len(cdu.failed_pumps) < len(PUMPS)]
+    add_figure(found, "loop_cdus_spare", len(healthy) - loop.section.cdus_required, loop=name)
     if all(cdu.section.primaries for cdu in loop.cdus):
         given = sum(cdu.heat_w for cdu in loop.cdus)
         add_figure(found, "loop_heat_imbalance_ratio", heat_imbalance_ratio(given, heat), loop=name)

@@ -123,5 +123,6 @@ def _double_conversion_loss_w(load_w: float, rated_w: float) -> float:
 
 def _add_evenly(power_w: list[float], loss_w: float, volts: list[float]) -> list[float]:
     """The phases' power with `loss_w` added in equal parts to those that have voltage, W."""
-    live = sum(each > 0 for each in volts) or 1
-    return [power + (loss_w / live if each > 0 else 0.0) for power, each in zip(power_w, volts, strict=True)]
+    live = [each > 0 for each in volts]
+    part_w = loss_w / max(1, live.count(True))
+    return [power + part_w if is_live else power for power, is_live in zip(power_w, live, strict=True)]

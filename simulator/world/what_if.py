@@ -119,7 +119,8 @@ def _put_feed_loss(found: dict[str, float], world: World, feed: str) -> None:
                     sum_a, rated = by_phase[phase]
                     by_phase[phase] = (sum_a + amperes, rated + pdu.section.breaker_a)
         fed = supply.supplied_w >= _SUPPLIED_RATIO * supply.demand_w
-        dark += not fed
+        if not fed:
+            dark += 1
         loads = {line: amperes / rated for line, (amperes, rated) in zip(LINES, by_phase, strict=True) if rated}
         for switch in {pdu.section.fed_by for pdu, _ in supply.single_corded}:
             _add_switched(loads, network.switches[switch], feed, world.site)
@@ -127,7 +128,8 @@ def _put_feed_loss(found: dict[str, float], world: World, feed: str) -> None:
             load = share / limit
             add_figure(found, "rack_feed_loss_load_ratio", load, rack=rack, feed=feed, phase=line)
             add_figure(found, "rack_survives_feed_loss", float(fed and load <= 1), rack=rack, feed=feed, phase=line)
-        lost |= set() if fed and all(share <= limit for share in loads.values()) else {rack}
+        if not fed or any(share > limit for share in loads.values()):
+            lost.add(rack)
     add_figure(found, "site_racks_dark_on_feed_loss", float(dark), feed=feed)
     add_figure(found, "site_racks_lost_on_feed_loss", float(len(lost)), feed=feed)
     above = {**_ups_loads(world, feed), **_panel_loads(world, feed)}

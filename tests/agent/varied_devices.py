@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from agent.profile import SYS_OBJECT_ID, Plan, Profile, normalise_answers, plan_device, planning_columns, trim_plan
+from agent.profile import SYS_OBJECT_ID, Plan, Profile, normalise_answers, plan_device, planning_columns, trim_steps
 from agent.profile.planning.planning_cells import planning_instances
 from agent.profile.schema import FromColumn, FromIndex, Joined, Table
 from agent.snmp.seam import SnmpValue
 from tests.agent.made_up_devices import GOOD, columns, healthy_codes
 from tests.agent.shipped import shipped_profiles
+from tests.at_once import at_once
 
 Columns = Mapping[str, Mapping[str, SnmpValue]]
 
@@ -66,7 +67,7 @@ class Varied:
             rows.setdefault(table.name, []).extend(found)
             for column in [*table.row_columns(), *planning_columns(table)]:
                 cells |= {f"{column}.{at}": value for at, value in self.columns.get(column, {}).items()}
-        return trim_plan(plan_device(self.profile, rows, cells, None), lambda ref: ref not in self.cells)
+        return at_once(trim_steps)(plan_device(self.profile, rows, cells, None), lambda ref: ref not in self.cells)
 
 
 @dataclass(frozen=True)

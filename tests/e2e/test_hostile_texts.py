@@ -15,7 +15,8 @@ from collector.ledger.epochs import Entry, EpochKey
 from collector.ledger.file import LedgerFile
 from collector.report.rows import Row, as_csv
 from collector.web.exposition import render
-from collector.web.page import Moment, render_page
+from collector.web.page import Moment, page_steps
+from tests.at_once import at_once
 from tests.collector.documents import document, now_ms
 
 EVIL = "x\x1b[2J\x1b]0;t\x07\r\u202egnp\u2066\x9b1m<b>\u200b"
@@ -85,7 +86,7 @@ async def test_names_of_epochs_are_shown_escaped(tmp_path: Path, capsys: pytest.
 def test_the_page_and_the_metrics_hold(capsys: pytest.CaptureFixture[str]) -> None:
     latest = Latest(100)
     latest.apply_document("cas1", document(vendor=EVIL, model=EVIL))
-    page = render_page(latest, Moment(0.0, now_ms() / 1000), {"store": EVIL})
+    page = at_once(page_steps)(latest, Moment(0.0, now_ms() / 1000), {"store": EVIL})
     assert clean(page)
     assert "<b>\\u200b" not in page
     assert r"\u202egnp" in unescape(page)

@@ -30,7 +30,7 @@ from agent.profile.planning.planning_cells import (
     planning_registers,
     watched_registers,
 )
-from agent.profile.planning.trim import trim_plan, trim_steps
+from agent.profile.planning.trim import trim_steps
 
 __all__ = [
     "AMBIGUOUS",
@@ -53,7 +53,6 @@ __all__ = [
     "planning_registers",
     "refs_of",
     "shows_another_scale",
-    "trim_plan",
     "trim_steps",
     "watched_registers",
 ]

@@ -84,7 +84,8 @@ class PlanBuilder:
         # Own points come before those of an extended profile, so the first is the more specific one.
         if slot.key in self._keys:
             # A profile that extends another overrides points of its base, so its duplicates are intended.
-            self.left_out["duplicate"] += not self._profile.extends
+            if not self._profile.extends:
+                self.left_out["duplicate"] += 1
             if len(self._duplicates) < MAX_DUPLICATES:
                 self._duplicates.append(slot.key)
             if self._profile.extends and self._profile.protocol == "snmp":

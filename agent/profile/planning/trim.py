@@ -7,12 +7,6 @@ from agent.profile.normalising import SLOTS_PER_SLICE, Slot, slot_of
 from agent.profile.planning.plan import MAX_LISTED, ClassPlan, Plan, refs_of
 from agent.profile.schema import readable_ref
 from rackflow.catalogue import PollClass
-from rackflow.process.slices import run_through
-
-
-def trim_plan(plan: Plan, is_absent: Callable[[str], bool], refused: Collection[Block] = ()) -> Plan:
-    """As `trim_steps`, without pauses."""
-    return run_through(trim_steps(plan, is_absent, refused))
 
 
 def trim_steps(

@@ -233,19 +233,6 @@ class Values:
         return f"{leaf.device} {leaf.key.removeprefix('dcim_')}: {self.reasons.get(slot, 'stale')}"
 
 
-def compute_values(
-    plan: Plan,
-    readings: Callable[[str], Mapping[str, Reading]],
-    distrusted: Mapping[tuple[str, str], str],
-    now: float,
-    *,
-    silent: Mapping[str, str] | None = None,
-    failures: Failures | None = None,
-) -> Values:
-    """All of `compute_steps` at once."""
-    return run_through(compute_steps(plan, readings, distrusted, now, silent=silent, failures=failures))
-
-
 def compute_steps(
     plan: Plan,
     readings: Callable[[str], Mapping[str, Reading]],

@@ -130,7 +130,7 @@ class ValveStuck:
             self._since = None
             return (0.0,)
         error_k = supply_c - setpoint_c
-        sign = (error_k > _ERROR_K) - (error_k < -_ERROR_K)
+        sign = 1 if error_k > _ERROR_K else -1 if error_k < -_ERROR_K else 0
         has_way = position < 1 - _END if sign > 0 else position > _END
         if not sign or not has_way or sign != self._sign or now - self._at > STUCK_S / 2 or self._since is None:
             self._since = now if sign and has_way else None

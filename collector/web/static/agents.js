@@ -4,21 +4,22 @@ import { h } from "./dom.js";
 import { absent, columns, heading } from "./details.js";
 import { instant } from "./format.js";
 import { linkTo } from "./links.js";
-import { SIGNS, why } from "./marks.js";
+import { STATE_SIGNS, why } from "./marks.js";
 
-const SIGN_OF = { up: SIGNS.ended, down: SIGNS.critical, unknown: SIGNS.uncertain };
 // Headings, as keys of the words `table.…`. `row` makes a cell for each of them, in this order.
 const COLUMNS = ["agent", "state", "heard", "lag", "backlog", "ledger", "clock", "devices", "version"];
 
 export function agentsView(page) {
-  const { fetched, agents, words } = page;
-  const items = Object.values((agents ?? fetched?.document)?.items ?? {});
-  return [
-    heading(words, words.say("agents.title")),
-    agents || fetched?.document ? (items.length ? h("div", { class: "scroll" }, h("table", { class: "list agents" },
-      h("thead", null, h("tr", null, columns(COLUMNS, words))),
-      h("tbody", null, items.sort((a, b) => a.id.localeCompare(b.id)).map((each) => row(each, page))))) : h("p", { class: "dim" }, words.say("agents.none"))) : absent(page, "agents.none"),
-  ];
+  const { agents, words } = page;
+  return [heading(words, words.say("agents.title")), agents ? table(Object.values(agents.items ?? {}), page) : absent(page, "agents.none")];
+}
+
+function table(items, page) {
+  const { words } = page;
+  if (!items.length) return h("p", { class: "dim" }, words.say("agents.none"));
+  return h("div", { class: "scroll" }, h("table", { class: "list agents" },
+    h("thead", null, h("tr", null, columns(COLUMNS, words))),
+    h("tbody", null, items.sort((a, b) => a.id.localeCompare(b.id)).map((each) => row(each, page)))));
 }
 
 /** A number, or the sum of numbers by reason. */
@@ -45,7 +46,7 @@ function row(agent, { words, format, now }) {
   ].join(", ");
   return h("tr", { key: agent.id, class: agent.state, "data-agent": agent.id },
     h("td", null, agent.id, agent.hostname ? h("span", { class: "dim" }, ` ${agent.hostname}`) : null),
-    h("td", null, h("span", { class: `state ${agent.state}` }, h("span", { "aria-hidden": "true" }, SIGN_OF[agent.state]), " ", words.say(`state.${agent.state}`)),
+    h("td", null, h("span", { class: `state ${agent.state}` }, h("span", { "aria-hidden": "true" }, STATE_SIGNS[agent.state]), " ", words.say(`state.${agent.state}`)),
       reason ? h("span", { class: "dim" }, ` ${why({ cause: reason, agent: agent.id }, words)}`) : null,
       agent.is_cloned ? h("strong", null, ` ${words.say("problem.DcimAgentCloned", { agent: agent.id })}`) : null),
     h("td", { class: "number" }, heard == null ? "?" : words.say("agents.heard", { age: format.duration(heard) })),

@@ -13,7 +13,7 @@ export function answersColumn({ site, words, format, short }) {
   return h("aside", { class: "answers", "aria-label": words.say("answers.label") },
     table("survives", answers && gathered(answers.survives, words).map((each) => row(each, words, survival(each, words, format), survivalKind(each), reasons(each, words, format))), words),
     table("time_left", answers && shortest(answers.time_left).map((each) => row(each, words, each.seconds == null ? words.say("answer.unknown") : format.left(each.seconds), timeKind(each))), words),
-    table("trust", answers?.trust.map((each) => row({ ...each, what: { key: each.id } }, words, trust(each, words, format), each.state === "unknown" || (each.id === "devices_answering" && each.state === "partial") ? "unknown" : each.state === "bad" ? "bad" : each.of == null ? "yes" : "")), words));
+    table("trust", answers?.trust.map((each) => row({ ...each, what: { key: each.id } }, words, trust(each, words, format), trustKind(each))), words));
 }
 
 /** The answers with names shortened as everywhere on the page. */
@@ -78,10 +78,18 @@ function reasons({ blamed = [], blamed_total: total }, words, format) {
 function row(answer, words, text, kind, title = null) {
   const { key, ...parameters } = answer.what;
   const name = words.say(`what.${key}`, parameters);
-  const link = answer.figure ? figureLink(answer.figure) : answer.device ? linkTo({ device: answer.device }) : key === "devices_answering" || key === "readings_current" ? linkTo({ devices: "" }) : key === "messages_missing" ? linkTo({ agents: "" }) : null;
+  const link = linkOf(answer);
   // Lines are laid out one by one, so that a long answer narrows no other's name. Browsers then need to be told that it is a table.
   return h("tr", { key: answer.id, "data-answer": answer.id, role: "row" },
     h("th", { scope: "row", role: "rowheader" }, link ? h("a", { href: link, title }, name) : name), h("td", { class: kind || null, role: "cell", title }, text));
+}
+
+/** Where an answer is explained: its figure, its device, or the list that it counts. */
+function linkOf({ figure, device, what: { key } }) {
+  if (figure) return figureLink(figure);
+  if (device) return linkTo({ device });
+  if (key === "devices_answering" || key === "readings_current") return linkTo({ devices: "" });
+  return key === "messages_missing" ? linkTo({ agents: "" }) : null;
 }
 
 // A generator that should carry by now is the one time here that has run out.
@@ -103,6 +111,13 @@ function survival({ state, detail, missing, blamed = [], blamed_total: total }, 
   if (state === "no" && detail?.racks_lost) return words.say("answer.racks", { answer, n: detail.racks_lost });
   if (detail?.load_ratio != null && (state === "yes" || state === "no")) return words.say("answer.ratio", { answer, ratio: format.percent(detail.load_ratio, 0) });
   return answer;
+}
+
+// Devices that do not answer are unknown, and not just a few less. A number of how many it is of is no judgement.
+function trustKind({ id, state, of }) {
+  if (state === "unknown" || (id === "devices_answering" && state === "partial")) return "unknown";
+  if (state === "bad") return "bad";
+  return of == null ? "yes" : "";
 }
 
 function trust({ value, of, state }, words, format) {

@@ -198,6 +198,7 @@ class Page {
     if (part === "problems") {
       this._noteTimesLeft();
       this._announce();
+      this._noteCare();
     }
     if (this.stream.link.state === "live" && !this._wasLive) this._reconnected();
     this._wasLive = this.stream.link.state === "live";
@@ -251,8 +252,8 @@ class Page {
 
   /** Announce new problems to screen readers. At the first load everything is new, and nothing is announced. */
   _announce() {
-    const problems = this.problems;
-    if (!problems?.causes) return;
+    const { problems } = this;
+    if (!problems) return;
     const known = new Map(problems.causes.map((id) => [id, this.words.problemTitle(problems.problems[id] ?? { labels: {} }, this.short)]));
     if (this._announced) {
       const said = [
@@ -265,6 +266,12 @@ class Page {
       }
     }
     this._announced = known;
+  }
+
+  /** Who acknowledged a problem, and its window, are in the history, too: if they change, it is fetched with the next tick. */
+  _noteCare() {
+    const { problems } = this;
+    if (!problems) return;
     const care = JSON.stringify(problems.causes.map((id) => [problems.problems[id]?.acknowledged?.by, problems.problems[id]?.maintenance?.id]));
     if (care !== this._careNoted) this._historyAt = 0;
     this._careNoted = care;
@@ -284,14 +291,13 @@ class Page {
     const site = parameters.get("site");
     const { route, _query: query, _limit: limit } = this;
     const labels = Object.fromEntries([...parameters].filter(([name]) => name.startsWith("label.")).map(([name, value]) => [name.slice(6), value]));
-    // Views that are missing here are made from streamed documents only.
+    // Views that are missing here, such as that of agents, are made from streamed documents only.
     const wanted = {
       devices: ["devices", { site, q: query, agent: parameters.get("agent"), rack: parameters.get("rack"), room: parameters.get("room"), state: parameters.get("state"), limit }],
       device: this.sparks && Date.now() - this._sparksAt < SPARKS_MS ? null : [`devices/${encodeURIComponent(id)}`, { site }],
       figure: ["figures", { site, metric: id, labels: labelsToAsk(labels), limit: FIGURES }],
       total: [`totals/${encodeURIComponent(id)}`, { site }],
       problem: ["problems", { site }],
-      agents: null,
     }[view];
     if (!wanted) return;
     let fetched;

@@ -4,10 +4,9 @@ import { h, memo } from "./dom.js";
 import { absent, byName, columns, deviceLinks, facts, heading } from "./details.js";
 import { instant } from "./format.js";
 import { linkTo } from "./links.js";
-import { look, SIGNS, why } from "./marks.js";
+import { look, SIGNS, STATE_SIGNS, why } from "./marks.js";
 
 const EVIDENCE = new Map([["recorded device", "device.evidence.recorded"], ["published map", "device.evidence.map"], ["unverified", "device.evidence.none"]]);
-const STATE_SIGNS = { up: "✓", down: "▲", unknown: "?" };
 // Headings of the two tables, as keys of the words `table.…`. `deviceRow` and `readingRow` make a cell for each of them, in this order.
 const DEVICE_COLUMNS = ["device", "state", "class", "place", "identity", "agent", "age"];
 const READING_COLUMNS = ["reading", "value", "quality", "age", "course"];

@@ -17,6 +17,19 @@ const CDUS_WHOLE = 6;
 const RACKS_TOGETHER = 240;
 // Width over height of a tile that has room for a name, a value and two feeds.
 const WALL_TILE = 1.3;
+// The shares of a wall's width and height that tiles have, beside the other columns and below the head.
+const WALL_WIDTH = 0.46;
+const WALL_HEIGHT = 0.6;
+// Columns of tiles at most: large tiles need the room of more than two of the others.
+const COLUMNS = { large: 16, medium: 40, small: 40 };
+// Rows are shown side by side if none has more racks than this, and the window has so many pixels; and if there are more than so many rows.
+const SHORT_ROW = 12;
+const WIDE_WINDOW = 1200;
+const ROWS_IN_ONE = 8;
+const WALL_ROWS_IN_ONE = 6;
+const WALL_ROWS_IN_TWO = 18;
+// After every severity.
+const NO_PROBLEM = 9;
 const PUMP_SIGNS = { on: "●", standby: "○", off: "○", fault: "✕", unknown: "?" };
 
 /** The room to show: the one asked for; "" if all fit on one floor; otherwise the worst (on the wall, the worst at each moment). */
@@ -24,7 +37,7 @@ export function roomToShow(site, route, chosen) {
   const asked = route.parameters.get("room");
   if (asked !== null) return asked;
   if (!site || withRacks(site).length < 2 || site.rooms.reduce((sum, room) => sum + room.racks, 0) <= RACKS_TOGETHER) return "";
-  const rank = (room) => (room?.problem ? RANK[room.problem] : 9);
+  const rank = (room) => (room?.problem ? RANK[room.problem] : NO_PROBLEM);
   const worst = withRacks(site).reduce((best, room) => (rank(room) < rank(best) ? room : best));
   const before = site.rooms.find((room) => room.id === chosen);
   return before && (!route.parameters.has("wall") || rank(before) <= rank(worst)) ? chosen : worst.id;
@@ -47,7 +60,7 @@ export function floorSection(page) {
   const density = DENSITIES.find(([most]) => count <= most)[1];
   const isWall = page.route.parameters.has("wall");
   const side = sideBySide(rows, isWall);
-  const columns = isWall ? wallColumns(rows, side) : Math.min(widest(rows), density === "large" ? 16 : 40);
+  const columns = isWall ? wallColumns(rows, side) : Math.min(widest(rows), COLUMNS[density]);
   return h("section", { class: "floor", "aria-labelledby": "floor-title", "data-density": density },
     h("h2", { id: "floor-title" }, words.say("floor.title")),
     rooms(page),
@@ -68,17 +81,16 @@ function widest(rows) {
 
 /** Columns of rows: with many short rows in a single column, the floor would be several screens high. */
 function sideBySide(rows, isWall) {
-  if (widest(rows) > 12 || innerWidth < 1200) return 1;
-  if (!isWall) return rows.length > 8 ? 2 : 1;
-  return rows.length > 18 ? 3 : rows.length > 6 ? 2 : 1;
+  if (widest(rows) > SHORT_ROW || innerWidth < WIDE_WINDOW) return 1;
+  if (!isWall) return rows.length > ROWS_IN_ONE ? 2 : 1;
+  return rows.length > WALL_ROWS_IN_TWO ? 3 : rows.length > WALL_ROWS_IN_ONE ? 2 : 1;
 }
 
 /** Racks side by side on the wall: rows are folded into lines until tiles are about as high as wide, however many there are. */
 function wallColumns(rows, side) {
   const racks = widest(rows);
-  // The share of the screen that the tiles have, beside the other columns and below the head.
-  const width = (innerWidth * 0.46) / side;
-  const height = (innerHeight * 0.6) / Math.max(1, Math.ceil(rows.length / side));
+  const width = (innerWidth * WALL_WIDTH) / side;
+  const height = (innerHeight * WALL_HEIGHT) / Math.max(1, Math.ceil(rows.length / side));
   let best = [Infinity, racks];
   for (let lines = 1; lines <= racks; lines += 1) {
     const columns = Math.ceil(racks / lines);

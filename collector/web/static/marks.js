@@ -5,6 +5,8 @@ export const SIGNS = { critical: "▲", warning: "◆", info: "●", uncertain: 
 export const BEGINS = { critical: "△", warning: "◇", info: "○" };
 // Somebody takes care of the problem: it was acknowledged, or is in a maintenance window.
 export const CARE = { acknowledged: "✎", maintenance: "⚒" };
+// The state of a device or agent.
+export const STATE_SIGNS = { up: SIGNS.ended, down: SIGNS.critical, unknown: SIGNS.uncertain };
 export const RANK = { critical: 0, warning: 1, info: 2 };
 
 /** How a problem is shown: its severity, or `uncertain` where nobody can tell whether it goes on, or where it only says what is not known. */

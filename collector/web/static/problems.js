@@ -36,11 +36,22 @@ export function problemColumn(page) {
 // Alarms that a device reports only in its own words come after problems of the table, which say more.
 const UNNAMED = new Set(["DcimDeviceAlarmCritical", "DcimDeviceAlarm", "DcimDeviceAlarmsUnnamed", "DcimStateNotNormal"]);
 
-/** Causes in order: by severity, then those that hold at present, those that nobody takes care of, those with most racks, the latest. */
+/** Causes in order: see `priority`. */
 function inOrder(problems) {
-  const size = (problem) => (problem.concerns?.racks.length ?? 0) + (problem.concerns?.more ?? 0);
-  return (problems?.causes ?? []).map((id) => problems.problems[id]).filter(Boolean).sort((a, b) =>
-    RANK[a.severity] - RANK[b.severity] || Number(a.holds === false) - Number(b.holds === false) || Number(isCaredFor(a)) - Number(isCaredFor(b)) || Number(UNNAMED.has(a.name)) - Number(UNNAMED.has(b.name)) || size(b) - size(a) || instant(b.since) - instant(a.since));
+  const causes = (problems?.causes ?? []).map((id) => problems.problems[id]).filter(Boolean);
+  return causes.map((problem) => [priority(problem), problem]).sort(([a], [b]) => compare(a, b)).map(([, problem]) => problem);
+}
+
+/** By severity, then those that hold at present, those that nobody takes care of, those with a name, those with most racks, the latest. */
+function priority(problem) {
+  const racks = (problem.concerns?.racks.length ?? 0) + (problem.concerns?.more ?? 0);
+  return [RANK[problem.severity], problem.holds === false, isCaredFor(problem), UNNAMED.has(problem.name), -racks, -instant(problem.since)];
+}
+
+/** Compares two lists value by value; false comes before true. */
+function compare(a, b) {
+  const at = a.findIndex((value, index) => value !== b[index]);
+  return at < 0 ? 0 : a[at] < b[at] ? -1 : 1;
 }
 
 function isCaredFor(problem) {
@@ -291,17 +302,26 @@ function isOutOfSight({ labels }, { floor, site }) {
 }
 
 function cleared(page) {
-  const { history, problems, words, format, now, short } = page;
+  const { history, problems, words, now } = page;
   const active = new Set(problems?.causes ?? []);
   const over = (history?.items ?? []).filter((item) => item.is_cause !== false && item.ended && !active.has(item.id) && now - instant(item.ended) < HOUR_MS);
   if (!over.length) return null;
   return h("section", { class: "cleared", "aria-labelledby": "cleared-title" },
     h("h2", { id: "cleared-title" }, words.say("problems.cleared"), ` · ${over.length}`),
-    over.slice(0, CLEARED_SHOWN).map((item) => h("article", { class: "card ended", key: `${item.id} ${item.since}` },
-      h("h3", null, h("span", null, h("span", { class: "sign", "aria-hidden": "true" }, isOutOfSight(item, page) ? SIGNS.uncertain : SIGNS.ended), " ", isOutOfSight(item, page) ? words.problemTitle(item, short) : words.say("problems.gone", { what: words.problemTitle(item, short) })), " ",
-        h("span", { class: "when" }, `${format.when(instant(item.since), now, { withSeconds: false })}–${format.time(instant(item.ended), { withSeconds: false })}`)),
-      isOutOfSight(item, page) ? h("p", { class: "text" }, words.say("problems.out_of_sight")) : h("p", { class: "small" }, words.say("problems.lasted", { time: format.duration(Math.max(1, Math.round((instant(item.ended) - instant(item.since)) / 1000))) })))),
+    over.slice(0, CLEARED_SHOWN).map((item) => clearedCard(item, page)),
     over.length > CLEARED_SHOWN ? h("p", { class: "dim" }, words.say("floor.more", { n: over.length - CLEARED_SHOWN })) : null);
+}
+
+function clearedCard(item, page) {
+  const { words, format, now, short } = page;
+  const [since, ended] = [instant(item.since), instant(item.ended)];
+  const isHidden = isOutOfSight(item, page);
+  const title = words.problemTitle(item, short);
+  const lasted = format.duration(Math.max(1, Math.round((ended - since) / 1000)));
+  return h("article", { class: "card ended", key: `${item.id} ${item.since}` },
+    h("h3", null, h("span", null, h("span", { class: "sign", "aria-hidden": "true" }, isHidden ? SIGNS.uncertain : SIGNS.ended), " ", isHidden ? title : words.say("problems.gone", { what: title })), " ",
+      h("span", { class: "when" }, `${format.when(since, now, { withSeconds: false })}–${format.time(ended, { withSeconds: false })}`)),
+    isHidden ? h("p", { class: "text" }, words.say("problems.out_of_sight")) : h("p", { class: "small" }, words.say("problems.lasted", { time: lasted })));
 }
 
 /** In the wall view, shorten the cards that have no room, then hide and count them. Called after the document has changed. */

@@ -11,7 +11,11 @@ const DEW = [2, 4, 7, 12];
 // Readings expire after three polls of up to 10 s; half a minute is late, five minutes is silence.
 const AGE = [5, 15, 30, 300];
 
-/** The quantities of a floor with these feeds: {id, words, value, shade, unit, steps, isFalling}. */
+/**
+ * The quantities of a floor with these feeds. `key` and `parameters` are its words, `value` takes it from the values of a rack, `unit` is
+ * that of the value. `steps` are the upper ends of the shades, of `share` if there is one, in `stepUnit`; `over` is the end of what is
+ * allowed. `isFalling`: less is darker.
+ */
 export function quantities(feeds) {
   return [
     { id: "power", key: "quantity.power", value: (v) => v.power_watts, share: (v) => v.power_ratio, unit: "watts", stepUnit: "ratio", steps: SHARE, over: 1 },

@@ -6,6 +6,7 @@ from math import pi
 from collector.api.sparks import LEAST_BYTES, LONGEST_STEP_S, POINTS, RING_BYTES, STEP_S, Sparks
 from collector.latest.latest import Latest
 from rackflow.process.slices import run_through
+from tests.at_once import at_once
 from tests.collector.derive.hall import Readings
 from tests.collector.polls import hello
 
@@ -134,7 +135,7 @@ def test_the_bytes_are_true() -> None:
 def test_a_reading_that_has_expired_leaves_a_gap_in_its_line_and_not_a_shorter_line() -> None:
     sparks, readings = Sparks(), Readings()
     sampled(sparks, readings, 1000.0, supply=30.0, **{"return": 40.0})
-    readings.latest.expire(1e6)
+    at_once(readings.latest.expire_steps)(1e6)
     sampled(sparks, readings, 1e6, **{"return": 41.0})
     assert [value for _, value in sparks.of(CDU, SUPPLY, 1e6)] == [30.0, None]
     sampled(sparks, readings, 1e6 + STEP_S, supply=32.0)

@@ -19,7 +19,7 @@ from collector.derive.engine import (
     Result,
     StatefulFigures,
     Value,
-    compute_values,
+    compute_steps,
     figures,
     output_of,
     plausible_figure,
@@ -31,10 +31,12 @@ from collector.latest.state import Origin, Stamp
 from collector.readings import Series, SeriesKeys
 from rackflow.process.bulkhead import Failures
 from rackflow.site import Rack
+from tests.at_once import at_once
 from tests.collector.derive.hall import Readings, hall
 from tests.collector.running import until
 
 POWER = "dcim_pdu_input_power_watts{inlet=1}"
+compute_values = at_once(compute_steps)
 
 
 def reading(value: float | str, expires_at: float = 200.0) -> LatestValue:
@@ -273,7 +275,7 @@ def test_what_figures_have_learned_of_series_whose_labels_change_all_the_time_is
         currents = {f"pdu_phase_current_amperes{{inlet={at},phase=L1}}": 8.0 for at in inlets}
         ratings = {f"pdu_phase_rated_current_amperes{{inlet={at},phase=L1}}": 16.0 for at in inlets}
         readings.take("pdu-x", {**currents, **ratings}, now)
-        readings.latest.expire(now)
+        at_once(readings.latest.expire_steps)(now)
         readings.figures(now + 1.0)
     assert len(readings.engine._stateful) <= 900  # noqa: SLF001 - what it costs cannot be seen otherwise
 

@@ -15,6 +15,7 @@ from collector.readings import SeriesKeys, resolve
 from rackflow import Batch
 from rackflow.process.bulkhead import Failures
 from rackflow.site import Site
+from tests.at_once import at_once
 from tests.collector.derive.hall import hall
 from tests.collector.running import until
 
@@ -116,7 +117,7 @@ def test_a_backlog_that_comes_before_the_first_reading_of_now_waits_for_it() -> 
     """Only that reading says over which time the energy would be spread."""
     outage = Outage(hall())
     totals = outage.before_it()
-    outage.latest.expire(time.monotonic() + HOUR_S)
+    at_once(outage.latest.expire_steps)(time.monotonic() + HOUR_S)
     outage.backlog_of("meter-main")
     outage.deriver.finish()
     assert outage.waiting() == HOURS * 60 - 1
@@ -190,7 +191,7 @@ def test_a_late_poll_of_two_counters_waits_until_both_were_read_after_it() -> No
         _, value = totals.last[quantity]
         totals.last[quantity] = outage.now_s - HOURS * HOUR_S, value
         totals.counters[quantity].changed_s = outage.now_s - HOURS * HOUR_S
-    outage.latest.expire(time.monotonic() + HOUR_S)
+    at_once(outage.latest.expire_steps)(time.monotonic() + HOUR_S)
     outage.live(outage.batch("meter-main", counters(100.0, "import"), outage.now_s + 1))
     late = outage.batch("meter-main", counters(50.0, "import", "export"), outage.now_s - HOUR_S)
     outage.deriver.update_late("t1", late)

@@ -8,13 +8,14 @@ from collector.derive.engine.graph import Figure
 from collector.derive.latest_figures import LatestFigures
 from collector.latest import Latest
 from collector.web.exposition import render
+from tests.at_once import at_once
 from tests.collector.derive.campus import campus_readings, two_sites
 from tests.collector.derive.hall import Readings, name_of
 
 
 def exposed(latest: LatestFigures, now: float = 0.0) -> dict[str, str]:
     families: dict[str, list[str]] = defaultdict(list)
-    latest.expose(families, now)
+    at_once(latest.expose_steps)(families, now)
     lines = [line for found in families.values() for line in found]
     found = dict(line.rstrip("\n").rsplit(" ", 1) for line in lines)
     assert len(found) == len(lines)

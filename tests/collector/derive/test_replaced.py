@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from rackflow import DeviceDocument
+from tests.at_once import at_once
 from tests.collector.derive.hall import WALL_S, Readings, hall
 
 FLOW = "cdu_flow_cubic_meters_per_second{loop=secondary}"
@@ -67,7 +68,7 @@ def test_a_rack_has_its_power_again_after_its_pdu_was_replaced_by_one_with_fewer
         if now == 20.0 and not document_first:
             # The two ways to the collector differ: the first batch may be there before the document.
             describe(readings, "pdu-a1-a", 15.0, **({"firmware": "4.0"} | changed))
-        readings.latest.expire(now)
+        at_once(readings.latest.expire_steps)(now)
         readings.figures(now)
     assert readings.values("rack_power_watts", 61.0)["rack=a1"] == (1900.0 if is_known else None)
 

@@ -25,9 +25,10 @@ from collector.receive.owners import Owners
 from collector.receive.usage import Usage
 from collector.store.lines import Dialect
 from collector.web.exposition import render
-from collector.web.page import Moment, render_page
+from collector.web.page import Moment, page_steps
 from rackflow import Batch, DeviceDocument, Event, Status, encode
 from rackflow.documents import MAX_SEQ, Account, Numbers
+from tests.at_once import at_once
 from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, batch, document, now_ms, status
 from tests.collector.ingest_rig import BATCH, BUDGETS, PREFIX, IngestRig
 from tests.collector.running import topic_of
@@ -77,7 +78,7 @@ def taken(folder: Path, topic: str, payload: bytes, dialect: Dialect = "influxdb
         note_on_disk(came_to.ledger_item)
     "\n".join(lines).encode()
     render(latest, 11.0)[0].encode()
-    render_page(latest, Moment(11.0, wall_s), {}).encode()
+    at_once(page_steps)(latest, Moment(11.0, wall_s), {}).encode()
     return lines, counters
 
 

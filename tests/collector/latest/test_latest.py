@@ -14,6 +14,7 @@ from collector.web.exposition import render
 from rackflow import Batch
 from rackflow.catalogue import PollClass
 from rackflow.documents import DeviceFault, Part
+from tests.at_once import at_once
 from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, batch, document, status
 from tests.collector.polls import Agent, hello, wall_ms
 
@@ -79,7 +80,7 @@ def test_what_expires_later_makes_room_too() -> None:
     slow = msgspec.structs.replace(at(1.0, interval_s=60.0, poll="normal"), values={FLOW: 0.002})
     apply(latest, slow, 1.0)
     for after_s, size in ((29.9, 2), (30.0, 1), (180.9, 1), (181.0, 0)):
-        latest.expire(NOW_S + after_s)
+        at_once(latest.expire_steps)(NOW_S + after_s)
         assert latest.size == DEVICE_COST + size
 
 
@@ -212,7 +213,7 @@ def test_limit_refuses_new_series_and_keeps_the_known() -> None:
         latest.apply_batch("cas1", again, resolve(again, keys), NOW_S + after_s, WALL_S + after_s)
         assert values(latest, after_s)["dcim_cdu_supply_temperature_celsius"] == str(after_s)
     assert apply(latest, batch("another", time_ms=int(WALL_S * 1000)), 1.0) == "refused"
-    latest.expire(NOW_S + 100)
+    at_once(latest.expire_steps)(NOW_S + 100)
     assert latest.size == DEVICE_COST
     flow = batch(time_ms=int((WALL_S + 100) * 1000), values={FLOW: 0.1})
     apply(latest, flow, 100.0)
@@ -397,7 +398,7 @@ def test_readings_of_many_devices_expire_in_the_same_look(monkeypatch: pytest.Mo
     agent.latest = latest
     for device in "abcde":
         agent.polls(0.0, device=device)
-    latest.expire(NOW_S + 31.0)
+    at_once(latest.expire_steps)(NOW_S + 31.0)
     assert latest.size == 5 * DEVICE_COST
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from collector.latest import DEVICE_COST, Latest
 from rackflow import catalogue
+from tests.at_once import at_once
 from tests.collector.documents import FLOW, PUMP, SUPPLY, batch, document
 from tests.collector.polls import NOW_S, WALL_S, Agent, hello, samples, shown, up, wall_ms
 
@@ -38,9 +39,9 @@ def test_states_give_back_what_they_cost(by: str) -> None:
     fill(0.0)
     match by:
         case "expiry":
-            latest.expire(NOW_S + 29.9)
+            at_once(latest.expire_steps)(NOW_S + 29.9)
             assert latest.size == latest.limit
-            latest.expire(NOW_S + 30.0)
+            at_once(latest.expire_steps)(NOW_S + 30.0)
             assert latest.size == DEVICE_COST
         case "removal":
             latest.remove_device("cas1", "gw-3", "cdu-07")
@@ -199,11 +200,11 @@ def test_a_series_that_expired_takes_its_place_again_with_the_next_poll_of_its_f
     agent = Agent(latest)
     before = latest.size
     for after_s in (0.0, 1.0, 100.0, 101.0):
-        latest.expire(NOW_S + after_s)
+        at_once(latest.expire_steps)(NOW_S + after_s)
         assert agent.polls(after_s, 30.0 + after_s / 50) == "live"
         assert shown(latest, after_s) == {"cas1/cdu-07": f"{30.0 + after_s / 50}"}
         assert latest.size == before + DEVICE_COST + 1
-    latest.expire(NOW_S + 200.0)
+    at_once(latest.expire_steps)(NOW_S + 200.0)
     assert shown(latest, 200.0) == {}
     assert latest.size == before + DEVICE_COST
 
@@ -212,11 +213,11 @@ def test_a_reading_expires_by_its_latest_poll_even_if_an_earlier_one_allowed_lon
     latest = Latest(100)
     agent = Agent(latest)
     agent.arrives(agent.made(0.0, poll=("slow", 60.0)), 0.0)
-    latest.expire(NOW_S + 1.0)
+    at_once(latest.expire_steps)(NOW_S + 1.0)
     agent.arrives(agent.made(2.0, poll=("safety", 1.0)), 2.0)
-    latest.expire(NOW_S + 31.9)
+    at_once(latest.expire_steps)(NOW_S + 31.9)
     assert shown(latest, 31.9) != {}
-    latest.expire(NOW_S + 32.0)
+    at_once(latest.expire_steps)(NOW_S + 32.0)
     assert shown(latest, 32.0) == {}
 
 

@@ -115,7 +115,7 @@ def test_chunks_filled_in_any_order_are_one_row_with_nothing_missing_and_the_tim
 
 
 def test_only_a_chunk_that_may_be_on_disk_is_absent() -> None:
-    ledger = Ledger(CREATED_MS, limit=1)
+    ledger = Ledger(CREATED_MS, max_open_chunks=1)
     for seq in (1, CHUNK + 1, 3 * CHUNK + 1):
         ledger.mark_stored(entry(BEFORE, seq))
     ledger.trim()
@@ -130,7 +130,7 @@ def test_only_a_chunk_that_may_be_on_disk_is_absent() -> None:
 
 
 def test_what_is_used_stays_in_memory_and_what_was_not_for_longest_goes() -> None:
-    ledger = Ledger(CREATED_MS, limit=2)
+    ledger = Ledger(CREATED_MS, max_open_chunks=2)
     for seq in (1, CHUNK + 1, 2 * CHUNK + 1):
         ledger.mark_stored(entry(BEFORE, seq))
     ledger.mark_stored(entry(BEFORE, 2))
@@ -352,7 +352,7 @@ def test_a_dead_letter_is_written_with_the_next_commit_and_a_stored_message_wait
 
 def test_a_chunk_that_is_on_disk_is_read_before_a_lower_one_that_came_later() -> None:
     """A chunk begun empty would overwrite it there."""
-    ledger = Ledger(CREATED_MS, limit=1)
+    ledger = Ledger(CREATED_MS, max_open_chunks=1)
     for seq in (4 * CHUNK + 1, 5 * CHUNK + 1, 2 * CHUNK + 1):
         ledger.mark_stored(entry(AFTER, seq))
         ledger.changes()

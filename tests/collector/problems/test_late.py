@@ -51,7 +51,7 @@ class Backlog:
         """Messages from the backlog."""
         for each in batches:
             self.queue.offer("cas1", each, resolve(each, self.keys))
-        self.queue.judge_all()
+        self.queue.judge(late_queue.MAX_WAITING)
 
     def live(self, problem: str, labels: Mapping[str, str], *, holds: bool = True) -> TrackedProblem | None:
         """The present readings of the device."""
@@ -425,7 +425,7 @@ def test_a_long_backlog_is_thinned_and_its_memory_is_bounded(monkeypatch: pytest
         backlog.queue.offer("cas1", each, resolve(each, backlog.keys))
     # The first hundred, then one of fifteen, and none once it is full.
     assert backlog.queue.left_out == 2200 - 200
-    backlog.queue.judge_all()
+    backlog.queue.judge(late_queue.MAX_WAITING)
     (ended,) = backlog.settled()
     assert (ended.since_s - NOW_S, ended.ended_s - NOW_S) == (-2886.0, -2796.0)
 

@@ -22,6 +22,7 @@ from rackflow.catalogue import catalogue
 from rackflow.documents import Batch, DeviceFault
 from rackflow.process.bulkhead import Failures
 from rackflow.series import parse_series_key
+from tests.at_once import at_once
 from tests.collector.problems.examples import DIPS, INCIDENTS, NEAR_MISSES
 from tests.collector.problems.things import Cycle, Then, Thing, Value
 
@@ -306,7 +307,7 @@ def test_voltage_that_was_there_is_remembered_with_a_time_of_at_most_five_minute
     hall = Hall()
     for _ in range(40):
         hall.poll("ups", {VOLTAGE: 230.0})
-        hall.latest.expire(hall.now)
+        at_once(hall.latest.expire_steps)(hall.now)
         hall.monitor.evaluate()
         assert max(hall.monitor.remembered().values()) >= WALL_S + hall.now - 300.0
         hall.now += 20.0

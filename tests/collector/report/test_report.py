@@ -19,11 +19,12 @@ import yaml
 from collector.cli import main
 from collector.config import load_collector_config
 from collector.report.command import report
-from collector.report.rows import Row, Rows, as_csv, from_csv
+from collector.report.rows import Row, Rows, as_csv
 from collector.report.sheet import render
 from rackflow import ConfigError, RackflowError
 from rackflow.site import parse_site
 from tests.collector.report.month import HOUR, START_S, Silence, Site, energy_j, factor, october
+from tests.collector.report.table import from_csv
 from tests.terminal import last_count, on_a_terminal
 
 GOLDEN = Path(__file__).parent / "october.csv"

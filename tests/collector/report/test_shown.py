@@ -8,9 +8,10 @@ from collector.report.charts import carbon_chart, energy_chart, pue_chart
 from collector.report.display import NAMES, coverage, display_value
 from collector.report.frame import day_names, day_table, grid, legend
 from collector.report.maps import availability_map, carbon_free_map
-from collector.report.rows import PeriodKind, Row, Rows, as_csv, from_csv
+from collector.report.rows import PeriodKind, Row, Rows, as_csv
 from collector.report.sheet import DEVICES_SHOWN, EPOCHS_SHOWN, render
 from collector.report.svg import Scale, axis, nice, up_to
+from tests.collector.report.table import from_csv
 
 DAYS = ("2026-10-01T00:00+00:00", "2026-10-02T00:00+00:00", "2026-10-03T00:00+00:00", "2026-10-04T00:00+00:00")
 

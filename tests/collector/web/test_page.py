@@ -8,11 +8,14 @@ import pytest
 from collector.latest.latest import Latest
 from collector.readings import SeriesKeys, resolve
 from collector.web.humanise import quantity
-from collector.web.page import Moment, Shell, render_page
+from collector.web.page import Moment, Shell, page_steps
 from rackflow import Batch, catalogue
+from tests.at_once import at_once
 from tests.collector.documents import FLOW, PUMP, SUPPLY, batch, document, now_ms, status
 from tests.collector.running import config_for, publish, publisher, running, until
 from tests.servers.mosquitto import Mosquitto
+
+render_page = at_once(page_steps)
 
 
 class Balanced(HTMLParser):

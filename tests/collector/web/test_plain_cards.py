@@ -9,10 +9,12 @@ from collector.derive.engine import NO_SLOT, output_of
 from collector.latest import Latest
 from collector.problems.report import Acknowledged, Cause, InWindow, ProblemReport
 from collector.web.figures_page import ALL_SHOWN, figures_card
-from collector.web.page import Findings, Moment, render_page
+from collector.web.page import Findings, Moment, page_steps
 from collector.web.problems_page import SHOWN, problems_card
+from tests.at_once import at_once
 from tests.collector.polls import NOW_S, Agent, hello
 
+render_page = at_once(page_steps)
 WALL_S = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
 UNTIL = int((WALL_S + 600) * 1000)
 

@@ -3,8 +3,9 @@
 import msgspec
 
 from collector.latest import Latest
-from collector.web.page import Moment, render_page
+from collector.web.page import Moment, page_steps
 from collector.web.verdict import CAUSES_SHOWN, Verdict, judge
+from tests.at_once import at_once
 from tests.collector.polls import NOW_S, WALL_S, Agent, hello
 
 
@@ -23,7 +24,7 @@ def two_agents() -> tuple[Latest, Agent, Agent]:
 
 
 def page(latest: Latest, after_s: float, **faults: str) -> str:
-    return render_page(latest, Moment(NOW_S + after_s, WALL_S + after_s), faults)
+    return at_once(page_steps)(latest, Moment(NOW_S + after_s, WALL_S + after_s), faults)
 
 
 def test_green_is_for_devices_that_are_all_observed_and_up() -> None:

@@ -7,9 +7,10 @@ from agent.profile.normalising.cells import ENDS_OF_16_BITS, LARGE_ENDS, NINES, 
 from agent.profile.normalising.normalise import Decoder, GateCheck, Slot, slot_of
 from agent.profile.planning.plan import ClassPlan, Plan
 from agent.profile.planning.planner import plan_device
-from agent.profile.planning.trim import trim_plan
+from agent.profile.planning.trim import trim_steps
 from agent.profile.schema import Profile
 from rackflow.catalogue import PollClass
+from tests.at_once import at_once
 
 ROOT = "1.3.6.1.4.1.99999"
 HEAD = """
@@ -21,6 +22,7 @@ source: a manual
 evidence: unverified
 """
 SNMP = HEAD + f"protocol: snmp\nrecognise: {{subtrees: [{ROOT}]}}\nabsent: [-1]\n"
+trim_plan = at_once(trim_steps)
 OF_LOADS = ENDS_OF_16_BITS | LARGE_ENDS | NINES | NINES_OF_LOADS
 WATTS, VOLTS = "dcim_pdu_input_power_watts", "dcim_pdu_phase_voltage_volts"
 

@@ -10,13 +10,15 @@ from agent.modbus.registers import NumberType, words_of
 from agent.modbus.requests import RegisterValue, coalesce
 from agent.profile.planning.planner import plan_device
 from agent.profile.planning.planning_cells import planning_columns
-from agent.profile.planning.trim import trim_plan
+from agent.profile.planning.trim import trim_steps
 from tests.agent.shipped import shipped_profiles
+from tests.at_once import at_once
 
 if TYPE_CHECKING:
     from agent.profile.normalising.cells import RawValue
 
 PROFILES = shipped_profiles()
+trim_plan = at_once(trim_steps)
 RPDU2 = PROFILES["apc-rpdu2"]
 KINDS: tuple[NumberType, ...] = ("uint16", "int32", "float64")
 
