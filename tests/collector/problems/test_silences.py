@@ -143,6 +143,9 @@ async def test_the_silence_of_a_window_of_days_ends_soon_without_its_collector_w
             session.post(f"{manager.url}/api/v2/silences", json=of_before),
         ):
             pass
+        # Alertmanager compares starts by the second; this one must be of an earlier one.
+        posted = datetime.now(UTC)
+        await eventually(lambda: datetime.now(UTC) > posted + timedelta(seconds=1), "a second later")
         async with silenced(manager, long):
             found = (await asyncio.to_thread(silences, manager))["W-7: pump exchange"]
             listed = await asyncio.to_thread(lambda: request(f"{manager.url}/api/v2/silences").json())
