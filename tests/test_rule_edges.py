@@ -237,9 +237,13 @@ LATER = (
     Edge("DcimAgentPollsLate", 600, {"dcim_agent_poll_overruns_total": ("0+1.19", "0+1.21")}, 5),
     Edge("DcimSnmpAnswersRefused", 300, {"dcim_agent_snmp_refused_datagrams_total": ("0+2.99", "0+3.01")}, 5),
     Edge("DcimMessagesRefused", 600, {"dcim_collector_message_failures_total": ("0+5.99", "0+6.01")}, 5),
-    Edge("DcimStoreFailing", 300, {'dcim_collector_store_available{store="file"}': ("1", "0")}, by_all=True),
+    Edge("DcimStoreFailing", 300, {'dcim_collector_store_available{store="influxdb"}': ("1", "0")}, by_all=True),
     # One that takes some writes and fails others.
-    Edge("DcimStoreFailing", 300, {'dcim_collector_store_available{store="file"}': ("1", "0 1 0 1 0 1 0 1 0 1 0 1 0")}),
+    Edge(
+        "DcimStoreFailing",
+        300,
+        {'dcim_collector_store_available{store="influxdb"}': ("1", "0 1 0 1 0 1 0 1 0 1 0 1 0")},
+    ),
     Edge("DcimDevicesNeverHeard", 900, {"dcim_collector_devices_never_heard": ("0", "1")}, by_all=True),
     Edge("DcimCollectorCloned", 0, {"dcim_collector_mqtt_takeovers_total": ("0x3 1", "0x3 2")}, 4),
     # Within 14 days of the certificate's end; promtool begins at 1970.

@@ -37,8 +37,9 @@ TIMEOUT_S = 5.0
 # All silences of an Alertmanager, ours and others, some kB each. Chosen; a longer answer is refused instead of filling the memory.
 MAX_ANSWER_BYTES = 16_000_000
 # How long the silence of a window goes on without its collector, and how much of that is left when it is renewed. It hides faults for as
-# long; but a dead collector has no /metrics either, from which Prometheus would find what people are working on. A shorter one costs more:
-# each renewal leaves an expired silence behind, which Alertmanager lists for five days (`--data.retention`), 60 for each window.
+# long; but a dead collector has no /metrics either, from which Prometheus would find what people are working on. A renewal prolongs the
+# silence that is there (`_silence`): one that replaced it would leave an expired one behind, which Alertmanager lists for five days
+# (`--data.retention`): 60 for each window, of some 400 bytes. Of 1,000 windows they would exceed MAX_ANSWER_BYTES.
 LEASE = timedelta(hours=4)
 RENEW_AT = LEASE / 2
 # How long an alert that was mended in its window stays silenced after its end: longer than any goes on at Prometheus then (345 s).
@@ -212,11 +213,14 @@ class Silencer:
         return [each for each in silences if each["status"]["state"] != "expired"]
 
     def _silence(self, window: Window, former: Silence | None, now: datetime) -> dict[str, Any]:
-        """A silence of the window, which replaces its `former` one: Alertmanager changes that, or ends it as it takes the new one."""
+        """A silence of the window, which replaces its `former` one: Alertmanager changes that, or ends it as it takes the new one.
+
+        It changes one in force if matchers and start are the same, and takes a start that is over as now where it makes a new one.
+        """
         by = f" ({window.by})" if window.by else ""
         body = {
             "matchers": window.matchers(),
-            "startsAt": (window.begins or datetime.fromtimestamp(time.time(), UTC)).isoformat(),
+            "startsAt": _start(window, former, now),
             "endsAt": min(window.until, _first(window, now) + LEASE).isoformat(),
             "createdBy": self._author,
             # Begins with the id, by which the silence is found again.
@@ -280,6 +284,13 @@ def _id_of(silence: Silence) -> str:
 def _first(window: Window, now: datetime) -> datetime:
     """When the window begins, or now if it has begun."""
     return max(window.begins or now, now)
+
+
+def _start(window: Window, former: Silence | None, now: datetime) -> str:
+    """When the silence of a window begins: if it is in force and stays so, when it did."""
+    if former is not None and former["status"]["state"] == "active" and (window.begins is None or window.begins <= now):
+        return str(former["startsAt"])
+    return (window.begins or datetime.fromtimestamp(time.time(), UTC)).isoformat()
 
 
 def _has_matchers(silence: Silence, window: Window) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from collector.own_files import claim_files
 from collector.run import Collector
 from rackflow import ConfigError
-from tests.collector.running import config_for, running
+from tests.collector.running import config_for, killable, running
 from tests.servers.mosquitto import Mosquitto
 
 
@@ -56,3 +56,12 @@ async def test_a_file_that_is_in_use_leaves_no_other_claimed(tmp_path: Path) -> 
             await claim_files(second)
         others = config_for(1, tmp_path / "2", **sections("problems.state", tmp_path / "own"))
         (await claim_files(others)).close()
+
+
+async def test_a_collector_that_was_killed_starts_again_at_once(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """Status 78, of a file that is in use, is one after which systemd starts nothing."""
+    config = config_for(mosquitto.port, tmp_path)
+    async with killable(config, tmp_path) as kill:
+        await kill()
+        async with running(config) as one:
+            await one.ready()

@@ -263,6 +263,14 @@ DIPS: dict[str, Example] = {
 
 # Causes that are there together, and groups within groups.
 TOGETHER: dict[str, Example] = {
+    "a collector without an outbox whose disk refuses the files that it stores into": Example(
+        [Thing({"collector_store_available{store=file}": 0.0, "collector_ledger_durable": 1.0}, kind="collector")],
+        ("DcimCollectorDiskFailing",),
+    ),
+    "a collector whose outbox takes what the files that it stores into refuse": Example(
+        [Thing({"collector_store_available{store=file}": 0.0, "collector_spool_durable": 1.0}, kind="collector")],
+        ("DcimStoreFailing",),
+    ),
     "an agent sees nothing, and another one sees its half of a feed dark": Example(
         [
             *(each for feed in "AB" for each in feeds(5, 0, feed=feed, agent="h", room="hall-2")),

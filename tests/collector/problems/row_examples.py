@@ -78,6 +78,16 @@ ROW_NEAR_MISSES: dict[str, Example] = {
         ],
         ("DcimRowSilent", *("DcimDeviceUnreachable",) * 10),
     ),
+    "a row cannot be seen, and a meter of one of its feeds has lost the fuse of its taps: a current flows without voltage": Example(
+        [
+            *(each for feed in "AB" for each in feeds(5, 0, feed=feed, room="hall-1", row="a")),
+            *(each for feed in "AB" for each in feeds(0, 4, feed=feed, room="hall-1", row="b")),
+            of(
+                "meter", {"meter_voltage_volts{phase=L1,role=it}": 0.0, "meter_current_amperes{phase=L1,role=it}": 40.0}
+            ),
+        ],
+        ("DcimRowSilent", *("DcimDeviceUnreachable",) * 10),
+    ),
     "three quarters of a row do not answer, half of each feed": Example(
         [
             *(each for feed in "AB" for each in feeds(2, 2, feed=feed, room="hall-1", row="a")),

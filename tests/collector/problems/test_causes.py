@@ -1,6 +1,8 @@
-"""Which of several causes explains a problem, and which place both must have; how it is told through time is in test_tracker.py."""
+"""Which of several causes explains a problem, and which place both must have; how it is told through time is in test_tracker.py, too."""
 
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from collector.problems.causes import ANSWERS_S, place_of
 from collector.problems.conditions import labels_of
@@ -47,3 +49,18 @@ def test_a_row_may_be_missing_where_its_cause_may_lack_it_and_a_room_may_not() -
     assert place_of(pdu, labels, ("row",)) == (("site", "s"), ("room", "hall-1"), ("row", ""), ("feed", "A"))
     assert place_of(pdu, labels, ()) is None
     assert place_of(labels_of({"site": "s", "feed": "A"}), labels, ("row",)) is None
+
+
+@pytest.mark.parametrize("problem", ["DcimDeviceUnreachable", "DcimCrahFault"])
+def test_an_air_unit_that_stays_off_after_the_mains_of_its_feed_are_back_is_a_problem_of_its_own(problem: str) -> None:
+    """Its own supply may have failed with them, and the room becomes warm."""
+    course, mains = Course(), ("DcimMainsLost", labels_of({"site": "s", "feed": "A"}))
+    unit = problem, labels_of({"site": "s", "device": "crac-a", "feed": "A"})
+    back_s = 200
+    found = []
+    for now in range(back_s + 200):
+        course.tracker.update(("feed", "s", "A"), {mains: 1.0} if now < back_s else {}, now)
+        course.at(now, unit, unit=("device", "s", "crac-a"))
+        if now in {back_s - 1, back_s + 199}:
+            found.append((course.one(unit).is_active, course.one(unit).cause))
+    assert found == [(True, mains), (True, None)]

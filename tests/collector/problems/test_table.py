@@ -137,6 +137,7 @@ POLLED_SLOWER = {
     "dcim_pdu_phase_voltage_volts",
     "dcim_pdu_breaker_tripped",
     "dcim_meter_voltage_volts",
+    "dcim_meter_current_amperes",
 }
 
 
