@@ -356,7 +356,6 @@ def _failing(share: Share, table: Table, *more: str) -> str:
     return _any_of(
         [
             f"max by (device, {by}) ({_selector(each.metric, each.where, each.states, present)}{_comparison(each, table.records)})"
-            + "".join(f"\nunless on (site, device)\n  {_nested_condition(one, table.records)}" for one in each.unless)
             for each in share.of
         ]
     )

@@ -1,6 +1,6 @@
 """Incidents and near misses for rows and rooms whose network fails. As `examples.py`."""
 
-from tests.collector.problems.things import Example, Thing, device, feeds, of
+from tests.collector.problems.things import Example, Thing, device, feeds
 
 ROW_INCIDENTS: dict[str, Example] = {
     # More than half of both feeds, of the site and of the room: what these devices have in common is their row.
@@ -35,14 +35,6 @@ ROW_TOGETHER: dict[str, Example] = {
             *("DcimDeviceUnreachable",) * 10,
         ),
     ),
-    "a row cannot be seen, and meters of one of its feeds have no voltage": Example(
-        [
-            *(each for feed in "AB" for each in feeds(5, 0, feed=feed, room="hall-1", row="a")),
-            *(each for feed in "AB" for each in feeds(0, 4, feed=feed, room="hall-1", row="b")),
-            *(of("meter", {f"meter_voltage_volts{{phase={each},role=it}}": 0.0 for each in ("L1", "L2", "L3")}),) * 2,
-        ],
-        ("DcimRowSilent", "DcimFeedLost", *("DcimDeviceUnreachable",) * 10),
-    ),
     "most rows of a room cannot be seen, and none of its feeds is lost": Example(
         [
             *(each for row in "ab" for feed in "AB" for each in feeds(4, 0, feed=feed, room="hall-1", row=row)),
@@ -69,25 +61,6 @@ ROW_TOGETHER: dict[str, Example] = {
 }
 
 ROW_NEAR_MISSES: dict[str, Example] = {
-    "a row cannot be seen, and a meter of its feed has a tap that was never connected, another one is a generator's": Example(
-        [
-            *(each for feed in "AB" for each in feeds(5, 0, feed=feed, room="hall-1", row="a")),
-            *(each for feed in "AB" for each in feeds(0, 4, feed=feed, room="hall-1", row="b")),
-            of("meter", {"meter_voltage_volts{phase=L1,role=it}": 230.0, "meter_voltage_volts{phase=L3,role=it}": 0.0}),
-            of("meter", {"meter_voltage_volts{phase=L1,role=generator}": 0.0}),
-        ],
-        ("DcimRowSilent", *("DcimDeviceUnreachable",) * 10),
-    ),
-    "a row cannot be seen, and a meter of one of its feeds has lost the fuse of its taps: a current flows without voltage": Example(
-        [
-            *(each for feed in "AB" for each in feeds(5, 0, feed=feed, room="hall-1", row="a")),
-            *(each for feed in "AB" for each in feeds(0, 4, feed=feed, room="hall-1", row="b")),
-            of(
-                "meter", {"meter_voltage_volts{phase=L1,role=it}": 0.0, "meter_current_amperes{phase=L1,role=it}": 40.0}
-            ),
-        ],
-        ("DcimRowSilent", *("DcimDeviceUnreachable",) * 10),
-    ),
     "three quarters of a row do not answer, half of each feed": Example(
         [
             *(each for feed in "AB" for each in feeds(2, 2, feed=feed, room="hall-1", row="a")),

@@ -136,8 +136,6 @@ POLLED_SLOWER = {
     "dcim_collector_behind",
     "dcim_pdu_phase_voltage_volts",
     "dcim_pdu_breaker_tripped",
-    "dcim_meter_voltage_volts",
-    "dcim_meter_current_amperes",
 }
 
 
