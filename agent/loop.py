@@ -24,6 +24,7 @@ from agent.schedule import (
     CircuitBreaker,
     DeviceSchedule,
     DuePoll,
+    Patience,
     PollTimes,
     TrapPolls,
 )
@@ -34,9 +35,12 @@ from rackflow.errors import DeviceDecodeError, DeviceError, DeviceTimeout
 from rackflow.process.stopping import obey_cancellation, stop_tasks
 
 log = logging.getLogger(__name__)
-# Opening recognises the device and walks all its tables, which takes far longer than a poll. Chosen value: a device that needs
-# more time than this is never polled, and one that hangs while it is opened is reported only after this time.
+# Opening recognises the device and walks all its tables, which takes far longer than a poll. It fails when the device has been silent for
+# OPEN_DEADLINE_S, so one that hangs while it is opened is reported only after this time. One that goes on answering has OPEN_AT_MOST_S: a
+# PDU takes some 75 requests, which a card that answers each within its timeout of 2 s cannot do in 30 s. A device that needs more time is
+# never polled. Chosen values.
 OPEN_DEADLINE_S = 30.0
+OPEN_AT_MOST_S = 180.0
 # Closing sends nothing; only a serial port or a broken library could make it wait. Must stay below STOP_TASKS_S in device_tasks.py.
 CLOSE_S = 1.0
 # Most changed states that one poll may report as events. A rack PDU of 48 outlets that is switched off changes 100. Without a limit, a
@@ -83,6 +87,7 @@ class DeviceLoop:
         self._trap_came = False
         self._known_states = KnownStates()
         self._poll_times = PollTimes()
+        self._patience = Patience()
 
     async def run(self, start_delay_s: float = 0.0) -> None:
         """Open and poll until cancelled. A device that is down is opened again, because another device may have its address by then."""
@@ -129,7 +134,7 @@ class DeviceLoop:
     @property
     def longest_gap_s(self) -> float:
         """The most seconds between the ends of two attempts or polls, whether the device answers or not."""
-        return max(MAX_RETRY_S, self._circuit_breaker.shortest_s) + OPEN_DEADLINE_S
+        return max(MAX_RETRY_S, self._circuit_breaker.shortest_s) + OPEN_AT_MOST_S
 
     async def _open_and_poll(self) -> float:
         """Open the device and poll it until it is down or must be opened again. Returns the seconds to wait before that."""
@@ -140,8 +145,9 @@ class DeviceLoop:
             # Outside the deadline: waiting for a place is not the device's fault.
             with self._barrier.contain("open"):
                 async with self._context.pace.place():
+                    deadline = PollDeadline(OPEN_DEADLINE_S, OPEN_AT_MOST_S)
                     started = self._context.clock()
-                    identified = await self._within(Deadline(OPEN_DEADLINE_S), self._poller.open(), "open")
+                    identified = await self._within(deadline, self._poller.open(), "open")
                 if not identified.poll_classes:
                     raise DeviceDecodeError("has nothing to poll", device=self._device.id, operation="open")
                 self._update_identity(identified)
@@ -149,6 +155,7 @@ class DeviceLoop:
             return self._failed(
                 error, Attempt(self._shortest, self._intervals[self._shortest], self._context.clock() - started)
             )
+        self._patience.opened()
         return await self._poll_while_up(identified.poll_classes)
 
     async def _poll_while_up(self, poll_classes: frozenset[PollClass]) -> float:
@@ -179,9 +186,14 @@ class DeviceLoop:
         try:
             with self._barrier.contain(operation):
                 work = self._poller.poll(due.poll_class, self._context.wall())
-                readings = await self._within(PollDeadline(due.deadline_s, MAX_DEADLINE_S), work, operation)
-                self._succeeded(self._end_attempt(due, started), readings)
+                deadline = PollDeadline(self._patience.deadline_s(due), MAX_DEADLINE_S)
+                readings = await self._within(deadline, work, operation)
+                attempt = self._end_attempt(due, started)
+                self._patience.polled(due, attempt.duration_s)
+                self._succeeded(attempt, readings)
         except DeviceError as error:
+            if isinstance(error, _CutShort):
+                self._patience.cut_short(due.poll_class)
             return self._failed(error, self._end_attempt(due, started))
         return 0.0
 
@@ -196,7 +208,7 @@ class DeviceLoop:
         return Attempt(due.poll_class, max(due.interval_s, since_last_s), duration_s)
 
     async def _within(self, deadline: Deadline, work: Awaitable[T], operation: str) -> T:
-        """The result of `work`. Raises DeviceTimeout if the deadline ends it."""
+        """The result of `work`. Raises _CutShort if the deadline ends it."""
         try:
             with deadline:
                 # Inside the deadline, so that its end counts even if a library swallows the cancellation by which it ends the work.
@@ -206,7 +218,7 @@ class DeviceLoop:
             raise
         except TimeoutError as error:
             text = f"not done in {deadline.seconds:g} s"
-            raise DeviceTimeout(text, device=self._device.id, operation=operation) from error
+            raise _CutShort(text, device=self._device.id, operation=operation) from error
 
     def _succeeded(self, poll: Attempt, readings: Readings) -> None:
         """Count a poll and publish its readings; report states that have changed, and that the device answers again."""
@@ -292,6 +304,10 @@ class DeviceLoop:
         """The fluid of each loop, used to calculate heat, with the details that the configuration gives for display."""
         more = {str(loop): coolant.model_dump() for loop, coolant in self._device.coolant.items()}
         return {loop: Coolant(**{"fluid": fluid, **more.get(loop, {})}) for loop, fluid in identified.coolant.items()}
+
+
+class _CutShort(DeviceTimeout):
+    """The deadline of a poll or an opening ended it, and no timeout of a request."""
 
 
 async def run_after(before: asyncio.Task[None] | None, loop: DeviceLoop, start_delay_s: float) -> None:

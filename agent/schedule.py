@@ -187,6 +187,40 @@ class DeviceSchedule:
         return self._round.pop().take(now) if self._round else None
 
 
+class Patience:
+    """How long the polls of one device may be silent. Usually for a share of their interval, so that its death is noticed soon.
+
+    A card may answer each request within its timeout, and yet later than this share of a short interval: 1.9 s, where a UPS says each
+    second whether it runs on battery. Such a class would never be read, while those with longer intervals show the device as up.
+    """
+
+    def __init__(self) -> None:
+        # Classes with polls that were ended at that share, since the device last answered in time or to something else.
+        self._cut_short: set[PollClass] = set()
+        # Classes whose requests are left to their own timeouts.
+        self._waited_for: set[PollClass] = set()
+
+    def deadline_s(self, due: DuePoll) -> float:
+        """How long this poll may be silent."""
+        return MAX_DEADLINE_S if due.poll_class in self._waited_for else due.deadline_s
+
+    def cut_short(self, poll_class: PollClass) -> None:
+        """A poll was ended by its deadline."""
+        self._cut_short.add(poll_class)
+
+    def opened(self) -> None:
+        """The device has answered an opening, which may take longer than any poll: what was cut short before may only be slow."""
+        self._waited_for |= self._cut_short
+        self._cut_short.clear()
+
+    def polled(self, due: DuePoll, duration_s: float) -> None:
+        """A poll has ended with answers. One in time shows that this class needs no patience, or no longer."""
+        if duration_s < due.deadline_s:
+            self._waited_for.discard(due.poll_class)
+            self._cut_short.discard(due.poll_class)
+        self.opened()
+
+
 class PollTimes:
     """How many seconds the polls of one device take. Its poll classes take turns, so polls of one class may be far apart."""
 

@@ -9,12 +9,12 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
 from agent.config import Device
+from agent.deadline import Deadline
 from agent.modbus import (
     DEVICE_BUSY,
     GATEWAY,
@@ -33,7 +33,7 @@ from agent.poll.derive import PlannedInputs
 from agent.poll.halves import Halves, halves_apart, may_carry
 from agent.poll.identity import coolant_of, identified
 from agent.poll.leak_detectors import LeakDetectors
-from agent.poll.not_now import NotNow
+from agent.poll.not_now import Answers, NotNow, mark_unread
 from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.register_fit import RegisterFit
@@ -51,7 +51,7 @@ from agent.profile import (
     watched_registers,
 )
 from agent.readings import Identified, Readings
-from rackflow.catalogue import PollClass
+from rackflow.catalogue import POLL_SECONDS, PollClass
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
 from rackflow.register_tables import RegisterTable
 
@@ -67,22 +67,6 @@ BUSY_PAUSE_S = 0.1
 SEARCH_S = 0.4
 # The most refused values that one poll requests again: of its own class, and as many of those that were absent when the unit was opened.
 ASKED_AGAIN = 4
-
-
-@dataclass(slots=True)
-class _Answers:
-    """The results of the requests of one poll, or of an opening, so far.
-
-    After `until_s` (seconds of the poller's clock), a refused block is no longer read in smaller parts.
-    """
-
-    until_s: float
-    raw: dict[str, RawValue] = field(default_factory=dict)
-    errors: list[DeviceProtocolError] = field(default_factory=list)
-    failed: dict[str, DeviceProtocolError] = field(default_factory=dict)
-    """By reference of a value: the last error with which it was answered."""
-    busy: set[str] = field(default_factory=set)
-    """References of values for which the unit has answered "not now"."""
 
 
 class ModbusPoller:
@@ -124,12 +108,14 @@ class ModbusPoller:
         self._halves_apart: dict[PollClass, list[Halves]] = {}
         # By reference: the value of the high register of each such number in the last poll.
         self._last_highs: dict[str, RawValue] = {}
-        self._identity = UnitIdentity(self._ask, self._profile, clock, connections)
+        self._identity = UnitIdentity(self._ask_beside, self._profile, clock, connections)
         # Whether the last poll failed, so that the unit may have been restarted or replaced since.
         self._last_poll_failed = False
         # How often a request may still be repeated if the unit answers "not now". Any other answer restores the full number.
         self._busy_retries_left = device.retries
         self._not_now = NotNow()
+        # The block that was read last: it shows whether the unit answers at all.
+        self._neighbour: Block | None = None
         self._series_count = SeriesCount()
         self._checks = Checks(device.id)
         self._word_orders = WordOrders(device.id)
@@ -148,7 +134,7 @@ class ModbusPoller:
             self._gapless.clear()
         self._unfinished = True
         self._requests.clear()
-        found, self._busy_retries_left = _Answers(math.inf), self._device.retries
+        found, self._busy_retries_left = Answers(math.inf), self._device.retries
         deciding, cells = await self._planning_cells(found)
         await self._cells.add_use(self._profile, {}, cells, partial(self._read_again_of, deciding))
         key, plan = await self._plans.plan(self._family, {}, cells, self._device.role)
@@ -173,7 +159,7 @@ class ModbusPoller:
         self._unfinished = self._last_poll_failed = False
         return identified(self._device, self._profile, identity, self._plan)
 
-    async def _find_absent(self, plan: Plan, deciding: Sequence[Block], found: _Answers) -> None:
+    async def _find_absent(self, plan: Plan, deciding: Sequence[Block], found: Answers) -> None:
         """Read all blocks of the plan once, so that `Refusals` learns which registers the unit lacks. Raises DeviceError if it has none.
 
         `deciding` are the blocks that planning has read.
@@ -207,7 +193,7 @@ class ModbusPoller:
             f"{what} of profile {self._profile.profile}; {OTHER_FAMILY}", device=self._device.id, operation="plan"
         )
 
-    async def _planning_cells(self, found: _Answers) -> tuple[list[Block], dict[str, RawValue]]:
+    async def _planning_cells(self, found: Answers) -> tuple[list[Block], dict[str, RawValue]]:
         """The blocks of registers that planning reads (conditions and units), and their values.
 
         Raises DeviceError if they cannot be read now.
@@ -245,7 +231,7 @@ class ModbusPoller:
 
     async def _read_again_of(self, blocks: Sequence[Block], refs: Sequence[str]) -> dict[str, RawValue]:
         """The values of these registers, read anew with the blocks that they are in."""
-        found = _Answers(math.inf)
+        found = Answers(math.inf)
         for block in blocks:
             if any(each.ref in refs for each in block.fields):
                 await self._read_block(block, found)
@@ -262,7 +248,7 @@ class ModbusPoller:
         other_unit = await self._identity.other_unit()
         readings = await self._readings(part.slots, found.raw)
         if len(found.raw) < sum(len(block.fields) for block in part.blocks):
-            _mark_unread(part.slots, found, readings)
+            mark_unread(part.slots, found.raw, found.busy, readings)
         self._register_fit.reject(poll_class, readings, found.raw)
         self._cells.update(found.raw)
         self._cells.reject(readings, everything=bool(other_unit))
@@ -295,13 +281,14 @@ class ModbusPoller:
         """See `DevicePoller.close`."""
         await self._client.close()
 
-    async def _read_class(self, poll_class: PollClass, *, are_others_read: bool) -> _Answers:
+    async def _read_class(self, poll_class: PollClass, *, are_others_read: bool) -> Answers:
         """Everything that can be read of a class. Raises DeviceError if nothing can.
 
         `are_others_read`: whether the poll before, mostly of another class, was answered. Then a class that gives nothing but "not now"
         does not show that the unit as a whole is busy, or out of its gateway's reach.
         """
-        found, self._busy_retries_left = _Answers(self._clock() + SEARCH_S), self._device.retries
+        found, self._busy_retries_left = Answers(self._clock() + SEARCH_S), self._device.retries
+        found.are_others_read = are_others_read
         try:
             await self._read_blocks(poll_class, found)
         except DeviceProtocolError as error:
@@ -323,7 +310,7 @@ class ModbusPoller:
                     raise each
         return found
 
-    async def _read_blocks(self, poll_class: PollClass, found: _Answers) -> None:
+    async def _read_blocks(self, poll_class: PollClass, found: Answers) -> None:
         """Make the requests of a class, and those for some of its refused values. Raises DeviceError if the unit does not answer."""
         blocks = self._not_now.in_turn(self._requests_of(poll_class))
         for block in blocks:
@@ -337,9 +324,16 @@ class ModbusPoller:
         for number, ref in enumerate(again or ([] if blocks else refs[:1])):
             if number and self._clock() >= found.until_s:
                 break
-            await self._read_block(self._single_blocks[ref], found)
+            if not found.raw or not self._not_now.is_silent(ref):
+                await self._read_block(self._single_blocks[ref], found)
+                continue
+            # Its timeout may be longer than a poll may be silent, and then this poll and the next ones would fail for its sake.
+            with contextlib.suppress(TimeoutError), Deadline(SEARCH_S * POLL_SECONDS[poll_class]):
+                await self._read_block(self._single_blocks[ref], found)
+            if ref not in found.raw:
+                found.busy.add(ref)
 
-    async def _read_halves(self, halves: Halves, found: _Answers) -> None:
+    async def _read_halves(self, halves: Halves, found: Answers) -> None:
         """Make sure that the two halves of a number belong together: 65,535 that becomes 65,536 between two requests would be 0 or 131,071.
 
         A low half is valid if the high half was the same before and after it. The earlier reading of the high half may be that of the last
@@ -359,7 +353,7 @@ class ModbusPoller:
                 found.raw[high] = None
         self._last_highs[high] = found.raw.get(high)
 
-    async def _read_again(self, ref: str, found: _Answers) -> RawValue:
+    async def _read_again(self, ref: str, found: Answers) -> RawValue:
         found.raw.pop(ref, None)
         await self._read_block(self._single_blocks[ref], found)
         return found.raw.get(ref)
@@ -375,10 +369,10 @@ class ModbusPoller:
             known = self._requests[poll_class] = self._refusals.changes, tuple(blocks)
         return known[1]
 
-    async def _read_block(self, block: Block, found: _Answers) -> None:
+    async def _read_block(self, block: Block, found: Answers) -> None:
         """Read a block, in smaller parts if it is refused. Raises DeviceError if the unit does not answer."""
         try:
-            values = await self._read(block)
+            values = await self._read_or_pass_by(block, found)
         except DeviceProtocolError as error:
             refs = [each.ref for each in block.fields]
             found.errors.append(error)
@@ -401,8 +395,39 @@ class ModbusPoller:
                     self._requests.clear()
         else:
             found.raw.update(values)
+            self._neighbour = block
             self._not_now.note_read(block)
             self._refusals.note_read(values)
+
+    async def _read_or_pass_by(self, block: Block, found: Answers) -> Mapping[str, RawValue]:
+        """The values of a block. Where others are answered and this one is not, that counts as "not now" (DeviceProtocolError).
+
+        What was read in an earlier poll is asked only after a second silence: most silent units are off, and others share their link.
+        """
+        try:
+            return await self._read(block)
+        except (DeviceTimeout, asyncio.CancelledError) as error:
+            was_silent = self._not_now.note_silent(block)
+            if isinstance(error, asyncio.CancelledError) or not (found.raw or (was_silent and found.are_others_read)):
+                raise
+            raise await self._not_answered(error) from error
+
+    async def _not_answered(self, error: DeviceTimeout) -> DeviceProtocolError:
+        """What this silence means, if it is only about these registers. Raises DeviceTimeout if the unit answers nothing else, either."""
+        if self._neighbour is None:
+            raise error
+        with contextlib.suppress(DeviceProtocolError):
+            await self._read(self._neighbour)
+        silence = DeviceProtocolError(error.args[0], device=error.device, operation=error.operation)
+        silence.code = DEVICE_BUSY
+        return silence
+
+    async def _ask_beside(self, table: RegisterTable, address: int, count: int) -> list[int]:
+        """The same as `_ask`, of a unit that was read just now: registers that it does not answer cost no more than refused ones."""
+        try:
+            return await self._ask(table, address, count)
+        except DeviceTimeout as error:
+            raise await self._not_answered(error) from error
 
     async def _read(self, block: Block) -> Mapping[str, RawValue]:
         registers = await self._ask(block.table, block.address, block.count)
@@ -453,30 +478,13 @@ class ModbusPoller:
         for number, ref in enumerate(absent):
             if number and self._clock() >= until_s:
                 break
-            found = _Answers(0.0)
+            found = Answers(0.0)
             try:
-                await self._read_block(self._single_blocks[ref], found)
-            except DeviceError:
+                with Deadline(SEARCH_S) if self._not_now.is_silent(ref) else contextlib.nullcontext():
+                    await self._read_block(self._single_blocks[ref], found)
+            except (DeviceError, TimeoutError):
                 # Whatever the error, the register must not be requested in each poll: counted as absent, it gets the long pause.
                 self._refusals.note_refused(ref, ILLEGAL_ADDRESS)
             if found.raw:
                 return "registers that were absent answer"
         return ""
-
-
-def _mark_unread(slots: Iterable[Slot], found: _Answers, readings: Readings) -> None:
-    """Put each reading without an answer into `bad`, with the reason."""
-    for slot in slots:
-        groups = [decoder.refs for decoder in slot.decoders]
-        if slot.gate and slot.gate.ref not in found.raw:
-            groups = [[slot.gate.ref]]
-        # A sum or a case needs all of its registers, so one that is missing is enough.
-        if any(all(ref in found.raw for ref in refs) for refs in groups):
-            continue
-        if slot.key in readings.bad or slot.key in readings.values or slot.key in readings.states:
-            continue
-        refs = [ref for group in groups for ref in group if ref not in found.raw]
-        if any(ref in found.busy for ref in refs):
-            readings.bad[slot.key] = "busy"
-        else:
-            readings.bad[slot.key] = "refused"

@@ -58,6 +58,8 @@ log = logging.getLogger(__name__)
 
 # Share of a class's interval that planning may take beside a poll (deadline: 0.9). Walking UPS-MIB takes 0.4 s, on a slow card 4 s.
 PLANNING_SHARE = 0.4
+# Scale cells that are asked for in one call, of which nothing is known if it is cut short: one request of most families.
+SCALES_AT_ONCE = 20
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 
 
@@ -228,10 +230,12 @@ class SnmpPoller:
         self, poll_class: PollClass, jumped: Mapping[str, tuple[str, ...]], raw: dict[str, RawValue]
     ) -> set[str]:
         """Read the scale cells of numbers that jumped, and add them to `raw`. Returns the numbers whose scale could not be read."""
-        cells = dict.fromkeys(cell for each in jumped.values() for cell in each)
+        cells = list(dict.fromkeys(cell for each in jumped.values() for cell in each))
         try:
             with Deadline(PLANNING_SHARE * POLL_SECONDS[poll_class]):
-                raw |= await self._client.get(list(cells))
+                # In portions, so that a slow card confirms some numbers in each poll. All at once, as after a silence, would never be done.
+                for begin in range(0, len(cells), SCALES_AT_ONCE):
+                    raw |= await self._client.get(cells[begin : begin + SCALES_AT_ONCE])
         except (DeviceError, TimeoutError) as error:
             # The other readings are still published: a slow card must not count as down because a load was switched on.
             log.info("device=%s scales not confirmed error=%s", self._device.id, str(error) or "too slow")

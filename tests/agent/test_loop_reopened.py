@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from agent.deadline import note_answer
 from agent.readings import Identified, Readings
 from rackflow.errors import DeviceUnreachable
 from tests.agent.device_life import IDENTIFIED, NORMAL, SOURCE, ScriptedDevice, living
@@ -43,6 +44,39 @@ async def test_an_opening_that_hangs_ends_at_its_deadline_and_is_tried_again(mon
         await life.hear(3)
     assert life.course()[:3] == ["timeout", "timeout", "up"]
     assert all(0.05 <= each.duration_s < 4 for each in life.batches()[:2])
+
+
+class Answering(ScriptedDevice):
+    """Each of its openings takes so many answers, 0.1 s apart."""
+
+    answers = 0
+
+    async def open(self) -> Identified:
+        self.asked.append("open")
+        for _ in range(self.answers):
+            await asyncio.sleep(0.1)
+            note_answer()
+        return await super().open()
+
+
+async def test_an_opening_takes_as_long_as_the_device_goes_on_answering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.loop.OPEN_DEADLINE_S", 0.5)
+    script = Answering([NORMAL])
+    script.answers = 12
+    async with living(script) as life:
+        await life.hear(1)
+    assert life.course() == ["up"]
+
+
+async def test_an_opening_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.loop.OPEN_DEADLINE_S", 0.5)
+    monkeypatch.setattr("agent.loop.OPEN_AT_MOST_S", 1.0)
+    script = Answering([NORMAL])
+    script.answers = 10_000
+    async with living(script, clock=time.perf_counter) as life:
+        await life.hear(1)
+    assert life.course() == ["timeout"]
+    assert life.batches()[0].duration_s >= 1.0
 
 
 async def test_a_device_that_does_not_open_is_left_alone_for_as_long_as_its_batches_say() -> None:

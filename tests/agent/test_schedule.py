@@ -8,12 +8,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.schedule import (
+    MAX_DEADLINE_S,
     REPEAT_S,
     TRAP_POLLS_S,
     UNASKED_S,
     CircuitBreaker,
     DeviceSchedule,
     DuePoll,
+    Patience,
     PollTimes,
     TrapPolls,
     grid,
@@ -393,3 +395,37 @@ def test_traps_of_a_burst_have_a_device_polled_at_once_and_once_more_after_a_pau
     assert traps.add(100.2, 0.1) == 100.0 + TRAP_POLLS_S
     assert traps.add(100.3, 0.1) is None, "that poll sees what this trap is about, too"
     assert traps.add(101.1, 2.0) == 107.0, "three times as long as its polls take"
+
+
+SAFETY = DuePoll("safety", 1.0, 0.9, 0)
+FAST = DuePoll("fast", 5.0, 4.5, 0)
+
+
+def test_a_class_that_was_cut_short_is_waited_for_once_something_else_was_answered() -> None:
+    patience = Patience()
+    patience.cut_short("safety")
+    assert patience.deadline_s(SAFETY) == 0.9  # it may be dead
+    patience.polled(FAST, 1.9)
+    assert patience.deadline_s(SAFETY) == MAX_DEADLINE_S
+    assert patience.deadline_s(FAST) == 4.5
+    patience.polled(SAFETY, 1.9)
+    assert patience.deadline_s(SAFETY) == MAX_DEADLINE_S
+    patience.polled(SAFETY, 0.8)
+    assert patience.deadline_s(SAFETY) == 0.9
+
+
+def test_a_class_that_was_cut_short_is_waited_for_after_an_opening() -> None:
+    patience = Patience()
+    patience.opened()
+    assert patience.deadline_s(SAFETY) == 0.9
+    patience.cut_short("safety")
+    patience.opened()
+    assert patience.deadline_s(SAFETY) == MAX_DEADLINE_S
+
+
+def test_an_answer_that_was_lost_once_makes_no_class_waited_for() -> None:
+    patience = Patience()
+    patience.cut_short("safety")
+    patience.polled(SAFETY, 0.1)
+    patience.polled(FAST, 0.1)
+    assert patience.deadline_s(SAFETY) == 0.9

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import pytest
 
 from agent.config import AgentConfig
 from agent.context import AgentContext
@@ -12,6 +14,7 @@ from agent.poll import PollerFactory
 from agent.profile import parse_profile
 from agent.self_metrics import Counters
 from rackflow import Batch, decode
+from rackflow.catalogue import PollClass
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.config import check_config
 from tests.agent.faulty_peers import FaultyAgent, FaultyModbus, integer
@@ -19,6 +22,20 @@ from tests.agent.poll.faulty_units import Unit
 
 INTERVAL_S = 0.3
 TREE = "1.3.6.1.4.1.99999"
+CARD = f"""
+version: 1
+profile: card
+class: ups
+protocol: snmp
+title: A UPS with a slow card
+source: a manual
+evidence: unverified
+recognise: {{subtrees: [{TREE}]}}
+points:
+  - {{metric: dcim_ups_battery_temperature_celsius, oid: {TREE}.1.0, unit: celsius, poll: safety}}
+  - {{metric: dcim_ups_battery_charge_ratio, oid: {TREE}.2.0, unit: percent, poll: safety}}
+  - {{metric: dcim_ups_battery_voltage_volts, oid: {TREE}.3.0, unit: volt, poll: safety}}
+"""
 PROFILES = {
     "wired": parse_profile(
         """
@@ -35,23 +52,14 @@ points:
         "wired.yaml",
     ),
     "card": parse_profile(
-        f"""
-version: 1
-profile: card
-class: ups
-protocol: snmp
-title: A UPS with a slow card
-source: a manual
-evidence: unverified
-recognise: {{subtrees: [{TREE}]}}
-points:
-  - {{metric: dcim_ups_battery_temperature_celsius, oid: {TREE}.1.0, unit: celsius, poll: safety}}
-  - {{metric: dcim_ups_battery_charge_ratio, oid: {TREE}.2.0, unit: percent, poll: safety}}
-  - {{metric: dcim_ups_battery_voltage_volts, oid: {TREE}.3.0, unit: volt, poll: safety}}
-""",
+        CARD,
         "card.yaml",
     ),
 }
+PROFILES["card-and-more"] = parse_profile(
+    CARD.replace("profile: card", "profile: card-and-more").replace("volt, poll: safety", "volt, poll: slow"),
+    "card-and-more.yaml",
+)
 
 
 @dataclass
@@ -65,7 +73,9 @@ class SlowAgent(FaultyAgent):
         asyncio.get_running_loop().call_later(self.delay_s, super().datagram_received, data, addr)
 
 
-async def polled(devices: Sequence[dict[str, object]], polls: int) -> tuple[list[Batch], Counters]:
+async def polled(
+    devices: Sequence[dict[str, object]], polls: int, intervals: Mapping[PollClass, float] | None = None
+) -> tuple[list[Batch], Counters]:
     """Polls these devices every INTERVAL_S until each of them has as many batches. Returns these, and what was counted."""
     whole = {
         "agent": "gw-1",
@@ -80,7 +90,7 @@ async def polled(devices: Sequence[dict[str, object]], polls: int) -> tuple[list
     )
     factory = PollerFactory(PROFILES)
     loops = [
-        DeviceLoop(each, {"site": "t1"}, {"safety": INTERVAL_S}, factory(config, each), context)
+        DeviceLoop(each, {"site": "t1"}, intervals or {"safety": INTERVAL_S}, factory(config, each), context)
         for each in config.devices
     ]
     tasks = [asyncio.ensure_future(each.run()) for each in loops]
@@ -121,3 +131,17 @@ async def test_a_card_that_needs_longer_than_its_interval_for_all_requests_of_a_
     assert {each.error for each in batches} == {None}
     assert all(each.values["dcim_ups_battery_voltage_volts"] == 43.0 for each in batches)
     assert counters.overruns > 0
+
+
+@pytest.mark.parametrize("slow", [True, False], ids=["and a class that is polled seldom", "and nothing else"])
+async def test_a_card_that_answers_within_its_timeout_and_later_than_its_interval_is_read(slow: bool) -> None:  # noqa: FBT001
+    """What a UPS says each second of its mains must be read although its card takes 1.9 s; here both are shorter."""
+    objects = {f"{TREE}.{at}.0": integer(40 + at) for at in (1, 2, 3)}
+    async with SlowAgent(objects, delay_s=2 * INTERVAL_S).serving() as card:
+        ups = {"id": "ups-1", "host": "127.0.0.1", "port": card.port, "credential": "c"}
+        profile = "card-and-more" if slow else "card"
+        batches, _ = await polled([ups | {"profile": profile}], 6, {"safety": INTERVAL_S, "slow": 60.0})
+    safety = [each for each in batches if each.poll == "safety"]
+    # That it is slow is only known once it has answered something after a poll that was ended too early.
+    assert {each.error for each in safety[3:]} == {None}
+    assert all(len(each.values) >= 2 for each in safety[3:])

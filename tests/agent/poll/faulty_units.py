@@ -29,6 +29,10 @@ class Unit:
     next_codes: deque[int] = field(default_factory=deque)
     silent: bool = False
     silent_requests: int = 0
+    silent_at: set[int] = field(default_factory=set)
+    """Addresses for which it gives no answer at all."""
+    dies_after: int | None = None
+    """How many further requests it answers before it falls silent; None if it does not."""
     hangs_up: bool = False
     most: int = 125
     """Registers that it gives at once, however many it is asked for."""
@@ -40,7 +44,9 @@ class Unit:
         head, pdu = (frame[:4], frame[7:]) if tcp else (b"", frame[1:-2])
         address, count = int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")
         self.asked.append((address, count))
-        if self.silent or self.silent_requests:
+        if self.dies_after is not None:
+            self.silent, self.dies_after = self.dies_after == 0, max(0, self.dies_after - 1)
+        if self.silent or self.silent_requests or self.silent_at.intersection(range(address, address + count)):
             self.silent_requests = max(0, self.silent_requests - 1)
             return []
         said = self._said(pdu[0], address, count)
