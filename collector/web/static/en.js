@@ -440,6 +440,7 @@ export default {
   "problem.DcimAgentCloned": "Agent {agent} runs twice",
   "problem.DcimAgentOverBudget": "Agent {agent}: readings beyond its budget are left out",
   "problem.DcimDeviceContested": "{device}: two agents publish about it",
+  "problem.DcimAddressConflict": "[Rack {rack}, ]{device}: two devices answer at its address",
   "problem.DcimCollectorPartFailing": "Collector: {part} fails",
   "problem.DcimClockSkew": "Agent {agent}: its clock differs from the collector's",
   "problem.DcimAgentNoStandby": "Agent {agent}: no standby would replace it",

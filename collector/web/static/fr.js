@@ -440,6 +440,7 @@ export default {
   "problem.DcimAgentCloned": "Agent {agent} lancé deux fois",
   "problem.DcimAgentOverBudget": "Agent {agent} : mesures au-delà de son budget écartées",
   "problem.DcimDeviceContested": "{device} : deux agents en parlent",
+  "problem.DcimAddressConflict": "[Baie {rack}, ]{device} : deux équipements répondent à son adresse",
   "problem.DcimCollectorPartFailing": "Collecteur : {part} en échec",
   "problem.DcimClockSkew": "Agent {agent} : son horloge diffère de celle du collecteur",
   "problem.DcimAgentNoStandby": "Agent {agent} : aucun processus prêt à le remplacer",

@@ -243,6 +243,7 @@ INCIDENTS: dict[str, Example] = {
     "DcimSiteFilesDiffer": Example([agent("collector_agent_site_file_differs", 1.0)], ("DcimSiteFilesDiffer",)),
     "DcimAgentOverBudget": Example([agent("collector_agent_over_budget", 1.0)], ("DcimAgentOverBudget",)),
     "DcimDeviceContested": Example([agent("device_contested", 1.0)], ("DcimDeviceContested",)),
+    "DcimAddressConflict": Example([device(device_address_conflict=1.0)], ("DcimAddressConflict",)),
     "DcimClockSkew": Example([agent("agent_clock_offset_seconds", -2.1)], ("DcimClockSkew",)),
     "DcimAgentNoStandby": Example([agent("agent_pair_standbys", 0.0)], ("DcimAgentNoStandby",)),
     "DcimAgentReloadFailed": Example([agent("agent_config_last_reload_successful", 0.0)], ("DcimAgentReloadFailed",)),
@@ -304,6 +305,7 @@ NEAR_MISSES: dict[str, Example] = {
     ),
     "every device of the site file was heard of": Example([agent("collector_devices_never_heard", 0.0)]),
     "an agent with the collector's site file": Example([agent("collector_agent_site_file_differs", 0.0)]),
+    "two devices had one address until an hour ago": Example([device(device_address_conflict=0.0)]),
     "a broker that takes every topic": Example([agent("agent_topics_refused{reason=quota}", 0.0)]),
     "of ten devices one answers, so the network to them works": Example(
         [*(device("pdu", up=False, feed=feed) for feed in "CDEFGHIJK"), device("pdu")], ("DcimDeviceUnreachable",) * 9
