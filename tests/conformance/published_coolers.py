@@ -215,6 +215,28 @@ UCHILLER_ALARMS: dict[int, tuple[str, str, int]] = {
     36: ("defrost_2", "warning", 0),
 }
 
+LHX_SENSORS: dict[str, tuple[SnmpValue, ...]] = {
+    "0.1": (7, 1, b"Air Temp. Outlet Top", 4, 214),
+    "0.2": (7, 1, b"Air Temp. Inlet Top", 5, 382),
+    "0.3": (7, 1, b"Air Temp. Inlet Bottom", -1, 0),
+    "1.1": (7, 1, b"Water Temp. Inlet", 4, 141),
+    "1.2": (7, 1, b"Water Temp. Outlet", 4, 198),
+    "2.1": (19, 0, b"Fan Speed 1", 4, 2_150),
+    "2.2": (19, 0, b"Fan Speed 2", 2, 0),
+    "3.1": (-1, 0, b"Door", 0, 0),
+    "4.1": (9, 0, b"Valve", 4, 62),
+}
+LHX_ALARMS = (
+    "air_temperature.1.1",
+    "air_temperature.1.2",
+    "water_temperature.1.1",
+    "water_temperature.1.2",
+    "fan.1.1",
+    "fan.1.2",
+    "valve.1.1",
+)
+LHX_ACTIVE = {("air_temperature.1.2", "warning"), ("fan.1.2", "critical")}
+
 COOLERS = {
     "carel-ug40": Published(
         "1.3.6.1",
@@ -415,5 +437,38 @@ COOLERS = {
         },
         {},
         {"dcim_crah_water_return_temperature_celsius{circuit=evaporator-2}": "gated"},
+    ),
+    # A heat exchanger on port 1, too warm, with a stopped fan; nothing on port 2. Type, sensor: unit, digits, name, state, value.
+    "raritan-lhx": Published(
+        "1.3.6.1.4.1.13742.9",
+        {
+            **{f"1.3.1.1.{column}.1": cell for column, cell in ((1, 2), (5, 1), (6, 1), (7, b"SHX 30"), (8, b"1.4"))},
+            **{f"1.3.1.1.{column}.2": cell for column, cell in ((1, 0), (5, 2), (6, 2), (7, b""), (8, b""))},
+            **{
+                f"{column}.1.{sensor}": cell
+                for sensor, cells in LHX_SENSORS.items()
+                for column, cell in zip(
+                    ("1.4.1.1.5", "1.4.1.1.6", "1.4.1.1.17", "2.1.1.2", "2.1.1.3"), cells, strict=True
+                )
+            },
+        },
+        {
+            "dcim_crah_air_temperature_celsius{sensor=air.1,unit=1}": 21.4,
+            "dcim_crah_air_temperature_celsius{sensor=air.2,unit=1}": 38.2,
+            "dcim_crah_water_supply_temperature_celsius{unit=1}": 14.1,
+            "dcim_crah_water_return_temperature_celsius{unit=1}": 19.8,
+            "dcim_crah_fan_speed_rpm{fan=1,unit=1}": 2_150.0,
+            "dcim_crah_fan_speed_rpm{fan=2,unit=1}": 0.0,
+            "dcim_crah_valve_position_ratio{unit=1,valve=1}": 0.62,
+            "dcim_env_contact_active{kind=door,sensor=door.1.1}": 1.0,
+            f"{ALARM}{{alarm=alert.1,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=maximum_cooling.1,severity=warning}}": 1.0,
+            **{
+                f"{ALARM}{{alarm={name},severity={severity}}}": float((name, severity) in LHX_ACTIVE)
+                for name in LHX_ALARMS
+                for severity in ("critical", "warning")
+            },
+        },
+        {"dcim_crah_unit_state{unit=1}": "running"},
     ),
 }

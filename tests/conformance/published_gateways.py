@@ -49,6 +49,12 @@ _RIZONE: dict[int, tuple[SnmpValue, ...]] = {
     10: (20, b"Leak", 11, 2, b"1", b""),
 }
 
+
+def _row(*cells: SnmpValue) -> tuple[SnmpValue, ...]:
+    """Cells of a row, of several types."""
+    return cells
+
+
 GATEWAYS = {
     # On battery, in parallel with others: three lines and the neutral out.
     "socomec-adicom": Published(
@@ -356,5 +362,36 @@ GATEWAYS = {
             "dcim_pdu_current_thd_ratio{inlet=4,phase=L1}": 0.053,
             "dcim_pdu_phase_current_amperes{inlet=4.b,phase=L2}": 4.0,
         },
+    ),
+    # Three meters of M-Bus: tenths of a kilowatt, volts in tenths, a value that is not valid, energy, which is left out, and a warm pipe.
+    "hwgroup-pwr": Published(
+        "1.3.6.1.4.1.21796.4.6",
+        {
+            **{
+                f"1.3.1.{column}.{row}": cell
+                for row, cells in {
+                    "1.1001": _row(b"Power", b"kW", -1, 57, 1),
+                    "1.1002": _row(b"U", b"V", -1, 2_314, 2),
+                    "1.1003": _row(b"I", b"A", -2, 0, 0),
+                    "1.1004": _row(b"E", b"kWh", 0, 48_102, 1),
+                    "2.1001": _row(b"Flow", "\u00b0C".encode(), -1, 653, 1),
+                }.items()
+                for column, cell in zip((2, 3, 5, 6, 8), cells, strict=True)
+            },
+            **{f"2.2.1.{column}.{row}": cell for row in (1, 2) for column, cell in ((3, row - 1), (5, row))},
+        },
+        {
+            "dcim_env_power_watts{sensor=1.1001}": 5_700.0,
+            "dcim_env_voltage_volts{sensor=1.1002}": 231.4,
+            "dcim_env_temperature_celsius{sensor=2.1001}": 65.3,
+            "dcim_env_contact_active{kind=dry_contact,sensor=input.1}": 0.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=input.2}": 1.0,
+            **{
+                f"{ALARM}{{alarm={name},severity=warning}}": float(name in {"value.1.1002", "input.2"})
+                for name in ("value.1.1001", "value.1.1002", "value.1.1004", "value.2.1001", "input.1", "input.2")
+            },
+        },
+        {},
+        {f"{ALARM}{{alarm=value.1.1003,severity=warning}}": "sentinel"},
     ),
 }

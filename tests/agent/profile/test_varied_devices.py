@@ -258,7 +258,7 @@ async def test_a_scalar_with_two_other_instances_is_left_out_and_counted(usual: 
 
 
 # Families that read a series from several tables, or from instances beside them: another of their sources stands in.
-SEVERAL_SOURCES = {"apc-ats", "apc-cpdu", "apc-sensors", "apc-ups", "delta-ups"}
+SEVERAL_SOURCES = {"apc-ats", "apc-cpdu", "apc-sensors", "apc-ups", "delta-ups", "panduit-pdu"}
 
 
 def test_of_two_units_with_a_deeper_index_no_line_has_the_reading_of_another(usual: Mapping[str, Outcome]) -> None:
