@@ -77,6 +77,24 @@ def test_what_is_no_reading_is_rejected_with_the_reason(raw: RawValue, reason: s
     assert (readings.values, readings.bad) == ({}, {"k": reason})
 
 
+@pytest.mark.parametrize("raw", [23.0, b"23.0", "23.1"])
+def test_where_tenths_are_counted_a_decimal_point_is_another_unit(raw: RawValue) -> None:
+    """The same device with other firmware: 23.0 V read as tenths would be a dead battery's 2.3 V."""
+    metric = catalogue()["dcim_ups_battery_voltage_volts"]
+    counting = slot_of("k", metric, (Decoder("a", 1, 10, counts_parts=True),))
+    assert normalise_answers([counting], {"a": raw}).bad == {"k": "decode"}
+    for whole in (230, b"230"):
+        assert normalise_answers([counting], {"a": whole}).values == {"k": 23.0}
+
+
+def test_a_number_before_the_unit_of_something_else_is_no_reading() -> None:
+    """A humidity of 21 % in the cell of a temperature."""
+    slot = slot_of("k", catalogue()["dcim_env_temperature_celsius"], (Decoder("a", text="number"),))
+    assert normalise_answers([slot], {"a": "21 %"}).bad == {"k": "decode"}
+    for right in ("21 C", "21"):
+        assert normalise_answers([slot], {"a": right}).values == {"k": 21.0}
+
+
 def test_what_was_not_answered_is_simply_absent() -> None:
     readings = normalise_answers([charge()], {})
     assert (readings.values, readings.bad) == ({}, {})
