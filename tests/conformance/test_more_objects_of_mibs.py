@@ -8,6 +8,12 @@ from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 ALARM = "dcim_device_alarm_active"
 CMC3, LIEBERT, DATABUS = "1.3.6.1.4.1.2606.7", "1.3.6.1.4.1.476.1.42.3", "1.3.6.1.4.1.31034.12.1.1.2"
 CONDITION = f"{LIEBERT}.2.1"
+# Rows of otherNumericSensorTable: name, error, value, unit.
+NUMERIC: dict[int, tuple[SnmpValue, ...]] = {
+    65: (b"nbU", 0, b"12.4", b"V"),
+    66: (b"nbI", 2, b"340", b"mA"),
+    67: (b"nbX", 0, b"7", b"%"),
+}
 
 
 def status(row: str, name: str, code: int, *quality: int) -> dict[str, SnmpValue]:
@@ -213,11 +219,7 @@ CASES = {
         "1.3.6.1.4.1.5528.100.4.1.10.1",
         {
             f"{column}.3.{row}.48.49": cell
-            for row, cells in {
-                65: (b"nbU", 0, b"12.4", b"V"),
-                66: (b"nbI", 2, b"340", b"mA"),
-                67: (b"nbX", 0, b"7", b"%"),
-            }.items()
+            for row, cells in NUMERIC.items()
             for column, cell in zip((1, 3, 7, 9), cells, strict=True)
         },
         {
