@@ -152,7 +152,9 @@ async def test_the_silence_of_a_window_of_days_ends_soon_without_its_collector_w
     ends = datetime.fromisoformat(found["endsAt"])
     assert (ends > NOW + RENEW_AT + HOUR / 30) is is_renewed
     assert ends < NOW + LEASE + HOUR / 60 < NOW + 5 * HOUR, "it hides faults for a shift at most"
-    of_window = [each["status"]["state"] for each in cast("list[Any]", listed) if each["comment"] == "W-7: pump exchange"]
+    of_window = [
+        each["status"]["state"] for each in cast("list[Any]", listed) if each["comment"] == "W-7: pump exchange"
+    ]
     assert of_window == ["active"], "it is prolonged: one that is replaced would be listed for five days"
 
 
