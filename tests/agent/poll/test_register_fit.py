@@ -330,12 +330,13 @@ async def test_a_number_that_does_not_stay_at_the_end_of_a_scale_is_none_of_a_br
 
 
 class Hiccup(MemoryModbus):
-    """Does not answer for its serial number while `hiccups`."""
+    """Goes off at the moment when it is asked for its serial number, while `hiccups`."""
 
-    hiccups = False
+    hiccups = is_off = False
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
-        if self.hiccups and address == SERIAL:
+        self.is_off = self.hiccups and (self.is_off or address == SERIAL)
+        if self.is_off:
             raise DeviceTimeout("no answer", device="d", operation="read")
         return await super().read(unit, table, address, count)
 

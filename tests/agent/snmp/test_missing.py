@@ -1,9 +1,11 @@
 """Objects left out of requests: until when, and which of them are asked for again. `test_denied.py` has what that costs a device."""
 
-from agent.snmp.missing import BELIEVED_S, FAILED_S, MOST_AGAIN, AbsentObjects, FailingObjects
+from agent.snmp.missing import BELIEVED_S, FAILED_S, FIRST_S, MOST_AGAIN, AbsentObjects, FailingObjects
 
 
-def test_what_is_denied_is_asked_for_again_after_a_minute_and_what_failed_after_ten_seconds() -> None:
+def test_what_is_denied_is_asked_for_again_a_second_later_then_after_a_minute_and_what_failed_after_ten_seconds() -> (
+    None
+):
     failing = FailingObjects()
     assert not failing
     failing.note_denied("denied", 100.0)
@@ -11,6 +13,11 @@ def test_what_is_denied_is_asked_for_again_after_a_minute_and_what_failed_after_
     assert failing
     assert ("denied" in failing, "failed" in failing, "good" in failing) == (True, True, False)
     oids = ["denied", "good", "failed"]
+    assert failing.parted(oids, 99.9 + FIRST_S) == (["good"], [])
+    assert failing.parted(oids, 100.0 + FIRST_S) == (["good"], ["denied", "failed"])
+    for _ in range(6):  # each time twice as long
+        failing.note_denied("denied", 100.0)
+        failing.note_failed("failed", 100.0, is_null=True)
     assert failing.parted(oids, 99.9 + FAILED_S) == (["good"], [])
     assert failing.parted(oids, 100.0 + FAILED_S) == (["good"], ["failed"])
     assert failing.parted(oids, 99.9 + BELIEVED_S) == (["good"], ["failed"])
@@ -29,7 +36,7 @@ def test_of_many_that_fail_those_that_have_waited_longest_are_asked_for_first_an
     for at_s, oid in enumerate(reversed(oids)):
         failing.note_failed(oid, float(at_s), is_null=False)
     assert failing.parted(["good", *oids], 1000.0) == (["good"], oids[::-1][:MOST_AGAIN])
-    assert failing.parted(["good", *oids], 1.0 + FAILED_S) == (["good"], oids[::-1][:2])
+    assert failing.parted(["good", *oids], 1.0 + FIRST_S) == (["good"], oids[::-1][:2])
 
 
 def test_where_all_objects_fail_one_is_asked_for_before_its_time() -> None:
