@@ -60,8 +60,8 @@ def month(text: str, zone_name: str, now_s: float) -> Period:
         raise ConfigError(f"--month: {text!r} is not a month; write it like 2026-10")
     try:
         zone = zone_of(zone_name)
-    except ValueError as error:  # it says what to do
-        raise ConfigError(f"--timezone: {error}") from error
+    except ValueError as remedy:  # it says what to do
+        raise ConfigError(f"--timezone: {remedy}") from remedy
     try:
         start = datetime(int(found[1]), int(found[2]), 1, tzinfo=zone)
         # 32 days after the first is always in the next month.
