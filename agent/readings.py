@@ -14,8 +14,8 @@ class Readings:
     three mappings. The reasons, and who gives them (docs/how-to/troubleshoot.md says what they mean):
 
     * `null`, `sentinel`, `range`, `state`, `decode`, `gated`: the answer itself, in `agent/profile/normalising/normalise.py`.
-    * `range` and `state` also: readings of one device contradict each other, in `agent/poll/checks/`, or a value of `agent/poll/derive.py`.
-      For Modbus `decode` and `sentinel` also: `agent/poll/word_order.py` and `register_fit.py`.
+    * `range`, `state` and `sentinel` also: readings of one device contradict each other, in `agent/poll/checks/`, or a value of
+      `agent/poll/derive.py`. For Modbus `decode` and `sentinel` also: `agent/poll/word_order.py` and `register_fit.py`.
     * `refused`, `busy`: Modbus exceptions for these registers, in `agent/poll/modbus.py`.
     * `replanning`, `limit`: the plan does not hold any more, in `agent/poll/planned_cells.py` and `snmp.py`; too many rows, in `snmp.py`.
     """

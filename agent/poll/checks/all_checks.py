@@ -6,6 +6,7 @@ from agent.poll.checks.code_shift import CodeShift
 from agent.poll.checks.fahrenheit import FahrenheitCheck
 from agent.poll.checks.limits import LimitCheck
 from agent.poll.checks.power import PowerCheck
+from agent.poll.checks.power_factor import PowerFactorCheck
 from agent.poll.checks.reactive import ReactiveCheck
 from agent.profile import Plan, RawValue
 from agent.readings import Readings
@@ -17,6 +18,7 @@ class Checks:
 
     def __init__(self, device: str) -> None:
         self._power = PowerCheck()
+        self._power_factor = PowerFactorCheck()
         self._reactive = ReactiveCheck()
         self._fahrenheit = FahrenheitCheck()
         self._limits = LimitCheck()
@@ -33,11 +35,12 @@ class Checks:
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Check the readings of this plan from now on. `known` are the answers from which the plan was made."""
         self._power.begin(plan, known)
+        self._power_factor.begin(plan)
         self._reactive.begin(plan)
         self._fahrenheit.begin(plan, known)
         self._limits.begin(plan, known)
         self._codes.begin(plan, known)
-        comparing = (self._power, self._reactive, self._fahrenheit, self._limits)
+        comparing = (self._power, self._power_factor, self._reactive, self._fahrenheit, self._limits)
         self._needed = [check.reject for check in comparing if check.is_needed]
 
     def reject(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:

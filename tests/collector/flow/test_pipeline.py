@@ -45,6 +45,8 @@ supply_temperature_celsius=32.125 {sent.time}000000"
         assert f'{name}{{{BASE},loop="secondary"}} 32.125\n' in safety
         assert "dcim_collector_mqtt_connected" in safety
         assert (await running_one.get("/readyz")).status == 200
+        # The points are on disk before they are counted.
+        await eventually(lambda: running_one.collector.stats().points_stored == 3, "counted")
         stats = running_one.collector.stats()
         assert (stats.messages_received, stats.points_stored, stats.devices_up) == (3, 3, ("cas1/cdu-07",))
 
