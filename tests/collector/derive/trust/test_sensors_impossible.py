@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.collector.derive.watched_cdu import (
+from tests.collector.derive.trust.watched_cdu import (
     DELTA,
     FLOW,
     HEAT,
