@@ -5,13 +5,11 @@ write it interrupts, which was not acknowledged. Times are in ns, the tool's def
 no whole write follows it. Otherwise a disk has damaged the file: it is kept beside a new one that has all writes that can be read.
 
 A file has one writer, which writes at an offset of its own: a second collector with the same folder would overwrite what the first has
-acknowledged. So each file is locked while it is open.
+acknowledged. So each file is claimed while it is open.
 """
 
 import asyncio
 import contextlib
-import errno
-import fcntl
 import gzip
 import logging
 import mmap
@@ -23,7 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from rackflow import ConfigError, RackflowError, StoreError
-from rackflow.process.files import in_use, make_folder, remedy_of_writing, sync
+from rackflow.process.files import claim, make_folder, remedy_of_writing, sync
 from rackflow.process.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -87,14 +85,14 @@ def _end_of_member(content: mmap.mmap, start: int) -> int:
     return 0
 
 
-def _open_locked(path: Path) -> int:
-    """Open a file of points, and keep other writers away until it is closed, however this process ends. Raises OSError."""
+def _open_claimed(path: Path) -> int:
+    """Open a file of points, and keep other writers away until it is closed. Raises OSError, or ConfigError if it has another writer."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+        claim(file, f"store.path: {path}")
+    except ConfigError:
         os.close(file)
-        raise BlockingIOError(errno.EAGAIN, in_use(str(path)), str(path)) from error
+        raise
     except OSError as error:  # a file system without locks
         log.warning("cannot be locked, so nothing keeps a second collector away: file=%s error=%s", path, error)
     return file
@@ -131,8 +129,6 @@ class FileStore:
             if not today.exists():
                 self._end_former()
             self._open(today)
-        except BlockingIOError as error:
-            raise ConfigError(f"store.path: {error.strerror}") from error
         except OSError as error:
             raise RackflowError(
                 f"store.path: {folder} cannot be written: {error.strerror}; {remedy_of_writing(error, folder)}"
@@ -143,8 +139,8 @@ class FileStore:
 
     def _open(self, path: Path) -> None:
         self._close()
-        # Locked before it is looked at: what another process is writing at this moment looks like an unfinished write.
-        file = _open_locked(path)
+        # Claimed before it is looked at: what another process is writing at this moment looks like an unfinished write.
+        file = _open_claimed(path)
         is_rescued = False
         try:
             length = sound_length(path)
@@ -156,7 +152,7 @@ class FileStore:
         if is_rescued:
             # The name is now that of another file.
             os.close(file)
-            file = _open_locked(path)
+            file = _open_claimed(path)
         self._file, self._path, self._length = file, path, length
         if torn := os.fstat(file).st_size - length:
             log.warning("cut off an unfinished write, its messages come again: file=%s bytes=%d", path, torn)
@@ -165,14 +161,15 @@ class FileStore:
         sync(self._folder)
 
     def _end_former(self) -> None:
-        """Cut off an unfinished write of a former day: a collector killed before midnight may start after it, and opens another file."""
+        """Cut off an unfinished write of a former day: a collector killed before midnight may start after it, and opens another file.
+
+        Raises ConfigError if a collector that has not written since midnight runs.
+        """
         former = max(self._folder.glob("points-*.lp.gz"), default=None)
         if former is None:
             return
         try:
             self._open(former)
-        except BlockingIOError:  # a collector that has not written since midnight
-            raise
         except OSError as error:  # whoever imported it may have made it read-only
             log.warning("not looked through for an unfinished write: file=%s error=%s", former, error)
 
@@ -212,6 +209,8 @@ class FileStore:
         try:
             async with self._turn:
                 await in_thread(partial(self._append, lines), "store-file-write")
+        except ConfigError as error:  # another process has claimed the file of a new day
+            raise StoreError(str(error), retryable=True) from error
         except OSError as error:
             raise StoreError(f"{self._path}: {error.strerror}", retryable=True) from error
 
