@@ -46,7 +46,7 @@ def expand(missing: Sequence[Missing]) -> set[int]:
 
 @given(NUMBERS, st.randoms(use_true_random=False))
 @settings(deadline=None)
-def test_it_says_what_sets_say_in_any_order(numbers: list[int], chance: object) -> None:
+def test_a_ledger_agrees_with_sets_of_numbers_in_any_order(numbers: list[int], chance: object) -> None:
     """Stored, duplicates and what is missing, in order of arrival and shuffled."""
     shuffled = sorted(numbers, key=lambda _: chance.random())  # type: ignore[attr-defined]  # random.Random
     for order in (numbers, shuffled):

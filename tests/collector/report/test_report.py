@@ -98,7 +98,7 @@ def test_emissions_are_those_of_each_hour_with_its_factor(folder: Path) -> None:
     )
 
 
-def test_polls_are_those_that_came(folder: Path) -> None:
+def test_polls_that_were_expected_and_did_not_come_are_not_received(folder: Path) -> None:
     rows, _ = write(folder)
     assert month_of(rows, "polls_expected", "gw/meter-main").value == pytest.approx(744 * 4)
     away = month_of(rows, "polls_not_received", "gw/meter-main").value
