@@ -40,73 +40,6 @@ _LEVEL = 3
 _MODE = 0o640
 
 
-def sound_length(path: Path) -> int:
-    """Bytes of the complete gzip members at the start of a file; the rest is an unfinished write."""
-    sound = read = 0
-    member = zlib.decompressobj(_GZIP)
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            read += len(chunk)
-            while chunk:
-                try:
-                    member.decompress(chunk)
-                except zlib.error:
-                    return sound
-                if not member.eof:
-                    break
-                chunk = member.unused_data
-                sound = read - len(chunk)
-                member = zlib.decompressobj(_GZIP)
-    return sound
-
-
-def whole_writes(path: Path, start: int) -> Iterator[bytes]:
-    """The complete gzip members from `start` on, also those behind one that cannot be read."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        at = content.find(_HEAD, start)
-        while at >= 0:
-            end = _end_of_member(content, at)
-            if end:
-                yield content[at:end]
-            at = content.find(_HEAD, end or at + 1)
-
-
-def _end_of_member(content: mmap.mmap, start: int) -> int:
-    """Where the gzip member that begins there ends; 0 if it is not complete, or damaged."""
-    member = zlib.decompressobj(_GZIP)
-    try:
-        for at in range(start, len(content), _MEMBER_BYTES):
-            chunk = content[at : at + _MEMBER_BYTES]
-            member.decompress(chunk)
-            if member.eof:
-                return at + len(chunk) - len(member.unused_data)
-    except zlib.error:
-        return 0
-    return 0
-
-
-def _open_claimed(path: Path) -> int:
-    """Open a file of points, and keep other writers away until it is closed. Raises OSError, or ConfigError if it has another writer."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
-    try:
-        claim(file, f"store.path: {path}")
-    except ConfigError:
-        os.close(file)
-        raise
-    except OSError as error:  # a file system without locks
-        log.warning("cannot be locked, so nothing keeps a second collector away: file=%s error=%s", path, error)
-    return file
-
-
-def _is_gone(path: Path, file: int) -> bool:
-    """Whether the open file does not stand under its name any more: somebody moved it away to import it, or deleted it."""
-    with contextlib.suppress(FileNotFoundError):
-        if os.path.samestat(path.stat(), os.fstat(file)):
-            return False
-    log.warning("file of points was moved or deleted, a new one is begun: file=%s", path)
-    return True
-
-
 class FileStore:
     """Appends to `points-YYYY-MM-DD.lp.gz`, named by the UTC day of writing. `wall_s` is the clock, seconds since 1970.
 
@@ -242,3 +175,70 @@ class FileStore:
     async def close(self) -> None:
         """See `Store.close`."""
         self._close()
+
+
+def _open_claimed(path: Path) -> int:
+    """Open a file of points, and keep other writers away until it is closed. Raises OSError, or ConfigError if it has another writer."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+    try:
+        claim(file, f"store.path: {path}")
+    except ConfigError:
+        os.close(file)
+        raise
+    except OSError as error:  # a file system without locks
+        log.warning("cannot be locked, so nothing keeps a second collector away: file=%s error=%s", path, error)
+    return file
+
+
+def _is_gone(path: Path, file: int) -> bool:
+    """Whether the open file does not stand under its name any more: somebody moved it away to import it, or deleted it."""
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(path.stat(), os.fstat(file)):
+            return False
+    log.warning("file of points was moved or deleted, a new one is begun: file=%s", path)
+    return True
+
+
+def sound_length(path: Path) -> int:
+    """Bytes of the complete gzip members at the start of a file; the rest is an unfinished write."""
+    sound = read = 0
+    member = zlib.decompressobj(_GZIP)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            read += len(chunk)
+            while chunk:
+                try:
+                    member.decompress(chunk)
+                except zlib.error:
+                    return sound
+                if not member.eof:
+                    break
+                chunk = member.unused_data
+                sound = read - len(chunk)
+                member = zlib.decompressobj(_GZIP)
+    return sound
+
+
+def whole_writes(path: Path, start: int) -> Iterator[bytes]:
+    """The complete gzip members from `start` on, also those behind one that cannot be read."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        at = content.find(_HEAD, start)
+        while at >= 0:
+            end = _end_of_member(content, at)
+            if end:
+                yield content[at:end]
+            at = content.find(_HEAD, end or at + 1)
+
+
+def _end_of_member(content: mmap.mmap, start: int) -> int:
+    """Where the gzip member that begins there ends; 0 if it is not complete, or damaged."""
+    member = zlib.decompressobj(_GZIP)
+    try:
+        for at in range(start, len(content), _MEMBER_BYTES):
+            chunk = content[at : at + _MEMBER_BYTES]
+            member.decompress(chunk)
+            if member.eof:
+                return at + len(chunk) - len(member.unused_data)
+    except zlib.error:
+        return 0
+    return 0
