@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from collector.derive.engine import Label, Planner, Result, Unknown, Value, ratio
 from collector.derive.power.pdus import device_power, phase_current, phase_voltages, supply_phases
+from collector.derive.power.redundancy import firm
 from collector.derive.power.supplies import DEAD
 from collector.derive.power.switches import SwitchedLoad, plan_switch
 from rackflow.site import Pdu, PowerShelf, Rack, Site
@@ -144,7 +145,7 @@ def _plan_shelves(planner: Planner, site: Site, rack: Rack, slots: RackPower) ->
         used = planner.step((slots.total,), lambda watts: ratio(watts, rated_w))
         planner.publish("dcim_rack_shelf_load_ratio", used, *rack_labels(site, rack.id))
     if rated is not None and len(rated) > 1:
-        firm_w = sum(rated) - max(rated)
+        firm_w = firm(rated, 1)
         margin = planner.step((slots.total,), lambda watts, firm=firm_w: firm - watts)
         planner.publish("dcim_rack_shelf_redundancy_margin_watts", margin, *rack_labels(site, rack.id))
 
