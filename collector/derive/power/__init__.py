@@ -11,11 +11,12 @@ from collector.derive.power.contacts import plan_fault
 from collector.derive.power.counts import plan_counts
 from collector.derive.power.feeds import plan_feeds, ups_groups
 from collector.derive.power.generators import metered_w, plan_generators
-from collector.derive.power.racks import RackPower, plan_racks, rack_labels
+from collector.derive.power.racks import MIN_VOLTAGE_SHARE, RackPower, plan_racks, rack_labels
 from collector.derive.power.redundancy import able_of, able_share, firm, group_name, redundant
 from collector.derive.power.supplies import Supplies, SupplyPlan, SupplySlots, plan_supplies, slots_of_supplies
 
 __all__ = [
+    "MIN_VOLTAGE_SHARE",
     "RackPower",
     "Supplies",
     "SupplyPlan",

@@ -17,7 +17,7 @@ from rackflow.site import Pdu, PowerShelf, Rack, Site
 
 # A supply below this share of its nominal voltage counts as dead. Chosen: far below any sag that equipment must ride through (IEC
 # 61000-4-11 tests dips to 70 %), and far above the few volts that a meter shows on a dead phase.
-_MIN_VOLTAGE_SHARE = 0.5
+MIN_VOLTAGE_SHARE = 0.5
 
 
 @dataclass(slots=True)
@@ -215,7 +215,7 @@ def _survival(volts: float, measured: int) -> Callable[..., float]:
     """A function that takes the load, then `measured` voltages, then 1 or 0 for each PDU that is dead or not."""
 
     def survives(load: float, *supplies: float) -> float:
-        alive = all(each >= _MIN_VOLTAGE_SHARE * volts for each in supplies[:measured])
+        alive = all(each >= MIN_VOLTAGE_SHARE * volts for each in supplies[:measured])
         return float(load <= 1.0 and alive and not any(supplies[measured:]))
 
     return survives
