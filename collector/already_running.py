@@ -12,6 +12,7 @@ import aiohttp
 
 from collector.config import CollectorConfig
 from collector.http import connector, read_bounded
+from rackflow.process.files import lock_path
 
 # The page is made in milliseconds; a collector that does not answer in this time is not one to rely on.
 _TIMEOUT_S: Final = 3.0
@@ -47,9 +48,8 @@ async def where_connected(config: CollectorConfig) -> str:
 
 
 def _is_ledger_held(config: CollectorConfig) -> bool:
-    path = config.ledger_path
     try:
-        with path.with_name(path.name + ".lock").open("rb") as file:
+        with lock_path(config.ledger_path).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

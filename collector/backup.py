@@ -22,7 +22,7 @@ from collector.config import CollectorConfig
 from collector.ledger import NO_LEDGER
 from collector.problems import history_files, is_known_format, remembered_file
 from rackflow import ConfigError, RackflowError
-from rackflow.process.files import is_absent, make_folder, mode_of, remedy_of_writing, sync, unreadable
+from rackflow.process.files import is_absent, lock_path, make_folder, mode_of, remedy_of_writing, sync, unreadable
 from rackflow.process.progress import Done, progress_of_bytes
 from rackflow.process.sqlite import CORRUPT, DAMAGED, check_format, code, connect_to_read, corruption
 from rackflow.version import installed_version
@@ -334,7 +334,7 @@ def _kept_as_one_file(path: Path, kept: Path) -> bool:
 @contextmanager
 def _stopped(ledger: Path) -> Iterator[None]:
     """Keep a collector from starting meanwhile. Raises ConfigError if one runs."""
-    with ledger.with_name(ledger.name + ".lock").open("ab") as lock:
+    with lock_path(ledger).open("ab") as lock:
         if not os.geteuid():
             # root makes it where it is missing. As with the files beside it, the service's own user must be able to open it.
             owner = ledger.parent.stat()

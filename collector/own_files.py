@@ -5,7 +5,6 @@ over the other one's problems, and energy would be counted twice.
 """
 
 import asyncio
-import fcntl
 import logging
 from contextlib import ExitStack
 from functools import partial
@@ -13,9 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from collector.config import CollectorConfig
-from rackflow.errors import ConfigError
 from rackflow.process.bulkhead import in_own_thread
-from rackflow.process.files import check_regular, in_use, make_folder
+from rackflow.process.files import check_regular, claim, lock_path, make_folder
 
 log = logging.getLogger(__name__)
 # A disk that hangs must not keep the collector from starting: without these files it still stores.
@@ -32,9 +30,6 @@ async def claim_files(config: CollectorConfig) -> ExitStack:
         try:
             async with asyncio.timeout(CLAIM_S):
                 claimed.enter_context(await in_own_thread(partial(_claim, path, key), "claim-file"))
-        except BlockingIOError as error:
-            claimed.close()
-            raise ConfigError(in_use(f"{key}: {path}")) from error
         except (OSError, TimeoutError) as error:
             why = str(error) or f"no answer within {CLAIM_S:g} s"
             log.warning("%s: %s has no lock, another process could write it unnoticed: error=%s", key, path, why)
@@ -45,13 +40,13 @@ async def claim_files(config: CollectorConfig) -> ExitStack:
 
 
 def _claim(path: Path, key: str) -> IO[bytes]:
-    """Open and lock the file beside it: that of the problems is replaced at each save, and SQLite's locks are for one transaction each."""
-    lock = path.with_name(path.name + ".lock")
+    """Claim the file beside it: that of the problems is replaced at each save, and SQLite's locks are for one transaction each."""
+    lock = lock_path(path)
     check_regular(lock, key)
     make_folder(path.parent)
     file = lock.open("ab")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        claim(file, f"{key}: {path}")
     except BaseException:
         file.close()
         raise

@@ -20,6 +20,7 @@ Series = Mapping[str, tuple[str, str]]
 class Edge(NamedTuple):
     alert: str
     hold_s: int
+    """As in the table of problems; found true to one step before and after."""
     series: Series
     """Values at the limit and beyond it, by metric and labels."""
     starts: int = 0
@@ -110,7 +111,7 @@ SOON = (
     ),
     Edge(
         "DcimCduFlowLow",
-        10,
+        15,
         {
             'dcim_cdu_flow_cubic_meters_per_second{device="d",loop="secondary"}': ("0.00801", "0.00799"),
             'dcim_cdu_flow_setpoint_cubic_meters_per_second{device="d",loop="secondary"}': both("0.01"),
@@ -119,7 +120,7 @@ SOON = (
         by_all=True,
     ),
     Edge("DcimCduReservoirLow", 30, {'dcim_cdu_reservoir_level_ratio{device="d"}': ("0.3", "0.29")}),
-    Edge("DcimCduPumpFailed", 10, {'dcim_cdu_pump_state{device="d",pump="1",state="failed"}': ("0", "1")}),
+    Edge("DcimCduPumpFailed", 15, {'dcim_cdu_pump_state{device="d",pump="1",state="failed"}': ("0", "1")}),
     Edge("DcimCrahFault", 30, {'dcim_crah_unit_state{device="d",state="fault"}': ("0", "1")}),
     Edge("DcimCduAlarmCritical", 45, {ALARM % ("pump", "critical"): ("0", "1")}),
     Edge("DcimPowerAlarmCritical", 45, {ALARM % ("mains", "critical"): ("0", "1")}),

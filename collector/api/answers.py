@@ -118,7 +118,7 @@ def _leaking(scene: Scene) -> Counter[str]:
     wet = {
         dict(each.labels).get("device", "")
         for each in scene.problems
-        if each.problem.name == "DcimLeakDetected" and dict(each.labels).get("site") == scene.site
+        if each.problem.name == "DcimLeakDetected" and scene.is_here(each.labels)
     }
     places = (scene.layout.cdus.get(device) for device in wet)
     return Counter(place.loop for place in places if place is not None and place.loop is not None)
@@ -222,10 +222,9 @@ def _mains_lost_s(scene: Scene) -> dict[str, float]:
     """For how many seconds a UPS of each feed has been on battery, without the feeds on mains."""
     longest: dict[str, float] = {}
     for tracked in (*scene.problems, *scene.beginning):
-        labels = dict(tracked.labels)
-        if tracked.problem.name not in _ON_BATTERY or not tracked.holds or labels.get("site") != scene.site:
+        if tracked.problem.name not in _ON_BATTERY or not tracked.holds or not scene.is_here(tracked.labels):
             continue
-        feed, lost_s = labels.get("feed", ""), max(0.0, scene.wall_s - tracked.began_to_hold_s)
+        feed, lost_s = dict(tracked.labels).get("feed", ""), max(0.0, scene.wall_s - tracked.began_to_hold_s)
         longest[feed] = max(longest.get(feed, 0.0), lost_s)
     return longest
 

@@ -146,21 +146,27 @@ def _quality(
 
 def _rejected(key: str, reason: str) -> ReadingState:
     """A reading that never came with a usable value."""
-    try:
-        name, labels = parse_series_key(key)
-    except ContractError:
-        name, labels = key, {}
-    metric = catalogue().get(name)
+    metric, labels, unit = series_parts(key)
     return ReadingState(
-        metric=name,
+        metric=metric,
         labels=labels,
-        unit=metric.unit if metric is not None else "",
+        unit=unit,
         value=None,
         last=None,
         age_seconds=None,
         quality="bad",
         reason=reason,
     )
+
+
+def series_parts(key: str) -> tuple[str, dict[str, str], str]:
+    """Metric, labels and unit of a series. A key that breaks the contract is its own metric, and an unknown metric has no unit."""
+    try:
+        name, labels = parse_series_key(key)
+    except ContractError:
+        name, labels = key, {}
+    metric = catalogue().get(name)
+    return name, labels, metric.unit if metric is not None else ""
 
 
 def natural(key: str) -> list[str]:
@@ -211,7 +217,6 @@ def _topology(scene: Scene, name: str) -> Surroundings:
 def _problems(scene: Scene, name: str) -> Iterator[str]:
     count = 0
     for tracked in scene.problems:
-        labels = dict(tracked.labels)
-        if labels.get("device") == name and labels.get("site", scene.site) == scene.site and count < MAX_PROBLEMS:
+        if dict(tracked.labels).get("device") == name and scene.is_here(tracked.labels) and count < MAX_PROBLEMS:
             count += 1
             yield problem_id(*tracked.key)

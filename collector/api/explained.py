@@ -13,13 +13,12 @@ from collector.api.detail import (
     SeriesItem,
     SeriesList,
 )
-from collector.api.device import readings
+from collector.api.device import readings, series_parts
 from collector.api.listing import Page
 from collector.api.overview import Surroundings
 from collector.api.requests import Ambiguous, BadRequest, NotThere
 from collector.api.scene import Scene
 from collector.derive import Explanation, Figure, Input
-from rackflow import ContractError, catalogue, parse_series_key
 
 # Figures looked at between two turns of the loop: a dictionary lookup each, less than a millisecond.
 _SLICE = 1000
@@ -139,17 +138,13 @@ def figure_document(scene: Scene, figure: Figure, explanation: Explanation) -> F
 
 
 def _input(each: Input) -> FigureInput:
-    try:
-        name, labels = parse_series_key(each.key)
-    except ContractError:
-        name, labels = each.key, {}
-    metric = catalogue().get(name)
+    metric, labels, unit = series_parts(each.key)
     return FigureInput(
         device=each.device,
         series=each.key,
-        metric=name,
+        metric=metric,
         labels=labels,
-        unit=metric.unit if metric is not None else "",
+        unit=unit,
         value=each.value,
         age_seconds=round(each.age_s, 1) if each.value is not None else None,
         reason=each.reason or None,

@@ -16,12 +16,10 @@ from collector.api.documents import (
 )
 from collector.api.layout import CduPlace, RackPlace
 from collector.api.numbers import coarse_age, rounded
-from collector.api.scene import Scene, max_known, mean, min_known, total
-from collector.derive import group_name
+from collector.api.scene import Scene, max_known, mean, min_known, total, urgency
+from collector.derive import MIN_VOLTAGE_SHARE, group_name
 from rackflow.site import Loop
 
-# A supply below this share of its nominal voltage counts as off, as for the figures of a lost feed (collector/derive/power/racks.py).
-MIN_VOLTAGE_SHARE = 0.5
 # Without a site file nobody says what the nominal voltage is; no supply of equipment has less than 100 V.
 _LOW_VOLTS = 50.0
 # How long states are reused, s. Readings expire 30 s after their receipt at the earliest, so a state is out of date by 5 s at most.
@@ -261,7 +259,7 @@ def _group(scene: Scene, members: tuple[str, ...]) -> UpsGroupState:
         on_battery=True if "battery" in known else False if known and len(known) == len(members) else None,
         observed=bool(seen),
         unseen=len(members) - len(seen),
-        problem=min(marks, key=lambda mark: ("critical", "warning", "info").index(mark.severity), default=None),
+        problem=min(marks, key=urgency, default=None),
         beginning=next((mark for ups in (*members, name) if (mark := scene.beginning_at("device", ups))), None),
     )
 

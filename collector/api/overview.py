@@ -87,7 +87,7 @@ def site_steps(
     agents_up = [up for key, up in observations.agents_up.items() if key[0] == scene.site]
     missing = _missing(scene, around)
     causes: Counter[str] = Counter(
-        each.problem.severity for each in scene.problems if _is_cause(scene, each.labels, each.cause)
+        each.problem.severity for each in scene.problems if each.cause is None and scene.is_here(each.labels)
     )
     yield
     carbon = grams_per_hour(powers.facility_w, carbon_intensity(scene))
@@ -124,10 +124,6 @@ def site_steps(
         unread_alertmanagers=_unread(around),
         answers=answers,
     )
-
-
-def _is_cause(scene: Scene, labels: Sequence[tuple[str, str]], cause: object) -> bool:
-    return cause is None and dict(labels).get("site", scene.site) == scene.site
 
 
 def _counting(

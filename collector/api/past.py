@@ -21,9 +21,9 @@ def past_steps(
         raise BadRequest("cursor: is what `next` of the page before said")
     begin = int(page.cursor or 0)
     present = sorted(
-        (each for each in scene.problems if everywhere or _is_here(scene, each.labels)), key=lambda each: -each.since_s
+        (each for each in scene.problems if everywhere or scene.is_here(each.labels)), key=lambda each: -each.since_s
     )
-    past = [each for each in ended if everywhere or _is_here(scene, each.labels)]
+    past = [each for each in ended if everywhere or scene.is_here(each.labels)]
     both: list[TrackedProblem | Ended] = [*present, *past]
     items: list[PastProblem] = []
     for count, each in enumerate(both[begin : begin + page.limit], 1):
@@ -35,10 +35,6 @@ def past_steps(
             items.append(_past(problem, each))
     end = begin + page.limit
     return PastProblems(since=iso(since_s), items=items, next=str(end) if end < len(both) else None)
-
-
-def _is_here(scene: Scene, labels: Sequence[tuple[str, str]]) -> bool:
-    return dict(labels).get("site", scene.site) == scene.site
 
 
 def _present(scene: Scene, tracked: TrackedProblem) -> PastProblem:

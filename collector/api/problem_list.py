@@ -116,7 +116,7 @@ def problems_steps(
     scene: Scene, table: Table, runbook_base: str, *, everywhere: bool
 ) -> Generator[None, None, list[ApiProblem]]:
     """Every problem of the site, or of all sites, consequences included. Yields after each slice."""
-    found = [each for each in in_order(scene.problems) if everywhere or _is_here(scene, each)]
+    found = [each for each in in_order(scene.problems) if everywhere or scene.is_here(each.labels)]
     counts = _consequences(scene)
     reports: list[ApiProblem] = []
     for count, tracked in enumerate(found, 1):
@@ -128,7 +128,7 @@ def problems_steps(
 
 def causes_steps(scene: Scene, table: Table, runbook_base: str) -> Generator[None, None, CausesDocument]:
     """The causes that a page shows. Yields after each slice."""
-    causes = [each for each in in_order(scene.problems) if each.cause is None and _is_here(scene, each)]
+    causes = [each for each in in_order(scene.problems) if each.cause is None and scene.is_here(each.labels)]
     yield
     counts = _consequences(scene)
     shown: dict[str, ApiProblem] = {}
@@ -139,7 +139,7 @@ def causes_steps(scene: Scene, table: Table, runbook_base: str) -> Generator[Non
         shown[problem.id] = problem
     yield
     beginning: dict[str, Beginning] = {}
-    here = [each for each in scene.beginning if _is_here(scene, each)]
+    here = [each for each in scene.beginning if scene.is_here(each.labels)]
     for tracked in sorted(here, key=_urgency)[:MAX_BEGINNING]:
         begun = _beginning(scene, table, tracked, runbook_base)
         beginning[begun.id] = begun
@@ -165,11 +165,6 @@ def _beginning(scene: Scene, table: Table, tracked: TrackedProblem, runbook_base
     return Beginning(**given, due=round((scene.wall_s + left_s) * 1000))
 
 
-def _is_here(scene: Scene, tracked: TrackedProblem) -> bool:
-    """Whether it is one of this site, or of the collector itself."""
-    return dict(tracked.labels).get("site", scene.site) == scene.site
-
-
 def _consequences(scene: Scene) -> Counter[tuple[str, tuple[tuple[str, str], ...]]]:
     return Counter(each.cause for each in scene.problems if each.cause is not None)
 
@@ -178,7 +173,7 @@ def _problem(scene: Scene, table: Table, tracked: TrackedProblem, consequences: 
     report = describe(tracked, consequences, runbook_base)
     labels = dict(tracked.labels)
     given = {name: getattr(report, name) for name in ProblemReport.__struct_fields__}
-    if not _is_here(scene, tracked):  # another site may have devices of the same names
+    if not scene.is_here(tracked.labels):  # another site may have devices of the same names
         return ApiProblem(**given, device=labels.get("device"))
     device = scene.device(labels["device"]) if "device" in labels else None
     racks = _racks(scene, tracked, labels)

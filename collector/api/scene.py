@@ -4,7 +4,7 @@ Documents of one moment must agree with each other, and with 5,000 devices a loo
 monotonic seconds, `wall_s` is the same moment in seconds since 1970. Pure.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -177,6 +177,10 @@ class Scene:
         device = self.device(name)
         return device is not None and (self.site, name) not in self.observations.causes and device.up is True
 
+    def is_here(self, labels: Iterable[tuple[str, str]]) -> bool:
+        """Whether a problem with these labels is one of this site, or of the collector itself, which names no site."""
+        return dict(labels).get("site", self.site) == self.site
+
     def beginning_at(self, kind: str, name: str) -> ProblemMark | None:
         """The worst condition at a rack or device that is not reported yet, if it is worse than the active problems there."""
         mark = self.begun.get(f"{kind} {name}")
@@ -250,9 +254,9 @@ def mark_problems_steps(scene: Scene) -> Generator[None, None, Scene]:
     for count, tracked in enumerate(scene.problems, 1):
         if count % _SLICE == 0:
             yield
-        labels = dict(tracked.labels)
-        if labels.get("site", scene.site) != scene.site:
+        if not scene.is_here(tracked.labels):
             continue
+        labels = dict(tracked.labels)
         problem = tracked.problem
         if problem.name == "DcimFeedLost" and not tracked.is_uncertain:
             lost.add(labels.get("feed", ""))
@@ -274,9 +278,9 @@ def mark_problems_steps(scene: Scene) -> Generator[None, None, Scene]:
 
 def _note_beginning(scene: Scene) -> None:
     for tracked in scene.beginning:
-        labels = dict(tracked.labels)
-        if labels.get("site", scene.site) != scene.site:
+        if not scene.is_here(tracked.labels):
             continue
+        labels = dict(tracked.labels)
         mark = ProblemMark(severity=tracked.problem.severity, id=problem_id(*tracked.key))
         racks = tracked.affected or ((labels["rack"],) if "rack" in labels else ())
         devices = [labels[name] for name in ("device", "group") if name in labels]
@@ -286,11 +290,12 @@ def _note_beginning(scene: Scene) -> None:
 
 def _worse(marks: dict[str, ProblemMark], place: str, mark: ProblemMark) -> None:
     before = marks.get(place)
-    if before is None or _urgency(mark) < _urgency(before):
+    if before is None or urgency(mark) < urgency(before):
         marks[place] = mark
 
 
-def _urgency(mark: ProblemMark) -> tuple[int, bool, str]:
+def urgency(mark: ProblemMark) -> tuple[int, bool, str]:
+    """Sort key of marks at one place: the most severe first, and before those that somebody takes care of."""
     return SEVERITY_RANK[mark.severity], mark.care is not None, mark.id
 
 

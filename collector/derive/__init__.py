@@ -36,7 +36,7 @@ from collector.derive.explain import Explanation
 from collector.derive.latest_figures import LatestFigures
 from collector.derive.limits import SiteLimit, site_limits
 from collector.derive.liquid import Thermal
-from collector.derive.power import group_name, ups_groups
+from collector.derive.power import MIN_VOLTAGE_SHARE, group_name, ups_groups
 from collector.derive.site_figures import SiteFigures
 from collector.derive.site_plan import Settings
 
@@ -44,6 +44,7 @@ __all__ = [
     "CARBON_PART",
     "HOUR_S",
     "KWH_J",
+    "MIN_VOLTAGE_SHARE",
     "PART",
     "SOURCES",
     "CarbonConfig",

@@ -118,15 +118,13 @@ def plan_watched(
     with_racks: bool = True,
 ) -> Watched:
     """List what to watch in one plan. `classes` gives each device's class; `with_racks` is False if the racks could not be planned."""
-    described = list(site.cdus) if site is not None else []
     cdus, ups = (sorted(name for name, each in classes.items() if each == wanted) for wanted in ("cdu", "ups"))
-    every = dict.fromkeys([*described, *cdus])
+    every = dict.fromkeys([*(site.cdus if site is not None else ()), *cdus])
     cooled = dict.fromkeys(every, CooledRacks())
-    for loop in site.loops.values() if site is not None else ():
-        members = tuple(cdu.id for cdu in (site.cdus.values() if site is not None else ()) if cdu.secondary == loop.id)
-        below = tuple(racks[rack].total for rack in loop.racks) if with_racks else ()
-        cooled.update(dict.fromkeys(members, CooledRacks(members, below)))
-    provisioned = dict(_provisioned(site, racks)) if site is not None else {}
+    provisioned: dict[str, ProvisionedRack] = {}
+    if site is not None:
+        cooled |= _cooled(site, racks if with_racks else None)
+        provisioned = dict(_provisioned(site, racks))
     meters = {name: found for name, each in sorted(classes.items()) if (found := plan_meters(planner, name, each))}
     rooms = plan_air(planner, site) if site is not None else {}
     filters = tuple(each for cdu in every for each in _filters(planner, cdu))
@@ -141,6 +139,16 @@ def plan_watched(
         losses=losses,
         racks=provisioned,
     )
+
+
+def _cooled(site: Site, racks: Mapping[str, RackPower] | None) -> dict[str, CooledRacks]:
+    """The racks that each CDU of a loop cools together with the others; without their power if `racks` is None."""
+    found: dict[str, CooledRacks] = {}
+    for loop in site.loops.values():
+        members = tuple(cdu.id for cdu in site.cdus.values() if cdu.secondary == loop.id)
+        power = tuple(racks[rack].total for rack in loop.racks) if racks is not None else ()
+        found |= dict.fromkeys(members, CooledRacks(members, power))
+    return found
 
 
 def _devices(rooms: Mapping[str, Sequence[AirSensor]]) -> Iterator[str]:

@@ -7,7 +7,6 @@ that is not stored.
 """
 
 import asyncio
-import fcntl
 import logging
 import random
 import sqlite3
@@ -22,7 +21,7 @@ from collector.ledger.epochs import Changes, Entry, EpochKey, Retirement, Statem
 from collector.ledger.ledger import Ledger
 from collector.ledger.tables import MALFORMED, SCHEMA, create, load_chunk, load_epochs, load_retirements, save
 from rackflow import ConfigError, RackflowError
-from rackflow.process.files import check_regular, in_use, make_folder, remedy_of_writing
+from rackflow.process.files import check_regular, claim, lock_path, make_folder, remedy_of_writing
 from rackflow.process.sqlite import (
     CORRUPT,
     as_os_error,
@@ -70,11 +69,12 @@ class LedgerFile:
         self._clock = SteadyClock()
         try:
             make_folder(path.parent)
-            for each in (path, path.with_name(path.name + ".lock")):
+            for each in (path, lock_path(path)):
                 check_regular(each, "ledger")
-            self._lock_file = path.with_name(path.name + ".lock").open("ab")
+            # Two collectors would overwrite each other's account. Not by SQLite's exclusive mode, which would also shut out readers of it.
+            self._lock_file = lock_path(path).open("ab")
             try:
-                self._lock_out_others()
+                claim(self._lock_file, f"ledger {path}")
                 with as_os_error():
                     self._db = self._open_or_begin()
             except BaseException:
@@ -265,17 +265,6 @@ class LedgerFile:
             raise
         self.ledger = ledger
         return db
-
-    def _lock_out_others(self) -> None:
-        """Keep other processes out: two collectors would overwrite each other's account.
-
-        It uses a separate lock file, because SQLite's exclusive mode would also shut out readers of the account. flock ends with
-        the process, even if it is killed.
-        """
-        try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigError(in_use(f"ledger {self.path}")) from error
 
     def _open_or_begin(self) -> sqlite3.Connection:
         """Open the file; one that is damaged is set aside, and a new one begun."""

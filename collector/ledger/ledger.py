@@ -8,7 +8,6 @@ from bisect import bisect_left
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Literal
 
 from collector.ledger.epochs import (
     CHUNK,
@@ -92,14 +91,14 @@ class Ledger:
         self._merged_away: set[tuple[EpochKey, int]] = set()
         """Chunks that became part of another one, and whose rows the next commit deletes."""
 
-    def mark_stored(self, entry: Entry) -> Literal["new", "duplicate"]:
-        """Record a message as stored. Returns `duplicate`, and counts it, if it was stored before."""
+    def mark_stored(self, entry: Entry) -> None:
+        """Record a message as stored. One that was stored before is counted in `duplicates` of its epoch."""
         record, chunk, bit = self._locate(entry)
         if record is None:
-            return "new"
+            return
         if chunk is None or chunk.stored & bit:
             record.duplicates += 1
-            return "duplicate"
+            return
         chunk.stored |= bit
         chunk.waiting &= ~bit
         # A message that waited on disk, or was a dead letter when it first came, counts only as stored now.
@@ -110,7 +109,6 @@ class Ledger:
         self._touch(entry, chunk)
         if chunk.stored == FULL:
             self._add_full(record, chunk)
-        return "new"
 
     def mark_waiting(self, entry: Entry) -> None:
         """Record a message as waiting on the collector's own disk."""
@@ -336,11 +334,6 @@ class Ledger:
         for at in list(self._chunks)[: max(0, len(self._chunks) - self._max_open_chunks)]:
             if at not in self._dirty:
                 del self._chunks[at]
-
-    def chunks(self, key: EpochKey) -> list[Chunk]:
-        """The chunks of one epoch that are in memory, in order."""
-        found = [chunk for (own, _), chunk in self._chunks.items() if own == key]
-        return sorted([*found, *self.epochs[key].full], key=lambda chunk: chunk.number)
 
     def _locate(self, entry: Entry) -> tuple[EpochRecord | None, Chunk | None, int]:
         """The record (None if there is no room), the chunk (None if all of it is stored) and the bit of a message."""

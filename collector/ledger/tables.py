@@ -1,7 +1,10 @@
 """The ledger's SQLite tables, and its JSON form for other hosts.
 
 The column names, their order and the JSON arrays are formats: files outlive versions, and `/ledger` is read by other
-collectors. Two columns have other names than their fields: `place` is `EpochRecord.order`; `held` is `EpochRecord.undelivered` in `epoch`
+collectors. A file that lacks a column of SCHEMA counts as damaged and is set aside (`check_tables`), so one that is added to SCHEMA must
+be added to the files that are there before that; a further table is made in them by `create`.
+
+Two columns have other names than their fields: `place` is `EpochRecord.order`; `held` is `EpochRecord.undelivered` in `epoch`
 and `Chunk.waiting` in `chunk`.
 """
 

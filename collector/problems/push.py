@@ -57,6 +57,10 @@ MAX_SENT = 500
 _FAULTS = (OSError, TimeoutError, aiohttp.ClientError, ValueError)
 
 
+Reports = Sequence[tuple[TrackedProblem, ProblemReport]]
+"""Problems, each with its words at the time of sending."""
+
+
 class Target(Protocol):
     """Somebody who is notified of problems. `body` makes a request of some problems; None if none of them concerns this target."""
 
@@ -78,8 +82,16 @@ class Target(Protocol):
         """Whether the target need not be notified any more of a problem that ended while it was away."""
         ...
 
-    def body(self, reports: Sequence[tuple[TrackedProblem, ProblemReport]], wall_s: float) -> bytes | None:
+    def body(self, reports: Reports, wall_s: float) -> bytes | None:
         """The request's JSON."""
+        ...
+
+    def note(self, sent: Reports, /) -> None:
+        """It has accepted these, in the state in which they were sent: meanwhile a problem may have ended or begun again."""
+        ...
+
+    def forget(self, key: Key, /) -> None:
+        """It refuses to be notified of a problem, and is not sent it again."""
         ...
 
 
@@ -98,7 +110,7 @@ class Alertmanager:
         """Alertmanager ends by itself what nobody repeats."""
         return not each.is_active and wall_s > each.ended_s + life_s(each.problem)
 
-    def body(self, reports: Sequence[tuple[TrackedProblem, ProblemReport]], wall_s: float) -> bytes | None:
+    def body(self, reports: Reports, wall_s: float) -> bytes | None:
         """Alerts. One that is active ends by itself unless it is repeated."""
         alerts = [
             {
@@ -114,6 +126,12 @@ class Alertmanager:
             for each, report in reports
         ]
         return msgspec.json.encode(alerts)
+
+    def note(self, _: Reports, /) -> None:
+        """Nothing to note: it is sent what is active again and again."""
+
+    def forget(self, _: Key, /) -> None:
+        """Nothing was noted."""
 
 
 class Webhook:
@@ -134,19 +152,19 @@ class Webhook:
         """The end of a problem concerns it only if it was notified of its beginning."""
         return not each.is_active and each.key not in self._notified
 
-    def body(self, reports: Sequence[tuple[TrackedProblem, ProblemReport]], wall_s: float) -> bytes | None:
+    def body(self, reports: Reports, wall_s: float) -> bytes | None:
         """The problems that it has not been notified of, and those it was notified of that have ended."""
         chosen = [report for each, report in reports if self._concerns(each.key, report)]
         return msgspec.json.encode({"schema": 1, "time": round(wall_s * 1000), "problems": chosen}) if chosen else None
 
-    def note(self, sent: Sequence[tuple[TrackedProblem, ProblemReport]]) -> None:
-        """Note what was delivered, in the state in which it was sent: meanwhile a problem may have ended or begun again."""
+    def note(self, sent: Reports, /) -> None:
+        """Note of which problems it knows the beginning."""
         for each, report in sent:
             if self._concerns(each.key, report):
                 (self._notified.discard if report.status == "ended" else self._notified.add)(each.key)
 
-    def forget(self, key: Key) -> None:
-        """It refuses to be notified of a problem. If that was its end, it must be notified of the next beginning all the same."""
+    def forget(self, key: Key, /) -> None:
+        """If it was the end of the problem that it refused, it must be notified of the next beginning all the same."""
         self._notified.discard(key)
 
     def _concerns(self, key: Key, report: ProblemReport) -> bool:
@@ -252,7 +270,7 @@ class Pusher:
                 return False
             # What follows may fail in this very delivery, and is then the first failure.
             self._failed = 0
-            if isinstance(self._target, Webhook) and body is not None:
+            if body is not None:
                 self._target.note(reports)
             has_accepted = has_accepted or body is not None
             for each, report in reports:
@@ -268,8 +286,7 @@ class Pusher:
                 "problem is not sent any more, the target refuses it target=%s problem=%s status=%d", where, key, status
             )
             self._waiting.pop(key, None)
-            if isinstance(self._target, Webhook):
-                self._target.forget(key)
+            self._target.forget(key)
         return has_accepted or not refused
 
     async def _post(self, session: aiohttp.ClientSession, body: bytes) -> int:

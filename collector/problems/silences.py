@@ -13,7 +13,6 @@ window also ends the silences that others made of the same one.
 import asyncio
 import logging
 import re
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -290,7 +289,7 @@ def _start(window: Window, former: Silence | None, now: datetime) -> str:
     """When the silence of a window begins: if it is in force and stays so, when it did."""
     if former is not None and former["status"]["state"] == "active" and (window.begins is None or window.begins <= now):
         return str(former["startsAt"])
-    return (window.begins or datetime.fromtimestamp(time.time(), UTC)).isoformat()
+    return (window.begins or now).isoformat()
 
 
 def _has_matchers(silence: Silence, window: Window) -> bool:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from collector.config import CollectorConfig
@@ -76,20 +77,7 @@ def _with_ledger(site_month: SiteMonth, config: CollectorConfig) -> SiteMonth:
         found = within_month(accounts([read_snapshot(config.ledger_path)]), site_month)
     except RackflowError as error:
         fault = str(error)
-    return SiteMonth(
-        *(
-            site_month.site,
-            site_month.period,
-            site_month.hours,
-            site_month.polls,
-            site_month.devices,
-            site_month.saved_s,
-            site_month.killed,
-        ),
-        accounts=found,
-        ledger_fault=fault,
-        is_shared=config.shared,
-    )
+    return replace(site_month, accounts=found, ledger_fault=fault, is_shared=config.shared)
 
 
 def about(period: Period, now_s: float) -> str:

@@ -21,6 +21,8 @@ MIN_COVERAGE = 0.5
 """Share of a period's hours below which a ratio is unknown."""
 # Chosen: IT and cooling may exceed the facility by the 1 % error of a class 1 meter (IEC 62053-21).
 MAX_METER_DISAGREEMENT = 0.01
+# Quantities of an hour that carbon factors are in.
+_BY_FACTORS = frozenset({"location", "market", "free", "estimated"})
 Sums = Mapping[str, float]
 Span = tuple[PeriodKind, str, str, Sequence[int]]
 
@@ -38,6 +40,11 @@ class Figure:
     formula: Callable[[Sums], float]
     is_ratio: bool = False
     periods: frozenset[str] = frozenset({"month", "day"})
+
+    @property
+    def uses_factors(self) -> bool:
+        """Whether it rests on carbon factors, which its rows name."""
+        return not _BY_FACTORS.isdisjoint(self.required)
 
 
 def _other(of: Sums) -> float:
@@ -203,7 +210,7 @@ def _basis(figure: Figure, entries: Sequence[Hour], hours: int) -> str:
         words.append(f"in {len(jumped)} h a counter jumped, and the seconds of the jump are not counted")
     if "it" in kinds:
         words.append(f"category {', '.join(sorted({entry.terms.category for entry in entries if entry.terms}))}")
-    if figure.name.startswith(("carbon", "cue")):
+    if figure.uses_factors:
         words += _factors(entries)
     return "; ".join(words)
 
@@ -215,7 +222,7 @@ def _kinds(figure: Figure) -> set[str]:
         kinds |= _RENEWABLE
     if "other" in kinds:
         kinds |= {"facility", "it", "cooling"}
-    if figure.name.startswith(("carbon", "cue")):
+    if figure.uses_factors:
         kinds.add("contract")
     return kinds
 
@@ -235,7 +242,7 @@ def _factors(entries: Sequence[Hour]) -> list[str]:
 
 
 def _source(entry: Hour, figure: Figure) -> str:
-    words = _factors([entry])[:1] if figure.name.startswith("carbon") else []
+    words = _factors([entry])[:1] if figure.uses_factors else []
     own = _own(figure, [entry])
     found = [word.removesuffix(" 1 h") for word in words]
     found += ["spread evenly over a gap"] if own & entry.spread_s.keys() else []

@@ -8,7 +8,6 @@ The log's files are in the folder `<path>.segments`. A process has it to itself:
 the version before, an SQLite file at `<path>`, is moved into the log when it is opened.
 """
 
-import fcntl
 import logging
 import os
 import time
@@ -28,7 +27,7 @@ from rackflow.outbox.seam import Message
 from rackflow.outbox.segment import SEGMENT_BYTES
 from rackflow.outbox.segments import Segments
 from rackflow.outbox.state import Limits, Totals
-from rackflow.process.files import check_regular, in_use, make_folder, sync
+from rackflow.process.files import check_regular, claim, make_folder, sync
 
 if TYPE_CHECKING:
     from rackflow.outbox.format1 import Format1Outbox
@@ -72,7 +71,7 @@ class OutboxLog:
             raise ConfigError(f"outbox: {folder} is not a folder; choose another path")
         # Closed in the reverse order; the lock last, since another process may begin then.
         self._open = ExitStack()
-        self._open.callback(os.close, _lock(folder / "lock", path))
+        self._open.callback(os.close, _open_claimed(folder / "lock", path))
         self._mark = MarkFile(folder / "mark")
         self._open.callback(self._mark.close)
         try:
@@ -322,14 +321,11 @@ def _former(path: Path) -> "Format1Outbox | None":
     return find_format1(path)
 
 
-def _lock(path: Path, outbox: Path) -> int:
-    """Keep other processes away. The kernel takes the lock back however this one ends."""
+def _open_claimed(path: Path, outbox: Path) -> int:
+    """Keep other processes away from an outbox until the descriptor is closed. Raises OSError, or ConfigError if another one has it."""
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o640)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise ConfigError(in_use(f"outbox {outbox}")) from error
+        claim(descriptor, f"outbox {outbox}")
     except BaseException:
         os.close(descriptor)
         raise

@@ -1,11 +1,12 @@
-"""Reads files that may be anything, and makes files and folders survive a power cut."""
+"""Reads files that may be anything, keeps them to one process, and makes files and folders survive a power cut."""
 
 import codecs
 import errno
+import fcntl
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from rackflow.errors import ConfigError
 
@@ -47,6 +48,22 @@ def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> str:
 def in_use(what: str) -> str:
     """A file that another process keeps for itself: nearly always the same command, which runs already."""
     return f"{what} is in use by another process; end that one if it is the same command, or give each its own"
+
+
+def lock_path(path: Path) -> Path:
+    """The file beside `path` that is claimed in its place: others may read `path`, or it is replaced at each save."""
+    return path.with_name(path.name + ".lock")
+
+
+def claim(file: int | IO[bytes], what: str) -> None:
+    """Keep other processes away until this open file is closed, however this process ends. `what` is the file, to people.
+
+    Raises ConfigError if another process has claimed it, OSError if its file system has no locks; the file stays open.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConfigError(in_use(what)) from error
 
 
 def remedy_of_writing(error: OSError, path: Path | None = None) -> str:

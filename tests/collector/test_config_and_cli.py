@@ -46,7 +46,9 @@ def test_bad_configuration_is_one_line_and_exit_78(
     assert line.endswith(expected)
 
 
-def test_missing_file_and_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_a_bad_configuration_and_no_command_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A file that is not there is a bad configuration; no command is a usage error."""
     assert main(["check", str(tmp_path / "none.yaml")]) == 78
     assert capsys.readouterr().err == f"{tmp_path / 'none.yaml'}: no such file; correct the path\n"

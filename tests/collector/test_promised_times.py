@@ -4,12 +4,12 @@ import pytest
 
 from collector import budgets, certificates, own_files, standstill, stored_publisher
 from collector import run as running
-from collector.api import answers, floor, overview, powers, sparks
+from collector.api import answers, overview, powers, sparks
 from collector.api import live as streams
 from collector.derive import trends
 from collector.derive.energy import carbon, hourly, own_power
 from collector.derive.liquid import capture, coolant_loss, exchanger, plant, ride_through
-from collector.derive.power import battery, breaker_load, generators, supplies
+from collector.derive.power import battery, breaker_load, generators, racks, supplies
 from collector.flow import writer
 from collector.latest import shelf_life
 from collector.ledger import durable, ledger, watch
@@ -209,7 +209,7 @@ def test_there_is_room_for_as_much_as_it_is_said(what: str, is_now: float, amoun
         ("share of its rating from which a generator carries load", generators.CARRIES, 0.02),
         ("share of a feed's UPSs on battery beyond which its mains are lost", generators.MAINS_LOST_SHARE, 0.5),
         ("power from which a facility pump runs, W", plant.PUMP_RUNS_W, 200.0),
-        ("share of its voltage from which a supply is on", floor.MIN_VOLTAGE_SHARE, 0.5),
+        ("share of its voltage from which a supply is on", racks.MIN_VOLTAGE_SHARE, 0.5),
         ("voltage from which an incomer is live, V", own_power.MIN_VOLTS, 50.0),
         ("supply of a loop that states no limit, degC", ride_through.SUPPLY_LIMIT_C, 45.0),
         ("minutes of a breaker's demand", breaker_load.DEMAND_MINUTES, 15),

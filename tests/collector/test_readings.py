@@ -83,7 +83,7 @@ def test_a_state_that_cannot_be_used_is_left_out_alone_with_its_reason(key: str,
     assert [state for _, _, state in found.states] == ["failed"]
 
 
-def test_reasons_are_counted_each_time() -> None:
+def test_each_reading_that_is_left_out_is_counted_by_its_reason() -> None:
     found = resolved({"dcim_a": 1.0, "dcim_b": 1.0, "dcim_device_up": 1.0}, {PUMP: "x", "dcim_c": "y"})
     assert dict(found.skipped) == {"unknown_metric": 3, "reserved": 1, "state": 1}
 
@@ -153,7 +153,7 @@ def test_a_value_out_of_its_range_counts_as_bad_in_every_part_of_a_poll() -> Non
     assert without_implausible(one, resolve(one, SeriesKeys())).rejected == 5
 
 
-def test_bad_readings_are_no_readings() -> None:
+def test_a_reading_that_its_agent_rejected_is_left_out() -> None:
     one = msgspec.structs.replace(batch(values={}), bad={SUPPLY: "range"})
     assert resolve(one, SeriesKeys()).values == []
 

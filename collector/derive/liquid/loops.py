@@ -10,7 +10,7 @@ from collector.derive.engine import Planner, Result, Unknown, Value
 from collector.derive.liquid.capture import HeatCapture
 from collector.derive.liquid.cooling import FLOW, HEAT, RETURN, SUPPLY, healthy_pumps
 from collector.derive.liquid.ride_through import RideThrough, Thermal
-from collector.derive.power import RackPower
+from collector.derive.power import RackPower, firm
 from rackflow.physics import LEAST_HEAT_W, heat_imbalance_ratio
 from rackflow.site import Cdu, Site
 
@@ -31,7 +31,7 @@ def plan_loops(planner: Planner, site: Site, racks: Mapping[str, RackPower], the
             planner.publish("dcim_loop_heat_imbalance_ratio", planner.step((primary, heat), _imbalance), label)
         # Capacity left without the largest CDU (N+1). The largest, because any of them may fail.
         rated = [cdu.rated_cooling_w for cdu in cdus]
-        firm_w = sum(rated) - max(rated)
+        firm_w = firm(rated, 1)
         margin = planner.step((heat,), lambda watts, firm=firm_w: firm - watts)
         planner.publish("dcim_loop_redundancy_margin_watts", margin, label)
         # A CDU with one healthy pump counts: its pump redundancy is a figure of its own.

@@ -12,6 +12,7 @@ from functools import partial
 from collector.derive.engine import Compute, Planner, Result, Unknown, Value, ratio
 from collector.derive.power.battery import Battery
 from collector.derive.power.racks import RackPower, takeovers_by_phase
+from collector.derive.power.redundancy import firm, group_name
 from collector.derive.power.switches import SwitchedLoad
 from rackflow.site import Battery as SiteBattery
 from rackflow.site import FeedPath, Site
@@ -57,12 +58,6 @@ def ups_groups(site: Site) -> Iterator[tuple[str, ...]]:
                 del left[each]
             yield together
     yield from ((ups,) for ups in left)
-
-
-def group_name(group: Sequence[str]) -> str:
-    """The label `group`: `ups-1+ups-2`, or the first and how many more if that is too long for a label."""
-    name = "+".join(group)
-    return name if len(name) <= 64 else f"{group[0][:52]}+{len(group) - 1}-more"  # noqa: PLR2004 - a label's length
 
 
 def switched_loads(racks: Mapping[str, RackPower]) -> list[SwitchedLoad]:
@@ -136,7 +131,7 @@ def _margin(planner: Planner, site: Site, group: tuple[str, ...], power: Mapping
     if len(group) == 1:
         return
     rated = [site.ups[ups].rated_power_w for ups in group]
-    firm_w = sum(rated) - max(rated)
+    firm_w = firm(rated, 1)
     margin = planner.step([power[ups] for ups in group], lambda *now, firm=firm_w: firm - sum(now))
     feed = site.feed_of(group[0])
     planner.publish(

@@ -11,6 +11,7 @@ from functools import partial
 
 from collector.derive.engine import Planner, Result, Unknown, Value, ratio
 from collector.derive.power.contacts import plan_fault
+from collector.derive.power.redundancy import able_of, able_share, firm, group_name, redundant
 from rackflow.site import Generator, Site
 
 _POWER, _PHASE_POWER = "dcim_meter_power_watts", "dcim_meter_phase_power_watts"
@@ -46,33 +47,7 @@ def plan_generators(planner: Planner, site: Site, used: int | None) -> None:
 
 def group_label(name: str, group: Sequence[Generator]) -> str:
     """The label `group`: as named in the site file, or the generators' ids where it is not."""
-    ids = "+".join(each.id for each in group)
-    if group[0].group is not None:
-        return name
-    return ids if len(ids) <= 64 else f"{group[0].id[:52]}+{len(group) - 1}-more"  # noqa: PLR2004 - a label's length
-
-
-def redundant(count: int, required: int | None) -> int:
-    """How many of `count` units are redundant: those beyond the required ones, or one if none is stated."""
-    return min(count, 1) if required is None else count - required
-
-
-def firm(able: Sequence[float], spare: int) -> float:
-    """The rating left, W, if `spare` of the units that are able to work fail, the largest first.
-
-    Units that have failed already are not among `able`: redundancy means that the next failure still leaves enough.
-    """
-    return sum(sorted(able)[: max(len(able) - spare, 0)])
-
-
-def able_of(rated: Sequence[float], faults: Sequence[float]) -> list[float]:
-    """The ratings of the units that report no fault."""
-    return [each for each, fault in zip(rated, faults, strict=True) if not fault]
-
-
-def able_share(load_w: float, *faults: float, rated: Sequence[float]) -> Result:
-    """The load over the ratings of the units that report no fault."""
-    return ratio(load_w, sum(able_of(rated, faults)))
+    return name if group[0].group is not None else group_name([each.id for each in group])
 
 
 def _margin(load_w: float, *faults: float, rated: Sequence[float], spare: int) -> float:

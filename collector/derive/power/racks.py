@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 from collector.derive.engine import Label, Planner, Result, Unknown, Value, ratio
 from collector.derive.power.pdus import device_power, phase_current, phase_voltages, supply_phases
+from collector.derive.power.redundancy import firm
 from collector.derive.power.supplies import DEAD
 from collector.derive.power.switches import SwitchedLoad, plan_switch
 from rackflow.site import Pdu, PowerShelf, Rack, Site
 
 # A supply below this share of its nominal voltage counts as dead. Chosen: far below any sag that equipment must ride through (IEC
 # 61000-4-11 tests dips to 70 %), and far above the few volts that a meter shows on a dead phase.
-_MIN_VOLTAGE_SHARE = 0.5
+MIN_VOLTAGE_SHARE = 0.5
 
 
 @dataclass(slots=True)
@@ -144,7 +145,7 @@ def _plan_shelves(planner: Planner, site: Site, rack: Rack, slots: RackPower) ->
         used = planner.step((slots.total,), lambda watts: ratio(watts, rated_w))
         planner.publish("dcim_rack_shelf_load_ratio", used, *rack_labels(site, rack.id))
     if rated is not None and len(rated) > 1:
-        firm_w = sum(rated) - max(rated)
+        firm_w = firm(rated, 1)
         margin = planner.step((slots.total,), lambda watts, firm=firm_w: firm - watts)
         planner.publish("dcim_rack_shelf_redundancy_margin_watts", margin, *rack_labels(site, rack.id))
 
@@ -214,7 +215,7 @@ def _survival(volts: float, measured: int) -> Callable[..., float]:
     """A function that takes the load, then `measured` voltages, then 1 or 0 for each PDU that is dead or not."""
 
     def survives(load: float, *supplies: float) -> float:
-        alive = all(each >= _MIN_VOLTAGE_SHARE * volts for each in supplies[:measured])
+        alive = all(each >= MIN_VOLTAGE_SHARE * volts for each in supplies[:measured])
         return float(load <= 1.0 and alive and not any(supplies[measured:]))
 
     return survives

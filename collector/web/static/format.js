@@ -1,6 +1,6 @@
 // Numbers, units and times as people read them. The API has base units and UTC only.
 
-import { stateWord } from "./words.js";
+import { dayUnit, stateWord } from "./words.js";
 
 // Factor from the base unit, and the unit shown. 1 L/min/kW is 1/60,000,000 m³/J.
 const UNITS = {
@@ -102,7 +102,7 @@ export class Format {
     if (seconds === null || seconds === undefined) return "?";
     const size = Math.abs(seconds);
     if (size >= LARGEST_PLAIN) return "∞";
-    for (const [unit, name] of [[86_400, this.language === "fr" ? "j" : "d"], [3600, "h"], [60, "min"]]) {
+    for (const [unit, name] of [[86_400, dayUnit(this.language)], [3600, "h"], [60, "min"]]) {
       if (size >= 2 * unit) return `${this.number(seconds / unit)}\u00a0${name}`;
     }
     if (size > 0 && size < 1) return `${this.number(seconds * 1000, size < 0.01 ? 1 : 0)}\u00a0ms`;

@@ -8,14 +8,25 @@ import fr from "./fr.js";
 import { descriptions } from "./problems_fr.js";
 import { states } from "./states_fr.js";
 
-export const LANGUAGES = { en: "English", fr: "Français" };
-const TABLES = { en, fr };
+// All that depends on the language. `states` and `descriptions` translate what the catalogue and the collector say in English; `noBreak`
+// are the blanks at which no line may end, and `day` is the unit of days.
+const TABLES = {
+  en: { name: "English", texts: en, states: {}, descriptions: {}, noBreak: null, day: "d" },
+  fr: { name: "Français", texts: fr, states, descriptions, noBreak: / (?=[;:!?])/g, day: "j" },
+};
+export const LANGUAGES = Object.fromEntries(Object.entries(TABLES).map(([language, { name }]) => [language, name]));
 // Labels whose values are words of the catalogue, and not names that somebody gave.
 const WORDED = ["state", "reason", "failure", "alarm"];
 
 /** A state or a reason of the catalogue in words. */
 export function stateWord(state, language) {
-  return language === "fr" && Object.hasOwn(states, state) ? states[state] : state.replaceAll("_", " ");
+  const words = TABLES[language].states;
+  return Object.hasOwn(words, state) ? words[state] : state.replaceAll("_", " ");
+}
+
+/** The unit of a number of days. */
+export function dayUnit(language) {
+  return TABLES[language].day;
 }
 
 export class Words {
@@ -26,12 +37,12 @@ export class Words {
   }
 
   has(key) {
-    return Object.hasOwn(this._table, key);
+    return Object.hasOwn(this._table.texts, key);
   }
 
   /** The text of a key; if no table has the key, its last part. */
   say(key, parameters = {}) {
-    const found = this.has(key) ? this._table[key] : key.slice(key.indexOf(".") + 1).replaceAll("_", " ");
+    const found = this.has(key) ? this._table.texts[key] : key.slice(key.indexOf(".") + 1).replaceAll("_", " ");
     const text = typeof found === "string" ? found : (found[this._plural.select(parameters.n ?? 0)] ?? found.other);
     return fill(this._typeset(text), parameters);
   }
@@ -42,10 +53,10 @@ export class Words {
     return this.has(key) ? this.say(key, this._worded(short(problem.labels))) : problem.summary;
   }
 
-  /** No line may end between a number and its unit; nor in French at the blank before these signs. */
+  /** No line may end between a number and its unit; nor, in French, at the blank before a colon. */
   _typeset(text) {
     const kept = withUnits(text);
-    return this.language === "fr" ? kept.replace(/ (?=[;:!?])/g, "\u00a0") : kept;
+    return this._table.noBreak ? kept.replace(this._table.noBreak, "\u00a0") : kept;
   }
 
   _worded(labels) {
@@ -54,7 +65,8 @@ export class Words {
 
   /** The problem in one or two sentences. The collector's own are English. */
   problemText(problem, format) {
-    const text = this.language === "fr" && Object.hasOwn(descriptions, problem.name) ? descriptions[problem.name] : null;
+    const translated = this._table.descriptions;
+    const text = Object.hasOwn(translated, problem.name) ? translated[problem.name] : null;
     return text === null ? own(problem) : fill(this._typeset(text), this._worded(problem.labels ?? {}), (form) => number(problem.value, form, format));
   }
 }

@@ -181,7 +181,7 @@ def test_its_last_failures_are_reported() -> None:
     assert len(shown.get("devices/{id}", 440.0, id="cdu-1")["errors"]) == 8
 
 
-def test_planned_stands_against_present() -> None:
+def test_a_device_shows_how_many_of_its_planned_series_are_present() -> None:
     """As the agent counts them."""
     shown = Shown()
     counts = {"planned": 65.0, "present": 60.0}

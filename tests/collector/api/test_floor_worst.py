@@ -2,6 +2,7 @@
 
 import pytest
 
+from collector.problems import Acknowledgement
 from tests.collector.api.shown import Shown, powered
 from tests.collector.derive.hall import hall
 
@@ -123,6 +124,19 @@ def test_a_group_of_upss_carries_the_worst_problem_of_its_members_and_of_itself(
     powered(alone)
     alone.problem("DcimUpsRedundancyLost", group="ups-a1+ups-a2", feed="A")
     assert alone.get("floor", 102.0)["ups_groups"]["ups-a1+ups-a2"]["problem"]["id"].startswith("DcimUpsRedundancyLost")
+
+
+def test_of_two_problems_of_a_group_of_upss_the_one_that_nobody_cares_for_is_marked() -> None:
+    """As of a rack; the other one is that of its first UPS."""
+    shown = Shown()
+    powered(shown)
+    shown.tracker.acknowledgement_of = lambda key, _: (
+        Acknowledgement("ann", "battery ordered", 2e9) if key[0] == "DcimUpsBatteryLow" else None
+    )
+    shown.problem("DcimUpsBatteryLow", now=102.0, device="ups-a1", feed="A")
+    shown.problem("DcimUpsOverload", now=102.0, device="ups-a2", feed="A")
+    mark = shown.get("floor", 103.0)["ups_groups"]["ups-a1+ups-a2"]["problem"]
+    assert (mark["id"].partition("-")[0], mark["care"]) == ("DcimUpsOverload", None)
 
 
 def test_a_loop_says_for_each_failure_how_long_it_lasts() -> None:

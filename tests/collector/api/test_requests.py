@@ -115,6 +115,6 @@ def test_parts_are_named_with_what_they_are_of() -> None:
         ("site:", "'site:' is no part"),
     ],
 )
-def test_what_is_no_part_is_refused(show: str, why: str) -> None:
+def test_a_part_that_no_stream_has_is_refused(show: str, why: str) -> None:
     with pytest.raises(BadRequest, match=why):
         parts_of({"show": show}, "t1")

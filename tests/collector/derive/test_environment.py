@@ -6,7 +6,7 @@ from collector.derive.limits import SiteLimit, site_limits
 from collector.derive.liquid import Thermal
 from collector.derive.power.counts import Increase
 from tests.collector.derive.hall import Readings, hall
-from tests.collector.derive.test_cooling import cooled
+from tests.collector.derive.liquid.test_cooling import cooled
 
 
 def test_a_sensor_before_a_rack_has_its_position_and_the_racks_labels() -> None:

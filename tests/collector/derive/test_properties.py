@@ -12,7 +12,7 @@ from rackflow import catalogue
 from rackflow.process.yaml import load_yaml_text
 from rackflow.site import parse_site
 from tests.collector.derive.hall import Readings, hall, hall_text
-from tests.collector.derive.test_switches import SWITCH
+from tests.collector.derive.power.test_switches import SWITCH
 
 SITE = hall(
     ("pdus:\n", SWITCH),

@@ -6,7 +6,7 @@ from collector.derive.power.generators import Takeover
 from rackflow.errors import ConfigError
 from tests.collector.derive.ai_hall import ai_hall, loaded
 from tests.collector.derive.hall import Readings
-from tests.collector.derive.test_plant import plant, power
+from tests.collector.derive.liquid.test_plant import plant, power
 
 GROUP = "group=gen-1+gen-2+gen-3"
 GEN_METER = "  - {id: gen-meter, role: generator, behind: main-1, measures: [gen-1, gen-2, gen-3]}\n"

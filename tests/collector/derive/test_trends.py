@@ -103,7 +103,7 @@ def test_the_time_left_follows_from_a_line_through_the_observed_levels(resistanc
     assert clogged(*resistances, start_h=1000).time_to_limit_s() == pytest.approx(left_h * HOUR_S, abs=1e-3)
 
 
-def test_the_line_is_that_of_two_weeks() -> None:
+def test_the_trend_of_a_filter_rests_on_its_last_two_weeks() -> None:
     """It has nearly doubled at once, and has rested for two weeks since: what was before does not count."""
     clogging = clogged(*[6.03] * 168, *[12.0] * 336)
     assert clogging.time_to_limit_s() == YEAR_S

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.collector.derive.hall import Readings, hall
-from tests.collector.derive.test_cooling import cdu, cooled
+from tests.collector.derive.liquid.test_cooling import cdu, cooled
 from tests.collector.polls import hello
 
 HEAT = "loop_heat_watts{loop=tcs}"

@@ -163,7 +163,7 @@ def test_a_topic_outside_the_contract_is_refused_whatever_its_bytes(tmp_path: Pa
 
 
 @pytest.mark.parametrize("text", ["\\ud800", "\\u0000", "a\\nb", "\\u2028", "x" * 300_000])
-def test_strange_free_text(tmp_path: Path, text: str) -> None:
+def test_free_text_never_breaks_a_line_of_points(tmp_path: Path, text: str) -> None:
     """In an identity and in an event."""
     for one in (document(vendor="TEXT"), msgspec.structs.replace(EVENT, text="TEXT")):
         payload = encode(one).replace(b"TEXT", text.encode())
@@ -173,21 +173,21 @@ def test_strange_free_text(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("seq", [-1, 0, MAX_SEQ + 1, 2**63, 2**64 - 1, 2**70])
 @pytest.mark.parametrize("one", [GOOD[0], EVENT], ids=["batch", "event"])
-def test_numbers_that_no_agent_counts_to(tmp_path: Path, one: Batch | Event, seq: int) -> None:
+def test_a_number_that_no_agent_counts_to_is_refused(tmp_path: Path, one: Batch | Event, seq: int) -> None:
     lines, counters = taken(tmp_path, topic_of(one), encode(msgspec.structs.replace(one, seq=seq)))
     assert (lines, counters.failures["schema"]) == ([], 1)
 
 
 @pytest.mark.parametrize("epoch", ["", "a b", "x" * 65, "\n"])
 @pytest.mark.parametrize("one", [GOOD[0], EVENT, status("cdu-07")], ids=["batch", "event", "status"])
-def test_epochs_that_are_no_names(tmp_path: Path, one: Batch | Event | Status, epoch: str) -> None:
+def test_an_epoch_that_is_no_name_is_refused(tmp_path: Path, one: Batch | Event | Status, epoch: str) -> None:
     lines, counters = taken(tmp_path, topic_of(one), encode(msgspec.structs.replace(one, epoch=epoch)))
     assert (lines, counters.failures["schema"]) == ([], 1)
 
 
 @pytest.mark.parametrize("name", ["undelivered", "dropped", "ended"])
 @pytest.mark.parametrize(("first", "last"), [(0, 1), (9, 8), (1, MAX_SEQ + 1), (1, 2**63), (-5, -1)])
-def test_accounts_of_numbers_that_cannot_be(tmp_path: Path, name: str, first: int, last: int) -> None:
+def test_an_account_of_impossible_numbers_is_refused(tmp_path: Path, name: str, first: int, last: int) -> None:
     account = Account(kind="disk", **{name: [Numbers(epoch="e", first=first, last=last)]})
     one = msgspec.structs.replace(status("cdu-07"), account=account)
     _, counters = taken(tmp_path, topic_of(one), encode(one))

@@ -33,7 +33,7 @@ from tests.servers.ports import free_port
 
 
 @pytest.mark.parametrize("time_ms", [5_000, None], ids=["impossible time", "its own time"])
-async def test_it_is_stored_and_counted_once(tmp_path: Path, time_ms: int | None) -> None:
+async def test_a_message_that_comes_again_is_stored_and_counted_once(tmp_path: Path, time_ms: int | None) -> None:
     """Under the first time that it was given, where its own cannot be."""
     counters, counted, acknowledged = Counters(), list[Polled](), list[Delivery]()
     wall_ms = now_ms()

@@ -137,7 +137,7 @@ async def test_what_was_acknowledged_is_kept_for_as_long_as_the_store_is_away(
             assert sum(one.spill.stats().dropped.values()) == 0
 
 
-async def test_at_its_limit_it_takes_no_more(tmp_path: Path) -> None:
+async def test_a_spill_at_its_limit_takes_no_more(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
         assert await one.spill.add([delivery(1)])
         size_bytes = one.spill.stats().size_bytes

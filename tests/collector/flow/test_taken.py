@@ -26,7 +26,7 @@ def rig(tmp_path: Path) -> Iterator[IngestRig]:
     one.letters.close()
 
 
-def test_what_each_document_comes_to(rig: IngestRig) -> None:
+def test_batches_and_events_come_to_points_a_status_to_an_account_and_an_identity_to_nothing(rig: IngestRig) -> None:
     """Points and a number for batches and events; an account for a status; nothing to store for an identity."""
     key = EpochKey("cas1", "gw-3", "01JD5Z")
     taken = rig.process_document(BATCH)

@@ -26,7 +26,7 @@ def test_a_device_costs_what_it_always_has_a_reading_one_and_a_state_as_many_as_
 
 
 @pytest.mark.parametrize("by", ["expiry", "removal", "status"])
-def test_states_give_back_what_they_cost(by: str) -> None:
+def test_states_that_are_gone_give_back_their_series(by: str) -> None:
     latest = Latest(DEVICE_COST + STATES + 1)
     agent = Agent(latest)
 

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.epoch import new_epoch
-from collector.ledger.account import EpochAccount, Missing, account_of, merge
+from collector.ledger.account import Missing, account_of, merge
 from collector.ledger.epochs import CHUNK, Chunk, Entry, EpochKey, Statement
 from collector.ledger.ledger import Ledger
 from rackflow.documents import MAX_RANGES, Account, Numbers
+from tests.collector.ledger.uncommitted import chunks_of, sums
 
 OLD, EPOCH, NEXT = (new_epoch(ms, 1) for ms in (1_795_468_700_000, 1_795_468_800_000, 1_795_468_900_000))
 CREATED_MS = 1_795_468_750_000
@@ -39,21 +40,17 @@ def ledger_of(numbers: Sequence[int], limit: int = 10_000) -> Ledger:
     return ledger
 
 
-def sums(ledger: Ledger, key: EpochKey = KEY) -> EpochAccount:
-    return account_of(ledger.epochs[key], ledger.chunks(key))
-
-
 def expand(missing: Sequence[Missing]) -> set[int]:
     return {seq for run in missing for seq in range(run.first, run.last + 1)}
 
 
 @given(NUMBERS, st.randoms(use_true_random=False))
 @settings(deadline=None)
-def test_it_says_what_sets_say_in_any_order(numbers: list[int], chance: object) -> None:
+def test_a_ledger_agrees_with_sets_of_numbers_in_any_order(numbers: list[int], chance: object) -> None:
     """Stored, duplicates and what is missing, in order of arrival and shuffled."""
     shuffled = sorted(numbers, key=lambda _: chance.random())  # type: ignore[attr-defined]  # random.Random
     for order in (numbers, shuffled):
-        found = sums(ledger_of(order))
+        found = sums(ledger_of(order), KEY)
         assert found.stored == len(set(order))
         assert found.duplicates == len(order) - len(set(order))
         assert found.produced == max(order, default=0)
@@ -78,7 +75,7 @@ def test_what_the_agent_and_the_collector_say_of_gaps(
     dropped = Numbers(epoch=EPOCH, first=dropped_from, last=dropped_from + 99, reason="full")
     undelivered = Numbers(epoch=EPOCH, first=max(1, held_from), last=max(1, held_from))
     ledger.apply_statement(Statement(KEY, Account(kind="disk", undelivered=[undelivered], dropped=[dropped]), 0))
-    found = sums(ledger)
+    found = sums(ledger, KEY)
     known = set(stored) | set(buried) | set(waiting)
     gaps = set(range(1, max([*known, dropped_from + 99]) + 1)) - known
     lost = gaps & set(range(dropped_from, dropped_from + 100))
@@ -94,7 +91,7 @@ def test_what_the_agent_and_the_collector_say_of_gaps(
 @settings(deadline=None)
 def test_merging_is_a_union_in_any_order(one: list[int], two: list[int], three: list[int]) -> None:
     """Commutative and associative; with itself only the duplicates grow."""
-    pages = [(ledger.epochs[KEY], ledger.chunks(KEY)) for ledger in map(ledger_of, (one, two, three))]
+    pages = [(ledger.epochs[KEY], chunks_of(ledger, KEY)) for ledger in map(ledger_of, (one, two, three))]
     a, b, c = pages
     left, right = account_of(*merge(merge(a, b), c)), account_of(*merge(c, merge(b, a)))
     assert left == right
@@ -130,8 +127,8 @@ def test_chunks_that_left_memory_come_back(numbers: list[int], limit: int) -> No
 def test_a_million_in_a_row_are_one_chunk_and_a_gap_has_its_time() -> None:
     """The times of a missing run are those around it."""
     ledger = ledger_of([seq for seq in range(1, 100_001) if not 51_300 <= seq <= 53_000])
-    assert len(ledger.chunks(KEY)) == 5
-    [gap] = sums(ledger).missing
+    assert len(chunks_of(ledger, KEY)) == 5
+    [gap] = sums(ledger, KEY).missing
     assert (gap.first, gap.last) == (51_300, 53_000)
     assert 51_299_000 - CHUNK * 1000 <= gap.from_ms <= 51_299_000
     assert 53_001_000 <= gap.to_ms <= 53_001_000 + CHUNK * 1000
@@ -142,7 +139,7 @@ def test_a_ledger_that_came_later_knows_from_where_on() -> None:
     ledger = Ledger(CREATED_MS)
     for seq in (5000, 5002, 3000):
         ledger.mark_stored(entry(seq))
-    found = sums(ledger)
+    found = sums(ledger, KEY)
     assert (found.known_from, found.produced, found.stored) == (5000, 4, 3)
     assert expand(found.missing) == {5001}
 
@@ -154,10 +151,10 @@ def test_an_epoch_that_ended_with_all_of_it_lost() -> None:
     ended = Numbers(epoch=EPOCH, first=1, last=10)
     undelivered = Numbers(epoch=EPOCH, first=5, last=8)
     ledger.apply_statement(Statement(after, Account(kind="disk", undelivered=[undelivered], ended=[ended]), 1))
-    found = sums(ledger)
+    found = sums(ledger, KEY)
     assert (found.produced, found.in_flight, expand(found.missing)) == (10, 4, {4, 9, 10})
     ledger.apply_statement(Statement(after, Account(kind="disk", ended=[ended]), 2))
-    assert sums(ledger).missing_messages == 7
+    assert sums(ledger, KEY).missing_messages == 7
 
 
 def test_an_earlier_epoch_states_nothing_about_a_later_one() -> None:
@@ -185,10 +182,10 @@ def test_an_agent_with_many_epochs_loses_its_own_oldest_and_an_agent_too_many_is
     other = EpochKey("cas1", "other", "01")
     ledger.mark_stored(Entry(other, 1, 1, 1))
     for number in range(10):
-        assert ledger.mark_stored(Entry(EpochKey("cas1", "gw-3", f"{number:02}"), 1, number, number)) == "new"
+        ledger.mark_stored(Entry(EpochKey("cas1", "gw-3", f"{number:02}"), 1, number, number))
     assert [key.epoch for key in ledger.epochs if key.agent == "gw-3"] == ["07", "08", "09"]
     for number in range(10):
-        assert ledger.mark_stored(Entry(EpochKey("cas1", f"gw-{number}-x", "01"), 1, 99, 99)) == "new"
+        ledger.mark_stored(Entry(EpochKey("cas1", f"gw-{number}-x", "01"), 1, 99, 99))
         ledger.apply_statement(Statement(EpochKey("cas1", f"gw-{number}-y", "01"), Account(kind="disk"), 99))
     assert other in ledger.epochs
     assert len(ledger.epochs) == 5

@@ -132,7 +132,7 @@ def test_the_last_number_dropped_counts_as_made() -> None:
     assert (found.produced, found.dropped, runs(found.missing)) == (6, Counter(full=3), [(2, 2)])
 
 
-def test_each_number_counts_as_one_thing() -> None:
+def test_each_number_counts_once_whatever_became_of_it_in_turn() -> None:
     """Stored before dead, dead before waiting here, both before what the agent says."""
     held, dead = [1, 2, 3], {"schema": [2, 4], "decode": [1, 4]}
     said: Dropped = [(1, 6, "full")]

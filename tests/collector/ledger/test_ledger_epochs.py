@@ -6,10 +6,10 @@ import pytest
 
 from agent.epoch import new_epoch
 from collector.ledger import Ledger
-from collector.ledger.account import EpochAccount, account_of
 from collector.ledger.epochs import CHUNK, Chunk, Entry, EpochKey, Statement, born_ms
 from collector.ledger.ledger import FREE_CHUNKS
 from rackflow.documents import MAX_RANGES, Account, Numbers
+from tests.collector.ledger.uncommitted import chunks_of, sums
 
 CREATED_MS = 1_795_468_800_000
 
@@ -23,10 +23,6 @@ EARLIER, BEFORE, AFTER, LATER = (epoch_born(CREATED_MS + offset) for offset in (
 
 def entry(key: EpochKey, seq: int, dead: str = "") -> Entry:
     return Entry(key, seq, 1000 + seq, 2000 + seq, dead)
-
-
-def sums(ledger: Ledger, key: EpochKey) -> EpochAccount:
-    return account_of(ledger.epochs[key], ledger.chunks(key))
 
 
 def missing(ledger: Ledger, key: EpochKey) -> list[tuple[int, int]]:
@@ -94,20 +90,21 @@ def test_chunks_filled_in_any_order_are_one_row_with_nothing_missing_and_the_tim
     disk: dict[int, int] = {}  # number of chunk: its span, as it would be written after each
     for number in (3, 1, 0, 2, 5):
         for seq in range(number * CHUNK + 1, (number + 1) * CHUNK + 1):
-            assert ledger.mark_stored(entry(AFTER, seq)) == "new"
+            ledger.mark_stored(entry(AFTER, seq))
         changes = ledger.changes()
         for key, gone in changes.merged_away:
             assert key == AFTER
             disk.pop(gone, None)
         disk |= {chunk.number: chunk.span for key, chunk in changes.chunks if key == AFTER}
-    chunks = ledger.chunks(AFTER)
+    assert ledger.epochs[AFTER].duplicates == 0
+    chunks = ledger.epochs[AFTER].full
     assert [(each.number, each.span) for each in chunks] == [(0, 4), (5, 1)]
     assert [(each.first_ms, each.last_ms) for each in chunks] == [(1001, 1000 + 4 * CHUNK), (3561, 1000 + 6 * CHUNK)]
     assert missing(ledger, AFTER) == [(4 * CHUNK + 1, 5 * CHUNK)]
     assert disk == {0: 4, 5: 1}
     for seq in (1, CHUNK, CHUNK + 1, 4 * CHUNK, 6 * CHUNK):
         assert ledger.is_stored(entry(AFTER, seq))
-        assert ledger.mark_stored(entry(AFTER, seq)) == "duplicate"
+        ledger.mark_stored(entry(AFTER, seq))
     assert not ledger.is_stored(entry(AFTER, 4 * CHUNK + 1))
     assert not ledger.is_stored(entry(AFTER, 6 * CHUNK + 1))
     assert sums(ledger, AFTER).duplicates == 5
@@ -126,7 +123,8 @@ def test_only_a_chunk_that_may_be_on_disk_is_absent() -> None:
     assert ledger.unloaded(wanted) == {(BEFORE, 0), (BEFORE, 1), (BEFORE, 2)}
     ledger.add_chunk(BEFORE, Chunk(0, 1001, 1001, stored=1))
     assert ledger.unloaded([entry(BEFORE, 2)]) == set()
-    assert ledger.mark_stored(entry(BEFORE, 1)) == "duplicate"
+    ledger.mark_stored(entry(BEFORE, 1))
+    assert ledger.epochs[BEFORE].duplicates == 1
 
 
 def test_what_is_used_stays_in_memory_and_what_was_not_for_longest_goes() -> None:
@@ -136,7 +134,7 @@ def test_what_is_used_stays_in_memory_and_what_was_not_for_longest_goes() -> Non
     ledger.mark_stored(entry(BEFORE, 2))
     ledger.changes()
     ledger.trim()
-    assert [chunk.number for chunk in ledger.chunks(BEFORE)] == [0, 2]
+    assert ledger.unloaded([entry(BEFORE, 1 + at * CHUNK) for at in range(3)]) == {(BEFORE, 1)}
 
 
 def test_a_message_stored_is_neither_waiting_nor_dead_any_more_and_stays_stored() -> None:
@@ -151,8 +149,9 @@ def test_a_message_stored_is_neither_waiting_nor_dead_any_more_and_stays_stored(
     ledger.mark_dead(entry(BEFORE, 2, "store"))
     assert sums(ledger, BEFORE).dropped == Counter(dead_letter_schema=1, dead_letter_store=1)
     assert not ledger.is_stored(entry(BEFORE, 1))
-    assert ledger.mark_stored(entry(BEFORE, 1)) == "new"
-    [chunk] = ledger.chunks(BEFORE)
+    ledger.mark_stored(entry(BEFORE, 1))
+    assert ledger.epochs[BEFORE].duplicates == 0
+    [chunk] = chunks_of(ledger, BEFORE)
     assert (chunk.stored, chunk.waiting, chunk.dead) == (1, 0, {"store": 2})
     ledger.mark_waiting(entry(BEFORE, 1))
     ledger.mark_dead(entry(BEFORE, 1, "schema"))
@@ -254,7 +253,8 @@ def test_an_epoch_was_last_seen_at_its_latest_message_and_is_forgotten_by_that_t
     assert ledger.epochs == {}
     changes = ledger.changes()
     assert (changes.forgotten, changes.epochs, changes.chunks, changes.merged_away) == ([BEFORE], [], [], [])
-    assert ledger.mark_stored(Entry(BEFORE, 600, 1, 950)) == "new"
+    ledger.mark_stored(Entry(BEFORE, 600, 1, 950))
+    assert ledger.epochs[BEFORE].duplicates == 0
 
 
 def test_forgetting_an_epoch_removes_nothing_of_another() -> None:
@@ -300,8 +300,9 @@ def test_an_epoch_that_was_forgotten_begins_again_with_no_number_of_before() -> 
     ledger = Ledger(CREATED_MS)
     ledger.mark_stored(Entry(BEFORE, 1, 1, 100))
     assert ledger.forget(101) == [BEFORE]
-    assert ledger.mark_stored(Entry(BEFORE, 1, 1, 200)) == "new"
-    assert ledger.mark_stored(Entry(BEFORE, 2, 1, 200)) == "new"
+    ledger.mark_stored(Entry(BEFORE, 1, 1, 200))
+    ledger.mark_stored(Entry(BEFORE, 2, 1, 200))
+    assert ledger.epochs[BEFORE].duplicates == 0
     [(key, chunk)] = ledger.changes().chunks
     assert (key, chunk.stored) == (BEFORE, 3)
 

@@ -10,6 +10,7 @@ from collector.ledger.ledger import (
     Ledger,
 )
 from rackflow.documents import MAX_RANGES, Account, Numbers
+from tests.collector.ledger.uncommitted import chunks_of
 
 THIEF, HEALTHY = EpochKey("cas1", "stolen", "E0"), EpochKey("cas1", "gw-3", "E0")
 
@@ -28,7 +29,7 @@ def test_numbers_that_jump_make_no_chunk_each() -> None:
     for at in range(3 * FREE_CHUNKS):
         ledger.mark_stored(entry(THIEF, 1 + at * CHUNK))
         ledger.mark_stored(entry(HEALTHY, 1 + at))
-    begun = len(ledger.chunks(THIEF))
+    begun = len(chunks_of(ledger, THIEF))
     assert FREE_CHUNKS < begun <= FREE_CHUNKS + 3 * FREE_CHUNKS // MESSAGES_PER_CHUNK + 1
     assert ledger.rejected == {"sparse": 3 * FREE_CHUNKS - begun}
     assert ledger.is_stored(entry(THIEF, 1))

@@ -29,7 +29,7 @@ def sums(counts: Counts, who: PolledDevice = PDU) -> list[float]:
     return [sum(rows[who][at] for rows in counts.values() if who in rows) for at in range(3)]
 
 
-def test_all_that_is_expected_comes() -> None:
+def test_polls_that_all_came_are_as_many_as_were_expected() -> None:
     poll_counts = PollCounts()
     poll_counts.count(poll(at) for at in range(0, 7200, 10))
     poll_counts.expect(START_S + 7200, {})
@@ -123,7 +123,7 @@ def test_what_is_silent_for_a_month_is_let_go() -> None:
     assert not poll_counts.enrolled
 
 
-def test_a_restart_is_expected_through() -> None:
+def test_polls_are_expected_over_a_restart_of_the_collector() -> None:
     poll_counts = PollCounts()
     poll_counts.count([poll(0)])
     poll_counts.expect(START_S + 600, {})

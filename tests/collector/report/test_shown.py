@@ -269,7 +269,7 @@ def test_availability_is_shown_of_the_site_its_agents_and_its_worst_devices() ->
     assert chart.note.endswith("the site, its agents, and 30 of 31 devices, the worst first.")
 
 
-def test_colours_of_availability() -> None:
+def test_the_colour_of_a_day_says_how_many_of_its_polls_were_answered() -> None:
     shares = (1.0, 0.999, 0.9989, 0.99, 0.95, 0.8, 0.7999, 0.0)
     days = [f"2026-10-0{at}T00:00+00:00" for at in range(1, 9)]
     cells = [row("telemetry_available", share, "ratio", start=day) for share, day in zip(shares, days, strict=True)]

@@ -53,7 +53,7 @@ def test_victoriametrics_gets_one_series_per_state() -> None:
     assert len(lines) == len(catalogue()["dcim_cdu_pump_state"].states) + 1
 
 
-def test_failed_poll_and_agent() -> None:
+def test_a_failed_poll_has_no_readings_and_what_an_agent_says_of_itself_no_device() -> None:
     """A failed poll has no readings to store; what an agent says of itself has no device."""
     assert lines_of(batch(values={}, error="timeout", time_ms=7)) == [
         f"dcim_device,{HEAD} up=0.0,poll_duration_seconds=0.031,rejected_readings=0.0 7",

@@ -103,7 +103,9 @@ async def test_only_refusals_of_the_points_themselves_by_a_real_influxdb_are_fin
         (200, {}, True, None),
     ],
 )
-async def test_statuses(*, status: int, headers: dict[str, str], retryable: bool, retry_after_s: float | None) -> None:
+async def test_only_a_status_that_names_a_fault_in_the_data_is_final(
+    *, status: int, headers: dict[str, str], retryable: bool, retry_after_s: float | None
+) -> None:
     """Only what names a fault in the data is for good."""
     async with answering(status, headers) as url:
         error = await fault_of(url)

@@ -5,6 +5,7 @@ import gzip
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -52,6 +53,11 @@ async def test_every_document_is_as_the_openapi_document_says() -> None:
         for path in ("/sd", "/api/v1/sd"):
             assert json.loads((await ask(served.port, path))[2])[0]["targets"] == ["127.0.0.1"]
         assert not served.failures.counts
+
+
+def test_the_reference_lists_every_address() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    assert [route.path for route in ROUTES if f"`{route.path}" not in text] == []
 
 
 async def test_a_client_that_has_the_document_gets_not_modified() -> None:

@@ -151,7 +151,7 @@ def test_the_page_of_the_safety_class_has_its_metrics_as_the_whole_page_has_them
     assert {line.partition("{")[0].partition(" ")[0] for line in of_class(text + own)} == names
 
 
-def test_text_is_read_back() -> None:
+def test_free_text_and_states_are_read_back_as_they_were() -> None:
     """Free text of an identity survives, and exactly one state of a set is 1."""
     families = {family.name: family for family in text_string_to_metric_families(page(full()))}
     [info] = families["dcim_device_info"].samples
@@ -252,7 +252,7 @@ def lines_of_devices() -> list[str]:
     ]
 
 
-def test_a_page_to_the_letter() -> None:
+def test_a_page_is_as_expected_to_the_letter() -> None:
     """A device with an identity and one without, two agents, of which one has said nothing; what is 0 and what is absent."""
     latest = Latest(100_000)
     described = msgspec.structs.replace(

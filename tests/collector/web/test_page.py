@@ -153,7 +153,7 @@ def test_free_text_is_escaped() -> None:
         (1e300, "watts", "1e+297 kW"),
     ],
 )
-def test_units(value: float, unit: str, expected: str) -> None:
+def test_a_quantity_is_shown_in_the_unit_of_operators(value: float, unit: str, expected: str) -> None:
     """Base units in, the units of operators out."""
     assert quantity(value, unit) == expected
 

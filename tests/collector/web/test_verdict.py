@@ -127,7 +127,7 @@ def test_a_page_without_devices_is_not_green() -> None:
     assert (found.state, found.causes) == ("unknown", ["broker: not connected yet"])
 
 
-def test_many_causes_are_counted() -> None:
+def test_causes_beyond_those_that_are_shown_are_counted() -> None:
     latest = Latest(10_000)
     for number in range(CAUSES_SHOWN + 2):
         Agent(latest, f"gw-{number}").polls(0.0, device=f"d-{number}")

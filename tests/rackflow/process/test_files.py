@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rackflow.errors import ConfigError
-from rackflow.process.files import check_regular, make_folder, read_regular, replace_durably, sync
+from rackflow.process.files import check_regular, claim, make_folder, read_regular, replace_durably, sync
 
 
 def test_a_pipe_folder_or_socket_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
@@ -20,6 +20,16 @@ def test_a_pipe_folder_or_socket_in_the_place_of_a_file_is_refused_and_not_waite
             with pytest.raises(ConfigError, match=r"^outbox: .* is not a regular file; choose another path$"):
                 check_regular(path, "outbox")
     check_regular(tmp_path / "nothing-yet", "outbox")
+
+
+def test_a_claimed_file_is_refused_until_the_one_who_has_it_closes_it_and_the_error_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db.lock"
+    with path.open("ab") as other:
+        with path.open("ab") as one:
+            claim(one, "ledger /var/ledger.db")
+            with pytest.raises(ConfigError, match=r"^ledger /var/ledger\.db is in use by another process; .*its own$"):
+                claim(other, "ledger /var/ledger.db")
+        claim(other, "ledger /var/ledger.db")
 
 
 def test_a_file_that_cannot_be_replaced_leaves_no_half_of_the_new_one(tmp_path: Path) -> None:

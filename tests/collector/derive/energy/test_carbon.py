@@ -64,7 +64,7 @@ def test_a_row_counts_in_the_hour_that_it_begins_in(begins: str, hour: int) -> N
     assert read_answer(json.dumps({"carbonIntensity": 1, "datetime": begins}), "direct").keys() == {hour}
 
 
-def test_every_column_of_a_file() -> None:
+def test_every_column_of_a_file_of_factors_is_read() -> None:
     text = (
         "source,time,estimated,carbon_free_ratio,grams_per_kwh\n"
         "utility,2026-11-23T10:00:00Z,TRUE,0.25,512.5\n"

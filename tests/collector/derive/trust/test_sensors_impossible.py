@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.collector.derive.watched_cdu import (
+from tests.collector.derive.trust.watched_cdu import (
     DELTA,
     FLOW,
     HEAT,
@@ -59,7 +59,7 @@ def test_flow_of_pumps_that_stand_is_named_after_a_minute(state: str) -> None:
         "no flow meter",
     ],
 )
-def test_flow_that_may_be_is_not_named(shown: dict[str, float | str]) -> None:
+def test_a_possible_flow_is_not_named(shown: dict[str, float | str]) -> None:
     assert over(Unit(), shown, 600.0) == []
 
 
@@ -114,7 +114,7 @@ def test_a_little_colder_or_standing_coolant_is_possible(
     assert unit.distrusted == {}
 
 
-def test_both_loops_are_each_named() -> None:
+def test_of_two_loops_with_a_fault_each_is_named() -> None:
     shown: dict[str, float | str] = {FLOW: 0.0015, DELTA: -9.0, PRIMARY_FLOW: 0.0015, PRIMARY_DELTA: -9.0}
     unit = Unit()
     over(unit, shown, 60.0)

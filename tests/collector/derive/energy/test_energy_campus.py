@@ -5,7 +5,7 @@ import pytest
 from collector.derive.energy.carbon import Factor
 from collector.derive.site_plan import Settings
 from tests.collector.derive.campus import CAMPUS, PV_W, campus
-from tests.collector.derive.campus_day import FIRST_HOUR, IT_METER, SITE_KW, WIND_KW, Day
+from tests.collector.derive.energy.campus_day import FIRST_HOUR, IT_METER, SITE_KW, WIND_KW, Day
 
 
 def test_what_is_contracted_counts_in_its_own_hour_alone() -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from collector.derive.trust.cusum import Cusum
-from tests.collector.derive.watched_cdu import (
+from tests.collector.derive.trust.watched_cdu import (
     FLOW,
     HEAT,
     MINUTE_S,

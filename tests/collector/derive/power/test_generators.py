@@ -3,7 +3,8 @@
 import pytest
 
 from collector.derive.engine import Unknown
-from collector.derive.power.generators import Takeover, able_of, able_share, firm, redundant
+from collector.derive.power.generators import Takeover
+from collector.derive.power.redundancy import able_of, able_share, firm, redundant
 
 
 def test_the_mains_of_a_feed_are_lost_when_more_than_half_of_its_upss_are_on_battery() -> None:

@@ -7,7 +7,7 @@ import pytest
 from collector.derive.energy.hourly import HOUR_S
 from rackflow.site import Site
 from tests.collector.derive.campus import CURRENTS, FACILITY_W, PUMPS_W, campus, campus_readings, poll_campus
-from tests.collector.derive.campus_day import FIRST_HOUR, IT_METER, KWH, MIDNIGHT
+from tests.collector.derive.energy.campus_day import FIRST_HOUR, IT_METER, KWH, MIDNIGHT
 from tests.collector.derive.hall import WALL_S, Readings
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.collector.derive.hall import Readings, hall
-from tests.collector.derive.watched_cdu import FLOW, SUPPLY, Unit, follow
+from tests.collector.derive.trust.watched_cdu import FLOW, SUPPLY, Unit, follow
 
 SENSORS = {
     f"{what}{unit}{{loop={loop}}}": f"{loop}_{what}"

@@ -7,7 +7,7 @@ from collector.derive.energy.hourly import Hour, HourlyTotals, Terms
 from collector.derive.energy.statement import Statement
 from rackflow.process.slices import EACH_STEP, in_slices, run_through
 from rackflow.site import Grid
-from tests.collector.derive.energy_accounts import accounts_of
+from tests.collector.derive.energy.energy_accounts import accounts_of
 from tests.turns import CALLS_OF_50_MS, Turns
 
 NOW_HOUR = 500_000

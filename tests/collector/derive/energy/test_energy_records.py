@@ -14,8 +14,8 @@ from collector.derive.site_plan import Settings
 from rackflow.process.slices import EACH_STEP, in_slices
 from rackflow.site import Site
 from tests.collector.derive.campus import CAMPUS, FACILITY_W, campus
-from tests.collector.derive.campus_day import FIRST_HOUR, IT_METER, KWH, MIDNIGHT, SITE_KW, WIND_KW, Day
-from tests.collector.derive.energy_accounts import accounts_of
+from tests.collector.derive.energy.campus_day import FIRST_HOUR, IT_METER, KWH, MIDNIGHT, SITE_KW, WIND_KW, Day
+from tests.collector.derive.energy.energy_accounts import accounts_of
 from tests.collector.derive.hall import WALL_S, Readings
 from tests.turns import CALLS_OF_50_MS, Turns
 
