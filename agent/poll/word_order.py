@@ -134,15 +134,19 @@ class WordOrders:
                 )
 
     def _judge(self, refs: Collection[str]) -> None:
+        """Let the numbers of these references vote: for each order in which they look better than in the profile's, against a worse one."""
         votes: dict[WordOrder, dict[WordOrder, int]] = {}
         for ref, (each, words) in self._long_numbers(refs).items():
             grades = _grades(each, words, self._readers[ref])
-            for other in ORDERS if grades else ():
-                difference = grades[other] - grades[each.order]
-                if difference > 0 and not self._counts(each, grades[each.order]):
-                    continue
-                counted = votes.setdefault(each.order, {})
-                counted[other] = counted.get(other, 0) + (difference > 0) - (difference < 0)
+            if not grades:
+                continue
+            expected = grades[each.order]
+            counted = votes.setdefault(each.order, dict.fromkeys(ORDERS, 0))
+            for other, grade in grades.items():
+                if grade < expected:
+                    counted[other] -= 1
+                elif grade > expected and self._counts(each, expected):
+                    counted[other] += 1
         found: dict[WordOrder, WordOrder] = {}
         for order, counted in votes.items():
             best = max(counted, key=lambda other: counted[other])
