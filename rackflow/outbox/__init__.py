@@ -9,7 +9,8 @@ by reason, and their numbers are reported.
 numbers the agent's status reports as undelivered or lost: `account`. What is not on disk yet: `unsaved`. Sets of keys: `rangeset`.
 
 Files, from the outside in: `jobs` (the thread), `log`, `segments` with their `record_index`, `segment`, `record`. Beside them, `state` has
-limits and figures, and `mark` which keys the files must hold. `loading` reads all of these at a start, `format1` the file of the version
+limits and figures, and `mark` which keys the files must hold. What is beyond the limits is dropped in `log` (on disk), `disk` (while the
+disk refuses) and `memory`. `loading` reads all of these at a start, `format1` the file of the version
 before. `config` is the section of a configuration file.
 """
 
