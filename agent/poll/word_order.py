@@ -105,8 +105,9 @@ class WordOrders:
         """
         if not self._keys:
             return False
-        known = self._keys.keys() & raw.keys() if self._keys and (readings.bad or self._contradicted) else set()
-        bad = {key for ref in known for key in self._keys[ref] if key in readings.bad}
+        # Empty in nearly every poll, and then not looked for.
+        asked = self._keys.keys() & raw.keys() if readings.bad or self._contradicted else set()
+        bad = {key for ref in asked for key in self._keys[ref] if key in readings.bad}
         before = set(self._contradicted)
         is_one_odd = any(
             _is_odd(raw[ref], reader.large)
@@ -119,7 +120,7 @@ class WordOrders:
             if readings.bad[key] == "null":
                 readings.bad[key] = "decode"
         if bad or self._bad:
-            self._bad = (self._bad - {key for ref in known for key in self._keys[ref]}) | bad
+            self._bad = (self._bad - {key for ref in asked for key in self._keys[ref]}) | bad
         return not self._contradicted.keys() <= before
 
     def _add(self, slot: Slot, refs: set[str]) -> None:
