@@ -186,8 +186,8 @@ def _derive_unbalance(readings: Readings, phases: Iterable[tuple[str, tuple[str,
         if one is None or two is None or three is None:
             continue
         # If two phases are at 0 A, it may be a single-phase device whose table has three rows nevertheless.
-        loaded = [current for current in (one, two, three) if current > 0]
-        if len(loaded) > 1:
+        _, middle, _ = sorted((one, two, three))
+        if middle > 0:
             _put_at(readings, unbalance, key_of_set, unbalance_ratio((one, two, three)))
 
 
