@@ -5,7 +5,7 @@ import asyncio
 import errno
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -89,10 +89,22 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
         remedy = "each line names file, key and remedy"
         return [*findings, *(Finding("configuration", "failed", line, remedy) for line in str(error).split("\n"))]
     enabled = [device for device in config.devices if device.enabled]
-    findings.append(
-        Finding("configuration", "ok", f"{path}: {count_of(len(config.devices), 'device')}, {len(enabled)} enabled")
-    )
     site = site_of(path, config)
+    findings += _of_this_host(path, config, profiles, enabled, site)
+    resolver = Resolver()
+    findings += await _of_the_broker(config, enabled, resolver)
+    if devices:
+        findings += await _poll(config, enabled, PollerFactory(profiles, resolver), site)
+    return findings
+
+
+def _of_this_host(
+    path: Path, config: AgentConfig, profiles: Mapping[str, Profile], enabled: Sequence[Device], site: Site | None
+) -> list[Finding]:
+    """What can be said without asking anybody: of the configuration, and of the host that this is called on."""
+    findings = [
+        Finding("configuration", "ok", f"{path}: {count_of(len(config.devices), 'device')}, {len(enabled)} enabled")
+    ]
     if site is not None and (missing := not_in_site(site, [each.id for each in enabled])):
         findings.append(Finding("site file", "warning", *missing.split("; ", 1)))
     findings += _same_addresses(path, config, profiles)
@@ -101,13 +113,17 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
     findings += present(check_secrets(path), check_certificates(own), check_clock())
     findings.append(check_descriptors(DESCRIPTORS + DESCRIPTORS_PER_DEVICE * len(enabled)))
     findings.append(_outbox(config))
-    resolver = Resolver()
+    return findings
+
+
+async def _of_the_broker(config: AgentConfig, enabled: Sequence[Device], resolver: Resolver) -> list[Finding]:
+    """Whether names can be looked up, what the broker says, and whether another process has this agent's name or its port for traps."""
     topics = [build_topic(Topic(config.labels.site or "", config.agent, kind, DOCTOR_DEVICE)) for kind in KINDS]
     usage = NameInUse(config.labels.site or "", config.agent, is_pair=config.pair is not None)
     stored = stored_subscription(config.labels.site or "", config.agent)
     hosts = [config.broker.host, *(each.host for each in enabled if each.host)]
     with progress("names and broker", 2) as done:
-        findings += await check_names(hosts, resolver)
+        findings = await check_names(hosts, resolver)
         done()
         reached = await check_broker(config.broker, writes=topics, listener=usage.listener(), stored=stored)
         done()
@@ -119,8 +135,6 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
         findings += await check_echo(
             config.lease_broker(), build_topic(Topic(config.labels.site or "", config.agent, "lease"))
         )
-    if devices:
-        findings += await _poll(config, enabled, PollerFactory(profiles, resolver), site)
     return findings
 
 

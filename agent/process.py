@@ -89,11 +89,13 @@ class AgentRunner:
         self._agent: Agent | None = None
 
     def stop(self) -> None:
+        """Ask `run` to end, as for SIGTERM. The agent, if one runs, is stopped as `Agent.stop` says."""
         self._stopping.set()
         if self._agent is not None:
             self._agent.stop()
 
     def reload(self) -> None:
+        """Ask for the configuration to be loaded again, as for SIGHUP: by the agent, or before the next one starts."""
         if self._agent is None:
             self._reloading.set()  # the next one must not start with the old configuration
         else:

@@ -11,7 +11,8 @@ class Readings:
     """The readings of one poll, by series key.
 
     `values` are in the catalogue's base units. `bad` has the reason for each reading that is not usable. Each key is in only one of the
-    three mappings. The reasons, and who gives them (docs/how-to/troubleshoot.md says what they mean):
+    three mappings. The reasons, and who gives them (docs/how-to/troubleshoot.md says what they mean, and with the wire contract has to
+    name each: `tests/test_pages.py`):
 
     * `null`, `sentinel`, `range`, `state`, `decode`, `gated`: the answer itself, in `agent/profile/normalising/normalise.py`.
     * `range`, `state` and `sentinel` also: readings of one device contradict each other, in `agent/poll/checks/`, or a value of

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
@@ -11,7 +10,7 @@ from agent.poll import printable
 from agent.readings import Readings
 from agent.split import split_batch
 from rackflow.catalogue import PollClass
-from rackflow.documents import Batch, DeviceFault, Event, encode
+from rackflow.documents import Batch, DeviceFault, Event, EventKind, encode
 from rackflow.errors import ContractError
 from rackflow.topics import Topic, build_topic
 
@@ -86,7 +85,7 @@ class Reporter:
 
     def event(
         self,
-        kind: Literal["up", "down", "state", "trap"],
+        kind: EventKind,
         series: str = "",
         old: str = "",
         new: str = "",

@@ -125,6 +125,7 @@ class Agent:
         return self._config
 
     def stop(self) -> None:
+        """Ask `run` to end within STOP_WITHIN_S of the first call. May be called in a signal handler, and again."""
         if not self._stopping:
             self._stop_by_s = time.monotonic() + STOP_WITHIN_S
         self._stopping = True

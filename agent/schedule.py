@@ -263,7 +263,7 @@ class TrapPolls:
 
 
 class CircuitBreaker:
-    """Whether a device counts as down, and how long to wait before the next attempt.
+    """Whether a device counts as down, and how long to wait before the next attempt: its back-off, with full jitter.
 
     Three failures in a row open it. From then on each attempt comes after a pause drawn uniformly between the shortest interval
     and a ceiling that doubles up to 60 s (`draw` gives [0, 1)). One success closes it. The pause is random so that the devices

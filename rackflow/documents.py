@@ -56,6 +56,8 @@ MAX_STORED_INTERVALS = 1_000
 # Far above any real poll; they keep numbers in a message within what can be calculated with.
 MAX_PARTS = 100_000
 MAX_REJECTED = 10_000_000
+EventKind = Literal["up", "down", "state", "trap"]
+"""What an event tells: the device went up or down, one of its states changed, or it sent a trap."""
 DeviceFault = Literal["timeout", "unreachable", "auth", "protocol", "decode", "internal"]
 """Why a poll failed. `internal` is a fault of the agent itself, caught at the device's barrier."""
 
@@ -113,9 +115,9 @@ class Batch(Document, frozen=True, kw_only=True, gc=False, rename={"device_class
 
 
 class Event(Document, frozen=True, kw_only=True, gc=False, rename={"device_class": "class"}):
-    """One edge of one device: it went up or down, a state changed, or it sent a trap. `series` names the state for kind `state`.
+    """Something that happened to one device at one time. For kind `state`, `series` names the state, `old` and `new` are its values.
 
-    For `trap`, `text` has the object identifier that names the trap, and the texts in it.
+    For `down`, `text` has the error; for `trap`, the object identifier that names the trap, and the texts in it.
     """
 
     epoch: Name
@@ -123,7 +125,7 @@ class Event(Document, frozen=True, kw_only=True, gc=False, rename={"device_class
     time: TimeMs
     device: Name
     device_class: Name
-    kind: Literal["up", "down", "state", "trap"]
+    kind: EventKind
     labels: Labels
     series: SeriesKey = ""
     old: Name = ""

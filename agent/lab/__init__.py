@@ -6,8 +6,8 @@ They use the same code as a running agent (agent/poll), so that what they show i
   barrier.
 * Find devices: `discover`, then `reconcile` with those that are configured; `found_output` shows them. `tables` reads devices from a
   spreadsheet, `silence` explains why one does not answer.
-* Record a device: `walk_snmp`, `walk_modbus`; `replay` polls a recording, `read` a live device. `output` shows readings, in the units of
-  `people`.
+* Record a device: `walk_snmp`, from whose records `redact_snmp` takes what is private, and `walk_modbus`, which does both. `replay` polls a
+  recording, `read` a live device. `output` shows readings, in the units of `people`.
 * Draft a profile: `draft`, with `draft_mib` (by `mib`, which reads MIBs) and `draft_modbus`.
 """
 

@@ -15,6 +15,7 @@ from agent.lab.draft import draft, draft_with_mib
 from agent.lab.draft_modbus import draft_registers
 from agent.lab.mib import read_mibs
 from agent.lab.output import RECORDINGS, render_families, render_objects
+from agent.lab.redact_snmp import redacted
 from agent.lab.target import add_credential, snmp_targets
 from agent.poll import SnmpPoller
 from agent.profile import DEVICE_CLASSES, Profile, extends, load_profiles, parse_file, schema_text
@@ -201,7 +202,7 @@ async def _recorded(target: SnmpTarget) -> list[Record]:
     finally:
         await fast.close()
     # Imported here, because a running agent must not load pysnmp: see agent/snmp/__init__.py.
-    from agent.lab.walk_snmp import ROOTS, Walker, redacted  # noqa: PLC0415
+    from agent.lab.walk_snmp import ROOTS, Walker  # noqa: PLC0415
 
     records: list[Record] = []
     with contained(target.host, "walk"), progress("objects", None) as done:

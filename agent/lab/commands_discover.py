@@ -16,7 +16,7 @@ from agent.lab.discover import Found, ProbeAddress, addresses_of, discover, prob
 from agent.lab.found_output import as_csv, as_json, as_yaml, config_head, found_line, result_lines
 from agent.lab.reconcile import DEFAULT_PORTS, Result, Search, addresses_left_to_ask, entry_of, reconcile
 from agent.lab.silence import silence_of_search
-from agent.lab.tables import read_ids
+from agent.lab.tables import Ids, read_ids
 from agent.lab.target import add_credential, snmp_targets
 from agent.profile import Profile, load_profiles
 from agent.snmp import SnmpClient, SnmpClients
@@ -103,6 +103,7 @@ def _host_and_port(text: str) -> tuple[str, int]:
 
 
 def _discover(arguments: argparse.Namespace) -> int:
+    """Search, compare with the configuration, and add to it or print. Returns the exit status."""
     if not 0 < arguments.rate <= MAX_DISCOVER_RATE:
         raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and {MAX_DISCOVER_RATE:g}")
     if arguments.merge and not arguments.config:
@@ -125,13 +126,7 @@ def _discover(arguments: argparse.Namespace) -> int:
     )
     is_table = arguments.output == "table"
     found = asyncio.run(_search(addresses, probe, arguments.rate, show=is_table))
-    devices = known.config.devices if known else []
-    agent_itself = [] if known is None else [_agent_itself(known.config)]
-    entries, resolved = [*devices, *agent_itself], asyncio.run(_resolved(devices))
-    results = reconcile(found, entries, resolved, search, ids)
-    if also_asked := addresses_left_to_ask(results, resolved, search):
-        found += asyncio.run(_search(sorted(also_asked), probe, arguments.rate, show=False))
-        results = reconcile(found, entries, resolved, replace(search, also_asked=also_asked), ids)
+    results = _reconciled(found, known, search, ids, probe=probe, rate=arguments.rate)
     # The file is written before anything is printed, so that a closed pipe (`| head`) cannot prevent it.
     added = _merge(known, results, search) if arguments.merge and known else 0
     if is_table:
@@ -144,6 +139,26 @@ def _discover(arguments: argparse.Namespace) -> int:
     if arguments.merge and known:
         print_error(f"{count_of(added, 'device')} added to {known.path}")
     return 0
+
+
+def _reconciled(
+    found: list[Found],
+    known: KnownConfig | None,
+    search: Search,
+    ids: Ids,
+    *,
+    probe: ProbeAddress,
+    rate: float,
+) -> list[Result]:
+    """Compare the devices found with those of the configuration. Where one seems to have moved, its former address is searched, too."""
+    devices = known.config.devices if known else []
+    agent_itself = [] if known is None else [_agent_itself(known.config)]
+    entries, resolved = [*devices, *agent_itself], asyncio.run(_resolved(devices))
+    results = reconcile(found, entries, resolved, search, ids)
+    if also_asked := addresses_left_to_ask(results, resolved, search):
+        found += asyncio.run(_search(sorted(also_asked), probe, rate, show=False))
+        results = reconcile(found, entries, resolved, replace(search, also_asked=also_asked), ids)
+    return results
 
 
 def _load_known(path: Path) -> KnownConfig:

@@ -153,13 +153,7 @@ class _Reader:
         access, syntax = _ACCESS.search(node.body), _SYNTAX.search(node.body)
         if node.kind != "OBJECT-TYPE" or syntax is None or (access and access[1] in _UNREADABLE):
             return None
-        entry = self._node(_parent(node.place), node.module)
-        index = _INDEX.search(entry.body) if entry else None
-        if entry and index and index[1] == "AUGMENTS" and (base := self._node(index[2].strip(), entry.module)):
-            index = _INDEX.search(base.body)
-        table = _parent(entry.place) if entry and index else ""
-        if entry and table in self._ambiguous:
-            table = f"{entry.module.name}::{table}"
+        table, index = self._table_and_index(node)
         what, enum = syntax[1], syntax[2] or ""
         if not enum:
             what, enum = self._type(what, node.module) or (what, enum)
@@ -178,8 +172,23 @@ class _Reader:
             if what.startswith(("INTEGER", "Integer")) or enum
             else {},
             table=table,
-            index=tuple(part.replace("IMPLIED", "").strip() for part in index[2].split(",")) if index else (),
+            index=index,
         )
+
+    def _table_and_index(self, node: _Node) -> tuple[str, tuple[str, ...]]:
+        """The table that an object is a column of, and the objects that form the row's index, as in `MibObject`; empty without one."""
+        entry = self._node(_parent(node.place), node.module)
+        index = _INDEX.search(entry.body) if entry else None
+        if entry is None or index is None:
+            return "", ()
+        if index[1] == "AUGMENTS" and (base := self._node(index[2].strip(), entry.module)):
+            index = _INDEX.search(base.body)
+            if index is None:
+                return "", ()
+        table = _parent(entry.place)
+        if table in self._ambiguous:
+            table = f"{entry.module.name}::{table}"
+        return table, tuple(part.replace("IMPLIED", "").strip() for part in index[2].split(","))
 
     def _where(self, name: str, module: _Module) -> Iterator[_Module]:
         yield module

@@ -2,7 +2,7 @@
 
 A further transport is one more class with this interface. It gets a name in `Device.transport` (`agent/config.py`) and in
 `ModbusTarget.transport` (`seam.py`), where two properties say whether its answers have transaction numbers and whether it has an address;
-`wire_of` in `client.py` makes it.
+`wire_of` in `client.py` makes it. For its tests, `Framing` in `simulator/modbus/server.py` gets it, too.
 """
 
 from dataclasses import dataclass, field

@@ -186,7 +186,8 @@ def _derive_unbalance(readings: Readings, phases: Iterable[tuple[str, tuple[str,
         if one is None or two is None or three is None:
             continue
         # If two phases are at 0 A, it may be a single-phase device whose table has three rows nevertheless.
-        if (one > 0) + (two > 0) + (three > 0) > 1:
+        _, middle, _ = sorted((one, two, three))
+        if middle > 0:
             _put_at(readings, unbalance, key_of_set, unbalance_ratio((one, two, three)))
 
 

@@ -105,8 +105,9 @@ class WordOrders:
         """
         if not self._keys:
             return False
-        known = self._keys.keys() & raw.keys() if self._keys and (readings.bad or self._contradicted) else set()
-        bad = {key for ref in known for key in self._keys[ref] if key in readings.bad}
+        # Empty in nearly every poll, and then not looked for.
+        asked = self._keys.keys() & raw.keys() if readings.bad or self._contradicted else set()
+        bad = {key for ref in asked for key in self._keys[ref] if key in readings.bad}
         before = set(self._contradicted)
         is_one_odd = any(
             _is_odd(raw[ref], reader.large)
@@ -119,7 +120,7 @@ class WordOrders:
             if readings.bad[key] == "null":
                 readings.bad[key] = "decode"
         if bad or self._bad:
-            self._bad = (self._bad - {key for ref in known for key in self._keys[ref]}) | bad
+            self._bad = (self._bad - {key for ref in asked for key in self._keys[ref]}) | bad
         return not self._contradicted.keys() <= before
 
     def _add(self, slot: Slot, refs: set[str]) -> None:
@@ -134,15 +135,19 @@ class WordOrders:
                 )
 
     def _judge(self, refs: Collection[str]) -> None:
+        """Let the numbers of these references vote: for each order in which they look better than in the profile's, against a worse one."""
         votes: dict[WordOrder, dict[WordOrder, int]] = {}
         for ref, (each, words) in self._long_numbers(refs).items():
             grades = _grades(each, words, self._readers[ref])
-            for other in ORDERS if grades else ():
-                difference = grades[other] - grades[each.order]
-                if difference > 0 and not self._counts(each, grades[each.order]):
-                    continue
-                counted = votes.setdefault(each.order, {})
-                counted[other] = counted.get(other, 0) + (difference > 0) - (difference < 0)
+            if not grades:
+                continue
+            expected = grades[each.order]
+            counted = votes.setdefault(each.order, dict.fromkeys(ORDERS, 0))
+            for other, grade in grades.items():
+                if grade < expected:
+                    counted[other] -= 1
+                elif grade > expected and self._counts(each, expected):
+                    counted[other] += 1
         found: dict[WordOrder, WordOrder] = {}
         for order, counted in votes.items():
             best = max(counted, key=lambda other: counted[other])

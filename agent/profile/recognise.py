@@ -1,4 +1,7 @@
-"""Picks the profile that fits a device's answers, with its score and the reasons.
+"""Picks the profile that fits an SNMP device's answers, with its score and the reasons.
+
+The rules are `Recognise` in `schema/profile.py`. What is asked for is decided here, and asked in `agent/poll/probe_snmp.py`. A Modbus unit
+is recognised by its registers, in `agent/poll/probe_modbus.py` alone.
 
 The deciding evidence is an object that only this family has. A sysObjectID alone is never trusted: management cards are shared
 between products and vendors, and many report the wrong one.

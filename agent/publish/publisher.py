@@ -89,6 +89,7 @@ class Publisher:
         self._client: Connection | None = None
         self._connections = 0
         self.fault: str | None = "not connected yet"
+        """Why nothing is published at present, in words; None once the broker has confirmed something on this connection."""
         self.certificates: tuple[Certificate, ...] = ()
         """The broker's certificates at the latest connection; none without TLS."""
 
@@ -192,7 +193,7 @@ class Publisher:
         try:
             async with client:
                 why = await self._exchange(client)
-                is_taken_over = self._is_taken_over(client)
+                is_taken_over = self._note_takeover(client)
                 why = f"{why}; {takeover_advice(self._client_id)}" if is_taken_over else why
                 return ConnectionEnd(why, needs_person=is_taken_over)
         except asyncio.CancelledError:
@@ -305,20 +306,21 @@ class Publisher:
             self._set_fault(self._broker, f"it refuses messages ({text}); allow this client to publish to its topics")
         self._answers.refused(sent, code, text)
 
-    def _is_taken_over(self, client: Connection) -> bool:
+    def _note_takeover(self, client: Connection) -> bool:
+        """After the end of a connection: whether another client has taken its place. If so, it is counted, and shown in the status."""
         # A connection that ended from here, or because of a message, says nothing about other clients.
         if self._wake.is_set() or client.is_open or client.is_dropped or client.is_unreadable:
             return False
         now_s = time.monotonic()
-        found = self._takeovers.ended(client.ended_by, worked=True, now_s=now_s)
-        self._counters.takeovers += found
-        if found:
-            # If the broker says so (`ended_by`), a single takeover may be `doctor`, which uses this account, so two are needed. If it does
-            # not, `Takeovers` has already inferred this from several breaks.
-            if client.ended_by is None or now_s - self._last_takeover_s <= WITHIN_S:
-                self._status.taken_over_ms = time.time_ns() // 1_000_000
-            self._last_takeover_s = now_s
-        return found
+        if not self._takeovers.ended(client.ended_by, worked=True, now_s=now_s):
+            return False
+        self._counters.takeovers += 1
+        # If the broker says so (`ended_by`), a single takeover may be `doctor`, which uses this account, so two are needed. If it does not,
+        # `Takeovers` has already inferred this from several breaks.
+        if client.ended_by is None or now_s - self._last_takeover_s <= WITHIN_S:
+            self._status.taken_over_ms = time.time_ns() // 1_000_000
+        self._last_takeover_s = now_s
+        return True
 
     def _set_fault(self, broker: Broker, fault: str | None) -> None:
         where = f"{broker.host}:{broker.port}"

@@ -169,8 +169,10 @@ class Refusals:
                 each.tries += 1
                 # In case nothing is sent. If something is, the answer to it decides when to try again.
                 each.next_s = now_s + each.pause_s
-                neighbour_first = each.code == PAYLOAD_INVALID
-                found.append((topic, "newest" if each.tries % 2 == neighbour_first else "oldest"))
+                in_turn: tuple[Which, Which] = ("oldest", "newest")
+                if each.code == PAYLOAD_INVALID:  # says that the refused message is at fault: its neighbour comes first
+                    in_turn = ("newest", "oldest")
+                found.append((topic, in_turn[(each.tries - 1) % 2]))
         return found
 
     def clear(self) -> list[str]:

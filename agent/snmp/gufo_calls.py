@@ -20,6 +20,7 @@ def plain(value: SnmpValue) -> SnmpValue:
 
 
 async def next_row(session: Session, rows: Walk) -> Row | None:
+    """The next row of a walk; None at its end."""
     if isinstance(rows, VerifiedWalk):
         return await rows.next_row(session) if isinstance(session, VerifiedSession) else None
     return await anext(rows, None)
@@ -50,10 +51,12 @@ async def one_getnext(session: Session, walks: tuple[Walk, Walk]) -> Row | None:
 
 
 async def get_many(session: Session, oids: Sequence[str]) -> dict[str, SnmpValue]:
+    """One GET. Of absent objects the answer has nothing."""
     return await session.get_many(list(oids))
 
 
 async def session_itself(session: Session, _: None) -> Session:
+    """The open session, without a request: for a caller that begins a walk in it, whose rows are requests of their own."""
     return session
 
 

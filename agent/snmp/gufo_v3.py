@@ -131,15 +131,19 @@ class VerifiedSession:
         self.engine = engine
 
     async def get(self, oid: str) -> Any:  # noqa: ANN401 - a value of any type
+        """See `SnmpSession.get`."""
         return await self._exchange(lambda: self._sock.send_get(oid), self._sock.recv_get)
 
     async def get_many(self, oids: list[str]) -> dict[str, Any]:
+        """See `SnmpSession.get_many`."""
         return await self._exchange(lambda: self._sock.send_get_many(oids), self._sock.recv_get_many)
 
     def getnext(self, oid: str) -> "VerifiedWalk":
+        """A walk below `oid`, by GETNEXT. Sends nothing yet."""
         return VerifiedWalk(GetIter(oid), bulk=False)
 
     def getbulk(self, oid: str, max_repetitions: int) -> "VerifiedWalk":
+        """A walk below `oid`, by GETBULK of `max_repetitions` rows. Sends nothing yet."""
         return VerifiedWalk(GetIter(oid, max_repetitions), bulk=True)
 
     async def one_getnext(self, asked: GetIter, taken: GetIter) -> Row | None:

@@ -85,6 +85,7 @@ class LenientRelay:
                     self.other_sender = f"{sender[0]}:{sender[1]}"
                 continue
             answer = repaired(datagram, of_get=self._is_get)
-            self.repairs += answer != datagram
+            if answer != datagram:
+                self.repairs += 1
             with contextlib.suppress(OSError):  # a full buffer is a lost datagram, which UDP allows for
                 self._ours.send(answer)

@@ -7,7 +7,7 @@ answer would be missing for an hour. An answer with objects missing is split and
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 SnmpValue = int | float | bytes | str | None
 """INTEGER, Counter, Gauge, TimeTicks: int. Opaque float: float. OCTET STRING: bytes. OID and IpAddress: str. NULL: None."""
@@ -46,14 +46,24 @@ class SnmpCommunity:
     community: str = field(repr=False)
 
 
+AuthProtocol: TypeAlias = Literal["", "md5", "sha1", "sha224", "sha256", "sha384", "sha512"]
+"""Authentication of SNMPv3; empty for none.
+
+A further one also gets its name in `Credential` (`agent/config.py`), a class in `gufo_v3.py`, a constant in `pysnmp.py`, and the length of
+its code in `usm/authentic.py`; for simulated devices, its name in `simulator/snmp/users.py` and a constant in `simulator/snmp/engine.py`.
+"""
+PrivProtocol: TypeAlias = Literal["", "des", "aes128", "aes192", "aes256"]
+"""Privacy of SNMPv3; empty for none. A further one goes to the same places, but for its cipher, which is in `usm/privacy.py`."""
+
+
 @dataclass(frozen=True, slots=True)
 class SnmpUser:
     """Credentials of v3 (USM); empty `auth` means noAuth, empty `priv` noPriv. Keys are pass phrases (RFC 3414 A.2)."""
 
     user: str
-    auth: Literal["", "md5", "sha1", "sha224", "sha256", "sha384", "sha512"] = ""
+    auth: AuthProtocol = ""
     auth_key: str = field(default="", repr=False)
-    priv: Literal["", "des", "aes128", "aes192", "aes256"] = ""
+    priv: PrivProtocol = ""
     priv_key: str = field(default="", repr=False)
     context: str = ""
 

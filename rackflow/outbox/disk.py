@@ -17,14 +17,13 @@ import msgspec
 
 from rackflow.documents import Account, Numbers, Stored
 from rackflow.outbox.account import add_range, added, bounded, ended_epochs, undelivered_numbers
-from rackflow.outbox.epochs import EpochBase, bases_of, durable_keys, numbers_of_keys
+from rackflow.outbox.acknowledgements import Acknowledgements
+from rackflow.outbox.epochs import EpochBase, bases_of, numbers_of_keys
 from rackflow.outbox.held import Which
 from rackflow.outbox.jobs import READ_MESSAGES, DiskJob, DiskThread, JobResult
-from rackflow.outbox.pacing import BacklogPace
 from rackflow.outbox.places import MessagePlaces
 from rackflow.outbox.seam import Message, OutboxStats
 from rackflow.outbox.state import Limits, Totals
-from rackflow.outbox.stored_reports import StoredReports
 
 log = logging.getLogger(__name__)
 # While there is something to commit, commits start this far apart; the first one after a pause comes at once. This trades the
@@ -72,11 +71,9 @@ class DiskOutbox:
         while_refused: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._clock = clock
         self._while_refused = while_refused or (
             f"messages are kept in memory (at most {memory_bytes // 2**20} MiB) and are lost if the process ends"
         )
-        self._pace = BacklogPace(backlog_per_s)
         self._path = path
         self._epoch = epoch
         self._limits = limits
@@ -86,13 +83,9 @@ class DiskOutbox:
         self._last_key = 0
         self._has_work = asyncio.Event()
         """Set while there is something for the thread to write, delete or read."""
-        self._places = MessagePlaces(limits.confirmed_s, lambda: self.backlog_per_s, self._has_work)
-        self._reports = StoredReports(require)
-        if self._reports.are_required:
-            self._places.awaiting.require_reports()
-            self._pace.begin(clock(), has_reports=True)
+        self._acks = Acknowledgements(backlog_per_s, limits.confirmed_s, require, clock)
+        self._places = MessagePlaces(self._acks.awaiting, lambda: self._acks.backlog_per_s, self._has_work)
         self._collectors_on_disk: list[tuple[str, str]] = []
-        self._republished = 0
         self._dropped = Counter({"disk": 0})
         """Messages dropped, by reason; the file counts those of the other reasons."""
         self._losses: list[Numbers] = []
@@ -163,29 +156,20 @@ class DiskOutbox:
         places.lanes.drop(key)
         if key not in places.present:
             return
-        now_s = self._clock()
-        places.awaiting.confirm(key, now_s)
-        self._pace.confirmed(key, now_s)
+        places.free(self._acks.confirmed(key))
         # A message that was confirmed before it was written, because the disk refuses, need not be written.
         is_unwritten = key in unsaved.messages and key not in unsaved.being_written
-        if is_unwritten and not self._reports.are_required:
+        if is_unwritten and not self._acks.reports_required:
             places.free([(key, key)])
-        places.free(places.awaiting.expired(now_s))
 
     def stored(self, report: Stored) -> None:
         """See `Outbox.stored`."""
-        had_reports, places = self._reports.are_required, self._places
-        keys = durable_keys(report, self._bases(), places.handed_out)
-        places.free(self._reports.update(report.collector, report.ledger, keys))
-        self._pace.stored(max((last for _, last in keys), default=0), self._clock())
-        if self._reports.are_required and not had_reports:
-            places.awaiting.require_reports()
-        if self._reports.collectors != self._collectors_on_disk:
+        acks, places = self._acks, self._places
+        places.free(acks.stored(report, self._bases(), places.handed_out))
+        if acks.collectors != self._collectors_on_disk:
             self._has_work.set()
-        lost = places.awaiting.missing(self._reports.highest, places.handed_out, self._clock())
-        if lost:
+        if lost := acks.missing(places.handed_out):
             count = sum(last - first + 1 for first, last in lost)
-            self._republished += count
             log.info(
                 "outbox=%s collector=%s republishing %d messages that did not reach the collector",
                 *(self._path, report.collector, count),
@@ -194,10 +178,7 @@ class DiskOutbox:
 
     def withdrawn(self, collector: str) -> None:
         """See `Outbox.withdrawn`."""
-        self._reports.withdraw(collector)
-        if not self._reports.are_required:
-            self._places.awaiting.collectors_gone(self._clock())
-            self._pace.collectors_gone()
+        self._acks.withdrawn(collector)
         self._has_work.set()
 
     def hold(self, key: int) -> None:
@@ -210,18 +191,18 @@ class DiskOutbox:
 
     def rewind(self) -> None:
         """See `Outbox.rewind`."""
-        self._pace.begin(self._clock(), has_reports=self._reports.are_required)
+        self._acks.connection_broke()
         self._places.rewind()
 
     @property
     def backlog_per_s(self) -> float:
         """How many messages of the backlog may be sent per second now."""
-        return self._pace.per_s(self._clock())
+        return self._acks.backlog_per_s
 
     def stats(self) -> OutboxStats:
         """See `Outbox.stats`."""
         totals, places = self._totals, self._places
-        reports_required, awaiting = self._reports.are_required, len(places.awaiting.keys)
+        reports_required, awaiting = self._acks.reports_required, len(places.awaiting.keys)
         messages = len(places.present) - (0 if reports_required else awaiting)
         oldest_ms = totals.oldest_ms or places.unsaved.oldest_ms
         return OutboxStats(
@@ -235,7 +216,7 @@ class DiskOutbox:
             damaged=totals.damaged,
             held=len(places.held),
             awaiting=awaiting if reports_required else 0,
-            republished=self._republished,
+            republished=self._acks.republished,
             reports_required=reports_required,
             limit_s=self._limits.age_s,
         )
@@ -260,13 +241,13 @@ class DiskOutbox:
         messages = places.unsaved.begin_write()
         read = [] if lanes.backlog else places.backlog.head(READ_MESSAGES)
         is_nearly_full = self._totals.used_bytes + places.unsaved.size_bytes > self._limits.size_bytes // 2
-        if is_nearly_full and not self._reports.are_required:
+        if is_nearly_full and not self._acks.reports_required:
             # Confirmed messages are evicted before messages that were never delivered.
             places.free(list(places.awaiting.keys))
         # Only near the limit, because it visits all held topics.
         held = list(places.held.oldest(EVICT_HELD)) if is_nearly_full else []
         resumed = places.resumed[:READ_MESSAGES].tolist() if not lanes.backlog else []
-        collectors = self._reports.collectors if self._reports.collectors != self._collectors_on_disk else None
+        collectors = self._acks.collectors if self._acks.collectors != self._collectors_on_disk else None
         deletions = places.to_delete.head(DELETE_KEYS)
         is_trial = self.fault is not None and not messages
         return DiskJob(
@@ -307,7 +288,7 @@ class DiskOutbox:
         places.forget_evicted(result.evicted)
         places.put_backlog(job.read, result.found)
         places.put_resumed(job.resumed, result.resumed)
-        self._reports.trim(places.present.first if places.present.first is not None else self._last_key + 1)
+        self._acks.trim(places.present.first if places.present.first is not None else self._last_key + 1)
         if not places.lanes.backlog:
             places.request_backlog()
         if places.to_delete:
@@ -318,9 +299,7 @@ class DiskOutbox:
         self._places.load(result.opened)
         if result.collectors:
             self._collectors_on_disk = sorted(result.collectors)
-            self._reports.restore(result.collectors)
-            self._places.awaiting.require_reports()
-            self._pace.begin(self._clock(), has_reports=True)
+            self._acks.restore(result.collectors)
 
     def _drop_oldest(self) -> bool:
         """Drop one message that is not on disk. Returns False if none may be dropped."""

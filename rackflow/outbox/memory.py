@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from rackflow.documents import Account, Numbers, Stored
 from rackflow.outbox.account import add_range
-from rackflow.outbox.awaiting import Awaiting
-from rackflow.outbox.epochs import EpochBase, durable_keys
+from rackflow.outbox.acknowledgements import Acknowledgements
+from rackflow.outbox.epochs import EpochBase
 from rackflow.outbox.held import HeldKeys, Which
 from rackflow.outbox.lanes import Lanes
-from rackflow.outbox.pacing import BacklogPace
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.seam import Message, OutboxStats
-from rackflow.outbox.stored_reports import StoredReports
 
 # Far above any real rate, so that the backlog's rate is not limited.
 UNBOUNDED_PER_S = 1e9
@@ -42,13 +40,12 @@ class MemoryOutbox:
         require: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._clock = clock
-        self._pace = BacklogPace(backlog_per_s)
         self._epoch = epoch
         self._bases = [EpochBase(0, epoch)]
         """The only epoch: what an earlier process held is gone, so keys are message numbers."""
         self._limit_bytes = limit_bytes
-        self._lanes = Lanes(lambda: self.backlog_per_s, on_backlog_empty=lambda: None)
+        self._acks = Acknowledgements(backlog_per_s, confirmed_s, require, clock)
+        self._lanes = Lanes(lambda: self._acks.backlog_per_s, on_backlog_empty=lambda: None)
         self._size_bytes = 0
         self._last_key = 0
         self._dropped: Counter[str] = Counter({"full": 0})
@@ -56,13 +53,7 @@ class MemoryOutbox:
         """Numbers of dropped messages."""
         self._messages: dict[int, Message] = {}
         """All messages, by key. Other collections may still name a message that was dropped; only one in here exists."""
-        self._awaiting = Awaiting(confirmed_s)
-        self._reports = StoredReports(require)
-        if self._reports.are_required:
-            self._awaiting.require_reports()
-            self._pace.begin(clock(), has_reports=True)
         self._held = HeldKeys()
-        self._republished = 0
 
     def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
         """See `Outbox.put`."""
@@ -73,8 +64,8 @@ class MemoryOutbox:
         self._messages[key] = message
         if (relegated := self._lanes.push(message)) is not None:
             self._lanes.backlog[relegated.key] = relegated
-        if self._size_bytes > self._limit_bytes // 2 and not self._reports.are_required:
-            self._free(list(self._awaiting.keys))
+        if self._size_bytes > self._limit_bytes // 2 and not self._acks.reports_required:
+            self._free(list(self._acks.awaiting.keys))
         self._shrink()
         return key
 
@@ -91,34 +82,19 @@ class MemoryOutbox:
     def confirmed(self, key: int) -> None:
         """See `Outbox.confirmed`."""
         self._lanes.drop(key)
-        if key not in self._messages:
-            return
-        now_s = self._clock()
-        self._awaiting.confirm(key, now_s)
-        self._pace.confirmed(key, now_s)
-        self._free(self._awaiting.expired(now_s))
+        if key in self._messages:
+            self._free(self._acks.confirmed(key))
 
     def stored(self, report: Stored) -> None:
         """See `Outbox.stored`."""
-        had_reports = self._reports.are_required
-        keys = durable_keys(report, self._bases, self._last_key)
-        self._free(self._reports.update(report.collector, report.ledger, keys))
-        self._reports.trim(min(self._messages, default=self._last_key + 1))
-        self._pace.stored(max((last for _, last in keys), default=0), self._clock())
-        if self._reports.are_required and not had_reports:
-            self._awaiting.require_reports()
-        lost = self._awaiting.missing(self._reports.highest, self._last_key, self._clock())
-        if lost:
-            again = [key for first, last in lost for key in range(first, last + 1)]
-            self._republished += len(again)
-            self._add_to_backlog(again)
+        self._free(self._acks.stored(report, self._bases, self._last_key))
+        self._acks.trim(min(self._messages, default=self._last_key + 1))
+        if lost := self._acks.missing(self._last_key):
+            self._add_to_backlog([key for first, last in lost for key in range(first, last + 1)])
 
     def withdrawn(self, collector: str) -> None:
         """See `Outbox.withdrawn`."""
-        self._reports.withdraw(collector)
-        if not self._reports.are_required:
-            self._awaiting.collectors_gone(self._clock())
-            self._pace.collectors_gone()
+        self._acks.withdrawn(collector)
 
     def hold(self, key: int) -> None:
         """See `Outbox.hold`."""
@@ -131,7 +107,7 @@ class MemoryOutbox:
 
     def rewind(self) -> None:
         """See `Outbox.rewind`."""
-        self._pace.begin(self._clock(), has_reports=self._reports.are_required)
+        self._acks.connection_broke()
         self._lanes.backlog.update((message.key, message) for message in self._lanes.clear())
         # Messages that were in flight were exempt from the limit, and no longer are.
         self._shrink()
@@ -139,17 +115,17 @@ class MemoryOutbox:
 
     @property
     def backlog_per_s(self) -> float:
-        """Messages of the backlog that may leave a second, now."""
-        return self._pace.per_s(self._clock())
+        """How many messages of the backlog may be sent per second now."""
+        return self._acks.backlog_per_s
 
     def stats(self) -> OutboxStats:
         """See `Outbox.stats`."""
-        lanes, reports_required = self._lanes, self._reports.are_required
+        lanes, reports_required = self._lanes, self._acks.reports_required
         # While no collector reports, a message that the broker confirmed counts as delivered, although it is kept for a while.
-        kept = RangeSet() if reports_required else self._awaiting.keys
+        kept = RangeSet() if reports_required else self._acks.awaiting.keys
         oldest = self._oldest_outside(kept)
         behind = [*lanes.in_flight, *lanes.backlog]
-        for each in (self._held, self._awaiting.keys):
+        for each in (self._held, self._acks.awaiting.keys):
             behind += [key for key in (each.first, each.last) if key is not None]
         undelivered = [Numbers(epoch=self._epoch, first=min(behind), last=max(behind))] if behind else []
         return OutboxStats(
@@ -161,8 +137,8 @@ class MemoryOutbox:
             account=Account(kind="memory", undelivered=undelivered, dropped=list(self._losses)),
             durable=False,
             held=len(self._held),
-            awaiting=len(self._awaiting.keys) if reports_required else 0,
-            republished=self._republished,
+            awaiting=len(self._acks.awaiting.keys) if reports_required else 0,
+            republished=self._acks.republished,
             reports_required=reports_required,
         )
 
@@ -195,7 +171,7 @@ class MemoryOutbox:
             if keys:
                 self._lanes.drop_between(first, last)
                 self._held.remove_between(first, last)
-                self._awaiting.remove(first, last)
+                self._acks.awaiting.remove(first, last)
 
     def _shrink(self) -> None:
         """Drop the oldest messages until the rest fits; the newest always stays."""

@@ -21,8 +21,8 @@ class MessagePlaces:
     be read from disk), `backlog` (on disk, to be read and sent), or `awaiting` (confirmed by the broker).
     """
 
-    def __init__(self, keep_confirmed_s: float, backlog_per_s: Callable[[], float], has_work: asyncio.Event) -> None:
-        """`keep_confirmed_s` as in `Awaiting`, `backlog_per_s` as in `Lanes`. `has_work` is set when the thread has to read or delete."""
+    def __init__(self, awaiting: Awaiting, backlog_per_s: Callable[[], float], has_work: asyncio.Event) -> None:
+        """`backlog_per_s` as in `Lanes`. `has_work` is set when the thread has to read or delete."""
         self.present = RangeSet()
         self.unsaved = Unsaved()
         self.lanes = Lanes(backlog_per_s, self.request_backlog)
@@ -30,7 +30,7 @@ class MessagePlaces:
         self.resumed = array("q")
         """Keys, ascending."""
         self.backlog = RangeSet()
-        self.awaiting = Awaiting(keep_confirmed_s)
+        self.awaiting = awaiting
         self.to_delete = RangeSet()
         """Keys of messages that are, or may be, on disk and that the next commits delete."""
         self.handed_out = 0

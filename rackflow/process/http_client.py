@@ -10,7 +10,7 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
     """Follows no redirect: urllib would send the password along, to wherever the answer says. The redirect is an HTTPError."""
 
     def redirect_request(self, *_: object, **__: object) -> None:
-        return None
+        """Called by urllib. As this makes no new request, the redirect becomes an HTTPError."""
 
 
 def redirected(location: str | None) -> str:

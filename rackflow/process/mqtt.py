@@ -115,6 +115,7 @@ class Session:
     """By default the largest that MQTT knows (MQTT 5, 1.5.5)."""
 
     def properties(self) -> Properties:
+        """The properties of CONNECT that ask for this session (MQTT 5, 3.1.2.11)."""
         found = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
         found.SessionExpiryInterval = self.expiry_s
         found.ReceiveMaximum = self.receive_maximum

@@ -1,7 +1,8 @@
 """Faults of power, cooling and sensors: what each kind changes and how it is undone.
 
 A fault only ever changes the world's causes (a pump, a breaker, a resistance) and never its readings, so that its effects follow
-from the physics. Sensor faults are the opposite: they change readings and nothing else.
+from the physics. Sensor faults are the opposite: they change readings and nothing else. Faults of the network are only named here
+(`WIRE_FAULTS`), so that all faults are ordered and checked alike; `simulator/wire/faults.py` causes them.
 """
 
 import difflib

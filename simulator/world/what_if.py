@@ -12,6 +12,7 @@ from simulator.world.cdu import PUMPS
 from simulator.world.instruments import LINES
 from simulator.world.load import ConstantLoad
 from simulator.world.loop import SecondaryLoop
+from simulator.world.network import RackSupply
 from simulator.world.switch import Switch
 from simulator.world.truth import add_figure, name_of, parallel_ups
 from simulator.world.world import World
@@ -108,22 +109,15 @@ def ups_holdup_s(world: World, ups: str, max_s: float) -> float:
 
 
 def _put_feed_loss(found: dict[str, float], world: World, feed: str) -> None:
+    """Add the figures of a world that has lost this feed: of each rack, of what is above the racks, and of the site."""
     network, limit = world.network, world.site.electrical.continuous_load_factor
     dark = 0
     lost = set[str]()
     for rack, supply in network.racks.items():
-        by_phase = [(0.0, 0.0)] * 3
-        for pdu, _ in supply.dual_corded:
-            for phase, amperes, live in zip(pdu.phases, pdu.amperes, pdu.live, strict=True):
-                if live:
-                    sum_a, rated = by_phase[phase]
-                    by_phase[phase] = (sum_a + amperes, rated + pdu.section.breaker_a)
         fed = supply.supplied_w >= _SUPPLIED_RATIO * supply.demand_w
         if not fed:
             dark += 1
-        loads = {line: amperes / rated for line, (amperes, rated) in zip(LINES, by_phase, strict=True) if rated}
-        for switch in {pdu.section.fed_by for pdu, _ in supply.single_corded}:
-            _add_switched(loads, network.switches[switch], feed, world.site)
+        loads = _rack_loads(world, supply, feed)
         for line, share in loads.items():
             load = share / limit
             add_figure(found, "rack_feed_loss_load_ratio", load, rack=rack, feed=feed, phase=line)
@@ -138,6 +132,20 @@ def _put_feed_loss(found: dict[str, float], world: World, feed: str) -> None:
         add_figure(found, metric, load, **labels)
     survives = not lost and all(load <= 1 for load in above.values())
     add_figure(found, "site_survives_feed_loss", float(survives), feed=feed)
+
+
+def _rack_loads(world: World, supply: RackSupply, feed: str) -> dict[str, float]:
+    """By phase, what the breakers of a rack's PDUs that are left carry, of their rating."""
+    by_phase = [(0.0, 0.0)] * len(LINES)
+    for pdu, _ in supply.dual_corded:
+        for phase, amperes, live in zip(pdu.phases, pdu.amperes, pdu.live, strict=True):
+            if live:
+                sum_a, rated = by_phase[phase]
+                by_phase[phase] = (sum_a + amperes, rated + pdu.section.breaker_a)
+    loads = {line: amperes / rated for line, (amperes, rated) in zip(LINES, by_phase, strict=True) if rated}
+    for switch in {pdu.section.fed_by for pdu, _ in supply.single_corded}:
+        _add_switched(loads, world.network.switches[switch], feed, world.site)
+    return loads
 
 
 def _add_switched(loads: dict[str, float], switch: Switch, feed: str, site: Site) -> None:

@@ -75,7 +75,7 @@ def test_check_says_that_the_outbox_cannot_be_written(config: Path, capsys: pyte
 
 
 @pytest.mark.parametrize("command", ["check", "run", "replay"])
-def test_a_file_that_is_not_there(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_not_there_is_named(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, str(tmp_path / "none")]) == 78
     assert capsys.readouterr().err.strip().startswith(f"{tmp_path}/none: no such file")
 

@@ -264,7 +264,7 @@ async def test_another_broker_costs_a_reconnect_and_nothing_else(mosquitto: Mosq
             )
 
 
-async def test_sighup_reloads(mosquitto: Mosquitto) -> None:
+async def test_after_a_sighup_a_new_device_is_polled(mosquitto: Mosquitto) -> None:
     loaded = config_for(mosquitto, "a", "b")
     async with listening(mosquitto) as listener, asyncio.TaskGroup() as group:
         agent = run(config_for(mosquitto, "a"), Devices(), reload=lambda: loaded)

@@ -88,7 +88,7 @@ def test_a_collector_publishes_under_its_own_name_only() -> None:
 
 
 @pytest.mark.parametrize("name", list(DOCUMENTS))
-def test_round_trip_and_committed_schema(name: str) -> None:
+def test_a_document_is_read_as_it_was_written_and_fits_the_committed_schema(name: str) -> None:
     document = EXAMPLES[name]
     payload = encode(document)
     assert decode(payload, DOCUMENTS[name]) == document

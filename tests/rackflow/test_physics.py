@@ -145,7 +145,9 @@ def test_glycol_carries_less_heat_than_water() -> None:
         (20.0, 1.001, None),
     ],
 )
-def test_dew_points(celsius: float, humidity: float, dew_point: float | None) -> None:
+def test_a_dew_point_is_that_of_the_table_and_none_outside_of_the_formulas_range(
+    celsius: float, humidity: float, dew_point: float | None
+) -> None:
     found = dew_point_celsius(celsius, humidity)
     assert found == (None if dew_point is None else pytest.approx(dew_point, abs=0.05))
 

@@ -72,5 +72,5 @@ def test_names_and_values_up_to_their_longest() -> None:
         ("caf\u00e9", "caf_"),
     ],
 )
-def test_label_values_from_text(text: str, label: str) -> None:
+def test_a_text_becomes_a_label_value_with_an_underscore_for_what_that_cannot_have(text: str, label: str) -> None:
     assert clean_label(text) == label

@@ -89,7 +89,7 @@ def test_what_is_not_a_topic_of_the_contract_is_refused(text: str) -> None:
         parse_topic(text)
 
 
-def test_topics_as_they_are_written() -> None:
+def test_topics_and_subscriptions_are_built_and_read() -> None:
     longest = "d" * 64
     assert build_topic(Topic("cas1", "gw-3", "batch", longest)) == f"rackflow/v1/cas1/gw-3/batch/{longest}"
     assert build_topic(Topic("cas1", "gw-3", "status")) == "rackflow/v1/cas1/gw-3/status"

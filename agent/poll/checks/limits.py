@@ -155,24 +155,13 @@ class LimitCheck:
 
     def _is_refuted(self, key: str, values: Mapping[str, float], poll: PollClass) -> bool:
         """Whether the readings that a limit applies to disprove it, in this poll or in two polls (see above)."""
-        metric, limit, limited_keys = metric_of(key), values[key], self._planned.readings[key]
+        limit, limited_keys = values[key], self._planned.readings[key]
         if self._refuted.get(key) == limit:
             return True
         self._refuted.pop(key, None)
-        before = self._doubted.get(key)
         limited = [values[each] for each in limited_keys if each in values]
-        if metric in _VOLTAGES:
-            live = [volts for volts in limited if volts >= MIN_VOLTS]
-            is_refuted = bool(live) and not any(
-                limit <= volts * MAX_VOLTAGE_RATIO and volts <= limit * MAX_VOLTAGE_RATIO for volts in live
-            )
-        elif key == _LOW_BATTERY:
-            is_refuted = len(limited) == len(_BATTERY) and _is_beyond(limit, *limited)
-        elif metric in _RATINGS:
-            is_refuted = len(limited) == len(limited_keys) and _is_far(limit, limited)
-        else:
-            is_refuted = any(abs(each) > MAX_OVERLOAD * limit for each in limited)
-        if is_refuted and before == limit:
+        is_refuted = _is_impossible(key, limit, limited, are_all_there=len(limited) == len(limited_keys))
+        if is_refuted and self._doubted.get(key) == limit:
             self._refuted[key] = limit
         elif is_refuted:
             self._doubted[key] = limit
@@ -197,6 +186,21 @@ def _loads(by_metric: Mapping[str, Sequence[tuple[str, Mapping[str, str]]]]) -> 
         if loads and sorted(str(labels) for _, labels in loads) == sorted(str(labels) for _, labels in powers):
             return [*(key for key, _ in loads), *(key for key, _ in powers)]
     return []
+
+
+def _is_impossible(key: str, limit: float, limited: Sequence[float], *, are_all_there: bool) -> bool:
+    """Whether a limit cannot be, beside the readings of one poll that it applies to. `are_all_there`: whether none of them is missing."""
+    metric = metric_of(key)
+    if metric in _VOLTAGES:
+        live = [volts for volts in limited if volts >= MIN_VOLTS]
+        return bool(live) and not any(
+            limit <= volts * MAX_VOLTAGE_RATIO and volts <= limit * MAX_VOLTAGE_RATIO for volts in live
+        )
+    if key == _LOW_BATTERY:
+        return are_all_there and _is_beyond(limit, *limited)
+    if metric in _RATINGS:
+        return are_all_there and _is_far(limit, limited)
+    return any(abs(each) > MAX_OVERLOAD * limit for each in limited)
 
 
 def _is_beyond(threshold_s: float, runtime_s: float, charge: float) -> bool:

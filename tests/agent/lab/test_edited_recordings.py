@@ -38,7 +38,7 @@ def test_an_invalid_line_is_reported_and_the_others_are_read(line: bytes) -> Non
 
 
 @pytest.mark.parametrize("line", ["1|3|5", "1|3|5|xx", "1|9|5|1", "1|3|5|7 # setpoint", "<private>", "1|3|99999|1"])
-def test_so_are_those_of_registers(line: str) -> None:
+def test_a_line_of_registers_that_was_edited_wrongly_is_skipped_and_named(line: str) -> None:
     faults: list[str] = []
     assert parse_mbrec(f"1|3|1|2\n{line}\n1|3|2|3\n", "edited", faults).values == {
         (1, "holding", 1): 2,

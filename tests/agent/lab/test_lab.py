@@ -11,7 +11,7 @@ import yaml
 from agent.cli import main
 from agent.lab.discover import MAX_ADDRESSES, addresses_of
 from agent.lab.output import render_objects
-from agent.lab.walk_snmp import redacted
+from agent.lab.redact_snmp import redacted
 from agent.profile.loading.load import parse_profile
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.recording.snmprec import Record, parse_snmprec, read_snmprec

@@ -18,8 +18,8 @@ from agent.lab.discover import Found, discover
 from agent.lab.draft import draft
 from agent.lab.output import Output, render
 from agent.lab.read import read_device
+from agent.lab.redact_snmp import redacted
 from agent.lab.replay import RecordingClient, read_all, replay_snmp
-from agent.lab.walk_snmp import redacted
 from agent.modbus import ModbusLink, ModbusTarget
 from agent.profile import SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME
 from agent.readings import Identified, Readings

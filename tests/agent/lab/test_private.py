@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from agent.lab.walk_snmp import redacted
+from agent.lab.redact_snmp import redacted
 from rackflow.recording import Record, parse_snmprec, read_snmprec
 from simulator.snmp.agent import SnmpDevice
 from tests.servers.ports import free_port

@@ -31,7 +31,7 @@ def test_a_person_sees_how_many_of_the_planned_series_are_there(name: str, capsy
     assert found[1] == found[2] != "0"
 
 
-def test_apc_ups(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_apc_ups_gives_its_identity_and_readings_that_agree(capsys: pytest.CaptureFixture[str]) -> None:
     document = replayed("apc-ups", capsys)
     values = document["values"]
     assert document["identity"] == {
@@ -55,7 +55,7 @@ def test_apc_ups(capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
-def test_rfc1628_ups(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_ups_of_rfc_1628_gives_readings_that_agree_on_each_phase(capsys: pytest.CaptureFixture[str]) -> None:
     values = replayed("rfc1628-ups", capsys)["values"]
     assert values["dcim_ups_battery_runtime_seconds"] == 1260
     assert values["dcim_ups_battery_voltage_volts"] == 543.6
@@ -67,7 +67,7 @@ def test_rfc1628_ups(capsys: pytest.CaptureFixture[str]) -> None:
         assert 0.85 < watts / (volts * amperes) <= 1.0
 
 
-def test_apc_rpdu2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_apc_rack_pdu_gives_phases_and_outlets_that_add_up(capsys: pytest.CaptureFixture[str]) -> None:
     document = replayed("apc-rpdu2", capsys)
     values = document["values"]
     total = values["dcim_pdu_input_power_watts{inlet=1}"]

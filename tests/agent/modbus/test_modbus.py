@@ -28,7 +28,9 @@ from tests.servers.waiting import eventually
 
 
 @pytest.mark.parametrize("transport", ["tcp", "rtu-over-tcp"])
-async def test_tables_of_a_real_server(transport: Literal["tcp", "rtu-over-tcp"]) -> None:
+async def test_four_tables_and_two_units_of_a_real_server_are_read_and_its_refusal_is_told(
+    transport: Literal["tcp", "rtu-over-tcp"],
+) -> None:
     """Four tables, two units behind one connection, the server's own refusal, and on."""
     async with (
         good_server(FramerType.SOCKET if transport == "tcp" else FramerType.RTU) as port,
@@ -76,7 +78,7 @@ async def test_each_fault_has_its_error_and_the_next_answer_is_read(name: str) -
 
 
 @pytest.mark.parametrize("fault", [b"\x01\x03\x04\x00\x01\x00\x02\xff\xff", b"garbage", b"\x01\x03\x04\x00"])
-async def test_rtu_faults(fault: bytes) -> None:
+async def test_a_faulty_rtu_answer_is_no_reading_and_the_next_one_comes_on_a_new_connection(fault: bytes) -> None:
     """A wrong checksum, garbage, half a frame: no answer, or no whole one, and the next good one is taken."""
     rtu = FaultyModbus(lambda _: [fault])
     async with rtu.serving() as server, connected(target_of(server.port, "rtu-over-tcp")) as client:

@@ -40,7 +40,7 @@ async def test_requests_keep_the_configured_pause_also_after_a_failure() -> None
     assert at[2] - at[0] >= 0.1 + TIMEOUT_S + 0.1
 
 
-async def test_server_that_hangs_up_between_requests() -> None:
+async def test_a_server_that_hangs_up_after_each_answer_is_read_over_new_connections() -> None:
     """A gateway that closes after each answer costs a connection each time, and no error."""
     async with FaultyModbus(lambda frame: [answer(frame, 4), None]).serving() as server:
         async with connected(target_of(server.port)) as client:

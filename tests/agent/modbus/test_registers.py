@@ -26,13 +26,15 @@ def encode(raw: bytes, order: WordOrder) -> list[int]:
 
 
 @given(registers, st.sampled_from(TYPES), st.sampled_from(ORDERS))
-def test_decoding_is_total(words: list[int], kind: NumberType, order: WordOrder) -> None:
+def test_any_registers_are_a_finite_number_a_text_or_nothing(
+    words: list[int], kind: NumberType, order: WordOrder
+) -> None:
     value = decode(words[: words_of(kind, 4)], kind, order)
     assert not isinstance(value, float) or math.isfinite(value)
 
 
 @given(st.integers(-(2**63), 2**63 - 1), st.sampled_from(ORDERS))
-def test_integers_in_every_order(number: int, order: WordOrder) -> None:
+def test_an_integer_is_read_in_every_word_order(number: int, order: WordOrder) -> None:
     assert decode(encode(struct.pack(">q", number), order), "int64", order) == number
     assert decode(encode(struct.pack(">Q", number % 2**64), order), "uint64", order) == number % 2**64
     assert decode(encode(struct.pack(">i", number >> 32), order), "int32", order) == number >> 32
@@ -41,7 +43,7 @@ def test_integers_in_every_order(number: int, order: WordOrder) -> None:
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False, width=32), st.sampled_from(ORDERS))
-def test_floats_in_every_order(number: float, order: WordOrder) -> None:
+def test_a_float_is_read_in_every_word_order(number: float, order: WordOrder) -> None:
     assert decode(encode(struct.pack(">f", number), order), "float32", order) == number
     assert decode(encode(struct.pack(">d", number), order), "float64", order) == number
 
@@ -144,7 +146,7 @@ def test_a_letter_to_a_register_is_a_text() -> None:
     assert decode([0, 0], "ascii", "big") == ""
 
 
-def test_binary_coded_decimal_and_text() -> None:
+def test_binary_coded_decimals_and_texts_are_read() -> None:
     assert decode([0x1234], "bcd16", "big") == 1234
     assert decode([0x1234, 0x5678], "bcd32", "little-swapped") == 56781234
     assert decode([0x12AB], "bcd16", "big") is None

@@ -51,21 +51,6 @@ tables:
       - {{metric: dcim_env_voltage_volts, oid: {ROOT}.1.6, unit: volt, poll: fast}}
 """
 PROFILE = parse_profile(TEXT, "sensing.yaml")
-OTHER = parse_profile(
-    f"""
-version: 1
-profile: other
-class: pdu
-protocol: snmp
-title: Another device
-source: a manual
-evidence: unverified
-recognise: {{sysobjectid: [{ROOT}.7], probes: [{ROOT}.5.0]}}
-points:
-  - {{metric: dcim_pdu_input_power_watts, oid: {ROOT}.5.0, unit: watt, poll: normal}}
-""",
-    "other.yaml",
-)
 DEW = "dcim_env_dew_point_celsius{sensor=a}"
 INLET, OUTLET = (f"dcim_env_temperature_celsius{{sensor={name}}}" for name in ("Inlet", "Outlet"))
 VOLTS = "dcim_env_voltage_volts{sensor=Inlet}"
@@ -445,6 +430,23 @@ async def test_a_device_that_hides_its_model_for_a_moment_is_no_other_one(client
     async with changing(client_of) as device:
         device.set("9.1", value)
         assert (await device.polled("slow")).reopen == ""
+
+
+OTHER = parse_profile(
+    f"""
+version: 1
+profile: other
+class: pdu
+protocol: snmp
+title: Another device
+source: a manual
+evidence: unverified
+recognise: {{sysobjectid: [{ROOT}.7], probes: [{ROOT}.5.0]}}
+points:
+  - {{metric: dcim_pdu_input_power_watts, oid: {ROOT}.5.0, unit: watt, poll: normal}}
+""",
+    "other.yaml",
+)
 
 
 async def test_another_model_at_the_same_address_is_recognised_anew(client_of: MakeClient) -> None:

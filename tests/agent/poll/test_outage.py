@@ -9,7 +9,6 @@ from agent.config import Device
 from agent.poll import DevicePoller, ModbusPoller, SharedPlans, SnmpPoller
 from agent.poll.planned_cells import IN_USE_ANSWERS
 from agent.profile import Profile, parse_profile
-from agent.profile.schema import When
 from agent.readings import Identity, Readings
 from agent.snmp.seam import SnmpValue
 from rackflow.catalogue import POLL_SECONDS, catalogue
@@ -21,7 +20,6 @@ from tests.agent.shipped import shipped_profiles
 
 SHIPPED = shipped_profiles()
 SNMP = [name for name, profile in SHIPPED.items() if profile.protocol == "snmp"]
-MODBUS = [name for name, profile in SHIPPED.items() if profile.protocol == "modbus"]
 GROUPS = 6
 SUPPLY = re.compile(r"dcim_(ups_(input|bypass)|ats_source|pdu_(phase|line))_(line_)?voltage_volts")
 NO_MEASUREMENT = {
@@ -29,12 +27,6 @@ NO_MEASUREMENT = {
     "avocent-pm": "its MIB says of every number that 0 is returned where it is not supported",
 }
 UPS = "1.3.6.1.2.1.33.1"
-SERIAL = "1.3.6.1.4.1.318.1.1.1.1.2.3.0"
-
-
-def conditions(name: str) -> list[When]:
-    """All conditions of a family's points."""
-    return [each for _, point in SHIPPED[name].loaded().all_points() for each in point.when]
 
 
 @dataclass
@@ -425,7 +417,15 @@ class Flat(MemoryModbus):
         return [1 if table == "coil" else self.registers[0]] * count
 
 
-@pytest.mark.parametrize("name", [name for name in MODBUS if any(each.watched() for each in conditions(name))])
+def has_watched_conditions(profile: Profile) -> bool:
+    """Whether some of the profile's registers only show whether a part is in use."""
+    return any(each.watched() for _, point in profile.loaded().all_points() for each in point.when)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name, each in SHIPPED.items() if each.protocol == "modbus" and has_watched_conditions(each)],
+)
 async def test_an_outage_plans_no_modbus_family_anew_and_takes_no_reading(name: str) -> None:
     unit = Flat({0: 230})
     poller = ModbusPoller(Device(id="d", host="h", protocol="modbus", profile=name), SHIPPED[name].loaded(), unit)

@@ -74,7 +74,7 @@ def point(metric: str, rest: str, column: str = "1.9") -> str:
 WATTS, VOLTS, ENV = "dcim_pdu_outlet_power_watts", "dcim_pdu_outlet_voltage_volts", "dcim_env_temperature_celsius"
 
 
-async def test_decimals_from_a_sibling_cell() -> None:
+async def test_a_cell_of_the_row_gives_the_decimals_of_another_one() -> None:
     text = TABLE + point(VOLTS, f"unit: volt, decimals: {ROOT}.1.5")
     readings = await read(text, {"1.9.1": 2301, "1.5.1": 1, "1.9.2": 23012, "1.5.2": 2, "1.9.3": 230})
     assert readings.values == {f"{VOLTS}{{outlet=1}}": 230.1, f"{VOLTS}{{outlet=2}}": 230.12}
@@ -155,7 +155,7 @@ async def test_a_part_of_the_index_decides_and_labels_are_joined() -> None:
     assert readings.values == {f"{WATTS}{{outlet=1.7}}": 100.0, f"{VOLTS}{{outlet=1.7}}": 230.0}
 
 
-async def test_numbers_and_quantities_in_text() -> None:
+async def test_a_number_in_a_text_is_read_with_the_unit_of_the_text_or_of_the_profile() -> None:
     text = TABLE + point(VOLTS, "text: quantity") + point(WATTS, "unit: watt, text: number", "1.8")
     values: dict[str, SnmpValue] = {
         "1.9.1": b"232.6V",
@@ -193,7 +193,7 @@ async def test_flags_in_text_count_from_its_first_character() -> None:
     assert readings.bad == {key.format(name, row): reason for row, reason in why.items() for name in "ab"}
 
 
-async def test_words_for_states_and_flags() -> None:
+async def test_words_stand_for_states_and_flags_in_upper_or_lower_case() -> None:
     text = TABLE + point("dcim_pdu_outlet_on", "words: {'on': 1, 'off': 0}")
     readings = await read(text, {"1.9.1": b"On", "1.9.2": b" OFF\x00", "1.9.3": b"maybe"})
     assert readings.values == {"dcim_pdu_outlet_on{outlet=1}": 1.0, "dcim_pdu_outlet_on{outlet=2}": 0.0}
@@ -202,7 +202,7 @@ async def test_words_for_states_and_flags() -> None:
     assert (await read(states, {"2.0": b"line mode"})).states == {"dcim_ups_output_source": "normal"}
 
 
-async def test_variants_by_what_is_expected() -> None:
+async def test_of_two_scales_the_one_that_gives_an_expected_value_counts() -> None:
     fallback = f"fallback: [{{oid: {ROOT}.1.9, unit: volt, scale: 0.1, expect: [80, 500]}}]"
     text = TABLE + point(VOLTS, f"unit: volt, expect: [80, 500], {fallback}")
     readings = await read(text, {"1.9.1": 231, "1.9.2": 2310, "1.9.3": 7})
@@ -335,7 +335,7 @@ def test_what_cannot_be_meant_is_refused(text: str, message: str) -> None:
         ("12 parsecs", None),
     ],
 )
-def test_quantities_as_devices_write_them(text: str, found: tuple[float, str] | None) -> None:
+def test_a_quantity_is_read_as_devices_write_it(text: str, found: tuple[float, str] | None) -> None:
     assert quantity(text) == found
 
 

@@ -39,7 +39,7 @@ RPDU2 = "1.3.6.1.4.1.318.1.1.26.4.3.1.5.1"
         ({}, None),
     ],
 )
-def test_the_best_profile(answers: dict[str, RawValue], best: str | None) -> None:
+def test_the_most_specific_profile_that_fits_is_the_best(answers: dict[str, RawValue], best: str | None) -> None:
     found = matches(PROFILES, answers)
     assert (found[0].profile.profile if found else None) == best
     assert all(match.reasons for match in found)

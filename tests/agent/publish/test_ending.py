@@ -164,7 +164,7 @@ async def test_a_status_names_the_time_of_a_second_takeover_and_none_before() ->
     async def told() -> tuple[int, bool]:
         client = connection()
         client.ended_by = SESSION_TAKEN_OVER
-        publisher._is_taken_over(client)  # noqa: SLF001 - as a session
+        publisher._note_takeover(client)  # noqa: SLF001 - as a session
         publisher.set_status(STATUS)
         [status] = await published(publisher)
         return counters.takeovers, abs(status.taken_over - time.time() * 1000) < 60_000
@@ -187,7 +187,7 @@ async def test_a_connection_that_ended_here_or_for_a_message_says_nothing_of_a_s
             client.drop()
         else:
             client._wire.is_unreadable = True  # noqa: SLF001 - as after a packet that is none
-        assert not publisher._is_taken_over(client)  # noqa: SLF001 - as a session
+        assert not publisher._note_takeover(client)  # noqa: SLF001 - as a session
     assert counters.takeovers == 0
 
 
@@ -197,7 +197,7 @@ async def test_an_open_connection_is_not_taken_over() -> None:
         client = connection(Broker(port=server.port, timeout_s=5))
         client.ended_by = SESSION_TAKEN_OVER
         async with client:
-            assert not publisher._is_taken_over(client)  # noqa: SLF001 - as a session
+            assert not publisher._note_takeover(client)  # noqa: SLF001 - as a session
     assert counters.takeovers == 0
 
 
@@ -274,10 +274,10 @@ async def test_a_broker_that_restarts_again_and_again_is_no_second_agent() -> No
     async with ScriptedBroker().serving() as server:
         nobody = Broker(port=server.port, timeout_s=20)
     for _ in range(2 * HANGUPS):
-        assert not publisher._is_taken_over(connection())  # noqa: SLF001 - as a session
+        assert not publisher._note_takeover(connection())  # noqa: SLF001 - as a session
         assert "refused" in (await publisher._connect_once(nobody)).why  # noqa: SLF001 - one attempt of `run`
     assert counters.takeovers == 0
-    assert [publisher._is_taken_over(connection()) for _ in range(HANGUPS)][-1], "nothing is refused in between"  # noqa: SLF001 - as a session
+    assert [publisher._note_takeover(connection()) for _ in range(HANGUPS)][-1], "nothing is refused in between"  # noqa: SLF001 - as a session
 
 
 @pytest.mark.parametrize("during", ["a pause", "an attempt"])

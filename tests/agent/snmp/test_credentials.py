@@ -2,14 +2,20 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
+from agent.config import Credential
+from agent.snmp import gufo_v3, pysnmp
 from agent.snmp.credentials import check_credential, master_key
 from agent.snmp.pysnmp import PysnmpClient, PysnmpEngines
-from agent.snmp.seam import SnmpTarget, SnmpUser
+from agent.snmp.seam import AuthProtocol, PrivProtocol, SnmpTarget, SnmpUser
+from agent.snmp.usm import authentic, privacy
 from rackflow.errors import ConfigError, DeviceError
+from simulator.snmp import users
 from tests.agent.conftest import BASE, Snmpd
 
 USER = SnmpUser("sha512aes256", "sha512", "authauth1", "aes256", "privpriv1")
@@ -36,6 +42,21 @@ def test_a_credential_that_snmpv3_does_not_allow_is_refused(user: SnmpUser, faul
     with pytest.raises(ConfigError, match=fault):
         check_credential(SnmpTarget("ups-1", "127.0.0.1", 161, user))
     check_credential(SnmpTarget("ups-1", "127.0.0.1", 161, SnmpUser("é" * 16)))
+
+
+@pytest.mark.parametrize(
+    ("what", "protocol", "tables"),
+    [
+        ("auth", AuthProtocol, (gufo_v3.AUTH, pysnmp.AUTH, authentic.MAC_OCTETS, users.AUTH)),
+        ("priv", PrivProtocol, (gufo_v3.PRIV, pysnmp.PRIV, privacy.KEY_OCTETS, privacy.BLOCK_OCTETS, users.PRIV)),
+    ],
+)
+def test_a_protocol_of_snmpv3_is_known_in_every_place_that_needs_it(
+    what: str, protocol: object, tables: Iterable[Iterable[str]]
+) -> None:
+    assert get_args(Credential.model_fields[what].annotation) == get_args(protocol)
+    for table in tables:
+        assert {"", *table} == set(get_args(protocol))
 
 
 class CpuClockLoop(asyncio.SelectorEventLoop):

@@ -210,7 +210,9 @@ async def test_forged_answers_are_refused_and_the_true_one_is_taken(engine: str,
 
 
 @pytest.mark.parametrize("name", [*FORGERIES, *PRIVACY_FORGERIES])
-async def test_the_same_of_encrypted_answers(engine: str, device: Snmpd, name: str) -> None:
+async def test_forgeries_beside_encrypted_answers_are_dropped_and_counted(
+    engine: str, device: Snmpd, name: str
+) -> None:
     forge, reasons = (FORGERIES | PRIVACY_FORGERIES)[name]
     async with scene(engine, device.port, WITH_PRIV) as stage:
         assert await stage.client.get([OID]) == TRUE

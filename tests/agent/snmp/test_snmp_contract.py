@@ -18,7 +18,9 @@ from tests.servers.ports import free_port
 
 
 @pytest.mark.parametrize("version", ["1", "2c"])
-async def test_values_by_type(client_of: MakeClient, shared_snmpd: Snmpd, version: Literal["1", "2c"]) -> None:
+async def test_each_type_on_the_wire_arrives_as_the_type_that_the_seam_promises(
+    client_of: MakeClient, shared_snmpd: Snmpd, version: Literal["1", "2c"]
+) -> None:
     """Each wire type arrives as the Python type that the seam promises."""
     client = client_of(target_of(shared_snmpd.port, version=version, max_varbinds=3))
     assert await client.get(list(VALUES)) == {oid: value for oid, (_, _, value) in VALUES.items()}
@@ -39,7 +41,9 @@ async def test_absent_objects_are_left_out(
 
 
 @pytest.mark.parametrize("version", ["1", "2c"])
-async def test_walk(client_of: MakeClient, shared_snmpd: Snmpd, version: Literal["1", "2c"]) -> None:
+async def test_a_walk_gives_a_subtree_up_to_the_limit_and_nothing_beyond_it(
+    client_of: MakeClient, shared_snmpd: Snmpd, version: Literal["1", "2c"]
+) -> None:
     """A subtree, one at the end of the MIB included; nothing beyond it; no more than the limit."""
     client = client_of(target_of(shared_snmpd.port, version=version))
     system = await client.walk("1.3.6.1.2.1.1")
@@ -61,7 +65,9 @@ USERS = [
 
 
 @pytest.mark.parametrize("user", USERS, ids=lambda user: str(user.user))
-async def test_v3(client_of: MakeClient, shared_snmpd: Snmpd, user: SnmpUser) -> None:
+async def test_v3_gets_and_walks_at_every_security_level(
+    client_of: MakeClient, shared_snmpd: Snmpd, user: SnmpUser
+) -> None:
     """GET and GETBULK at every security level."""
     client = client_of(target_of(shared_snmpd.port, user, timeout_s=LONG_TIMEOUT_S))
     assert await client.get([f"{BASE}.1.0", f"{BASE}.1.1"]) == {f"{BASE}.1.0": 42}
@@ -84,7 +90,7 @@ async def test_v3(client_of: MakeClient, shared_snmpd: Snmpd, user: SnmpUser) ->
     ],
     ids=["no user", "no user with key", "wrong key", "wrong algorithm", "level too high", "level too low", "no level"],
 )
-async def test_v3_refusals(
+async def test_v3_refusals_say_what_is_wrong_and_cost_no_other_client_anything(
     client_of: MakeClient, shared_snmpd: Snmpd, refused: RefusedDatagrams, user: SnmpUser, words: str
 ) -> None:
     """The device says no, which is told with its reason, and a good client beside the refused one is none the worse."""
@@ -125,7 +131,9 @@ async def test_v3_engine_whose_boots_are_used_up_is_refused_by_name(
 
 @pytest.mark.parametrize("retries", [0, 1])
 @pytest.mark.parametrize("exchanged", [False, True], ids=["restarted", "exchanged"])
-async def test_v3_device_restarts(client_of: MakeClient, own_snmpd: Snmpd, retries: int, *, exchanged: bool) -> None:
+async def test_v3_finds_a_device_again_that_was_restarted_or_exchanged(
+    client_of: MakeClient, own_snmpd: Snmpd, retries: int, *, exchanged: bool
+) -> None:
     """A new boot has a new engine time, a new device a new engine id; the client finds it by itself, with a try left."""
     client = client_of(target_of(own_snmpd.port, USERS[3], timeout_s=2.0, retries=retries))
     assert len(await client.get([SYS_NAME])) == 1

@@ -90,7 +90,7 @@ async def test_too_big_is_split_and_remembered(client_of: MakeClient, version: L
         assert [len(request.oids) for request in agent.requests] == [5] * 8
 
 
-async def test_too_big_with_absent_objects(client_of: MakeClient) -> None:
+async def test_objects_beside_absent_ones_are_read_although_the_request_was_too_big(client_of: MakeClient) -> None:
     """Refused for size and lacking some, at once."""
     async with FaultyAgent(table(20), max_binds=6).serving() as agent:
         client = client_of(target_of(agent.port))
@@ -98,7 +98,7 @@ async def test_too_big_with_absent_objects(client_of: MakeClient) -> None:
         assert (await client.get(oids)).keys() == set(oids[:10])
 
 
-async def test_answer_cut_to_few_objects(client_of: MakeClient) -> None:
+async def test_what_an_answer_was_cut_short_of_is_asked_for_again(client_of: MakeClient) -> None:
     """A device that silently leaves out what does not fit is asked for the rest."""
     async with FaultyAgent(table(20)).serving() as agent:
 
@@ -111,7 +111,7 @@ async def test_answer_cut_to_few_objects(client_of: MakeClient) -> None:
         assert (await client.get(oids)).keys() == set(oids)
 
 
-async def test_object_that_fails_to_be_read(client_of: MakeClient) -> None:
+async def test_an_object_that_fails_to_be_read_costs_itself_alone(client_of: MakeClient) -> None:
     """GenErr for one object costs that object only, which is None: it exists, and has no value now."""
     async with FaultyAgent(table(20), failing={f"{TREE}.1.7"}).serving() as agent:
         client = client_of(target_of(agent.port))

@@ -311,7 +311,7 @@ def test_a_value_is_no_answer_to_the_search_for_the_engine() -> None:
         (2, 1000, False),
     ],
 )
-def test_the_time_window(boots: int, time: int, accepted: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_message_older_than_150_s_or_of_an_earlier_boot_is_refused(boots: int, time: int, accepted: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """100 s after boots 3 and time 1000, the engine's time is 1100; 150 s less is the oldest that counts (RFC 3414, 3.2, 7b)."""
     assert EngineClock(3, 1000, at=0.0).accepts(boots, time, now=100.0) is accepted
 

@@ -137,7 +137,7 @@ async def test_a_closed_port_is_reported_at_the_deadline() -> None:
 
 
 @pytest.mark.parametrize("user", ["ops:sha1:authauth1", "ops:sha512:authauth1:aes256:privpriv1", "ops"])
-async def test_a_device_that_reboots_in_between(client_of: MakeClient, user: str) -> None:
+async def test_a_device_that_reboots_between_requests_answers_the_next_one(client_of: MakeClient, user: str) -> None:
     """Another implementation of the device's side. It tells its new time in a report, and the request goes through in the same try."""
     device = SnmpDevice([Record(SYS_NAME, "4", b"here")], users=[parse_user(user)])
     name, auth, auth_key, priv, priv_key = (*user.split(":"), "", "", "", "")[:5]

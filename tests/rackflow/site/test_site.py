@@ -33,7 +33,7 @@ def test_the_path_of_a_feed_names_ups_panels_pdus_and_breakers(hall: Site) -> No
         hall.feeds_of("a9")
 
 
-def test_what_hangs_where(hall: Site) -> None:
+def test_a_site_knows_what_feeds_cools_and_measures_each_of_its_parts(hall: Site) -> None:
     assert hall.feed_of("row-a") == "A"
     assert hall.feed_of("cdu-1") is None
     assert hall.feed_of("cdu-2") == "A"

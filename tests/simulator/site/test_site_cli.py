@@ -90,7 +90,7 @@ async def test_faults_by_order_are_read_by_the_agent(tmp_path: Path) -> None:
         assert not (tmp_path / "sim.sock").exists()
 
 
-async def test_a_scenario_in_accelerated_time(tmp_path: Path) -> None:
+async def test_a_scenario_begins_and_ends_its_faults_in_the_worlds_own_time(tmp_path: Path) -> None:
     scenario = tmp_path / "scenario.yaml"
     # Three and a half seconds of the wall clock: whoever asks must get a turn while it lasts.
     fault = {"fault": "breaker_trip", "target": "pdu-a01-a", "at_s": 100, "for_s": 700}

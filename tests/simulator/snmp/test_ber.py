@@ -35,7 +35,7 @@ def request(keys: list[tuple[int, ...]], number: int, bulk: tuple[int, int] | No
 
 
 @given(st.lists(KEYS, min_size=1, max_size=30), st.integers(0, 2**31 - 1))
-def test_requests_of_another_implementation(keys: list[tuple[int, ...]], number: int) -> None:
+def test_requests_of_another_implementation_are_read(keys: list[tuple[int, ...]], number: int) -> None:
     found = decode_request(request(keys, number))
     assert (found.version, found.community, found.kind, found.number) == (1, b"public", GET, number)
     assert found.keys == tuple(keys)

@@ -45,7 +45,7 @@ def faults_of_readings(site: Site) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "seed"), [*(("edge", seed) for seed in range(9)), *(("ai-hall", seed) for seed in range(3))]
 )
-def test_any_faults(name: str, seed: int) -> None:
+def test_whatever_faults_come_and_go_energy_is_balanced_and_the_site_recovers(name: str, seed: int) -> None:
     site, chance = Site(name), Random(seed)  # noqa: S311 - the same faults in every run
     begun = []
     for _ in range(12):

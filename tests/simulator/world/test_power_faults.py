@@ -13,7 +13,7 @@ def edge() -> Site:
     return Site("edge")
 
 
-def test_mains_loss_until_the_generator_carries(edge: Site) -> None:
+def test_after_a_mains_loss_the_ups_carries_until_the_generator_does(edge: Site) -> None:
     network = edge.world.network
     fault = edge.begin("mains_loss", "A")
     edge.world.advance(5)

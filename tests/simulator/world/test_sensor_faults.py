@@ -124,7 +124,9 @@ def test_a_scenario_begins_and_ends_its_faults_in_time(tmp_path: Path) -> None:
         ("", ": the file is empty"),
     ],
 )
-def test_bad_scenarios(tmp_path: Path, text: str, expected: str) -> None:
+def test_a_scenario_with_a_mistake_is_refused_with_its_place_and_remedy(
+    tmp_path: Path, text: str, expected: str
+) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError) as raised:
@@ -150,7 +152,7 @@ def test_bad_scenarios(tmp_path: Path, text: str, expected: str) -> None:
         ({"fault": "lying_table", "target": "meter-it"}, "lying_table: device 'meter-it' speaks Modbus"),
     ],
 )
-def test_faults_that_nothing_can_have(fault: dict[str, object], expected: str) -> None:
+def test_a_fault_that_its_target_cannot_have_is_refused_by_name(fault: dict[str, object], expected: str) -> None:
     simulation = Simulation(load_site(SITES / "edge.yaml"))
     with pytest.raises(ConfigError) as raised:
         simulation.plan([Fault.model_validate(fault)])

@@ -204,7 +204,9 @@ def test_pumps_in_parallel_find_the_point_where_their_curves_meet_the_loop() -> 
     ("transfer", "least", "most", "expected"),
     [(1000, 1000, 1000, 0.5), (0, 1000, 2000, 0), (1000, 1000, 1e9, 0.632), (1e6, 1000, 2000, 1)],
 )
-def test_effectiveness_of_a_counter_flow_exchanger(transfer: float, least: float, most: float, expected: float) -> None:
+def test_the_effectiveness_of_a_counter_flow_exchanger_is_the_textbooks(
+    transfer: float, least: float, most: float, expected: float
+) -> None:
     """Against the textbook's limits: NTU/(1+NTU) for equal streams, 1-exp(-NTU) against an endless one, 1 at the end."""
     assert effectiveness(transfer, least, most) == pytest.approx(expected, abs=1e-3)
 

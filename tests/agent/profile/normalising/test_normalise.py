@@ -142,7 +142,7 @@ def test_states_come_from_codes_and_unknown_codes_are_rejected() -> None:
     assert normalise_answers([slot], {"a": 9}).bad == {"s": "state"}
 
 
-def test_bits_and_inverted_contacts() -> None:
+def test_a_bit_is_0_or_1_and_the_opposite_where_it_is_inverted() -> None:
     slots = [
         slot_of("b0", LEAK, (Decoder("a", bits=(0,)),)),
         slot_of("b4", LEAK, (Decoder("a", bits=(4,), inverted=True),)),
@@ -150,7 +150,7 @@ def test_bits_and_inverted_contacts() -> None:
     assert normalise_answers(slots, {"a": 0b10001}).values == {"b0": 1.0, "b4": 0.0}
 
 
-def test_offset_coding_and_affine_units() -> None:
+def test_an_offset_counts_before_the_scale_or_after_it() -> None:
     temperature = catalogue()["dcim_env_temperature_celsius"]
     kelvin = slot_of("k", temperature, (Decoder("a", 1, 10, offset=-273.15),))
     assert normalise_answers([kelvin], {"a": 2982}).values["k"] == pytest.approx(25.05)

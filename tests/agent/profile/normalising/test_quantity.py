@@ -92,7 +92,7 @@ def test_every_unit_word_gives_the_base_unit(base: str, text: str, value: float 
         ("5E+1C", 50.0),
     ],
 )
-def test_numbers_as_devices_write_them(text: str, number: float) -> None:
+def test_a_number_is_read_as_devices_write_it(text: str, number: float) -> None:
     assert quantity(text) == (number, "celsius")
     assert leading_number(text) == number
 

@@ -58,7 +58,9 @@ def row(index: str = "7.4", role: str | None = None, **cells: RawValue) -> Row:
         (Joined(join=["a", FromColumn(column=A), FromIndex(index=-1)]), "a.Rack_7.4"),
     ],
 )
-def test_where_labels_come_from(source: LabelSource, label: str | None) -> None:
+def test_a_label_comes_from_a_text_the_index_a_column_or_the_device_or_is_missing(
+    source: LabelSource, label: str | None
+) -> None:
     assert row(a=b"Rack 7", b=12).label(source) == label
 
 
