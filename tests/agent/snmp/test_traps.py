@@ -287,7 +287,9 @@ async def test_a_bounded_number_of_informs_is_remembered(tmp_path: Path) -> None
         (inform,) = port.datagrams
         # All at one time, so that none of them is old enough to be forgotten.
         now = asyncio.get_running_loop().time()
-        others = [trap_with(bind(each.to_bytes(4))).replace(b"public\xa7", b"public\xa6") for each in range(MAX_REMEMBERED)]
+        others = [
+            trap_with(bind(each.to_bytes(4))).replace(b"public\xa7", b"public\xa6") for each in range(MAX_REMEMBERED)
+        ]
         for datagram in others:
             assert isinstance(port.senders.judge(datagram, "127.0.0.1", now), Accepted)
         repeated = port.senders.judge(others[-1], "127.0.0.1", now)
