@@ -93,6 +93,10 @@ class Lease:
         self._standbys.pop(holder, None)
         if not holder:
             self.last_received_s, self.freed_s = float("-inf"), now_s
+            if self.state == "claiming" and self.is_claim_received:
+                # A holder that had not received this claim yet gave its lease back behind it, and with it the claim: it is made anew.
+                # Otherwise both sides would wait for it for ever.
+                self.state = "standby"
         elif holder == self.me:
             self.is_claim_received = True
             if not is_retained:
