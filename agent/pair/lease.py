@@ -94,8 +94,8 @@ class Lease:
         if not holder:
             self.last_received_s, self.freed_s = float("-inf"), now_s
             if self.state == "claiming" and self.is_claim_received:
-                # A holder that had not received this claim yet gave its lease back behind it, and with it the claim: it is made anew.
-                # Otherwise both sides would wait for it for ever.
+                # A holder that had stood still, and has not received this claim yet, gives its lease back behind it. The claim is made anew:
+                # it would never count, because no holder's message follows.
                 self.state = "standby"
         elif holder == self.me:
             self.is_claim_received = True
