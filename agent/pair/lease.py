@@ -93,6 +93,10 @@ class Lease:
         self._standbys.pop(holder, None)
         if not holder:
             self.last_received_s, self.freed_s = float("-inf"), now_s
+            if self.state == "claiming" and self.is_claim_received:
+                # A holder that had stood still, and has not received this claim yet, gives its lease back behind it. It is made anew:
+                # it would never count, because no holder's message follows.
+                self.state = "standby"
         elif holder == self.me:
             self.is_claim_received = True
             if not is_retained:

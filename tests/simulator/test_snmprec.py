@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rackflow.errors import ConfigError
-from rackflow.recording.snmprec import RANGES, Record, dump_snmprec, parse_snmprec, read_snmprec
+from rackflow.recording.snmprec import OPAQUE_FLOAT, RANGES, Record, dump_snmprec, parse_snmprec, read_snmprec
 from simulator.live import RECORDINGS
 
 
@@ -23,6 +23,10 @@ OID = st.builds(_dotted, st.lists(ARC, min_size=2, max_size=14))
 RECORD = st.one_of(
     *(st.builds(Record, OID, st.just(tag), st.integers(*limits)) for tag, limits in RANGES.items()),
     st.builds(Record, OID, st.just("68"), st.floats(width=32, allow_nan=False)),
+    # As a double of net-snmp, or anything else inside an Opaque.
+    st.builds(
+        Record, OID, st.just("68"), st.binary(max_size=40).filter(lambda octets: not octets.startswith(OPAQUE_FLOAT))
+    ),
     st.builds(Record, OID, st.just("64"), st.ip_addresses(v=4).map(str)),
     st.builds(Record, OID, st.just("4"), st.binary(max_size=40)),
     st.builds(Record, OID, st.just("6"), OID),
@@ -54,6 +58,8 @@ def test_every_type_and_notation_is_read() -> None:
         b"1.3.6.1.9.6|64|192.0.2.1",
         b"1.3.6.1.9.7|64x|C0000202",
         b"1.3.6.1.9.8|68x|9f780441480000",
+        b"1.3.6.1.9.8.1|68x|9f7908406cc33333333333",
+        b"1.3.6.1.9.8.2|68x|9f78",
         b"1.3.6.1.9.9|70|18446744073709551615",
         b"1.3.6.1.9.10|4:writecache|value=Port 1",
         b"1.3.6.1.9.11|2:numeric|min=1,max=2,initial=2,wrap=1",
@@ -71,6 +77,8 @@ def test_every_type_and_notation_is_read() -> None:
         ("1.3.6.1.9.6", "64", "192.0.2.1"),
         ("1.3.6.1.9.7", "64", "192.0.2.2"),
         ("1.3.6.1.9.8", "68", 12.5),
+        ("1.3.6.1.9.8.1", "68", bytes.fromhex("9f7908406cc33333333333")),
+        ("1.3.6.1.9.8.2", "68", b"\x9fx"),
         ("1.3.6.1.9.9", "70", 2**64 - 1),
         ("1.3.6.1.9.10", "4", b"Port 1"),
         ("1.3.6.1.9.11", "2", 2),

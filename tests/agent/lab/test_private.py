@@ -76,6 +76,7 @@ def test_who_and_where_the_device_is_is_taken_out_whatever_it_says(oid: str) -> 
         # Addresses in octets (InetAddress): 10.1.2.3 and an IPv6 address.
         (bytes([10, 1, 2, 3]), bytes(4)),
         (bytes([192, 168, 1, 20]), bytes(4)),
+        (bytes([223, 1, 2, 3]), bytes(4)),
         (bytes.fromhex("20010db80000000002c0b7fffe112233"), bytes(16)),
         (b"SN: AS1234567890 MN:SRT5000", b"SN: <private> MN:SRT5000"),
         (b"S/N AS123-45", b"S/N <private>"),
@@ -94,6 +95,7 @@ def test_who_and_where_the_device_is_is_taken_out_whatever_it_says(oid: str) -> 
         # Flags in octets, and a text that is filled up.
         (bytes([0, 0, 0, 1]), bytes([0, 0, 0, 1])),
         (bytes([0x80, 0, 0, 0]), bytes([0x80, 0, 0, 0])),
+        (bytes([0xE0, 0x10, 0, 1]), bytes([0xE0, 0x10, 0, 1])),
         (bytes([0, 0, 0, 0, 0, 2]), bytes([0, 0, 0, 0, 0, 2])),
         (b"L1\0\0", b"L1\0\0"),
         (b"Fan 1\n", b"Fan 1\n"),

@@ -110,6 +110,8 @@ async def test_holes_are_found_and_left_out() -> None:
         found = await walker.record(list(portions_of(spans, 32)))
         assert found == values
         assert walker.requests == server.requests < 2 * 66
+        # An odd number of registers, of which only the last one is there.
+        assert await walker.record([Span("holding", 38, 3)]) == holding(40, [4])
 
 
 async def test_a_walk_shows_on_a_terminal_how_many_requests_are_left(

@@ -127,7 +127,8 @@ def test_ranges_end_with_the_last_address() -> None:
 
 def test_a_request_is_of_one_table_and_of_no_more_than_fits() -> None:
     wanted = [Span("input", 3, 2), Span("holding", 1, 2), Span("holding", 2, 3), Span("holding", 8, 1)]
-    assert list(portions_of(wanted, 3)) == [
+    assert list(portions_of([*wanted, Span("coil", 0, 1)], 3)) == [
+        Span("coil", 0, 1),
         Span("holding", 1, 3), Span("holding", 4, 1), Span("holding", 8, 1), Span("input", 3, 2)
     ]  # fmt: skip
 

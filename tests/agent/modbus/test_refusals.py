@@ -64,6 +64,15 @@ def test_a_refused_register_is_asked_for_less_and_less_often(
     assert found == pauses
 
 
+def test_a_register_that_turns_out_to_be_absent_is_asked_for_as_one_that_is_absent() -> None:
+    """A unit that has just started fails to read it, and says afterwards that it does not have it."""
+    unit = Unit()
+    unit.refusals.note_refused(A, FAILURE)
+    assert unit.due_at(A) == 5.0
+    unit.refusals.note_refused(A, ILLEGAL_ADDRESS)
+    assert unit.due_at(A) == 60.0
+
+
 def test_a_register_that_answers_again_is_refused_no_more_and_its_next_pause_is_short() -> None:
     unit = Unit()
     for _ in range(5):

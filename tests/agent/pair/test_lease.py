@@ -57,6 +57,28 @@ def test_a_lease_that_was_given_back_is_taken_at_once() -> None:
     assert lease.state == "claiming"
 
 
+def test_a_claim_behind_which_the_former_holder_gives_its_lease_back_is_made_anew() -> None:
+    """The holder was silent for long, and stops before it receives the claim. Neither side would hold the lease from then on."""
+    lease = connected()
+    lease.received("b", 1.0)
+    lease.received_standby("a", 5.0)
+    assert lease.due(5.0)
+    lease.received("a", 5.1)
+    lease.received("", 5.2)
+    claimed(lease, 5.3)
+    assert lease.state == "holding"
+
+
+def test_what_is_given_back_before_a_claim_does_not_end_it() -> None:
+    lease = connected()
+    lease.received("b", 1.0)
+    lease.received_standby("a", 5.0)
+    assert lease.due(5.0)
+    lease.received("", 5.1)
+    lease.received("a", 5.2)
+    assert lease.due(5.0 + SETTLE_S)
+
+
 def test_a_claim_that_a_new_connection_interrupts_is_made_anew() -> None:
     """Another side may have claimed meanwhile, so the time in which it would be heard begins again."""
     lease = connected()
@@ -385,6 +407,20 @@ def test_a_side_that_has_handed_over_stands_by_for_the_other_one() -> None:
         lease.received_standby("a", 59.0 + late_s)
         assert not lease.due(59.0 + late_s)
     claimed(lease, 59.1 + 2 * EXPIRES_S)
+
+
+def test_a_side_that_has_handed_over_waits_as_long_when_the_other_one_gives_the_lease_back() -> None:
+    """A third one, or the next process on the other machine, can publish; this side could not."""
+    lease = connected()
+    claimed(lease, 4.0)
+    lease.hand_over(10.0)
+    for at_s in range(11, 60):
+        lease.received("b", float(at_s))
+    lease.received("", 60.0)
+    for at_s in (60.1, 60.0 + 2 * EXPIRES_S - STEP_S):
+        lease.received_standby("a", at_s)
+        assert not lease.due(at_s)
+    claimed(lease, 60.0 + 2 * EXPIRES_S)
 
 
 def test_two_sides_that_cannot_publish_hand_over_ever_more_seldom() -> None:

@@ -218,10 +218,11 @@ def test_a_rise_of_temperature_has_no_rounding_dirt_and_loses_nothing_that_was_m
 
 
 def test_a_loop_that_heats_has_negative_heat_and_no_flow_per_heat() -> None:
-    values = cdu({"secondary": "water"}, supply=30.0, back=29.0, flow=0.002).values
-    assert values[DELTA] == -1.0
-    assert values[HEAT] == pytest.approx(-8326, rel=2e-3)
-    assert PER_HEAT not in values
+    readings = cdu({"secondary": "water"}, supply=30.0, back=29.0, flow=0.002)
+    assert readings.values[DELTA] == -1.0
+    assert readings.values[HEAT] == pytest.approx(-8326, rel=2e-3)
+    assert PER_HEAT not in readings.values
+    assert readings.bad == {}
 
 
 def test_heat_beyond_what_a_unit_can_carry_is_rejected_with_its_reason() -> None:

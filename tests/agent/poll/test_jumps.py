@@ -14,6 +14,8 @@ PLAN = Plan({"fast": PART})
     ("before", "now", "is_asked"),
     [
         (100, 199, False),
+        (100, 200, False),
+        (100, 50, False),
         (100, 51, False),
         (100, 201, True),
         (100, 49, True),
@@ -24,6 +26,8 @@ PLAN = Plan({"fast": PART})
         (-100, -150, False),
         ("23.5", "24.0", False),
         ("24.0", "13.0", False),
+        ("24.0", "12.0", False),
+        ("24.0", "48.0", False),
         ("24.0", "11.0", True),
         ("2.35", "23.5", True),
         ("0.4", "1.4", False),  # one count of one that says so in a text

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from agent.modbus import Block, Field, NumberType
-from agent.poll.word_order import LARGE, WordOrders, large_from
+from agent.poll.word_order import LARGE, MAX_BLOCKS, WordOrders, large_from
 from agent.profile import ClassPlan, Decoder, Plan, slot_of
 from agent.readings import Readings
 from rackflow.catalogue import catalogue
@@ -55,6 +55,19 @@ def test_registers_that_stand_for_no_reading_do_not_vote(words: Sequence[int]) -
     assert Unit(POWER, "int32", 2, Decoder("")).in_doubt(0x8001, 0, 0x8001, 0), (
         "no mark: 32,769 W with its words swapped"
     )
+
+
+def test_a_bounded_number_of_answers_is_kept() -> None:
+    """A unit whose blocks are split in other ways again and again must not fill the memory."""
+    unit = Unit(POWER, "uint32", 2, Decoder(""))
+    others = replace(unit.block, fields=(Field("other", 0, 2, "uint32", "big"),))
+    unit.orders.note(unit.block, (0x0063, 0, 0x0063, 0))
+    for address in range(1, MAX_BLOCKS + 1):
+        unit.orders.note(replace(others, address=address), (0, 99, 0, 99))
+    unit.orders.begin(unit.plan)
+    raw: dict[str, int | float | bytes | str | None] = dict.fromkeys(unit.refs, 1)
+    unit.orders.hide(raw)
+    assert set(raw.values()) == {1}, "its answer is forgotten"
 
 
 @pytest.mark.parametrize("first", [0x7F80, 0x7FC0, 0xFF80], ids=["infinity", "NaN", "minus infinity"])

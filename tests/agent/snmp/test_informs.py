@@ -8,7 +8,7 @@ import pytest
 
 from agent.snmp.credentials import master_keys
 from agent.snmp.seam import SnmpUser
-from agent.snmp.traps import Accepted, Answered, OwnEngine, Trap
+from agent.snmp.traps import Accepted, Answered, OwnEngine, Trap, TrapRefusal
 from agent.snmp.traps.senders import REMEMBER_S
 from agent.snmp.usm import Authentication, discovery_request, read_message
 from tests.agent.snmp.test_traps import (
@@ -132,3 +132,14 @@ def test_a_report_repeats_the_request_id_or_says_0_where_there_is_none(pdu: byte
     answer = engine(0.0).tell_id(pdu, asked, 1.0)
     told = read_message(answer)
     assert answer[told.pdu_at : told.pdu_end].startswith(request_id)
+
+
+async def test_who_does_not_ask_for_a_report_is_not_told_the_engine() -> None:
+    """RFC 3412, 6.4: without the reportable flag no report is sent, or two engines could answer each other's reports for ever."""
+    async with receiving(sender("ups-1", USER)) as port:
+        now = asyncio.get_running_loop().time()
+        port.senders.engine = engine(now)
+        asking_engine = discovery_request(77, 5)
+        assert isinstance(port.senders.judge(asking_engine, "127.0.0.1", now), Answered)
+        silent = asking_engine.replace(b"\x04\x01\x04", b"\x04\x01\x00", 1)
+        assert port.senders.judge(silent, "127.0.0.1", now) == TrapRefusal.INFORM

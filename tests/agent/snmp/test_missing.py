@@ -30,6 +30,19 @@ def test_what_is_denied_is_asked_for_again_a_second_later_then_after_a_minute_an
     assert not failing
 
 
+def test_with_a_new_plan_the_pauses_begin_anew_except_for_what_it_was_denied() -> None:
+    failing = FailingObjects()
+    for _ in range(6):
+        for oid in ("kept", "forgotten"):
+            failing.note_denied(oid, 100.0)
+    failing.forget({"kept"})
+    assert failing.parted(["kept", "forgotten"], 100.0) == (["forgotten"], [])
+    for oid in ("kept", "forgotten"):
+        failing.note_denied(oid, 200.0)
+    assert failing.parted(["good", "kept", "forgotten"], 200.0 + FIRST_S) == (["good"], ["forgotten"])
+    assert failing.parted(["good", "kept"], 199.9 + BELIEVED_S) == (["good"], [])
+
+
 def test_of_many_that_fail_those_that_have_waited_longest_are_asked_for_first_and_a_few_at_a_time() -> None:
     failing = FailingObjects()
     oids = [f"1.3.6.{number}" for number in range(2 * MOST_AGAIN)]

@@ -273,6 +273,8 @@ async def test_an_inform_that_is_sent_again_counts_once_and_is_confirmed_again(t
         elsewhere = port.senders.judge(port.datagrams[0], "127.0.0.2", now)
         assert elsewhere == first._replace(devices=("ups-2",))
         assert port.senders.judge(port.datagrams[0], "127.0.0.1", now + REMEMBER_S + 1) == first
+        later = port.senders.judge(port.datagrams[0], "127.0.0.1", now + REMEMBER_S + 2)
+        assert later == first._replace(is_repeat=True), "it is remembered from its last time on"
         # Traps may be alike: some devices number none of theirs.
         await send_trap(tmp_path, port.number, ON_BATTERY)
         assert await port.next() == port.senders.judge(port.datagrams[1], "127.0.0.1", now)
@@ -283,11 +285,17 @@ async def test_a_bounded_number_of_informs_is_remembered(tmp_path: Path) -> None
         await send_trap(tmp_path, port.number, ON_BATTERY, inform=True)
         first = await port.next()
         (inform,) = port.datagrams
-        for number in range(MAX_REMEMBERED):
-            objects = bind(number.to_bytes(4))
-            datagram = trap_with(objects).replace(b"public\xa7", b"public\xa6")
-            assert isinstance(port.senders.judge(datagram, "127.0.0.1", 1e6), Accepted)
-        assert port.senders.judge(inform, "127.0.0.1", 1e6) == first, "forgotten"
+        # All at one time, so that none of them is old enough to be forgotten.
+        now = asyncio.get_running_loop().time()
+        others = [
+            trap_with(bind(each.to_bytes(4))).replace(b"public\xa7", b"public\xa6") for each in range(MAX_REMEMBERED)
+        ]
+        for datagram in others:
+            assert isinstance(port.senders.judge(datagram, "127.0.0.1", now), Accepted)
+        repeated = port.senders.judge(others[-1], "127.0.0.1", now)
+        assert isinstance(repeated, Accepted)
+        assert repeated.is_repeat
+        assert port.senders.judge(inform, "127.0.0.1", now) == first, "forgotten"
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,44 @@ async def test_once_a_collector_has_reported_time_deletes_nothing_until_it_is_wi
     assert outbox.stats().size_bytes == 10, "only the one that was confirmed just now"
 
 
+async def test_of_two_collectors_the_one_that_is_left_is_waited_for() -> None:
+    now_s = [0.0]
+    outbox = MemoryOutbox("E1", 1000, backlog_per_s=500.0, confirmed_s=8.0, clock=lambda: now_s[0])
+    for collector in ("c", "d"):
+        outbox.stored(msgspec.structs.replace(report_of(), collector=collector))
+    outbox.rewind()
+    fill(outbox, 1)
+    await confirm(outbox, 1)
+    outbox.withdrawn("c")
+    assert outbox.backlog_per_s == 20.0, "there are reports that show how fast messages are stored"
+    now_s[0] = 100.0
+    fill(outbox, 1)
+    await confirm(outbox, 1)
+    assert (outbox.stats().messages, outbox.stats().awaiting, outbox.stats().reports_required) == (2, 2, True)
+    outbox.withdrawn("d")
+    now_s[0] = 200.0
+    fill(outbox, 1)
+    await confirm(outbox, 1)
+    assert outbox.stats().size_bytes == 10
+
+
+async def test_each_message_that_did_not_reach_the_collector_is_counted_and_sent_again_in_its_order() -> None:
+    now_s = [0.0]
+    outbox = MemoryOutbox("E1", 1000, clock=lambda: now_s[0])
+    outbox.stored(report_of())
+    fill(outbox, 5)
+    await confirm(outbox, 4)
+    outbox.rewind()
+    outbox.stored(report_of((3, 3)))
+    fill(outbox, 1)
+    assert await take(outbox, 1) == [6]
+    outbox.confirmed(6)
+    now_s[0] = 20.0
+    outbox.stored(report_of((3, 3), (6, 6)))
+    assert outbox.stats().republished == 3
+    assert await take(outbox, 4) == [1, 2, 4, 5]
+
+
 async def test_a_message_given_up_is_counted_with_its_reason_and_one_that_is_gone_is_not() -> None:
     outbox = MemoryOutbox("E1", 1000)
     fill(outbox, 3)

@@ -56,6 +56,7 @@ def test_keys_that_follow_one_another_are_one_range_and_all_are_counted() -> Non
     # The one that joins two ranges, and one that is there already.
     found.add(22, 25)
     found.add(21, 21)
+    assert list(found) == [(1, 25)]
     found.add(3, 30)
     assert (len(found), list(found)) == (30, [(1, 30)])
     assert found.take(10, 12) == [(10, 12)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rackflow.process.sqlite import CORRUPT, as_os_error, code, connect, corruption, set_aside
+from rackflow.process.sqlite import CORRUPT, as_os_error, check_tables, code, connect, corruption, set_aside
 
 
 def fault_of(path: Path, *statements: str) -> OSError:
@@ -93,3 +93,31 @@ def test_a_damaged_file_is_set_aside_with_its_log_in_the_place_of_the_one_before
     path.write_text("third", encoding="utf-8")
     set_aside(path)
     assert [each.name for each in tmp_path.iterdir()] == ["ledger.db.damaged"], "it had no log"
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("CREATE TABLE t (x INTEGER, y TEXT, z TEXT) STRICT", ""),
+        ("CREATE TABLE t (x INTEGER, y TEXT) STRICT; CREATE TABLE later (z TEXT)", ""),
+        ("", ""),
+        ("CREATE TABLE t (x INTEGER, y TEXT)", "table t takes values of any type"),
+        ("CREATE TABLE t (x INTEGER) STRICT", "table t lacks y"),
+        ("CREATE TABLE contacts (x INTEGER, y TEXT) STRICT", "it is the database of another program"),
+        ("CREATE VIEW t AS SELECT 1 AS x, 2 AS y", "it has a view 't', which is not of Rackflow"),
+        (
+            "CREATE TABLE t (x INTEGER, y TEXT) STRICT;CREATE TRIGGER each AFTER INSERT ON t BEGIN DELETE FROM t; END",
+            "it has a trigger 'each', which is not of Rackflow",
+        ),
+    ],
+)
+def test_tables_of_a_file_are_those_that_were_made_or_more(tmp_path: Path, statement: str, why: str) -> None:
+    with closing(connect(tmp_path / "a.db")) as db:
+        db.executescript(statement)
+        schema = "CREATE TABLE t (x INTEGER, y TEXT) STRICT"
+        if not why:
+            check_tables(db, schema)
+            return
+        with pytest.raises(sqlite3.DatabaseError) as raised:
+            check_tables(db, schema)
+    assert (str(raised.value), code(raised.value) in CORRUPT) == (why, True)

@@ -144,6 +144,16 @@ async def test_a_sign_that_is_gone_within_minutes_costs_the_column_its_states_fo
         assert (states(await device.poll("fast", 0.0))[:2] == [1.0, 1.0]) is kept
 
 
+async def test_a_sign_that_comes_and_goes_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    peer = MemorySnmp({**cells(1, 1, amperes=(3, 1))})
+    device = poller(strip(FROM_1), peer)
+    await device.open()
+    for code in (0, 1) * 3:
+        peer.values[f"{ROOT}.1.2.1"] = code
+        await device.poll("fast", 0.0)
+    assert len([each for each in caplog.messages if "codes are not read" in each]) == 1
+
+
 async def test_a_sign_that_comes_while_the_device_is_polled_counts_as_well() -> None:
     peer = MemorySnmp({**cells(1, 1, amperes=(3, 1))})
     device = poller(strip(FROM_1), peer)

@@ -183,3 +183,14 @@ async def test_a_reboot_ends_it_because_the_unit_may_be_another() -> None:
     bench.client.values |= {f"{ROOT}.1.1.1": 500, SYS_UPTIME: 60}
     await bench.poller.open()
     assert degrees(await bench.poller.poll("normal", 0.0)) == [50.0]
+
+
+async def test_a_unit_that_has_rebooted_is_not_compared_with_what_it_was_before() -> None:
+    """It may be another one. A single sensor that shows 75.2 degrees from then on may be in a fire."""
+    bench = Bench()
+    await bench.opened(240)
+    bench.client.values[SYS_UPTIME] = 50
+    assert (await bench.poller.poll("slow", 0.0)).reopen == "has rebooted"
+    bench.client.values |= {f"{ROOT}.1.1.1": 752, SYS_UPTIME: 60}
+    await bench.poller.open()
+    assert degrees(await bench.poller.poll("normal", 0.0)) == [75.2]

@@ -113,6 +113,8 @@ def phase(*limits: str) -> str:
         (120, 12, 16, ["range", "range"]),  # whole amperes where the profile has tenths: 12 A of 1.6 A
         (200, 128, 160, [12.8, 16.0]),  # an overload
         (470, 160, 160, [16.0, 16.0]),  # three lines as one
+        (480, 160, 160, [16.0, 16.0]),  # three lines that are full
+        (481, 160, 160, ["range", "range"]),
         (120, 240, 160, [16.0, "range"]),  # a warning that comes too late leaves the rating
         (120, 1280, 160, [16.0, "range"]),
         (120, 1280, 16000, ["range", "range"]),  # 1,600 A for a phase
@@ -192,6 +194,16 @@ async def test_a_limit_that_a_reading_has_refuted_stays_rejected_until_it_change
     assert found(await device.limits()) == [16.0]
     device.put(4, 16)
     assert found(await device.limits()) == [1.6]
+
+
+async def test_a_limit_that_is_changed_is_refuted_by_itself_alone() -> None:
+    """Somebody corrects a threshold from one wrong number to another: each was refuted by one poll, and none by two."""
+    device = await opened(phase("rated"), 4, 16)
+    for rated in (16, 15):
+        device.put(120, rated)
+        assert found(await device.limits()) == ["range"]
+    device.put(4)
+    assert found(await device.limits()) == [1.5]
 
 
 async def test_a_limit_that_one_poll_alone_has_refuted_comes_back() -> None:

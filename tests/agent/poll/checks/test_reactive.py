@@ -95,3 +95,22 @@ async def test_each_phase_of_a_meter_is_judged_by_its_own_volts_and_amperes() ->
     poller = SnmpPoller(device, {"strip": parse_profile(text, "strip.yaml")}, MemorySnmp({**cells}))
     await poller.open()
     assert (await poller.poll("normal", 0.0)).bad == {"dcim_meter_phase_reactive_power_vars{phase=L2,role=it}": "range"}
+
+
+async def test_a_device_that_was_planned_again_is_not_judged_by_what_was_read_before() -> None:
+    """It may be another one, of which the apparent power is polled after the reactive power."""
+    text = PROFILE.format(root=ROOT) + "".join(
+        f"  - {{metric: dcim_pdu_phase_{name}, {PHASE}, oid: {ROOT}.{at}.0, unit: {unit}, poll: {poll}}}\n"
+        for at, (name, unit, poll) in enumerate(
+            [("reactive_power_vars", "var", "slow"), ("apparent_power_voltamperes", "voltampere", "normal")], 1
+        )
+    )
+    memory = MemorySnmp({SYS_UPTIME: 100, f"{ROOT}.1.0": 200, f"{ROOT}.2.0": 400})
+    device = Device(id="d", host="h", credential="c", profile="strip")
+    poller = SnmpPoller(device, {"strip": parse_profile(text, "strip.yaml")}, memory)
+    await poller.open()
+    await poller.poll("normal", 0.0)
+    memory.values |= {SYS_UPTIME: 50, f"{ROOT}.1.0": 4000, f"{ROOT}.2.0": 9000}
+    assert (await poller.poll("slow", 0.0)).reopen == "has rebooted"
+    await poller.open()
+    assert (await poller.poll("slow", 0.0)).bad == {}

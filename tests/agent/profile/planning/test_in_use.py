@@ -13,6 +13,7 @@ from agent.profile.planning.in_use import (
     is_measuring,
     is_use_condition,
     note_use_steps,
+    shows_another_scale,
     use_ref,
 )
 from agent.profile.schema import Cell, When
@@ -49,6 +50,15 @@ def test_a_number_other_than_0_is_a_measurement(value: RawValue) -> None:
 @pytest.mark.parametrize("value", [0, 0.0, -1, None, "", "n/a", "0 V", float("nan"), float("inf")])
 def test_zero_minus_one_and_what_is_no_number_are_no_measurements(value: RawValue) -> None:
     assert not is_measuring(ALIVE_V, value)
+
+
+@pytest.mark.parametrize(
+    ("value", "shows"),
+    [(0, False), (89, False), (90, True), (230, True), ("231 V", True), (65535, False), (None, False), ("n/a", False)],
+)
+def test_a_number_that_a_live_line_has_in_whole_units_shows_another_scale(value: RawValue, *, shows: bool) -> None:
+    assert shows_another_scale(TENTHS, value) is shows
+    assert not shows_another_scale(ALIVE_V, value), "it has no scale to show"
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,26 @@ def test_a_scale_multiplies_or_divides_as_far_as_one_can_mean_it(cell: RawValue,
     assert row(a=cell).scale(source(varscale=A)) == scale
 
 
+@pytest.mark.parametrize(
+    ("cell", "scale"),
+    [(-3, Fraction(1, 1000)), (0, 1), (6, 10**6), (20, 10**20), (-20, Fraction(1, 10**20)), (21, None), (-21, None)],
+)
+def test_an_exponent_is_a_power_of_ten_that_a_quantity_may_have(cell: RawValue, scale: Fraction | None) -> None:
+    assert row(a=cell).scale(source(exponent=A)) == scale
+
+
+@pytest.mark.parametrize(("cell", "scale"), [(1, 1), (10, Fraction(1, 10)), (0, None), (-10, None), (1.5, None)])
+def test_a_divisor_is_above_zero(cell: RawValue, scale: Fraction | None) -> None:
+    assert row(a=cell).scale(source(divisor=A)) == scale
+
+
+def test_of_an_index_behind_a_name_the_end_is_kept() -> None:
+    """Rows of one name differ in the last numbers of their indexes."""
+    long = ".".join(["12345678"] * 4)
+    labels = [Row(f"{long}.{at}", {}, None).unique_label("a" * 64) for at in (1, 2)]
+    assert labels == [f"{'a' * 32}678.12345678.12345678.12345678.{at}" for at in (1, 2)]
+
+
 def test_a_scale_without_a_cell_is_one_and_of_the_device_as_a_whole_has_no_index() -> None:
     assert row().scale(source()) == 1
     assert row().scale(source(decimals=A)) is None
