@@ -211,6 +211,13 @@ def test_pumps_that_stand_by_do_not_count() -> None:
     assert after(rest, fault)[0] == {"secondary_temperature": "drifting"}
 
 
+def test_a_pump_that_slows_down_with_the_flow_bears_the_flow_meter_out() -> None:
+    """The flow of two pumps follows the mean of their speeds, and not the one that still turns fast."""
+    rest = REST | {"pump_speed_ratio{pump=2}": 0.5}
+    fault = scaled(rest, 1 / 1.2, HEAT) | {FLOW: 0.8 * float(rest[FLOW]), "pump_speed_ratio{pump=2}": 0.3}
+    assert after(rest, fault)[0] == {"secondary_temperature": "drifting"}
+
+
 @pytest.mark.parametrize(("part", "is_named"), [(0.19, False), (0.21, True)])
 def test_below_a_fifth_of_the_highest_heat_the_balance_says_nothing(part: float, is_named: bool) -> None:  # noqa: FBT001 - a case
     low = scaled(REST, part, HEAT, PRIMARY_HEAT)

@@ -51,3 +51,29 @@ def test_of_devices_beyond_those_that_are_remembered_late_messages_are_not_thinn
     for each in (*map(mixed, range(4)), mixed(0, "cdu-08"), mixed(5), mixed(1, "cdu-08")):
         backlog.queue.offer("cas1", each, resolve(each, backlog.keys))
     assert backlog.queue.left_out == 1
+
+
+def test_a_device_of_another_site_with_the_same_name_is_thinned_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(late_queue, "MAX_WAITING", 8)
+    backlog = Backlog()
+    for each in map(mixed, range(4)):
+        backlog.queue.offer("cas1", each, resolve(each, backlog.keys))
+    backlog.queue.offer("rab1", mixed(0), resolve(mixed(0), backlog.keys))
+    assert backlog.queue.left_out == 0
+    backlog.queue.offer("rab1", mixed(1), resolve(mixed(1), backlog.keys))
+    assert backlog.queue.left_out == 1
+
+
+def test_the_log_of_a_backlog_counts_what_was_left_out_of_it_and_not_of_the_one_before(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(late_queue, "MAX_WAITING", 2)
+    backlog = Backlog()
+    with caplog.at_level("INFO"):
+        for counts in ((0, 1, 2), (60_000,)):
+            for each in map(mixed, counts):
+                backlog.queue.offer("cas1", each, resolve(each, backlog.keys))
+            backlog.queue.judge(2)
+            backlog.settled()
+    said = [record.getMessage() for record in caplog.records if "late readings judged" in record.getMessage()]
+    assert [each.split()[-2] for each in said] == ["messages_left_out=2", "messages_left_out=0"]

@@ -20,6 +20,7 @@ from collector.problems.maintenance import (
     Window,
     load_windows,
     parse_windows,
+    strange_names,
 )
 from collector.problems.push import Webhook
 from collector.problems.report import describe
@@ -227,6 +228,25 @@ async def test_a_running_collector_logs_the_names_that_its_site_file_does_not_ha
         f"maintenance path={file} window 'W-4': row 'z' is not in the site file; correct it, unless it is meant",
         f"maintenance path={file} window 'W-4': room 'zoo' is not in the site file; correct it, unless it is meant",
     ]
+
+
+def test_a_window_of_several_sites_is_looked_at_too() -> None:
+    place = {"site": ["elsewhere", load_site(HALL).id], "device": "cdu-11"}
+    assert list(strange_names([window(match=place)], load_site(HALL))) == [
+        "window 'W-1': device 'cdu-11' is not in the site file; did you mean 'cdu-1'?"
+    ]
+
+
+async def test_everybody_who_asked_is_told_that_the_file_was_read(tmp_path: Path) -> None:
+    """Each Alertmanager has a task that silences there: of a pair, the second one would have a new window a minute later."""
+    file, told = tmp_path / "maintenance.yaml", list[str]()
+    file.write_text(lines(3600), encoding="utf-8")
+    windows = Maintenance(file, Failures())
+    for name in ("first", "second"):
+        windows.on_change(partial(told.append, name))
+    async with reading(windows):
+        await until(lambda: bool(windows.windows), "the windows are read")
+    assert told == ["first", "second"]
 
 
 async def test_a_file_of_another_site_names_twenty_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
