@@ -87,6 +87,15 @@ def test_it_leans_where_it_has_come_a_quarter_of_the_way() -> None:
     assert not cusum.alarmed
 
 
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_what_is_no_number_is_no_sample(value: float) -> None:
+    """It would stay in the level for ever, and no drift would be found until the next restart."""
+    cusum = learned()
+    cusum.sample(value, 61 * MINUTE_S)
+    assert minutes(cusum, [2.08] * 23, start=62)[-1]
+    assert cusum.above == pytest.approx(22 * 0.05)
+
+
 def test_recent_follows_within_a_quarter_of_an_hour() -> None:
     cusum = learned()
     minutes(cusum, [2.3] * 16)
