@@ -126,6 +126,18 @@ def test_readings_of_a_class_that_is_no_longer_polled_are_missed_while_the_devic
     assert counted(shown, 602.0) == (1, 1)
 
 
+def test_a_site_says_what_its_places_are_from_and_racks_without_a_room_have_one_without_a_name() -> None:
+    assert Shown().get("site")["source"] == "site_file"
+    plain = Shown(described=False)
+    plain.readings.places["pdu-1"] = {"rack": "r1", "feed": "A"}
+    plain.readings.places["pdu-2"] = {"room": "h", "rack": "r2", "feed": "A"}
+    for pdu in plain.readings.places:
+        plain.readings.take(pdu, {"pdu_input_power_watts{inlet=1}": 300.0})
+    site = plain.get("site")
+    assert site["source"] == "labels"
+    assert {room["id"]: room["racks"] for room in site["rooms"]} == {"": 1, "h": 1}
+
+
 def test_readings_of_a_device_that_was_taken_out_are_not_missed_of_the_one_that_takes_its_name() -> None:
     """A UPS with two readings is retired, and another one with one reading comes that does not answer yet."""
     shown = Shown()

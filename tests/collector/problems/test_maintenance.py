@@ -29,7 +29,7 @@ from collector.problems.tracker import Key, TrackedProblem, Tracker
 from rackflow import ConfigError
 from rackflow.process.bulkhead import Failures
 from rackflow.site import load_site
-from tests.collector.derive.hall import HALL
+from tests.collector.derive.hall import HALL, hall
 from tests.collector.documents import document, status
 from tests.collector.problems.test_notified import hook, post, problems, said, shows, smoke
 from tests.collector.running import config_for, publish, publisher, running, until
@@ -235,6 +235,13 @@ def test_a_window_of_several_sites_is_looked_at_too() -> None:
     assert list(strange_names([window(match=place)], load_site(HALL))) == [
         "window 'W-1': device 'cdu-11' is not in the site file; did you mean 'cdu-1'?"
     ]
+
+
+def test_an_agent_of_the_site_file_is_a_device_that_a_window_may_name() -> None:
+    """It reports about itself as a device of its own name."""
+    site = hall(("{id: ups-b, ", "{id: ups-b, agent: gw-plant, "))
+    found = list(strange_names([window(match={"device": ["gw-plant", "ups-b", "gw-other"]})], site))
+    assert [line.partition(" is not")[0] for line in found] == ["window 'W-1': device 'gw-other'"]
 
 
 async def test_everybody_who_asked_is_told_that_the_file_was_read(tmp_path: Path) -> None:
