@@ -92,6 +92,19 @@ async def test_a_document_is_published_on_change_and_on_each_connection(tmp_path
         assert one.counters.stored_published == 4
 
 
+async def test_a_document_says_of_whom_and_by_whom_it_is_and_when_in_milliseconds(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        await one.stored(1, agents=2)
+        began_ms = time.time() * 1000
+        first, second = await one.cycle()
+    assert first is not None
+    assert second is not None
+    assert [each.agent for each in (first, second)] == ["gw-0", "gw-1"]
+    assert {each.collector for each in (first, second)} == {"c-1"}
+    assert first.ledger == second.ledger != ""
+    assert all(began_ms - 1 <= each.time <= time.time() * 1000 for each in (first, second))
+
+
 async def test_all_agents_get_theirs_in_one_cycle_however_many(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
         await one.stored(1, agents=AGENTS_PER_STEP + 1)
