@@ -107,6 +107,15 @@ def test_a_limit_that_the_device_states_is_that_device_s() -> None:
     assert cold["limit"] == 10.0
 
 
+def test_of_several_limits_the_one_that_is_known_is_shown_while_the_value_is_back_within_them() -> None:
+    """The flow is back, the problem goes on for a minute, and the unit states no set point: it stood, below 1 L/min."""
+    shown = Shown()
+    powered(shown)
+    shown.problem("DcimCduFlowLow", 500.0, device="cdu-2", loop="secondary")
+    (problem,) = shown.get("problems", 102.0)["problems"]
+    assert (problem["limit"], problem["unit"], problem["times"]) == (1.0, "cubic_meters_per_second", 60_000.0)
+
+
 def test_consequences_are_folded_into_their_cause() -> None:
     """The stream has causes only, and each says how many it explains; GET has all of them, and they name their cause."""
     shown = Shown()
