@@ -273,6 +273,19 @@ def test_of_two_alertmanagers_the_acknowledgement_that_ends_last_is_shown_until_
         assert [known.of(KEY, wall_s) for wall_s in (99.0, 100.0, 199.0, 200.0)] == [last, last, last, None]
 
 
+async def test_an_alertmanager_is_asked_again_after_a_pause_whether_it_answers_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(acknowledged, "READ_S", 60.0)
+    for silences, times in ((encoded(SILENCE), 2), (b"[", 1)):
+        fake = FakeManager(silences)
+        async with fake.read_by(burning()) as (_, found, failures):
+            await until(lambda: len(fake.asked) >= times, "asked")  # noqa: B023 - waited for in this round
+            await asyncio.sleep(0.2)  # time for many more
+            assert len(fake.asked) == times
+            assert bool(found.unread()) == bool(failures.counts) == (times == 1)
+
+
 def test_of_several_alertmanagers_each_that_does_not_answer_is_said() -> None:
     known = Acknowledgements()
     for name in ("one", "two", "three"):
