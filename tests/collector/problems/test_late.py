@@ -398,7 +398,7 @@ def test_what_an_agent_said_of_itself_before_is_no_problem_of_a_device() -> None
     """Its problems are those of the present: it has sent what waited by now, and a device of its name there is none."""
     backlog = Backlog()
     for number in range(400):
-        said = agent_batch({"dcim_agent_spool_durable": float(number > 350), "dcim_agent_pair_standbys": 0.0})
+        said = agent_batch({"dcim_agent_spool_durable": float(number > 350)})
         at_ms = round((NOW_S - 600.0 + number) * 1000)
         backlog.late(msgspec.structs.replace(said, seq=number + 1, time=at_ms, interval_s=1.0))
     assert backlog.settled() == []
