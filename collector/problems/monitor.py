@@ -55,8 +55,8 @@ Listener = Callable[[TrackedProblem], None]
 class Monitor:
     """All problems of a collector. `figures` gives the figures of each site, `own` the metrics of the collector itself.
 
-    `tracker` has the present problems, `history` those that have ended, `late` takes readings that came late, and `files` keeps all of it
-    over a restart.
+    `table` has all that there can be, with the limits of the site, `tracker` those that are present, `history` those that have ended; `late`
+    takes readings that came late, and `files` keeps all of it over a restart.
     """
 
     def __init__(  # noqa: PLR0913 - what it reads, and clocks that tests replace
@@ -79,7 +79,6 @@ class Monitor:
         self._own_metrics = own
         self._failures = failures
         self.table = table
-        """All problems that there can be, with the limits of the site."""
         self._runbook_base = runbook_base
         self._sensors: dict[tuple[str, str, str], str] = {}
         self._limits: dict[tuple[str, str], Sequence[SiteLimit]] = {}

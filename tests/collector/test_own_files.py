@@ -63,9 +63,11 @@ async def test_a_file_whose_folder_is_made_at_the_first_start_is_claimed_from_th
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shared = sections("problems.state", tmp_path / "new" / "folder" / "state")
-    with await claim_files(config_for(1, tmp_path / "1", **shared)):
-        with pytest.raises(ConfigError, match=r"problems\.state"):
-            await claim_files(config_for(1, tmp_path / "2", **shared))
+    with (
+        await claim_files(config_for(1, tmp_path / "1", **shared)),
+        pytest.raises(ConfigError, match=r"problems\.state"),
+    ):
+        await claim_files(config_for(1, tmp_path / "2", **shared))
     assert not caplog.records
 
 

@@ -73,11 +73,11 @@ def test_a_reading_is_over_at_the_moment_at_which_it_expires() -> None:
 def test_what_begins_beside_a_problem_is_marked_only_if_it_is_worse() -> None:
     shown = Shown()
     place = {"device": "pdu-a1-a", "rack": "a1"}
-    shown.problem("DcimBreakerTripped", now=102.0, **place)
+    shown.problem("DcimBreakerTripped", now=102.0, device="pdu-a1-a", rack="a1")
     shown.begins("DcimPhaseDead", 0.0, now=102.0, phase="L2", **place)
     assert shown.get("floor", 103.0)["racks"]["a1"]["beginning"] is None, "both are critical"
     mild = Shown()
-    mild.problem("DcimPduPhaseLoadHigh", 0.9, now=102.0, phase="L2", **place)
+    mild.problem("DcimPduPhaseLoadHigh", 0.9, now=102.0, phase="L2", device="pdu-a1-a", rack="a1")
     mild.begins("DcimPhaseDead", 0.0, now=102.0, phase="L2", **place)
     beginning = mild.get("floor", 103.0)["racks"]["a1"]["beginning"]
     assert beginning["severity"] == "critical"

@@ -16,7 +16,7 @@ from collector.problems.tracker import RESTORED_S, TrackedProblem, Tracker
 from collector.readings import SeriesKeys, resolve
 from rackflow import Batch
 from rackflow.process.bulkhead import Failures
-from tests.collector.documents import SUPPLY, agent_batch, batch, document, now_ms, status
+from tests.collector.documents import SUPPLY, batch, document, now_ms, status
 from tests.collector.problems.test_notified import SMOKE, hook, problems, said, smoke, telling
 from tests.collector.running import publish, publisher, running, until
 from tests.servers.mosquitto import Mosquitto
@@ -386,24 +386,6 @@ def test_messages_of_last_week_from_the_future_or_twice_are_left_out() -> None:
     assert backlog.settled() == []
 
 
-def test_a_lost_feed_is_found_in_a_backlog_that_is_older_than_that_of_another_agent() -> None:
-    """Of two agents the one that was away for a moment is through first: then times go back by half an hour."""
-    backlog = Backlog()
-    backlog.late(batch("cdu-07", time_ms=round((NOW_S - 100.0) * 1000), values={}))
-    pdus(backlog, lambda number, second: 100 <= second < 300 and number < 4, range(0, 400, 5))
-    assert "DcimFeedLost" in {each.name for each in backlog.settled()}
-
-
-def test_what_an_agent_said_of_itself_before_is_no_problem_of_a_device() -> None:
-    """Its problems are those of the present: it has sent what waited by now, and a device of its name there is none."""
-    backlog = Backlog()
-    for number in range(400):
-        said = agent_batch({"dcim_agent_spool_durable": float(number > 350)})
-        at_ms = round((NOW_S - 600.0 + number) * 1000)
-        backlog.late(msgspec.structs.replace(said, seq=number + 1, time=at_ms, interval_s=1.0))
-    assert backlog.settled() == []
-
-
 def test_a_second_outage_is_judged_by_itself() -> None:
     backlog = Backlog()
     backlog.live("DcimSmoke", PLACE, holds=False)
@@ -465,29 +447,6 @@ def test_the_memory_of_one_backlog_is_free_for_the_next(monkeypatch: pytest.Monk
         backlog.late(*smokes(fault, first_s=first_s, device="cdu-09"))
     assert [dict(each.labels)["device"] for each in backlog.settled()].count("cdu-09") == 3
     assert backlog.queue.left_out == 0
-
-
-def test_a_device_that_fell_silent_makes_room_for_the_readings_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(late, "MAX_READINGS", 1)
-    backlog = Backlog()
-    backlog.late(*smokes([0] * 10, first_s=-900.0))
-    silent = batch("cdu-07", seq=11, time_ms=round((NOW_S - 890.0) * 1000), values={}, error="timeout")
-    backlog.late(silent, *smokes([0] * 10 + [1] * 10 + [0] * 80, first_s=-880.0, device="cdu-08"))
-    backlog.late(batch("cdu-07", seq=12, time_ms=round((NOW_S - 885.0) * 1000), values={}))
-    assert [dict(each.labels)["device"] for each in backlog.settled()] == ["cdu-08"]
-
-
-def test_problems_that_are_over_count_among_those_that_are_followed(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A fault that comes and goes all through a day of backlog would otherwise fill the memory."""
-    monkeypatch.setattr(late, "MAX_SPANS", 1)
-    backlog = Backlog()
-    backlog.late(*smokes([1] * 120 + [0] * 200 + [1] * 10 + [0] * 200))
-    with caplog.at_level("INFO"):
-        (first,) = backlog.settled()
-    assert first.ended_s - first.since_s == 120.0
-    assert "problems_left_out=10" in caplog.text
 
 
 async def test_after_a_restart_page_and_webhook_say_since_when_and_the_history_is_whole(

@@ -242,26 +242,6 @@ async def test_the_api_and_the_page_show_a_problem_in_words(mosquitto: Mosquitto
         await shows(one)
 
 
-async def test_the_history_has_the_severity_that_the_limits_file_of_the_site_gives(
-    mosquitto: Mosquitto, tmp_path: Path
-) -> None:
-    """As the list of what is wrong had it while it went on."""
-    limits = tmp_path / "own-limits.yaml"
-    limits.write_text("problems: {DcimSmoke: {severity: info, keep_s: 0}}\n", encoding="utf-8")
-    async with (
-        running(telling(mosquitto.port, tmp_path, {"limits": str(limits)})) as one,
-        publisher(mosquitto.port) as client,
-    ):
-        await one.ready()
-        await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
-        await shows(one, "DcimSmoke")
-        assert [each["severity"] for each in await problems(one)] == ["info"]
-        await publish(client, smoke(2, 0.0))
-        await shows(one)
-        history = (await one.get("/api/v1/problems/history")).json()
-    assert [(each["name"], each["severity"]) for each in history["items"]] == [("DcimSmoke", "info")]
-
-
 def page_of(one: Running) -> str:
     """The status page. Blocking."""
     return request(one.url).text
