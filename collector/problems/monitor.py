@@ -55,8 +55,8 @@ Listener = Callable[[TrackedProblem], None]
 class Monitor:
     """All problems of a collector. `figures` gives the figures of each site, `own` the metrics of the collector itself.
 
-    `table` has all that there can be, with the limits of the site, `tracker` those that are present, `history` those that have ended; `late`
-    takes readings that came late, and `files` keeps all of it over a restart.
+    `table` has all that there can be, with the limits of the site, `tracker` those that are present, `history` those that have ended;
+    `late` takes readings that came late, and `files` keeps all of it over a restart.
     """
 
     def __init__(  # noqa: PLR0913 - what it reads, and clocks that tests replace
