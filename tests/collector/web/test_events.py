@@ -268,6 +268,16 @@ async def test_a_stream_ends_when_its_password_is_taken_away(tmp_path: Path, mon
                 await reader.read()
 
 
+async def test_readings_are_sampled_for_their_lines_and_for_pue_also_while_nobody_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(events, "SAMPLE_S", 0.1)
+    shown, content = serving_hall()
+    async with serving(content) as served:
+        await until(lambda: shown.api.sparks.size_bytes > 0, "sampled", timeout_s=30)
+        assert served.server.streams == 0
+
+
 async def test_a_server_stops_although_streams_are_open() -> None:
     """Within the time that a stop has; browsers connect again by themselves."""
     _, content = serving_hall()
