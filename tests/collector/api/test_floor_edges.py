@@ -1,4 +1,4 @@
-"""Where the floor's states begin and end: a supply of half its voltage, a feed that is lost beside another, racks that no file describes."""
+"""Where states of the floor begin and end: a supply of half its voltage, a feed that is lost beside another, racks in no file."""
 
 import pytest
 

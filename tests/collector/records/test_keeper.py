@@ -59,6 +59,10 @@ class Kept:
         self.deriver.finish()
         for records in self.deriver.records().values():
             records.give_back([self.number])
+        self.poll()
+
+    def poll(self) -> None:
+        """A poll comes."""
         self.keeper.polls.count(
             [Polled(who=PDU, device_class="pdu", poll="fast", interval_s=5.0, time_s=time.time(), up=True)]
         )
@@ -154,7 +158,7 @@ async def test_hours_of_every_site_are_written_again_after_the_disk_refused_them
         assert await kept.keeper.save()
         with closing(sqlite3.connect(path)) as db, db:
             db.execute("UPDATE polls SET body = x'00'")
-        kept.change()
+        kept.poll()
         assert await kept.keeper.save()
     else:
         with refusing(path, kept.file):

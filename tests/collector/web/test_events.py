@@ -7,7 +7,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import bcrypt
 import pytest
 
 from collector.api import live
+from collector.derive import Figure
 from collector.web import connections, events, server
 from tests.collector.api.shown import Shown, powered
 from tests.collector.running import until
@@ -272,9 +273,16 @@ async def test_readings_are_sampled_for_their_lines_and_for_pue_also_while_nobod
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(events, "SAMPLE_S", 0.1)
-    shown, content = serving_hall()
+    _, content = serving_hall()
+    figures_of, asked = content.api.sources.figures, list[str]()
+
+    def figures(site: str, now: float) -> Sequence[Figure]:
+        asked.append(site)
+        return figures_of(site, now)
+
+    object.__setattr__(content.api.sources, "figures", figures)
     async with serving(content) as served:
-        await until(lambda: shown.api.sparks.size_bytes > 0, "sampled", timeout_s=30)
+        await until(lambda: len(asked) >= 2, "sampled", timeout_s=30)
         assert served.server.streams == 0
 
 
