@@ -17,7 +17,7 @@ from collector.counters import CollectorStats
 from collector.derive import Explanation, Inputs
 from collector.ledger import AgentAccount, encode_snapshot, read_snapshot
 from collector.parts import Parts
-from collector.problems import Unread, Window, load_table
+from collector.problems import Unread, Window
 from collector.self_metrics import DeliveryFigures, SelfMetrics
 from collector.web import (
     METRICS_PART,
@@ -174,7 +174,7 @@ def _make_api(parts: Parts, around: Callable[[], Surroundings], runbook_base: st
             beginning=problems.tracker.beginning,
             are_problems_complete=lambda: problems.is_complete,
             around=around,
-            table=load_table(),
+            table=problems.table,
             ended=problems.history.since,
             explain=explain,
             distrusted=distrusted,

@@ -55,8 +55,8 @@ Listener = Callable[[TrackedProblem], None]
 class Monitor:
     """All problems of a collector. `figures` gives the figures of each site, `own` the metrics of the collector itself.
 
-    `tracker` has the present problems, `history` those that have ended, `late` takes readings that came late, and `files` keeps all of it
-    over a restart.
+    `table` has all that there can be, with the limits of the site, `tracker` those that are present, `history` those that have ended;
+    `late` takes readings that came late, and `files` keeps all of it over a restart.
     """
 
     def __init__(  # noqa: PLR0913 - what it reads, and clocks that tests replace
@@ -78,7 +78,7 @@ class Monitor:
         self._figures_by_site = figures
         self._own_metrics = own
         self._failures = failures
-        self._table = table
+        self.table = table
         self._runbook_base = runbook_base
         self._sensors: dict[tuple[str, str, str], str] = {}
         self._limits: dict[tuple[str, str], Sequence[SiteLimit]] = {}
@@ -299,7 +299,7 @@ class Monitor:
             now,
             is_silent=lambda each: subject.is_silent or self._is_silent(key, each, subject, now),
             decides=lambda each: self._evaluator.decides(
-                self._table.problems[each[0]], subject, dict(each[1]).get("device")
+                self.table.problems[each[0]], subject, dict(each[1]).get("device")
             ),
         )
         for each, finding in found.items():
@@ -311,7 +311,7 @@ class Monitor:
     def _is_silent(self, key: SubjectKey, problem: Key, subject: Subject, now: float) -> bool:
         """Whether nobody can tell if a problem still holds: its reading is missing, or it is of a figure of a device that is silent."""
         name, own = problem
-        if self._evaluator.is_unread(self._table.problems[name], own, subject):
+        if self._evaluator.is_unread(self.table.problems[name], own, subject):
             return True
         if key[0] != "figures":
             return False
@@ -336,7 +336,7 @@ class Monitor:
         self._shares.forget_absent(present_devices)
         self._feed_reserve.forget_absent(present_devices)
         self._settled.forget_absent(names)
-        self._evaluator.memory.forget(self._wall() - self._table.longest_memory_s)
+        self._evaluator.memory.forget(self._wall() - self.table.longest_memory_s)
         for gone in self._evaluated_at.keys() - names:
             del self._evaluated_at[gone]
         self._ever_evaluated &= self._evaluated_since_sweep

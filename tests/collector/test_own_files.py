@@ -1,12 +1,13 @@
 """Files that one collector keeps to itself, whoever starts another one beside it."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from collector.own_files import claim_files
+from collector.own_files import CLAIM_S, claim_files
 from collector.run import Collector
 from rackflow import ConfigError
 from tests.collector.running import config_for, killable, running
@@ -56,6 +57,27 @@ async def test_a_file_that_is_in_use_leaves_no_other_claimed(tmp_path: Path) -> 
             await claim_files(second)
         others = config_for(1, tmp_path / "2", **sections("problems.state", tmp_path / "own"))
         (await claim_files(others)).close()
+
+
+async def test_a_file_whose_folder_is_made_at_the_first_start_is_claimed_from_then_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = sections("problems.state", tmp_path / "new" / "folder" / "state")
+    with (
+        await claim_files(config_for(1, tmp_path / "1", **shared)),
+        pytest.raises(ConfigError, match=r"problems\.state"),
+    ):
+        await claim_files(config_for(1, tmp_path / "2", **shared))
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("key", ["derive.state", "problems.state"])
+async def test_a_pipe_in_the_place_of_a_lock_is_named_and_not_waited_for(key: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "state.lock")
+    config = config_for(1, tmp_path, **sections(key, tmp_path / "state"))
+    with pytest.raises(ConfigError, match=rf"^{key}: .*state\.lock is not a regular file"):
+        async with asyncio.timeout(CLAIM_S):
+            await claim_files(config)
 
 
 async def test_a_collector_that_was_killed_starts_again_at_once(mosquitto: Mosquitto, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from collector.self_metrics import DeliveryFigures, SelfMetrics
 from rackflow.documents import Account
 from rackflow.outbox import OutboxStats
 from rackflow.process.loop_lag import LoopLag
+from tests.collector.polls import WALL_S, Agent
 
 WHO = ("cas1", "gw-3")
 SPOOL = OutboxStats(31, 4096, 65536, 1_795_000_000_000, {}, Account(kind="disk"), durable=False)
@@ -26,6 +27,10 @@ DELIVERY = DeliveryFigures(
     other_site_files={WHO: True},
     contested={("cas1", "cdu-07"): "gw-4"},
     failing_parts={"figures": True},
+    part_failures={("records", "OSError"): 2},
+    unheard={WHO: 6},
+    is_store_available=False,
+    is_ledger_durable=True,
     http_refused={"pace": 9},
     loop=LoopLag(lag_s=0.5, hold_s=0.2),
 )
@@ -38,7 +43,14 @@ def shown(delivery: DeliveryFigures = DELIVERY) -> dict[str, float]:
     counters.points_waiting, counters.points_stored = 17, 900
     counters.failures["schema"] += 6
     counters.write_failures["refused"] += 7
-    text = SelfMetrics(counters, Latest(5000), "broker:1883", "file").render(321, delivery)
+    counters.stored_published, counters.stored_refused = 41, 42
+    counters.count_event("standstill")
+    counters.latency.observe(0.02)
+    counters.latency.observe(400.0)
+    latest = Latest(5000)
+    latest.refused = 43
+    Agent(latest, "gw-9", site="rab1").polls(0.0)
+    text = SelfMetrics(counters, latest, "broker:1883", "file").render(321, delivery)
     lines = [line for line in text.splitlines() if line.startswith("dcim_")]
     return {line.removeprefix("dcim_").rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
 
@@ -49,6 +61,20 @@ def test_a_collector_reports_each_of_its_numbers_under_its_own_name() -> None:
         'collector_mqtt_connected{broker="broker:1883"}': 1.0,
         "collector_mqtt_takeovers_total": 4,
         "collector_messages_received_total": 1000,
+        'collector_own_reconnects_total{reason="standstill"}': 1,
+        'collector_own_reconnects_total{reason="overload"}': 0,
+        "collector_stored_documents_published_total": 41,
+        "collector_stored_documents_refused_total": 42,
+        "collector_series_refused_total": 43,
+        'collector_message_latency_seconds_bucket{le="0.01"}': 0,
+        'collector_message_latency_seconds_bucket{le="0.025"}': 1,
+        'collector_message_latency_seconds_bucket{le="600.0"}': 2,
+        "collector_message_latency_seconds_sum": 400.02,
+        'collector_last_message_timestamp_seconds{agent="gw-9",site="rab1"}': WALL_S,
+        'collector_devices_never_heard{agent="gw-3",site="cas1"}': 6,
+        'collector_part_failures_total{error="OSError",part="records"}': 2,
+        'collector_store_available{store="file"}': 0,
+        "collector_ledger_durable": 1,
         'collector_message_failures_total{reason="schema"}': 6,
         "collector_influx_queue_points": 17,
         'collector_points_written_total{store="file"}': 900,

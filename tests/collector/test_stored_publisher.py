@@ -1,5 +1,6 @@
 """When a collector publishes what is durable, by connection and answer: without a broker, whose part is in test_stored_reports.py."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,9 +14,20 @@ from hypothesis import strategies as st
 
 from collector.counters import Counters
 from collector.ledger import Entry, EpochKey, LedgerFile, Range, Retirement, Statement
-from collector.stored_publisher import AGENTS_PER_STEP, INTERVAL_BYTES, OTHER_BYTES, PAUSE_S, StoredPublisher, select
+from collector.stored_publisher import (
+    AGENTS_PER_STEP,
+    INTERVAL_BYTES,
+    OTHER_BYTES,
+    PART,
+    PAUSE_S,
+    StoredPublisher,
+    select,
+)
 from rackflow import Stored, decode
 from rackflow.documents import MAX_STORED_INTERVALS, Account, Numbers
+from rackflow.process.bulkhead import Failures
+from rackflow.process.stopping import stop_tasks
+from tests.servers.waiting import eventually
 from tests.thread_clock import turn_clock
 
 
@@ -68,6 +80,12 @@ async def rig(folder: Path, sites: frozenset[str] | None = None) -> AsyncIterato
         ledger.close()
 
 
+def move_away(folder: Path) -> None:
+    """The ledger's files have other names from now on. Who has them open goes on."""
+    for file in folder.glob("ledger.db*"):
+        file.rename(file.with_name(f"moved-{file.name}"))
+
+
 def durable(found: list[Stored | None]) -> list[object]:
     return [each and each.durable for each in found]
 
@@ -90,6 +108,37 @@ async def test_a_document_is_published_on_change_and_on_each_connection(tmp_path
         one.line.connection = 3
         assert durable(await one.cycle()) == [{"E": [(1, 4)]}]
         assert one.counters.stored_published == 4
+
+
+async def test_a_document_says_of_whom_and_by_whom_it_is_and_when_in_milliseconds(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        await one.stored(1, agents=2)
+        began_ms = time.time() * 1000
+        first, second = await one.cycle()
+    assert first is not None
+    assert second is not None
+    assert [each.agent for each in (first, second)] == ["gw-0", "gw-1"]
+    assert {each.collector for each in (first, second)} == {"c-1"}
+    assert first.ledger == second.ledger != ""
+    assert all(began_ms - 1 <= each.time <= time.time() * 1000 for each in (first, second))
+
+
+async def test_a_ledger_that_cannot_be_read_is_a_failing_part_and_nothing_is_published(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with rig(tmp_path) as one:
+        await one.stored(1)
+        failures = Failures()
+        publisher = StoredPublisher(one.ledger, "c-1", one.line, one.counters, failures=failures)
+        move_away(tmp_path)
+        task = asyncio.create_task(publisher.run(), name="publisher")
+        try:
+            await eventually(lambda: failures.counts.total() > 0, "counted")
+        finally:
+            await stop_tasks(task, within_s=5.0)
+    assert {part for part, _ in failures.counts} == {PART}
+    assert one.line.sent == []
+    assert "agents keep their messages" in caplog.text
 
 
 async def test_all_agents_get_theirs_in_one_cycle_however_many(tmp_path: Path) -> None:

@@ -91,6 +91,17 @@ def test_an_agent_without_backlog_has_no_oldest_message() -> None:
     assert (agent["backlog_messages"], agent["backlog_seconds"], agent["outbox_durable"]) == (0.0, 0.0, False)
 
 
+def test_a_message_of_a_clock_that_is_ahead_waits_for_no_time_and_not_for_less() -> None:
+    shown = with_agent(0.0, messages=1.0, oldest_timestamp_seconds=WALL_S + 500.0)
+    assert shown.get("agents", 110.0)["items"]["gw"]["backlog_seconds"] == 0
+
+
+def test_an_agent_of_another_site_that_runs_twice_makes_no_clone_of_its_namesake() -> None:
+    shown = with_agent(0.0)
+    shown.around = replace(shown.around, clones=frozenset({("t2", "gw")}))
+    assert shown.get("agents", 110.0)["items"]["gw"]["is_cloned"] is False
+
+
 def test_what_an_agent_said_of_itself_long_ago_is_unknown() -> None:
     shown = with_agent(0.0, messages=40.0, oldest_timestamp_seconds=WALL_S + 90.0, durable=1.0)
     assert shown.get("agents", 120.0)["items"]["gw"]["backlog_messages"] == 40.0

@@ -72,6 +72,14 @@ def test_a_device_that_does_not_answer_is_shown_before_its_two_minutes_are_over(
     assert problem["due"] - problem["since"] == 120_000
 
 
+def test_what_has_lasted_long_enough_and_is_not_reported_yet_is_due_now_and_not_before() -> None:
+    """It waits for what may explain it, or for the next turn."""
+    shown = Shown()
+    powered(shown)
+    shown.begins("DcimPhaseDead", 0.0, now=102.0, **PHASE)
+    assert begun(shown, 140.0)["DcimPhaseDead"]["due"] == round((WALL_S + 140.0) * 1000)
+
+
 def test_the_time_in_which_the_collector_was_stopped_makes_it_a_problem_later() -> None:
     shown = Shown()
     powered(shown)

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from collector.api import device
 from collector.api.numbers import iso_ms
 from collector.api.requests import BadRequest, NotThere
 from collector.readings import Readings as Usable
@@ -168,6 +169,29 @@ def test_a_suspect_reading_keeps_its_value_and_says_so() -> None:
     assert (reading["quality"], reading["reason"], reading["value"]) == ("suspect", "drifting", 0.0053)
 
 
+def test_a_suspect_reading_of_another_device_casts_no_doubt_on_the_same_one_of_this() -> None:
+    shown = Shown()
+    powered(shown)
+    shown.readings.engine.distrusted = {("cdu-2", FLOW): "drifting"}
+    for cdu, quality in (("cdu-1", "good"), ("cdu-2", "suspect")):
+        assert shown.get("devices/{id}", id=cdu)["series"][FLOW]["quality"] == quality
+
+
+def test_a_page_has_a_bounded_number_of_readings_and_problems_and_counts_the_other_readings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(device, "MAX_SERIES", 2)
+    monkeypatch.setattr(device, "MAX_PROBLEMS", 3)
+    shown = Shown()
+    outlets = {f"pdu_outlet_power_watts{{outlet={outlet}}}": 1.0 for outlet in range(1, 6)}
+    shown.readings.take("pdu-a1-a", dict(outlets), 100.0)
+    for phase in range(5):
+        shown.problem("DcimPhaseDead", device="pdu-a1-a", phase=f"L{phase}")
+    page = shown.get("devices/{id}", id="pdu-a1-a")
+    assert [each.partition("{")[2] for each in page["series"]] == ["outlet=1}", "outlet=2}"]
+    assert (page["more"], len(page["problems"])) == (3, 3)
+
+
 def test_its_last_failures_are_reported() -> None:
     """Each once, not at every poll that fails for the same reason."""
     shown = Shown()
@@ -204,6 +228,15 @@ def test_topology_leads_to_its_neighbours() -> None:
     assert cdu == {"sources": ["row-a", "row-b"], "feeds": [], "loop": "tcs", "neighbours": ["cdu-2"]}
     assert shown.get("devices/{id}", id="ups-b")["topology"]["feeds"] == ["row-b"]
     assert shown.get("devices/{id}", id="pdu-a1-a")["topology"]["neighbours"] == ["pdu-a1-b"]
+
+
+def test_without_a_site_file_cdus_of_no_loop_are_near_those_of_their_rack_alone() -> None:
+    shown = Shown(described=False)
+    for name, rack, device_class in (("cdu-x", "r1", "cdu"), ("pdu-x", "r1", "pdu"), ("cdu-y", "r2", "cdu")):
+        shown.readings.places[name] = {"room": "h", "rack": rack}
+        shown.readings.take(name, {}, device_class=device_class)
+    near = {each: shown.get("devices/{id}", id=each)["topology"]["neighbours"] for each in ("cdu-x", "pdu-x", "cdu-y")}
+    assert near == {"cdu-x": ["pdu-x"], "pdu-x": ["cdu-x"], "cdu-y": []}
 
 
 def test_a_device_never_heard_of_has_a_page_only_if_the_site_file_names_it() -> None:

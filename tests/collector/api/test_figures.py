@@ -43,6 +43,7 @@ def test_an_unknown_figure_names_what_is_missing_first() -> None:
     assert figure["value"] is None
     assert figure["inputs"][0]["device"] == "pdu-a2-b1"
     assert (figure["inputs"][0]["value"], figure["inputs"][0]["reason"]) == (None, "does not answer")
+    assert [each["age_seconds"] is None for each in figure["inputs"]] == [True, False, False, False]
     assert figure["inputs_total"] == 4
     assert [each["reason"] for each in figure["inputs"][1:]] == [None] * 3
     assert figure["missing"] == ["pdu-a2-b1 pdu_input_power_watts{inlet=1}: does not answer"]

@@ -1,5 +1,8 @@
 """The site in numbers, and its answers."""
 
+import pytest
+
+from collector.api import overview
 from collector.api.overview import Surroundings
 from collector.api.powers import PUE_STEP_S, PowerMeans
 from collector.ledger.watch import AgentAccount
@@ -68,6 +71,19 @@ def test_devices_that_were_never_heard_of_are_named_and_panels_are_not() -> None
     assert not set(devices["never_heard_ids"]) & {*hall().panels, "pdu-a1-a", "ups-a1"}
     # The way from the count leads to as many.
     assert shown.get("devices", limit="1000")["total"] == devices["known"] + devices["never_heard"]
+
+
+def test_of_many_devices_that_were_never_heard_of_twelve_are_named_and_all_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a site whose agents were never started it would be thousands of names in each document."""
+    assert overview.MAX_NEVER_HEARD == 12
+    monkeypatch.setattr(overview, "MAX_NEVER_HEARD", 3)
+    shown = Shown()
+    powered(shown)
+    devices = shown.get("site")["devices"]
+    assert devices["never_heard"] > 3
+    assert len(devices["never_heard_ids"]) == 3
 
 
 def test_readings_of_a_device_that_fell_silent_are_missed_for_as_long_as_it_is() -> None:

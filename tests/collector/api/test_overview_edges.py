@@ -126,6 +126,32 @@ def test_readings_of_a_class_that_is_no_longer_polled_are_missed_while_the_devic
     assert counted(shown, 602.0) == (1, 1)
 
 
+def test_a_site_says_what_its_places_are_from_and_racks_without_a_room_have_one_without_a_name() -> None:
+    assert Shown().get("site")["source"] == "site_file"
+    plain = Shown(described=False)
+    plain.readings.places["pdu-1"] = {"rack": "r1", "feed": "A"}
+    plain.readings.places["pdu-2"] = {"room": "h", "rack": "r2", "feed": "A"}
+    for pdu in plain.readings.places:
+        plain.readings.take(pdu, {"pdu_input_power_watts{inlet=1}": 300.0})
+    site = plain.get("site")
+    assert site["source"] == "labels"
+    assert {room["id"]: room["racks"] for room in site["rooms"]} == {"": 1, "h": 1}
+
+
+def test_readings_of_a_device_that_was_taken_out_are_not_missed_of_the_one_that_takes_its_name() -> None:
+    """A UPS with two readings is retired, and another one with one reading comes that does not answer yet."""
+    shown = Shown()
+    latest = shown.readings.latest
+    both: dict[str, float | str] = {"ups_battery_charge_ratio": 1.0, "ups_output_source": "normal"}
+    shown.readings.take("ups-b", both, 100.0, device_class="ups")
+    assert counted(shown, 101.0) == (2, 2)
+    (retired,) = latest.devices()
+    assert latest.remove_device(retired.site, retired.agent, retired.device)
+    assert counted(shown, 102.0) == (0, 0)
+    shown.readings.take("ups-b", {"ups_output_source": "normal"}, 103.0, device_class="ups", up=False)
+    assert counted(shown, 104.0)[1] < 2
+
+
 def counted(shown: Shown, now: float) -> tuple[float, float]:
     """Readings that are current, and those that there should be."""
     (trust,) = [each for each in shown.get("site", now)["answers"]["trust"] if each["id"] == "readings_current"]
@@ -175,6 +201,24 @@ def test_maintenance_is_shown_from_its_beginning_to_its_end_and_at_its_own_site(
     shown.around = Surroundings(["t1"], None, 0, {}, windows=work)
     found = [[each["id"] for each in shown.get("site", at)["maintenance"]] for at in (199.0, 200.0, 3799.0, 3800.0)]
     assert found == [[], ["ups"], ["ups"], []]
+
+
+def test_of_several_windows_the_one_that_ends_first_comes_first_and_one_may_be_of_several_sites() -> None:
+    """The page shows a few; a site file's own windows and those of a whole company may stand in one file."""
+    now = datetime.fromtimestamp(WALL_S + 100.0, UTC)
+    hour = timedelta(hours=1)
+    windows = [
+        Window.model_validate({"id": name, "until": now + hours * hour, "match": match, "why": "work"})
+        for name, hours, match in (
+            ("last", 3, {"feed": "A"}),
+            ("first", 1, {"feed": "B"}),
+            ("both", 2, {"site": ["other", "t1"], "feed": "A"}),
+        )
+    ]
+    shown = Shown()
+    powered(shown)
+    shown.around = Surroundings(["t1"], None, 0, {}, windows=windows)
+    assert [each["id"] for each in shown.get("site")["maintenance"]] == ["first", "both", "last"]
 
 
 def test_a_room_without_devices_is_not_observed_and_one_has_the_problems_of_its_racks() -> None:

@@ -1,10 +1,15 @@
 """Problems as a page shows them, and those of the last 24 hours."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from collector.api.problem_list import MAX_CAUSES
+from collector.derive import Figure
+from collector.derive.engine import NO_SLOT, output_of
+from collector.problems import Window
 from collector.problems.history import Ended
 from collector.problems.table import load_table
+from collector.problems.tracker import Acknowledgement
 from tests.collector.api.shown import Shown, powered
 from tests.collector.derive.hall import WALL_S
 
@@ -42,6 +47,27 @@ def test_pumps_that_stopped_run_out_unless_another_cdu_carries_the_loop() -> Non
     powered(leak)
     leak.problem("DcimLeakDetected", device="cdu-1", detector="tray", room="hall", row="a")
     assert left(leak, 102.0) is None
+
+
+def test_time_that_has_run_out_before_the_problem_was_reported_is_none_and_not_less() -> None:
+    shown = Shown()
+    hold_s = load_table().problems["DcimCduAllPumpsStopped"].hold_s
+    labels = [("loop", "tcs"), ("failure", "pumps")]
+    lasts = Figure(output_of("dcim_loop_ride_through_seconds", labels, NO_SLOT), hold_s / 2, 0.0, 1.0, ())
+    shown.figures.put(shown.site.id, [lasts], 101.0)
+    shown.problem("DcimCduAllPumpsStopped", device="cdu-1")
+    time_left = left(shown, 102.0)
+    assert (time_left["what"]["key"], time_left["seconds"], time_left["running"]) == ("pumps_stop", 0.0, True)
+
+
+def test_where_its_sensor_is_stands_apart_from_the_sentence() -> None:
+    shown = Shown()
+    shown.problem("DcimLeakDetected", device="rope-1", sensor="1")
+    (tracked,) = shown.tracker.active()
+    tracked.whereabouts = " Sensor: rope-1, room hall at 3.5 m."
+    (problem,) = shown.get("problems", 102.0)["problems"]
+    assert problem["whereabouts"] == "rope-1, room hall at 3.5 m"
+    assert problem["description"].endswith(" Sensor: rope-1, room hall at 3.5 m.")
 
 
 def test_pumps_that_stopped_with_nobody_knowing_for_how_long_say_so() -> None:
@@ -107,6 +133,15 @@ def test_a_limit_that_the_device_states_is_that_device_s() -> None:
     assert cold["limit"] == 10.0
 
 
+def test_of_several_limits_the_one_that_is_known_is_shown_while_the_value_is_back_within_them() -> None:
+    """The flow is back, the problem goes on for a minute, and the unit states no set point: it stood, below 1 L/min."""
+    shown = Shown()
+    powered(shown)
+    shown.problem("DcimCduFlowLow", 500.0, device="cdu-2", loop="secondary")
+    (problem,) = shown.get("problems", 102.0)["problems"]
+    assert (problem["limit"], problem["unit"], problem["times"]) == (1.0, "cubic_meters_per_second", 60_000.0)
+
+
 def test_consequences_are_folded_into_their_cause() -> None:
     """The stream has causes only, and each says how many it explains; GET has all of them, and they name their cause."""
     shown = Shown()
@@ -132,6 +167,9 @@ def test_of_many_causes_a_stream_has_the_worst_and_counts_the_others() -> None:
     part = shown.part("problems", 102.0)
     assert (len(part["causes"]), part["more"]) == (MAX_CAUSES, 6)
     assert part["causes"][0].startswith("DcimSmoke-")
+    few = Shown()
+    few.problem("DcimSmoke", device="x")
+    assert few.part("problems", 102.0)["more"] == 0
 
 
 def test_problems_of_another_site_are_listed_without_a_site_and_get_nothing_of_this_one() -> None:
@@ -229,6 +267,34 @@ def test_history_comes_in_pages() -> None:
     assert (len(first["items"]), len(rest["items"]), rest["next"]) == (5, 2, None)
     assert shown.get("problems/history", 1000.0, limit="7")["next"] is None
     assert first["items"] + rest["items"] == shown.get("problems/history", 1000.0)["items"]
+
+
+def test_what_this_version_does_not_know_takes_no_other_one_s_place_on_the_pages_of_history() -> None:
+    shown = Shown()
+    names = ["DcimSmoke", "DcimOfTomorrow", "DcimSmoke", "DcimSmoke", "DcimOfTomorrow"]
+    for at, name in enumerate(names):
+        labels = [("device", f"d{at}"), ("site", "t1")]
+        shown.history.add(Ended(name, labels, WALL_S, WALL_S + 100 - at, 1.0, 1.0, is_cause=True))
+    found: list[str] = []
+    cursor: str | None = ""
+    for _ in names:
+        page = shown.get("problems/history", 1000.0, limit="2", cursor=cursor or "")
+        found += [each["labels"]["device"] for each in page["items"]]
+        if (cursor := page["next"]) is None:
+            break
+    assert (found, cursor) == (["d0", "d2", "d3"], None)
+
+
+def test_what_goes_on_has_in_history_who_cares_for_it_and_lasts_no_less_than_no_time() -> None:
+    """A clock that was set back by a quarter of an hour."""
+    shown = Shown()
+    until = datetime.fromtimestamp(WALL_S + 9000.0, UTC)
+    work = Window.model_validate({"id": "W-1", "until": until, "match": {"device": "x"}, "why": "detectors"})
+    shown.tracker.window_of = lambda *_: work
+    shown.tracker.acknowledgement_of = lambda *_: Acknowledgement("ann", "", WALL_S + 9000.0)
+    shown.problem("DcimSmoke", now=1000.0, device="x")
+    [item] = shown.get("problems/history", 100.0)["items"]
+    assert (item["maintenance"], item["acknowledged_by"], item["seconds"], item["ended"]) == ("W-1", "ann", 0, None)
 
 
 def test_the_latest_problem_is_first_with_its_value_and_ended_ones_show_their_worst() -> None:

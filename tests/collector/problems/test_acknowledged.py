@@ -8,14 +8,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
 from collector.problems import acknowledged
-from collector.problems.acknowledged import ACKNOWLEDGED_PART, AcknowledgementReader, Acknowledgements
+from collector.problems.acknowledged import ACKNOWLEDGED_PART, AcknowledgementReader, Acknowledgements, Unread
 from collector.problems.conditions import labels_of
 from collector.problems.history import History
 from collector.problems.maintenance import Maintenance, Window, load_windows
+from collector.problems.push import Alertmanager as PushTarget
 from collector.problems.report import describe
 from collector.problems.silences import Silencer, is_of_window
 from collector.problems.table import load_table
@@ -269,6 +271,69 @@ def test_of_two_alertmanagers_the_acknowledgement_that_ends_last_is_shown_until_
         for number, silence in enumerate(silences):
             known.source(f"http://am-{number}").by_problem = {KEY: silence}
         assert [known.of(KEY, wall_s) for wall_s in (99.0, 100.0, 199.0, 200.0)] == [last, last, last, None]
+
+
+async def test_an_alertmanager_is_asked_again_after_a_pause_whether_it_answers_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(acknowledged, "READ_S", 60.0)
+    for silences, times in ((encoded(SILENCE), 2), (b"[", 1)):
+        fake = FakeManager(silences)
+        async with fake.read_by(burning()) as (_, found, failures):
+            await until(lambda: len(fake.asked) >= times, "asked")  # noqa: B023 - waited for in this round
+            await asyncio.sleep(0.2)  # time for many more
+            assert len(fake.asked) == times
+            assert bool(found.unread()) == bool(failures.counts) == (times == 1)
+
+
+def test_of_several_alertmanagers_each_that_does_not_answer_is_said() -> None:
+    known = Acknowledgements()
+    for name in ("one", "two", "three"):
+        known.source(name).unread = None if name == "two" else Unread(name, 1.0, "away")
+    assert [each.url for each in known.unread()] == ["one", "three"]
+
+
+async def test_each_alert_and_each_problem_is_looked_at_also_the_last_one_of_a_slice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(acknowledged, "_SLICE", 1)
+    tracker = burning()
+    fake = FakeManager(encoded(SILENCE), encoded(silenced(tracker, "s-1")))
+    async with fake.read_by(tracker) as (_, found, _):
+        await until(lambda: found.of(KEY, 0.0) is not None, "read")
+
+
+async def test_a_silenced_problem_that_another_one_explains_is_acknowledged_too(tmp_path: Path) -> None:
+    """Alertmanager has its alert as inhibited and as silenced."""
+    tracker = Tracker(load_table())
+    lost: Key = "DcimFeedLost", labels_of({"site": "s", "feed": "A"})
+    fed: Key = "DcimUpsOnBattery", labels_of({"site": "s", "feed": "A", "device": "ups-1"})
+    for subject, key in ((("share", "DcimFeedLost"), lost), (("device", "s", "ups-1"), fed)):
+        tracker.update(subject, {key: 1.0}, 10.0)
+    tracker.tick(10.0 + max(tracker.get(key).problem.hold_s for key in (lost, fed)), time.time())  # type: ignore[union-attr]
+    reports = [(each, describe(each, 0, "")) for each in tracker.active()]
+    assert {each.key for each, _ in reports} == {lost, fed}
+    with Alertmanager(tmp_path).serving() as manager:
+        async with (
+            aiohttp.ClientSession(raise_for_status=True) as session,
+            session.post(
+                f"{manager.url}/api/v2/alerts",
+                data=PushTarget(manager.url).body(reports, time.time()),
+                headers={"Content-Type": "application/json"},
+            ),
+        ):
+            pass
+        await eventually(lambda: bool(manager.alerts()["DcimUpsOnBattery"]["status"]["inhibitedBy"]), "explained")
+        await asyncio.to_thread(manager.silence, "alertname=DcimUpsOnBattery", by="amina", comment="known")
+        found, failures = Acknowledgements(), Failures()
+        reader = AcknowledgementReader(manager.url, lambda *_: False, tracker, found, failures)
+        task = asyncio.create_task(reader.run(), name="reader")
+        try:
+            await until(lambda: found.of(fed, 0.0) is not None, "read", timeout_s=20.0)
+        finally:
+            await stop_tasks(task, within_s=1.0)
+    assert not failures.counts
+    assert found.of(lost, 0.0) is None
 
 
 async def test_an_alertmanager_without_answer_is_said_since_the_first_attempt_and_without_its_password(

@@ -52,6 +52,14 @@ def test_of_several_upss_the_most_loaded_and_the_shortest_runtime_are_said_and_t
     assert supplies.sentences("t") == " UPSs of feed B: 90% loaded, 1 min of battery."
 
 
+def test_feeds_are_said_in_the_order_of_their_names_whichever_was_heard_of_first() -> None:
+    """The sentence must not change its order with each restart: it is the text of an alert."""
+    supplies = FeedReserve()
+    note(supplies, "ups-2", (LOAD, 0.7))
+    note(supplies, "ups-1", (LOAD, 0.3), feed="A")
+    assert supplies.sentences("s") == " UPSs of feed A: 30% loaded. UPSs of feed B: 70% loaded."
+
+
 def test_a_ups_without_a_feed_or_without_readings_is_of_none() -> None:
     supplies = FeedReserve()
     note(supplies, "ups-1", (LOAD, 0.3), feed="")

@@ -277,6 +277,10 @@ def test_problems_beyond_what_is_followed_are_counted(
         backlog.queue.update()
     assert "problems_over=0 messages_left_out=0 problems_left_out=3" in caplog.text
     assert caplog.text.count("late readings judged") == 1
+    backlog.late(*smokes([0, 0], first_s=-300.0))
+    with caplog.at_level("INFO"):
+        backlog.settled()
+    assert "problems_left_out=0" in caplog.text.splitlines()[-1], "of this backlog alone"
 
 
 def test_a_fault_that_was_reported_before_the_outage_has_one_end() -> None:

@@ -1,6 +1,7 @@
 """The limits file of a site: what it changes, for the collector and for Prometheus, and what it is refused for."""
 
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -10,6 +11,10 @@ from collector.problems.limits_file import load_limits, parse_limits
 from collector.problems.rule_files import rules_yaml
 from collector.problems.table import Table, load_table
 from rackflow import ConfigError
+from tests.collector.documents import document, status
+from tests.collector.problems.test_notified import problems, shows, smoke, telling
+from tests.collector.running import publish, publisher, running
+from tests.servers.mosquitto import Mosquitto
 
 UPS = {"site": "s", "device": "u"}
 
@@ -149,3 +154,23 @@ def test_a_cause_outlasts_its_consequence_that_a_site_lets_end_later() -> None:
     assert cause.keep_s + cause.linger_s > 3600
     shipped = limited("  DcimPduPhaseLoadHigh: {hold_s: 60}\n").problems["DcimPduPhaseOverload"]
     assert shipped.linger_s == load_table().problems["DcimPduPhaseOverload"].linger_s
+
+
+async def test_the_history_has_the_severity_that_the_limits_file_of_the_site_gives(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """As the list of what is wrong had it while it went on."""
+    limits = tmp_path / "own-limits.yaml"
+    limits.write_text("problems: {DcimSmoke: {severity: info, keep_s: 0}}\n", encoding="utf-8")
+    async with (
+        running(telling(mosquitto.port, tmp_path, {"limits": str(limits)})) as one,
+        publisher(mosquitto.port) as client,
+    ):
+        await one.ready()
+        await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
+        await shows(one, "DcimSmoke")
+        assert [each["severity"] for each in await problems(one)] == ["info"]
+        await publish(client, smoke(2, 0.0))
+        await shows(one)
+        history = cast("dict[str, Any]", (await one.get("/api/v1/problems/history")).json())
+    assert [(each["name"], each["severity"]) for each in history["items"]] == [("DcimSmoke", "info")]

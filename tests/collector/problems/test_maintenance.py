@@ -20,6 +20,7 @@ from collector.problems.maintenance import (
     Window,
     load_windows,
     parse_windows,
+    strange_names,
 )
 from collector.problems.push import Webhook
 from collector.problems.report import describe
@@ -28,7 +29,7 @@ from collector.problems.tracker import Key, TrackedProblem, Tracker
 from rackflow import ConfigError
 from rackflow.process.bulkhead import Failures
 from rackflow.site import load_site
-from tests.collector.derive.hall import HALL
+from tests.collector.derive.hall import HALL, hall
 from tests.collector.documents import document, status
 from tests.collector.problems.test_notified import hook, post, problems, said, shows, smoke
 from tests.collector.running import config_for, publish, publisher, running, until
@@ -227,6 +228,32 @@ async def test_a_running_collector_logs_the_names_that_its_site_file_does_not_ha
         f"maintenance path={file} window 'W-4': row 'z' is not in the site file; correct it, unless it is meant",
         f"maintenance path={file} window 'W-4': room 'zoo' is not in the site file; correct it, unless it is meant",
     ]
+
+
+def test_a_window_of_several_sites_is_looked_at_too() -> None:
+    place = {"site": ["elsewhere", load_site(HALL).id], "device": "cdu-11"}
+    assert list(strange_names([window(match=place)], load_site(HALL))) == [
+        "window 'W-1': device 'cdu-11' is not in the site file; did you mean 'cdu-1'?"
+    ]
+
+
+def test_an_agent_of_the_site_file_is_a_device_that_a_window_may_name() -> None:
+    """It reports about itself as a device of its own name."""
+    site = hall(("{id: ups-b, ", "{id: ups-b, agent: gw-plant, "))
+    found = list(strange_names([window(match={"device": ["gw-plant", "ups-b", "gw-other"]})], site))
+    assert [line.partition(" is not")[0] for line in found] == ["window 'W-1': device 'gw-other'"]
+
+
+async def test_everybody_who_asked_is_told_that_the_file_was_read(tmp_path: Path) -> None:
+    """Each Alertmanager has a task that silences there: of a pair, the second one would have a new window a minute later."""
+    file, told = tmp_path / "maintenance.yaml", list[str]()
+    file.write_text(lines(3600), encoding="utf-8")
+    windows = Maintenance(file, Failures())
+    for name in ("first", "second"):
+        windows.on_change(partial(told.append, name))
+    async with reading(windows):
+        await until(lambda: bool(windows.windows), "the windows are read")
+    assert told == ["first", "second"]
 
 
 async def test_a_file_of_another_site_names_twenty_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

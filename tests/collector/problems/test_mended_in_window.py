@@ -1,17 +1,26 @@
 """What is mended within a maintenance window goes on for minutes at Alertmanager, and the window may end before that."""
 
-from datetime import UTC, datetime
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from collector.problems import silences
-from collector.problems.silences import WATCH_S
+from collector.problems.conditions import labels_of
+from collector.problems.maintenance import Maintenance
+from collector.problems.silences import WATCH_S, Silencer
+from collector.problems.table import load_table
+from collector.problems.tracker import TrackedProblem
+from rackflow.process.bulkhead import Failures
+from rackflow.process.stopping import stop_tasks
 from tests.collector.documents import document, status
 from tests.collector.problems.test_maintenance import lines
 from tests.collector.problems.test_notified import smoke
-from tests.collector.running import config_for, publish, publisher, running
+from tests.collector.problems.test_silences import refusing, window
+from tests.collector.running import config_for, publish, publisher, running, until
 from tests.servers.alertmanager import Alertmanager
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
@@ -126,3 +135,64 @@ async def test_what_fades_for_long_is_silenced_for_as_long(
             await eventually(lambda: bool(ends()) and min(ends()) > first, "renewed")
             assert datetime.now(UTC) < datetime.fromisoformat(first), "before it has run out"
             assert manager.alerts()["DcimSmoke"]["status"]["state"] == "suppressed"
+
+
+def mended(device: str) -> TrackedProblem:
+    """Smoke that ended in its window."""
+    labels = labels_of({"site": "s", "device": device, "kind": "smoke", "sensor": "1"})
+    found = TrackedProblem(load_table().problems["DcimSmoke"], labels, ("device", "s", device), 1.0, 1.0)
+    found.window = window()
+    return found
+
+
+async def test_alerts_that_were_mended_have_silences_up_to_a_number_and_those_that_are_over_make_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Thousands of requests for the devices of a hall that was off would keep the windows themselves from being silenced."""
+    monkeypatch.setattr("collector.problems.silences.MAX_MENDED", 2)
+    monkeypatch.setattr("collector.problems.silences.MENDED_S", 3.0)
+    monkeypatch.setattr("collector.problems.silences.AGAIN_S", 0.1)
+    asked, failures = Counter[str](), Failures()
+    async with refusing({}, asked=asked) as (url, got, _):
+        silencer = Silencer(url, "cas1", Maintenance(None, failures), failures)
+        for number in range(4):
+            silencer.note(mended(f"cdu-{number}"))
+        task = asyncio.create_task(silencer.run(), name="silencer")
+
+        def silenced_devices() -> set[str]:
+            return {one["value"] for each in got for one in each["matchers"] if one["name"] == "device"}
+
+        try:
+            await until(lambda: len(silenced_devices()) == 2, "silenced", timeout_s=20.0)
+            over = datetime.now(UTC) + timedelta(seconds=3.0)
+            await until(lambda: datetime.now(UTC) > over, "over", timeout_s=20.0)
+            asked.clear()
+            await until(lambda: asked["GET"] >= 2, "looked at again", timeout_s=20.0)
+            silencer.note(mended("cdu-9"))
+            await until(lambda: len(silenced_devices()) == 3, "silenced", timeout_s=20.0)
+        finally:
+            await stop_tasks(task, within_s=5.0)
+    assert silenced_devices() == {"cdu\\-0", "cdu\\-1", "cdu\\-9"}
+
+
+async def test_the_silence_of_what_was_mended_is_of_its_alert_and_no_other() -> None:
+    """Of the same device and sensor, and without the severity: an alert has that of its problem, not that of the device's alarm."""
+    failures = Failures()
+    alarm = mended("cdu-07")
+    alarm.labels = labels_of({**dict(alarm.labels), "severity": "major", "zone": ""})
+    async with refusing({}) as (url, got, _):
+        silencer = Silencer(url, "cas1", Maintenance(None, failures), failures)
+        silencer.note(alarm)
+        task = asyncio.create_task(silencer.run(), name="silencer")
+        try:
+            await until(lambda: len(got) == 1, "silenced", timeout_s=20.0)
+        finally:
+            await stop_tasks(task, within_s=5.0)
+    assert {each["name"]: each["value"] for each in got[0]["matchers"]} == {
+        "alertname": "DcimSmoke",
+        "site": "s",
+        "device": "cdu\\-07",
+        "kind": "smoke",
+        "sensor": "1",
+    }
+    assert all(each["isRegex"] and each["isEqual"] for each in got[0]["matchers"])

@@ -112,7 +112,7 @@ async def test_a_collector_whose_ledger_cannot_be_written_says_so_until_it_can(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     """It acknowledges nothing, and readings are shown for a while as if all were well."""
-    limits = tmp_path / "limits.yaml"
+    limits = tmp_path / "own-limits.yaml"
     limits.write_text("problems: {DcimCollectorDiskFailing: {hold_s: 0, keep_s: 0}}\n", encoding="utf-8")
     config = config_for(mosquitto.port, tmp_path, problems={"limits": str(limits)})
     async with running(config) as one, publisher(mosquitto.port) as client:
@@ -126,7 +126,7 @@ async def test_a_collector_whose_ledger_cannot_be_written_says_so_until_it_can(
 
 
 async def test_a_collector_whose_store_does_not_answer_says_so(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    limits = tmp_path / "limits.yaml"
+    limits = tmp_path / "own-limits.yaml"
     limits.write_text("problems: {DcimStoreFailing: {hold_s: 0}}\n", encoding="utf-8")
     store: dict[str, object] = {"kind": "influxdb", "url": f"http://127.0.0.1:{free_port()}", "bucket": "b"}
     config = config_for(mosquitto.port, tmp_path, store=store, problems={"limits": str(limits)})
@@ -200,7 +200,7 @@ async def test_what_a_collector_finds_wrong_with_what_agents_send_is_a_problem_w
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     """Two processes under one name, a device that two agents poll, more series than allowed, and messages that never came."""
-    limits = tmp_path / "limits.yaml"
+    limits = tmp_path / "own-limits.yaml"
     limits.write_text("problems: {DcimMessagesMissing: {hold_s: 0}}\n", encoding="utf-8")
     budgets = {"agent": {"cas1": {"gw-3": {"series": 21}}}}
     config = config_for(mosquitto.port, tmp_path, budgets=budgets, problems={"limits": str(limits)})
@@ -428,7 +428,7 @@ async def test_a_fault_of_the_time_before_a_start_is_reported_with_the_first_mes
 async def test_lost_mains_say_what_each_feed_carries_and_how_long_its_batteries_last(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
-    limits = tmp_path / "limits.yaml"
+    limits = tmp_path / "own-limits.yaml"
     limits.write_text("problems: {DcimMainsLost: {hold_s: 0}}\n", encoding="utf-8")
     config = config_for(mosquitto.port, tmp_path, problems={"limits": str(limits)})
     names = {"ups-a1": "A", "ups-a2": "A", "ups-b1": "B"}

@@ -56,9 +56,9 @@ async def answering(answer: Answer) -> AsyncIterator[tuple[str, list[tuple[float
 class Pushing:
     """Pushers at work, one for each target, and what is told to all of them."""
 
-    def __init__(self, *targets: Target) -> None:
+    def __init__(self, *targets: Target, runbook_base: str = "") -> None:
         self.failures = Failures()
-        self.pushers = [Pusher(each, Tracker(load_table()), self.failures) for each in targets]
+        self.pushers = [Pusher(each, Tracker(load_table()), self.failures, runbook_base) for each in targets]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -120,6 +120,22 @@ async def test_a_webhook_that_hangs_keeps_no_other_one_waiting_and_is_counted(mo
         await until(lambda: one.failures.counts[PUSH_PART, "TimeoutError"] >= 2, "given up and tried again")
         one.tell(smoke("b"))
         await until(lambda: devices(asked)[-2:] == ["a", "b"], "both in one request")
+
+
+async def test_a_notification_leads_to_the_runbook_of_the_configuration() -> None:
+    """Whoever is woken follows the link: to the site's own pages, if it has some."""
+    async with (
+        answering(works) as (url, got),
+        Pushing(hook(url), PushTarget(url), runbook_base="https://book.example/") as pushing,
+    ):
+        pushing.tell(smoke("cdu-07"))
+        await until(lambda: len(got) == 2, "told")
+    links = {
+        str(each.get("runbook") or each["annotations"]["runbook_url"])
+        for _, document in got
+        for each in (document if isinstance(document, list) else document["problems"])
+    }
+    assert links == {"https://book.example/deploy/RUNBOOK.md#dcimsmoke"}
 
 
 async def test_critical_problems_are_notified_before_warnings_that_waited_longer(

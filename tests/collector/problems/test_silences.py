@@ -339,6 +339,91 @@ async def test_each_change_of_the_file_has_alertmanager_asked_once(
     assert asked["POST"] == changes
 
 
+@asynccontextmanager
+async def with_silences(*windows: Window, by: str) -> AsyncIterator[tuple[str, list[str], dict[str, int]]]:
+    """An Alertmanager with silences that another collector made of these windows.
+
+    Gives its address, the windows whose silences were ended, and how many requests it refuses from now on, by method.
+    """
+    kept = {
+        each.id: {
+            "id": each.id,
+            "status": {"state": "active"},
+            "matchers": each.matchers(),
+            "startsAt": NOW.isoformat(),
+            "endsAt": each.until.isoformat(),
+            "createdBy": by,
+            "comment": f"{each.id}: {each.why}",
+        }
+        for each in windows
+    }
+    ended: list[str] = []
+    left: dict[str, int] = {}
+
+    async def answer(request: web.Request) -> web.Response:
+        if left.get(request.method, 0):
+            left[request.method] -= 1
+            return web.json_response([], status=503)
+        if request.method == "DELETE":
+            ended.append(request.match_info["id"])
+            del kept[ended[-1]]
+        return web.json_response([*kept.values()])
+
+    app = web.Application()
+    app.router.add_route("*", "/api/v2/silences", answer)
+    app.router.add_delete("/api/v2/silence/{id}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", ended, left
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("refused", [0, 2])
+async def test_what_a_dead_collector_silenced_ends_with_its_window_also_if_alertmanager_is_away_just_then(
+    refused: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.problems.silences.RETRY_S", 0.05)
+    monkeypatch.setattr("collector.problems.silences.AGAIN_S", 0.05)
+    windows, failures = [window("W-1"), window("W-2")], Failures()
+    async with with_silences(*windows, by="rackflow dead-half") as (url, ended, left):
+        maintenance = Maintenance(None, failures)
+        maintenance.windows = windows
+        task = asyncio.create_task(Silencer(url, "cas1", maintenance, failures).run(), name="silencer")
+        try:
+            left["GET"] = 1  # it has looked at the windows when it has asked once
+            await until(lambda: left["GET"] == 0, "asked", timeout_s=20.0)
+            maintenance.windows = windows[1:]
+            left["GET"] = refused
+            await until(lambda: bool(ended), "ended", timeout_s=20.0)
+        finally:
+            await stop_tasks(task, within_s=5.0)
+    assert ended == ["W-1"]
+    assert failures.counts.total() == refused + 1
+
+
+async def test_of_very_many_windows_that_were_withdrawn_the_latest_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("collector.problems.silences.MAX_WINDOWS", 2)
+    monkeypatch.setattr("collector.problems.silences.AGAIN_S", 0.05)
+    windows, failures = [window(f"W-{number}") for number in range(4)], Failures()
+    async with with_silences(*windows, by="rackflow dead-half") as (url, ended, _):
+        maintenance = Maintenance(None, failures)
+        maintenance.windows = windows
+        silencer = Silencer(url, "cas1", maintenance, failures)
+        task = asyncio.create_task(silencer.run(), name="silencer")
+        try:
+            await asyncio.sleep(0)  # it takes the windows before it asks
+            maintenance.windows = []
+            await until(lambda: len(ended) >= 2, "ended", timeout_s=20.0)
+        finally:
+            await stop_tasks(task, within_s=5.0)
+    assert ended == ["W-2", "W-3"]
+
+
 async def test_a_window_that_alertmanager_refuses_for_good_keeps_no_other_from_being_silenced(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

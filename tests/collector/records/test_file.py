@@ -199,6 +199,18 @@ def test_a_device_that_was_replaced_is_kept_as_long_as_an_hour_refers_to_it(tmp_
         assert len(file_rows(path, "device_seen")) == 2
 
 
+def test_a_device_has_the_class_that_it_was_polled_as_last(tmp_path: Path, file_at: FileAt) -> None:
+    """A profile was corrected: the report names the device as what it is."""
+    path = tmp_path / "records.db"
+    with closed(file_at(path)) as file:
+        for device_class in ("pdu", "ups"):
+            poll_counts = PollCounts()
+            poll_counts.count([Polled(PDU, device_class, "fast", 5.0, NOW_S, up=True)])
+            file.save(Snapshot({}, poll_counts.take(), poll_counts.enrolled))
+    with closing(sqlite3.connect(path)) as db:
+        assert list(db.execute("SELECT device, class FROM device")) == [("pdu-1", "ups")]
+
+
 def test_kills_are_kept_for_400_days(tmp_path: Path) -> None:
     """A report of last year names its kills as well."""
     path, clocks = tmp_path / "books.db", Clocks()

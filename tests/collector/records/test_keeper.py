@@ -31,15 +31,18 @@ PDU = PolledDevice(SITE, "gw", "pdu-a1-a")
 
 
 class Kept:
-    """A collector's records with one hour of an earlier run, which has changed since it was saved last."""
+    """A collector's records with one hour of an earlier run, which has changed since it was saved last; of `others` as well."""
 
-    def __init__(self, file: RecordsFile) -> None:
+    def __init__(self, file: RecordsFile, *others: str) -> None:
         self.number = int(time.time() // 3600) - 1
         self.file, self.figures, self.failures = file, LatestFigures(60.0), Failures()
         readings = Readings()
         readings.currents("pdu-a1-a", 10.0, now=time.monotonic())
         self.latest = readings.latest
-        kept = {SITE: SiteRecords(Head(1.0, 2.0, 3, {}), {self.number: HOUR})}
+        for site in others:
+            of_other = Readings(hall((f"site: {SITE}\n", f"site: {site}\n")), latest=self.latest)
+            of_other.currents("pdu-a1-a", 10.0, now=time.monotonic())
+        kept = {site: SiteRecords(Head(1.0, 2.0, 3, {}), {self.number: HOUR}) for site in (SITE, *others)}
         self.deriver = Deriver(
             readings.latest,
             self.figures,
@@ -54,7 +57,12 @@ class Kept:
     def change(self) -> None:
         """The hour changes, and a poll comes."""
         self.deriver.finish()
-        self.deriver.records()[SITE].give_back([self.number])
+        for records in self.deriver.records().values():
+            records.give_back([self.number])
+        self.poll()
+
+    def poll(self) -> None:
+        """A poll comes."""
         self.keeper.polls.count(
             [Polled(who=PDU, device_class="pdu", poll="fast", interval_s=5.0, time_s=time.time(), up=True)]
         )
@@ -136,6 +144,28 @@ async def test_hours_in_memory_are_written_again_after_the_file_was_damaged(
     assert (tmp_path / "records.db.damaged").exists()
     assert await kept.keeper.save()
     assert open_records(path).sites[SITE].hours[kept.number] == HOUR
+
+
+@pytest.mark.parametrize("is_damaged", [False, True], ids=["refused", "damaged"])
+async def test_hours_of_every_site_are_written_again_after_the_disk_refused_them_or_lost_them(
+    tmp_path: Path, open_records: OpenRecords, *, is_damaged: bool
+) -> None:
+    path, sites = tmp_path / "records.db", (SITE, "t2", "a0")
+    kept = Kept(open_records(path), *sites[1:])
+    kept.change()
+    assert kept.deriver.records().keys() == {*sites}
+    if is_damaged:
+        assert await kept.keeper.save()
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("UPDATE polls SET body = x'00'")
+        kept.poll()
+        assert await kept.keeper.save()
+    else:
+        with refusing(path, kept.file):
+            assert not await kept.keeper.save()
+    assert await kept.keeper.save()
+    found = open_records(path).sites
+    assert {site: found[site].hours.get(kept.number) for site in sites} == dict.fromkeys(sites, HOUR)
 
 
 async def test_what_was_saved_is_not_saved_again(tmp_path: Path, open_records: OpenRecords) -> None:

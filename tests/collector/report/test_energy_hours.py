@@ -356,6 +356,26 @@ def test_an_hour_in_which_a_counter_jumped_says_so() -> None:
     ]
 
 
+def test_energy_that_was_spread_is_said_of_the_figures_that_it_is_in() -> None:
+    """IT was not read for two hours; the facility was."""
+    spread = [hour(facility=1, it=1) for _ in range(2)]
+    for each in spread:
+        each.spread_s["it:m"] = 3600.0
+    start = at("2026-10-01T00:00+00:00")
+    rows = report({start: spread[0], start + 1: spread[1], start + 2: hour(facility=1, it=1)})
+    words = "2 h hold energy spread evenly over gaps in a counter"
+    assert words in of_month(rows, "energy_it").rests_on
+    assert "spread" not in of_month(rows, "energy_facility").rests_on
+    assert [row.rests_on for row in rows.of("energy_it", "hour")[:3]] == ["spread evenly over a gap"] * 2 + [""]
+    assert [row.rests_on for row in rows.of("energy_facility", "hour")[:3]] == [""] * 3
+
+
+def test_a_category_has_the_share_of_the_months_hours_and_not_of_those_that_were_recorded() -> None:
+    start = at("2026-10-01T00:00+00:00")
+    [row] = report({start + each: hour(facility=1, it=1) for each in range(93)}).of("pue_category", "month")
+    assert (row.coverage, row.rests_on) == (93 / 744, "basic: UPS output, ISO/IEC 30134-2; 93 h")
+
+
 def test_an_unknown_day_names_its_three_most_frequent_reasons_and_how_many_more_there_are() -> None:
     start = at("2026-10-01T00:00+00:00")
     found: dict[int, Hour] = {}

@@ -104,6 +104,8 @@ def test_where_the_collector_was_killed_counts_are_at_least() -> None:
     assert row.rests_on.endswith("1970-01-01T03:00:00+00:00 and 1 more time")
     [day] = rows.of("telemetry_available", "day", "north/pdu-1")
     assert day.rests_on == "pdu"
+    three = report({0: {1: [10, 10, 0]}}, [(at * 3600.0, at * 3600.0 + 60) for at in range(1, 4)])
+    assert three.of("telemetry_available", "month", "north/pdu-1")[0].rests_on.endswith("1970-01-01T03:00:00+00:00")
 
 
 def test_a_part_of_the_polls_tells_nothing_of_availability() -> None:

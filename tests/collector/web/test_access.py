@@ -16,8 +16,8 @@ import uvloop
 
 from collector.ledger import encode_snapshot, read_any
 from collector.ledger.tables import LedgerSnapshot
-from collector.web import server, web_config
-from collector.web.access import Authentication, Hosts, Pace
+from collector.web import access, server, web_config
+from collector.web.access import MAX_DELAY_S, Authentication, Hosts, Pace
 from collector.web.web_config import load_access
 from rackflow import ConfigError, RackflowError
 from tests.collector.running import until
@@ -111,6 +111,14 @@ async def test_wrong_passwords_are_slowed_down_and_right_ones_are_not() -> None:
     assert await auth.check(basic("b", "right"), "10.0.0.2") == "refused"
     now[0] += 1.0
     assert await auth.check(basic("a", "other"), "10.0.0.1") == "refused"
+
+
+async def test_a_right_password_is_remembered_for_its_name_and_no_other() -> None:
+    """What is remembered is a digest of both: where one ends and the other begins counts."""
+    auth = Authentication({"ops": hashed("s3cret")}, {})
+    assert await auth.check(basic("ops", "s3cret"), "10.0.0.1") == "allowed"
+    for at, (name, password) in enumerate((("op", "ss3cret"), ("opss", "3cret"), ("root", "s3cret"))):
+        assert await auth.check(basic(name, password), f"10.0.1.{at}") == "refused", name
 
 
 async def test_many_guesses_at_a_time_are_refused_without_being_checked() -> None:
@@ -411,6 +419,26 @@ def test_a_host_that_asks_all_the_time_waits_and_another_does_not() -> None:
     assert pace.delay_s("10.0.0.2") == 0.0
     now[0] += 10.0
     assert pace.delay_s("10.0.0.1") == 0.0
+
+
+def test_what_was_refused_takes_no_turn_so_that_a_host_is_answered_again_within_seconds() -> None:
+    now = [0.0]
+    pace = Pace(lambda: now[0])
+    assert [pace.delay_s("10.0.0.1") for _ in range(5000)][-1] is None
+    now[0] += MAX_DELAY_S
+    assert pace.delay_s("10.0.0.1") is not None
+
+
+def test_hosts_whose_pace_is_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host with IPv6 has as many addresses as it likes. The one that has not asked for longest is forgotten."""
+    monkeypatch.setattr(access, "_MAX_PEERS", 2)
+    pace = Pace(lambda: 0.0)
+    for host in ("::1", "::2"):
+        assert [pace.delay_s(host) for _ in range(150)][-1] == pytest.approx(0.49, abs=0.02)
+    assert pace.delay_s("::1") == pytest.approx(0.5, abs=0.02)
+    assert pace.delay_s("::3") == 0.0
+    assert pace.delay_s("::1") == pytest.approx(0.51, abs=0.02)
+    assert pace.delay_s("::2") == 0.0, "it was forgotten"
 
 
 async def test_another_collectors_ledger_is_read_with_name_and_password(

@@ -7,7 +7,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import bcrypt
 import pytest
 
 from collector.api import live
+from collector.derive import Figure
 from collector.web import connections, events, server
 from tests.collector.api.shown import Shown, powered
 from tests.collector.running import until
@@ -266,6 +267,23 @@ async def test_a_stream_ends_when_its_password_is_taken_away(tmp_path: Path, mon
             config.write_text(f"basic_auth_users: {{other: '{hashed}'}}\n", encoding="utf-8")
             async with asyncio.timeout(30):
                 await reader.read()
+
+
+async def test_readings_are_sampled_for_their_lines_and_for_pue_also_while_nobody_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(events, "SAMPLE_S", 0.1)
+    _, content = serving_hall()
+    figures_of, asked = content.api.sources.figures, list[str]()
+
+    def figures(site: str, now: float) -> Sequence[Figure]:
+        asked.append(site)
+        return figures_of(site, now)
+
+    object.__setattr__(content.api.sources, "figures", figures)
+    async with serving(content) as served:
+        await until(lambda: len(asked) >= 2, "sampled", timeout_s=30)
+        assert served.server.streams == 0
 
 
 async def test_a_server_stops_although_streams_are_open() -> None:

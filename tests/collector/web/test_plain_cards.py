@@ -9,7 +9,7 @@ from collector.derive.engine import NO_SLOT, output_of
 from collector.latest import Latest
 from collector.problems.report import Acknowledged, Cause, InWindow, ProblemReport
 from collector.web.figures_page import ALL_SHOWN, figures_card
-from collector.web.page import Findings, Moment, page_steps
+from collector.web.page import Findings, Moment, Shell, page_steps
 from collector.web.problems_page import SHOWN, problems_card
 from tests.at_once import at_once
 from tests.collector.polls import NOW_S, Agent, hello
@@ -162,6 +162,36 @@ def test_a_problem_that_has_ended_and_a_consequence_are_no_problems_of_the_headl
         ([problem(status="ended"), fed], "all 1 device observed and up, no active alarm"),
     ):
         assert headline in words(render_page(latest, moment, {}, findings=Findings(problems=problems)))
+
+
+def test_every_device_that_two_agents_publish_about_is_named_with_the_other_one() -> None:
+    contested = {("s", "ups-2"): "gw-9", ("s", "ups-1"): "gw-8"}
+    text = words(page(Latest(100), Findings(contested=contested)))
+    for device, agent in (("s/ups-1", "gw-8"), ("s/ups-2", "gw-9")):
+        assert f"{device} contested: agent {agent} publishes about it as well, and is refused" in text
+
+
+def test_an_agent_that_hangs_is_not_online_though_its_status_says_so() -> None:
+    latest = Latest(1000)
+    agent = Agent(latest)
+    latest.apply_status(hello(agent.name, "a"), NOW_S)
+    agent.polls(0.0, device="a")
+    for after_s, shown in ((1.0, "1 of 1"), (100.0, "0 of 1")):
+        found = tiles(render_page(latest, Moment(NOW_S + after_s, WALL_S), {}))
+        assert found["agents online"][0] == shown
+
+
+def test_outlets_are_shown_of_the_device_that_was_asked_for_and_not_of_its_namesake_at_another_site() -> None:
+    latest = Latest(1000)
+    values = {"dcim_pdu_outlet_power_watts{outlet=1}": 120.0}
+    for site in ("one", "two"):
+        agent = Agent(latest, site=site)
+        latest.apply_status(hello(agent.name, "pdu", site=site), NOW_S)
+        agent.arrives(agent.made(0.0, device="pdu", values=values, device_class="pdu"), 0.0)
+    shell = Shell(outlets_of="two/pdu")
+    text = render_page(latest, Moment(NOW_S + 1.0, WALL_S), {}, shell=shell)
+    assert (text.count("120 W"), text.count("show 1 outlets")) == (1, 1)
+    assert "outlets=one%2Fpdu" in text
 
 
 def test_a_broker_that_is_away_is_named_once_as_the_cause_and_a_store_as_a_fault() -> None:

@@ -133,6 +133,21 @@ def test_an_air_sensor_is_measured_by_its_room(odd: Sensors, expected: set[str])
         assert "suspect, impossible" in margin.missing[0]
 
 
+def test_a_warm_room_is_measured_by_itself_and_not_by_the_one_beside_it() -> None:
+    """A room of transformers and UPSs at 45 degC, beside a hall at 23."""
+    upss, pdus = ("ups-a1", "ups-a2", "ups-b"), ("pdu-a1-a", "pdu-a1-b", "pdu-a2-a1", "pdu-a2-b1")
+    sensors = "".join(f"  - {{id: {each}-air, device: {each}, sensor: '1', room: plant}}\n" for each in upss)
+    sensors += "  - {id: a1-back-up, device: pdu-a1-b, sensor: '1', rack: a1, position: inlet}\n"
+    readings = Readings(hall(AIR, ("sensors:\n", f"sensors:\n{sensors}")))
+    for pdu_id in pdus:
+        readings.take(pdu_id, air(23.0, 0.45), 100.0, interval_s=600)
+    for ups in upss[1:]:
+        readings.take(ups, air(45.0, 0.14), 100.0, device_class="ups", interval_s=600)
+    for second in range(0, 125, 5):
+        readings.take(upss[0], air(45.0, 0.14), 100.0 + second, device_class="ups")
+        assert named(readings, 100.5 + second) == set()
+
+
 def test_of_two_sensors_nobody_can_say_which_is_right() -> None:
     readings = Readings()
     readings.take("box-1", air(23.0, 0.45), 100.0, device_class="sensor", interval_s=600)

@@ -100,6 +100,13 @@ def test_a_total_may_be_fifteen_per_cent_and_150_w_off_its_phases(total: float, 
         assert (found.key, found.keys) == ("total", ("total", "p1", "p2"))
 
 
+def test_a_total_of_power_that_is_given_back_may_be_as_far_off() -> None:
+    """Regeneration, or a current transformer that is mounted the other way round."""
+    values = {"p1": -1200.0, "p2": -800.0}
+    assert names(SUM, values | {"total": -2529.0}) == {}
+    assert names(SUM, values | {"total": -2530.0}) == {"input_total_power": False}
+
+
 def test_a_total_without_all_of_its_phases_is_no_contradiction() -> None:
     assert names(SUM, {"p1": 1200.0, "total": 9000.0}) == {}
     assert names(SUM, {"p1": 1200.0, "p2": 800.0}) == {}

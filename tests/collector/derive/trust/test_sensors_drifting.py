@@ -87,6 +87,15 @@ def test_it_leans_where_it_has_come_a_quarter_of_the_way() -> None:
     assert not cusum.alarmed
 
 
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_what_is_no_number_is_no_sample(value: float) -> None:
+    """It would stay in the level for ever, and no drift would be found until the next restart."""
+    cusum = learned()
+    cusum.sample(value, 61 * MINUTE_S)
+    assert minutes(cusum, [2.08] * 23, start=62)[-1]
+    assert cusum.above == pytest.approx(22 * 0.05)
+
+
 def test_recent_follows_within_a_quarter_of_an_hour() -> None:
     cusum = learned()
     minutes(cusum, [2.3] * 16)
@@ -208,6 +217,13 @@ def test_pumps_that_stand_by_do_not_count() -> None:
     """One of two pumps stops while the secondary temperature drifts: flow beside the speed of those that turn is the same."""
     rest = REST | {"pump_speed_ratio{pump=2}": 0.5}
     fault = scaled(rest, 1.2, HEAT) | {"pump_speed_ratio{pump=2}": 0.0}
+    assert after(rest, fault)[0] == {"secondary_temperature": "drifting"}
+
+
+def test_a_pump_that_slows_down_with_the_flow_bears_the_flow_meter_out() -> None:
+    """The flow of two pumps follows the mean of their speeds, and not the one that still turns fast."""
+    rest = REST | {"pump_speed_ratio{pump=2}": 0.5}
+    fault = scaled(rest, 1 / 1.2, HEAT) | {FLOW: 0.8 * float(rest[FLOW]), "pump_speed_ratio{pump=2}": 0.3}
     assert after(rest, fault)[0] == {"secondary_temperature": "drifting"}
 
 
