@@ -34,7 +34,7 @@ from agent.snmp.requests import (
     silent,
 )
 from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
-from agent.snmp.tries import Asked, TryTimeouts
+from agent.snmp.tries import Asked
 from agent.snmp.usm import NO_ACCESS, PolledClocks, RefusedDatagrams, UsmKeys
 from rackflow.errors import (
     DeviceAuthError,
@@ -104,7 +104,6 @@ class GufoClient(PortionedClient):
         )
         self._session: Session | None = None
         self._refusals = 0
-        self._timeouts = TryTimeouts(target)
         # v1 and v2c only. `_lenient`: whether the next session repairs answers and notices answers from other addresses. `_relay`: the
         # relay of the present session, if it is such a one.
         self._lenient = False

@@ -14,9 +14,12 @@ from collections.abc import Sequence
 from copy import copy
 from typing import Final, NamedTuple
 
+from agent.deadline import Deadline, allowed_silence_s
 from agent.snmp.limits import Limit
 from agent.snmp.missing import DeniedError, FailingObjects
 from agent.snmp.seam import SnmpTarget, SnmpValue
+from agent.snmp.silent import MOST_FRUITLESS, MOST_SILENCES, SilentObjects
+from agent.snmp.tries import TryTimeouts
 from rackflow.errors import DeviceError, DeviceIgnoresUser, DeviceProtocolError, DeviceTimeout
 
 log = logging.getLogger(__name__)
@@ -37,6 +40,11 @@ MAX_PASSED_BY: Final = 16
 _LAST_ARC: Final = 2**31 - 1
 # An OID has at most 128 sub-identifiers (RFC 2578, 3.5), and so 127 dots: nothing can be appended to a row that has them.
 MAX_DOTS: Final = 127
+# sysUpTime (RFC 3418), asked for to see whether a device answers at all. That it has no such object is an answer, too.
+SYS_UPTIME: Final = "1.3.6.1.2.1.1.3.0"
+# The share of the time for which a device may be silent in a poll, that a request which may not be answered gets: another request, which
+# is, must follow it. Chosen value.
+BRIEF_SHARE: Final = 0.45
 
 
 class RowsSoFar:
@@ -96,6 +104,13 @@ class PortionedClient(ABC):
         self._failing = FailingObjects()
         # Why something of the present `get` was denied.
         self._denial: DeniedError | None = None
+        self._timeouts = TryTimeouts(target)
+        self._silent = SilentObjects()
+        # An object that was answered last, and whether the device has answered anything of the present `get`.
+        self._known = ""
+        self._is_heard = False
+        # Requests of the present `get` that were not answered, all and since the last answer, while silent objects were looked for.
+        self._silences = self._fruitless = 0
 
     @property
     def _varbinds(self) -> int:
@@ -163,6 +178,7 @@ class PortionedClient(ABC):
     def ask_all_again(self) -> None:
         """See `SnmpClient.ask_all_again`."""
         self._failing.forget()
+        self._silent.ask_all_again()
 
     async def _get_sparingly(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         """The same without objects that fail whole requests, of which some are asked for again, each alone."""
@@ -183,16 +199,149 @@ class PortionedClient(ABC):
         return found | self._failing.nulls(oids)
 
     async def _get_portions(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        if self._silent and oids:
+            return await self._get_warily(oids)
         if 0 < len(oids) <= self._varbinds:
-            return await self._get_chunk(oids)
+            return await self._get_portion(oids)
         found: dict[str, SnmpValue] = {}
         # Not range(): `_get_chunk` may lower `_varbinds`, and later portions must then be smaller.
         done = 0
         while done < len(oids):
             chunk = oids[done : done + self._varbinds]
-            found.update(await self._get_chunk(chunk))
+            found.update(await self._get_portion(chunk))
             done += len(chunk)
         return found
+
+    async def _get_portion(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        try:
+            found = await self._get_chunk(oids)
+        except (DeviceTimeout, asyncio.CancelledError):
+            # Or the poll's deadline was shorter than those of the request.
+            self._silent.note_unanswered(oids)
+            raise
+        self._known = next(iter(found), self._known)
+        return found
+
+    async def _get_warily(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """The objects of a device that was silent to an earlier request, which may be for the sake of some of these objects.
+
+        Those that were not answered are asked for only once something else is: otherwise the device as a whole is silent.
+        """
+        self._silences, self._fruitless, self._is_heard = 0, 0, False
+        heard, again = self._silent.parted(oids, asyncio.get_running_loop().time())
+        found: dict[str, SnmpValue] = {}
+        done = 0
+        while done < len(heard):
+            portion = heard[done : done + self._varbinds]
+            done += len(portion)
+            doubtful = self._silent.doubtful(portion)
+            if rest := [oid for oid in portion if oid not in doubtful] if doubtful else portion:
+                try:
+                    found |= await self._get_portion(rest)
+                except DeviceTimeout:
+                    if not self._is_heard:
+                        raise
+                    doubtful = portion
+                else:
+                    self._is_heard = True
+                    self._silent.note_answered(rest)
+            if doubtful:
+                await self._see_whether_it_answers()
+                found |= await self._search(doubtful)
+        if not self._is_heard:
+            await self._see_whether_it_answers()
+        if again:
+            found |= await self._get_silent(again, oids)
+        return found
+
+    async def _get_silent(self, oid: str, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """An object that was silent. If it is answered, the others of these, too."""
+        found = await self._get_briefly([oid], min(self._target.timeout_s, allowed_silence_s() * BRIEF_SHARE))
+        if found is None:
+            self._silent.note_silent(oid, asyncio.get_running_loop().time())
+            return {}
+        rest = self._silent.take(oids)
+        for begin in range(0, len(rest), self._varbinds):
+            found |= await self._search(rest[begin : begin + self._varbinds])
+        return found
+
+    async def _search(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """Objects that were not answered, of a device that answers something else: in parts, without those that are silent."""
+        found = await self._get_briefly(oids)
+        if found is not None:
+            return found
+        await self._see_whether_it_answers()
+        now_s = asyncio.get_running_loop().time()
+        if not self._silent.may_search(now_s):
+            raise self._silent_about(oids)
+        return await self._search_parts(oids)
+
+    async def _search_parts(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """The same of objects that were not answered in one request."""
+        if len(oids) == 1:
+            self._leave_out(oids[0])
+            return {}
+        if self._silences >= MOST_SILENCES:
+            raise self._silent_about(oids)
+        if self._fruitless >= MOST_FRUITLESS:
+            await self._try_ends(oids)
+        middle = len(oids) // 2
+        halves = [oids[:middle], oids[middle:]]
+        answers = [await self._get_part(half) for half in halves]
+        if None not in answers and self._silent.are_too_large(len(oids)):
+            self._varbinds = min(self._varbinds, len(oids) - middle)
+            log.info(
+                "device=%s does not answer larger requests, asking for at most %d objects at a time from now on",
+                self._target.device,
+                self._varbinds,
+            )
+        found: dict[str, SnmpValue] = {}
+        for half, answer in zip(halves, answers, strict=True):
+            found |= await self._search_parts(half) if answer is None else answer
+        return found
+
+    async def _get_part(self, oids: Sequence[str]) -> dict[str, SnmpValue] | None:
+        found = await self._get_briefly(oids)
+        if found is None:
+            await self._see_whether_it_answers()
+        return found
+
+    async def _try_ends(self, oids: Sequence[str]) -> None:
+        """Ask for two objects alone. Raises DeviceTimeout if neither is answered: the device seems to be silent about everything."""
+        for oid in (oids[0], oids[-1]):
+            if await self._get_part([oid]) is not None:
+                return
+        self._silent.give_up(asyncio.get_running_loop().time())
+        raise self._silent_about(oids)
+
+    async def _get_briefly(self, oids: Sequence[str], within_s: float = 0.0) -> dict[str, SnmpValue] | None:
+        """Objects that may not be answered: None if they are not. The poll must be able to go on then, so this takes a part of its time."""
+        brief_s = self._timeouts.brief_s
+        try:
+            with Deadline(within_s or max(min(brief_s, allowed_silence_s() * BRIEF_SHARE), brief_s / 2)):
+                found = await self._get_chunk(oids)
+        except TimeoutError:  # DeviceTimeout is one, too
+            self._silent.note_unanswered(oids)
+            self._silences += 1
+            self._fruitless += 1
+            return None
+        self._silent.note_answered(oids)
+        self._fruitless = 0
+        return found
+
+    async def _see_whether_it_answers(self) -> None:
+        """Ask for something that the device was able to answer. Raises DeviceTimeout if it is silent about that, too."""
+        known = self._known if self._known and self._known not in self._silent else SYS_UPTIME
+        await self._get_chunk([known])
+        self._is_heard, self._denial = True, None
+
+    def _leave_out(self, oid: str) -> None:
+        if self._silent.note_silent(oid, asyncio.get_running_loop().time()):
+            log.warning("device=%s does not answer for %s, which is left out for a while", self._target.device, oid)
+
+    def _silent_about(self, oids: Sequence[str]) -> DeviceTimeout:
+        text = f"answers, but not for {oids[0]} and the objects behind it"
+        return DeviceTimeout(text, device=self._target.device, operation="snmp")
 
     def _note_denied(self, oids: Sequence[str], why: DeniedError) -> None:
         """A GET was denied because of one of these objects, or of several."""
