@@ -28,11 +28,10 @@ from agent.snmp.requests import (
     OPAQUE_DOUBLE,
     OPAQUE_FLOAT,
     PortionedClient,
-    RowsSoFar,
-    WalkedRows,
     answered_by,
     silent,
 )
+from agent.snmp.rows import RowsSoFar, WalkedRows
 from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.tries import Asked
 from agent.snmp.usm import NO_ACCESS, PolledClocks, RefusedDatagrams, UsmKeys

@@ -35,7 +35,8 @@ from agent.snmp.pysnmp_checked import (
     watch,
 )
 from agent.snmp.repair_v3 import V3Repair
-from agent.snmp.requests import MAX_DOTS, PortionedClient, RowsSoFar, WalkedRows, octets_or_float, silent
+from agent.snmp.requests import MAX_DOTS, PortionedClient, octets_or_float, silent
+from agent.snmp.rows import RowsSoFar, WalkedRows
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.tries import Asked
 from agent.snmp.usm import MalformedMessage, PolledClocks, RefusedDatagrams, UsmCheck

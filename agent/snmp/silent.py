@@ -9,6 +9,8 @@ was answered before. If that is answered, the objects are asked for again, in sm
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
+from rackflow.errors import DeviceProtocolError
+
 # How long after it was found to be silent an object is asked for again; each further silence doubles the pause. Each costs a poll up to one
 # timeout, so it must not be asked for in each. Chosen values.
 FIRST_S: Final = 10.0
@@ -22,8 +24,19 @@ PAUSE_S: Final = 60.0
 # How often requests of one size must be silent, and be answered in parts, with no answer to one as large in between, before smaller ones
 # are made: where datagrams are lost, that happens once in a while. Chosen value.
 TOO_LARGE_TIMES: Final = 2
+# How often in a row the walk of one column must end in silence before it is made row by row, without the rows that are not answered. One
+# may be that of a device that was off for a moment, and row by row a large table takes long. Chosen value.
+WALKS: Final = 2
+# For how long walks of the device are made so. As the longest belief in a limit (`limits.py`). Chosen value.
+ROW_BY_ROW_S: Final = 86_400.0
+# Rows in succession that are passed by because they are not answered. Chosen value.
+MOST_ROWS: Final = 4
 # Objects of which an answer is missing. More than a device has in its plan; those that are not asked for again are forgotten.
 MAX_DOUBTFUL: Final = 10_000
+
+
+class UnansweredError(DeviceProtocolError):
+    """The device answers other requests and not this one."""
 
 
 class SilentObjects:
@@ -34,6 +47,9 @@ class SilentObjects:
         self._again_at_s: dict[str, float] = {}
         self._pauses_s: dict[str, float] = {}
         self._no_search_until_s = 0.0
+        # By column: walks in succession that ended in silence; and until when all are made row by row.
+        self._walks: dict[str, int] = {}
+        self._row_by_row_until_s = 0.0
         # The smallest request that was silent and then answered in parts, since one as large was answered; and how often.
         self._too_large = 0
         self._too_large_times = 0
@@ -83,6 +99,23 @@ class SilentObjects:
     def may_search(self, now_s: float) -> bool:
         """Whether to look for silent objects."""
         return now_s >= self._no_search_until_s
+
+    def note_walk(self, oid: str, *, was_silent: bool) -> None:
+        """A walk of this column has ended, or a GETNEXT from this position."""
+        if was_silent:
+            self._walks[oid] = self._walks.get(oid, 0) + 1
+        elif self._walks:
+            self._walks.pop(oid, None)
+
+    def is_walked_by_row(self, oid: str, now_s: float) -> bool:
+        """Whether this column is walked row by row, since there may be rows that are not answered."""
+        # One walk is enough where objects are known to be silent.
+        walks = 1 if self._again_at_s else WALKS
+        return now_s < self._row_by_row_until_s or (bool(self._walks) and self._walks.get(oid, 0) >= walks)
+
+    def note_silent_row(self, now_s: float) -> None:
+        """A row was not answered although the device answers others: a module that hangs does so in each column."""
+        self._row_by_row_until_s = now_s + ROW_BY_ROW_S
 
     def ask_all_again(self) -> None:
         """Make all silent objects due: the device is opened or planned anew, and may be another one."""
