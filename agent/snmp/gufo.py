@@ -282,6 +282,7 @@ class GufoClient(PortionedClient):
                     answer = await self._try(call, argument)
                     note_answer()
                     timeouts.answered(asked, clock() - began_s, clock())
+                    self._address.has_answered = True
                     return answer
             except TimeoutError as error:
                 if left and self._v3 is None and (is_walk or timeout_s == early_s):

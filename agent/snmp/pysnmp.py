@@ -336,6 +336,7 @@ class PysnmpClient(PortionedClient):
         with deadline:
             answer = await send()
             note_answer()
+            self._address.has_answered = True
         self._timeouts.answered(asked, clock() - began_s, clock())
         return answer
 
