@@ -161,7 +161,8 @@ class Device(StrictModel):
     profile: str = "auto"
     """Device family, see DEVICES.md. `auto` recognises SNMP devices; Modbus needs a name."""
     host: Host | None = None
-    """Address or host name."""
+    """Address or host name. Of a name with several addresses, each is tried in turn until the device answers, IPv4 first. A link-local IPv6
+    address stands with this machine's interface: `fe80::1%eth0`."""
     serial_number: Annotated[str, StringConstraints(max_length=255)] | None = None
     """Serial number that the device gave when it was found. `discover` tells by it that a device moved to another address."""
     port: Port | None = None

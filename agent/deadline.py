@@ -6,6 +6,7 @@ poll, and three of them cost a new opening of the device, which delays the loop 
 """
 
 import asyncio
+import math
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
@@ -157,6 +158,12 @@ def note_answer() -> None:
     # Not a call of a method, to save time: this runs for each request.
     if (poll := _CURRENT.get()) is not None:
         poll.heard_s = poll.loop.time()
+
+
+def allowed_silence_s() -> float:
+    """For how long the device may be silent before the current task's poll fails; without end if there is no such poll."""
+    poll = _CURRENT.get()
+    return poll.seconds if poll is not None else math.inf
 
 
 @contextmanager

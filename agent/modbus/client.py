@@ -168,6 +168,7 @@ class ModbusLink:
                     request.unit, request.function, request.address, request.count, request.user.accepts
                 )
                 note_answer()
+                self._address.has_answered = True
         except TimeoutError as error:
             raise self._no_answer(request, wire) from error
         except asyncio.CancelledError:

@@ -10,7 +10,7 @@ meaning may be wrong. `plans` and `per_plan` share work between equal devices. `
 * When it is planned or opened again: `replanning`, after the time that `plan_age` gives it; `pace` limits how many are opened at once.
 * In a poll: `sliced` makes readings of answers, `shown_scales` believes a scale once answers have shown it, `not_now` knows what a Modbus
   unit does not give at present, `halves` whether two registers of one number belong together, `leak_detectors` reports those without a
-  reading, `series_count` counts series.
+  reading, `marks` puts into `bad` what an SNMP poll could not read, `series_count` counts series.
 """
 
 from agent.poll.barrier import DeviceBarrier

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from agent.profile import Plan, oid_parts
-from agent.snmp import SnmpClient, SnmpValue
+from agent.snmp import SnmpClient, SnmpValue, UnansweredError
 
 # Most consecutive GETNEXTs that find nothing. Absent objects between two present ones take one request together, and most devices lack
 # whole branches. Chosen so that opening a slow card (0.2 s a request) takes at most 3 s longer.
@@ -164,6 +164,10 @@ class _Finder:
             return self._next
         self._requests += 1
         self._fruitless += 1
-        answer = await self._client.get_next(".".join(map(str, place)))
+        try:
+            answer = await self._client.get_next(".".join(map(str, place)))
+        except UnansweredError:
+            # Nobody knows what is behind it.
+            return None
         self._from, self._next = place, None if answer is None else oid_parts(answer[0])
         return self._next

@@ -7,7 +7,7 @@ requested: a device may hide a branch for a moment, for example while its card s
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from agent.config import Device
@@ -19,6 +19,7 @@ from agent.poll.fingerprint import Fingerprint, fingerprint_from, fingerprint_oi
 from agent.poll.identity import coolant_of, identified
 from agent.poll.jumps import Jumps
 from agent.poll.leak_detectors import LeakDetectors
+from agent.poll.marks import mark_cut, mark_unconfirmed
 from agent.poll.own_rows import OwnRows
 from agent.poll.per_plan import PerPlan
 from agent.poll.planned_cells import PlannedCells
@@ -207,13 +208,13 @@ class SnmpPoller:
         jumped = self._jumps.jumped(part, raw) if part.scale_cells else {}
         unconfirmed = await self._read_scales(poll_class, jumped, raw) if jumped else ()
         readings = await readings_of(part.slots, raw)
-        _mark_cut(part, readings)
+        mark_cut(part, readings)
         contradiction = fingerprint.contradiction(raw)
         if not contradiction:
             # Not with another device's answers: what that has in use would stay in later plans of this one.
             self._cells.update(raw)
         if unconfirmed:
-            _mark_unconfirmed(part, unconfirmed, readings)
+            mark_unconfirmed(part, unconfirmed, readings)
         if self._replanning.other_device and self._conflict.is_on(self._clock()) and fingerprint.is_shown_by(raw):
             # The other device's turn is over, before this one was opened again.
             self._replanning.other_device = ""
@@ -324,6 +325,7 @@ class SnmpPoller:
         self._client.forget()
         answers = await self._client.get([*fingerprint_oids(family.profile), SYS_UPTIME])
         self._uptime.update(answers.get(SYS_UPTIME), self._clock())
+        self._uptime.has_restarted = False
         fingerprint, before = fingerprint_from(family.profile, answers), self._fingerprint
         if before is not None and not fingerprint.is_of_same_device(before):
             self._conflict.note_replaced(before, fingerprint, self._clock())
@@ -394,6 +396,10 @@ class SnmpPoller:
         key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut=cut, unit=self._unit)
         wanted = dict.fromkeys(oid for part in plan.classes.values() for oid in part.oids)
         answers = await self._client.get([SYS_UPTIME, *wanted])
+        self._uptime.update(answers.get(SYS_UPTIME), self._clock())
+        if self._uptime.has_restarted:
+            # Its rows may have other numbers now than in the tables that were read before.
+            raise DeviceProtocolError("restarted while it was planned", device=self._device.id, operation="plan")
         absent = [oid for oid in (*family.instances, *wanted) if oid not in answers and oid not in cells]
         if await self._client.seek(absent, family.columns, {*family.instances, *wanted}):
             return False
@@ -483,18 +489,3 @@ def _add_extra_objects(plan: Plan, extra: Sequence[str], with_each: Sequence[str
         more = dict.fromkeys([*part.read_after, *(cells if poll == "slow" else ()), *with_each])
         classes[poll] = replace(part, oids=(*(oid for oid in part.oids if oid not in more), *more))
     return replace(plan, classes=classes)
-
-
-def _mark_cut(part: ClassPlan, readings: Readings) -> None:
-    """Report in `bad` each metric that has more rows than are polled. The key has no labels, because those rows were not read."""
-    for metric in part.cut:
-        if metric not in readings.values and metric not in readings.states:
-            readings.bad[metric] = "limit"
-
-
-def _mark_unconfirmed(part: ClassPlan, refs: Collection[str], readings: Readings) -> None:
-    """Reject the readings of these references: the cells that give their scale could not be read."""
-    for slot in part.slots:
-        if any(ref in refs for decoder in slot.decoders for ref in decoder.refs):
-            readings.values.pop(slot.key, None)
-            readings.bad[slot.key] = "replanning"

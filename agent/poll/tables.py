@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from agent.profile import MAX_SERIES, MAX_TEXT, RawValue, Table, columns_beside, entry_of, oid_parts, planning_columns
-from agent.snmp import MAX_DOTS, SnmpClient
+from agent.snmp import MAX_DOTS, SnmpClient, UnansweredError
 from rackflow.errors import DeviceDecodeError
 
 # Most rows of a table. Every row gives at least one series, or nothing.
@@ -52,7 +52,7 @@ class TableReader:
         for column in columns_beside(table)[:MAX_COLUMNS_BESIDE]:
             entry = entry_of(column)
             if entry not in self._walked:
-                following = await self._client.get_next(entry)
+                following = await self._first_behind(entry)
                 is_below = following is not None and following[0].startswith(f"{entry}.")
                 self._walked[entry] = dict([following] if following is not None and is_below else ())
             if self._walked[entry]:
@@ -60,6 +60,12 @@ class TableReader:
             if found := self._walked.get(column):
                 return _indexes(column, found)
         return {}
+
+    async def _first_behind(self, entry: str) -> tuple[str, RawValue] | None:
+        try:
+            return await self._client.get_next(entry)
+        except UnansweredError:
+            return None
 
     async def _walk(self, column: str) -> dict[str, RawValue]:
         if column in self._walked:

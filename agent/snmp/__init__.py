@@ -5,8 +5,8 @@ feature (v3 contexts). Neither gets an SNMPv3 answer that `usm` has not verified
 
 `clients` chooses an engine, `requests` is what both share. gufo: `plain` (v1, v2c), `gufo_v3` over `relay` (v3), `lenient` for odd devices;
 pysnmp: `pysnmp_checked`. `repair` and `repair_v3` make answers readable, `credentials` says which credentials SNMPv3 allows. `tries` and
-`limits` say how often and how much is asked at once, `missing` what a device denies or lacks, `gufo_calls` how gufo is asked; `traps` is
-the package of what devices send by themselves.
+`limits` say how often and how much is asked at once, `missing` what a device denies or lacks, `silent` what it does not answer, `rows` what
+a walk has found, `gufo_calls` how gufo is asked; `traps` is the package of what devices send by themselves.
 """
 
 # agent.snmp.pysnmp is deliberately not re-exported: importing it costs CPU at every start and 10 MB of memory permanently, which
@@ -16,6 +16,7 @@ the package of what devices send by themselves.
 from agent.snmp.clients import SnmpClients
 from agent.snmp.requests import MAX_DOTS, octets_or_float
 from agent.snmp.seam import SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
+from agent.snmp.silent import UnansweredError
 from agent.snmp.usm import PolledClocks, RefusedDatagrams
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "SnmpTarget",
     "SnmpUser",
     "SnmpValue",
+    "UnansweredError",
     "octets_or_float",
 ]

@@ -28,13 +28,12 @@ from agent.snmp.requests import (
     OPAQUE_DOUBLE,
     OPAQUE_FLOAT,
     PortionedClient,
-    RowsSoFar,
-    WalkedRows,
     answered_by,
     silent,
 )
+from agent.snmp.rows import RowsSoFar, WalkedRows
 from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
-from agent.snmp.tries import Asked, TryTimeouts
+from agent.snmp.tries import Asked
 from agent.snmp.usm import NO_ACCESS, PolledClocks, RefusedDatagrams, UsmKeys
 from rackflow.errors import (
     DeviceAuthError,
@@ -104,7 +103,6 @@ class GufoClient(PortionedClient):
         )
         self._session: Session | None = None
         self._refusals = 0
-        self._timeouts = TryTimeouts(target)
         # v1 and v2c only. `_lenient`: whether the next session repairs answers and notices answers from other addresses. `_relay`: the
         # relay of the present session, if it is such a one.
         self._lenient = False
@@ -284,6 +282,7 @@ class GufoClient(PortionedClient):
                     answer = await self._try(call, argument)
                     note_answer()
                     timeouts.answered(asked, clock() - began_s, clock())
+                    self._address.has_answered = True
                     return answer
             except TimeoutError as error:
                 if left and self._v3 is None and (is_walk or timeout_s == early_s):

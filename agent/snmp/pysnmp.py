@@ -35,9 +35,10 @@ from agent.snmp.pysnmp_checked import (
     watch,
 )
 from agent.snmp.repair_v3 import V3Repair
-from agent.snmp.requests import MAX_DOTS, PortionedClient, RowsSoFar, WalkedRows, octets_or_float, silent
+from agent.snmp.requests import MAX_DOTS, PortionedClient, octets_or_float, silent
+from agent.snmp.rows import RowsSoFar, WalkedRows
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
-from agent.snmp.tries import Asked, TryTimeouts
+from agent.snmp.tries import Asked
 from agent.snmp.usm import MalformedMessage, PolledClocks, RefusedDatagrams, UsmCheck
 from rackflow.errors import (
     DeviceAuthError,
@@ -194,7 +195,6 @@ class PysnmpClient(PortionedClient):
         self._refused = refused or RefusedDatagrams()
         self._clocks = clocks or PolledClocks()
         self._checked: CheckedPeer | None = None
-        self._timeouts = TryTimeouts(target)
 
     async def close(self) -> None:
         """See `SnmpClient.close`."""
@@ -336,6 +336,7 @@ class PysnmpClient(PortionedClient):
         with deadline:
             answer = await send()
             note_answer()
+            self._address.has_answered = True
         self._timeouts.answered(asked, clock() - began_s, clock())
         return answer
 

@@ -12,18 +12,19 @@ import struct
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
-from typing import Final, NamedTuple
+from typing import Final
 
+from agent.deadline import Deadline, allowed_silence_s
 from agent.snmp.limits import Limit
 from agent.snmp.missing import DeniedError, FailingObjects
+from agent.snmp.rows import RowsSoFar, WalkedRows
 from agent.snmp.seam import SnmpTarget, SnmpValue
-from rackflow.errors import DeviceError, DeviceIgnoresUser, DeviceProtocolError, DeviceTimeout
+from agent.snmp.silent import MOST_FRUITLESS, MOST_ROWS, MOST_SILENCES, SilentObjects, UnansweredError
+from agent.snmp.tries import TryTimeouts
+from rackflow.errors import DeviceError, DeviceIgnoresUser, DeviceTimeout
 
 log = logging.getLogger(__name__)
 
-# Most octets of text that one walk may return. Recordings of whole devices have some 100 kB. Without a limit, a device that fills every row
-# with 64 kB would take as much memory as it can send before the deadline. Chosen value.
-MAX_WALK_BYTES: Final = 16_000_000
 # How net-snmp writes a float and a double inside an Opaque: tags 0x9f78 and 0x9f79, and their length. No RFC defines it; NET-SNMP-TC
 # describes it.
 OPAQUE_FLOAT: Final = b"\x9fx\x04"
@@ -37,51 +38,11 @@ MAX_PASSED_BY: Final = 16
 _LAST_ARC: Final = 2**31 - 1
 # An OID has at most 128 sub-identifiers (RFC 2578, 3.5), and so 127 dots: nothing can be appended to a row that has them.
 MAX_DOTS: Final = 127
-
-
-class RowsSoFar:
-    """The rows that a walk has found so far. `repetitions` is the number of rows that one request asks for."""
-
-    def __init__(self, device: str, oid: str, repetitions: int) -> None:
-        self.rows: dict[str, SnmpValue] = {}
-        self._device = device
-        self._oid = oid
-        self._repetitions = repetitions
-        self._size = self._repeated = 0
-
-    def add(self, row: str, value: SnmpValue) -> bool:
-        """Add a row. Returns whether the walk is to continue. Raises DeviceProtocolError if the walk becomes too large.
-
-        Rows need not ascend: some agents sort their rows as text (1, 10, 2) and continue from whichever row they are asked for. A row
-        may also come twice in one answer. The walk is going in circles only when as many rows in succession are already known as one
-        request asks for.
-        """
-        if row in self.rows:
-            self._repeated += 1
-            if self._repeated < self._repetitions:
-                return True
-            log.warning("device=%s walk of %s goes in circles: it returned to row %s", self._device, self._oid, row)
-            return False
-        self._repeated = 0
-        self.rows[row] = value
-        self._size += len(value) if isinstance(value, bytes | str) else 0
-        if self._size > MAX_WALK_BYTES:
-            text = f"sends more than {MAX_WALK_BYTES // 1_000_000} MB below {self._oid}"
-            raise DeviceProtocolError(text, device=self._device, operation="snmp")
-        return True
-
-
-class WalkedRows(NamedTuple):
-    """What a walk has found. It `is_incomplete` if the device could not answer for as many rows at once as it was asked for.
-
-    It `is_stuck` if the device came back to a row that was found before. It `is_denied` if a request was, or may have been: perhaps only
-    what stands behind the table is.
-    """
-
-    walk: RowsSoFar
-    is_incomplete: bool
-    is_stuck: bool = False
-    is_denied: bool = False
+# sysUpTime (RFC 3418), asked for to see whether a device answers at all. That it has no such object is an answer, too.
+SYS_UPTIME: Final = "1.3.6.1.2.1.1.3.0"
+# The share of the time for which a device may be silent in a poll, that a request which may not be answered gets: another request, which
+# is, must follow it. Chosen value.
+BRIEF_SHARE: Final = 0.45
 
 
 class PortionedClient(ABC):
@@ -96,6 +57,13 @@ class PortionedClient(ABC):
         self._failing = FailingObjects()
         # Why something of the present `get` was denied.
         self._denial: DeniedError | None = None
+        self._timeouts = TryTimeouts(target)
+        self._silent = SilentObjects()
+        # An object that was answered last, and whether the device has answered anything of the present `get`.
+        self._known = ""
+        self._is_heard = False
+        # Requests of the present `get` that were not answered, all and since the last answer, while silent objects were looked for.
+        self._silences = self._fruitless = 0
 
     @property
     def _varbinds(self) -> int:
@@ -127,34 +95,37 @@ class PortionedClient(ABC):
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
         """See `SnmpClient.walk`. Ends where the device denies what follows. Over gufo_snmp, rows whose value is NULL are left out."""
         async with self._lock:
+            if self._silent.is_walked_by_row(oid, asyncio.get_running_loop().time()):
+                return await self._walk_by_row(oid, limit)
             self._rows.raise_if_due()
             before = copy(self._rows)
-            while True:
-                walked = await self._walk_rows(oid, limit)
-                if walked.is_denied:
-                    if await self._walk_on(oid, limit, walked.walk):
-                        # It was no matter of how many rows were asked for.
-                        self._rows = before
-                        return walked.walk.rows
-                    # Nothing of what was asked for is denied: only larger requests are, or the answer was that of one odd moment.
-                elif not walked.is_incomplete:
-                    if walked.is_stuck:
-                        await self._pass_by(oid, limit, walked.walk)
-                    return walked.walk.rows
-                self._rows.lower(max(1, self._repetitions // 2))
-                log.info(
-                    "device=%s cannot answer large GETBULK requests, asking for %d rows at a time from now on",
-                    self._target.device,
-                    self._repetitions,
-                )
+            try:
+                found = await self._walk_fast(oid, limit, before)
+            except DeviceTimeout:
+                self._silent.note_walk(oid, was_silent=True)
+                if not self._silent.is_walked_by_row(oid, asyncio.get_running_loop().time()):
+                    raise
+                return await self._walk_by_row(oid, limit)
+            self._silent.note_walk(oid, was_silent=False)
+            return found
 
     async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
         """See `SnmpClient.get_next`. None also if the device denies the next instance.
 
-        Over gufo_snmp and v1, None if the next instance is NULL, even if more instances follow.
+        Over gufo_snmp and v1, None if the next instance is NULL, even if more instances follow. Raises UnansweredError if the device is
+        silent about it, and answers other requests.
         """
         async with self._lock:
-            return await self._next_permitted(oid)
+            try:
+                following = await self._next_permitted(oid)
+            except DeviceTimeout:
+                self._silent.note_walk(oid, was_silent=True)
+                if not self._silent.is_walked_by_row(oid, asyncio.get_running_loop().time()):
+                    raise
+                await self._see_whether_it_answers()
+                following = await self._next_or_silence(oid)
+            self._silent.note_walk(oid, was_silent=False)
+            return following
 
     def set_max_varbinds(self, objects: int) -> None:
         """See `SnmpClient.set_max_varbinds`."""
@@ -163,6 +134,63 @@ class PortionedClient(ABC):
     def ask_all_again(self) -> None:
         """See `SnmpClient.ask_all_again`."""
         self._failing.forget()
+        self._silent.ask_all_again()
+
+    async def _walk_fast(self, oid: str, limit: int, before: Limit) -> dict[str, SnmpValue]:
+        while True:
+            walked = await self._walk_rows(oid, limit)
+            if walked.is_denied:
+                if await self._walk_on(oid, limit, walked.walk):
+                    # It was no matter of how many rows were asked for.
+                    self._rows = before
+                    return walked.walk.rows
+                # Nothing of what was asked for is denied: only larger requests are, or the answer was that of one odd moment.
+            elif not walked.is_incomplete:
+                if walked.is_stuck:
+                    await self._pass_by(oid, limit, walked.walk)
+                return walked.walk.rows
+            self._rows.lower(max(1, self._repetitions // 2))
+            log.info(
+                "device=%s cannot answer large GETBULK requests, asking for %d rows at a time from now on",
+                self._target.device,
+                self._repetitions,
+            )
+
+    async def _walk_by_row(self, oid: str, limit: int) -> dict[str, SnmpValue]:
+        """The rows below `oid` without those that are not answered, of a device that answers other requests."""
+        await self._see_whether_it_answers()
+        walk = RowsSoFar(self._target.device, oid, 1)
+        at, passed, is_whole = oid, 0, True
+        while len(walk.rows) < limit and at.count(".") < MAX_DOTS and passed <= MOST_ROWS:
+            try:
+                following = await self._next_or_silence(at)
+            except UnansweredError:
+                # Mostly, rows are numbered without gaps from 1.
+                at, passed, is_whole = _row_behind(oid, at), passed + 1, False
+                continue
+            if following is None or not following[0].startswith(f"{oid}.") or not walk.add(*following):
+                break
+            at, passed = following[0], 0
+        if not is_whole:
+            log.warning("device=%s does not answer for all rows of %s, some may be missing", self._target.device, oid)
+            # What walks found of it was no matter of how many rows were asked for.
+            self._rows = Limit(self._target.max_repetitions)
+        self._silent.note_walk(oid, was_silent=False)
+        return walk.rows
+
+    async def _next_or_silence(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """One GETNEXT to a device that has just answered. Raises UnansweredError if it is silent about this one only.
+
+        It is made twice: rows that are taken for silent are missing for an hour.
+        """
+        for _ in range(2):
+            try:
+                return await self._next_permitted(oid)
+            except DeviceTimeout:
+                await self._see_whether_it_answers()
+        self._silent.note_silent_row(asyncio.get_running_loop().time())
+        text = f"does not answer for what follows {oid}"
+        raise UnansweredError(text, device=self._target.device, operation="snmp")
 
     async def _get_sparingly(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         """The same without objects that fail whole requests, of which some are asked for again, each alone."""
@@ -183,16 +211,152 @@ class PortionedClient(ABC):
         return found | self._failing.nulls(oids)
 
     async def _get_portions(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        if self._silent and oids:
+            return await self._get_warily(oids)
         if 0 < len(oids) <= self._varbinds:
-            return await self._get_chunk(oids)
+            return await self._get_portion(oids)
         found: dict[str, SnmpValue] = {}
         # Not range(): `_get_chunk` may lower `_varbinds`, and later portions must then be smaller.
         done = 0
         while done < len(oids):
             chunk = oids[done : done + self._varbinds]
-            found.update(await self._get_chunk(chunk))
+            found.update(await self._get_portion(chunk))
             done += len(chunk)
         return found
+
+    async def _get_portion(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        try:
+            found = await self._get_chunk(oids)
+        except (DeviceTimeout, asyncio.CancelledError):
+            # Or the poll's deadline was shorter than those of the request.
+            self._silent.note_unanswered(oids)
+            raise
+        self._known = next(iter(found), self._known)
+        return found
+
+    async def _get_warily(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """The objects of a device that was silent to an earlier request, which may be for the sake of some of these objects.
+
+        Those that were not answered are asked for only once something else is: otherwise the device as a whole is silent.
+        """
+        self._silences, self._fruitless, self._is_heard = 0, 0, False
+        heard, again = self._silent.parted(oids, asyncio.get_running_loop().time())
+        found: dict[str, SnmpValue] = {}
+        done = 0
+        while done < len(heard):
+            portion = heard[done : done + self._varbinds]
+            done += len(portion)
+            doubtful = self._silent.doubtful(portion)
+            if rest := [oid for oid in portion if oid not in doubtful] if doubtful else portion:
+                try:
+                    found |= await self._get_portion(rest)
+                except DeviceTimeout:
+                    if not self._is_heard:
+                        raise
+                    doubtful = portion
+                else:
+                    self._is_heard = True
+                    self._silent.note_answered(rest)
+            if doubtful:
+                await self._see_whether_it_answers()
+                found |= await self._search(doubtful)
+        if not self._is_heard:
+            await self._see_whether_it_answers()
+        if again:
+            found |= await self._get_silent(again, oids)
+        return found
+
+    async def _get_silent(self, oid: str, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """An object that was silent. If it is answered, the others of these, too."""
+        found = await self._get_briefly([oid], min(self._target.timeout_s, allowed_silence_s() * BRIEF_SHARE))
+        if found is None:
+            self._silent.note_silent(oid, asyncio.get_running_loop().time())
+            return {}
+        rest = self._silent.take(oids)
+        for begin in range(0, len(rest), self._varbinds):
+            found |= await self._search(rest[begin : begin + self._varbinds])
+        return found
+
+    async def _search(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """Objects that were not answered, of a device that answers something else: in parts, without those that are silent."""
+        found = await self._get_briefly(oids)
+        if found is not None:
+            return found
+        await self._see_whether_it_answers()
+        now_s = asyncio.get_running_loop().time()
+        if not self._silent.may_search(now_s):
+            raise self._silent_about(oids)
+        return await self._search_parts(oids)
+
+    async def _search_parts(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """The same of objects that were not answered in one request."""
+        if len(oids) == 1:
+            self._leave_out(oids[0])
+            return {}
+        if self._silences >= MOST_SILENCES:
+            raise self._silent_about(oids)
+        if self._fruitless >= MOST_FRUITLESS:
+            await self._try_ends(oids)
+        middle = len(oids) // 2
+        halves = [oids[:middle], oids[middle:]]
+        answers = [await self._get_part(half) for half in halves]
+        if None not in answers and self._silent.are_too_large(len(oids)):
+            self._varbinds = min(self._varbinds, len(oids) - middle)
+            log.info(
+                "device=%s does not answer larger requests, asking for at most %d objects at a time from now on",
+                self._target.device,
+                self._varbinds,
+            )
+        found: dict[str, SnmpValue] = {}
+        for half, answer in zip(halves, answers, strict=True):
+            found |= await self._search_parts(half) if answer is None else answer
+        return found
+
+    async def _get_part(self, oids: Sequence[str]) -> dict[str, SnmpValue] | None:
+        found = await self._get_briefly(oids)
+        if found is None:
+            await self._see_whether_it_answers()
+        return found
+
+    async def _try_ends(self, oids: Sequence[str]) -> None:
+        """Ask for two objects alone. Raises DeviceTimeout if neither is answered: the device seems to be silent about everything."""
+        for oid in (oids[0], oids[-1]):
+            if await self._get_part([oid]) is not None:
+                return
+        self._silent.give_up(asyncio.get_running_loop().time())
+        raise self._silent_about(oids)
+
+    async def _get_briefly(self, oids: Sequence[str], within_s: float = 0.0) -> dict[str, SnmpValue] | None:
+        """Objects that may not be answered: None if they are not. The poll must be able to go on then, so this takes a part of its time."""
+        try:
+            with Deadline(within_s or self._brief_s()):
+                found = await self._get_chunk(oids)
+        except TimeoutError:  # DeviceTimeout is one, too
+            self._silent.note_unanswered(oids)
+            self._silences += 1
+            self._fruitless += 1
+            return None
+        self._silent.note_answered(oids)
+        self._fruitless = 0
+        return found
+
+    def _brief_s(self) -> float:
+        brief_s = self._timeouts.brief_s
+        return max(min(brief_s, allowed_silence_s() * BRIEF_SHARE), brief_s / 2)
+
+    async def _see_whether_it_answers(self) -> None:
+        """Ask for something that the device was able to answer. Raises DeviceTimeout if it is silent about that, too."""
+        known = self._known if self._known and self._known not in self._silent else SYS_UPTIME
+        await self._get_chunk([known])
+        self._is_heard, self._denial = True, None
+
+    def _leave_out(self, oid: str) -> None:
+        if self._silent.note_silent(oid, asyncio.get_running_loop().time()):
+            log.warning("device=%s does not answer for %s, which is left out for a while", self._target.device, oid)
+
+    def _silent_about(self, oids: Sequence[str]) -> DeviceTimeout:
+        text = f"answers, but not for {oids[0]} and the objects behind it"
+        return DeviceTimeout(text, device=self._target.device, operation="snmp")
 
     def _note_denied(self, oids: Sequence[str], why: DeniedError) -> None:
         """A GET was denied because of one of these objects, or of several."""
@@ -262,6 +426,14 @@ class PortionedClient(ABC):
     @abstractmethod
     async def _walk_rows(self, oid: str, limit: int) -> WalkedRows:
         """Rows below `oid`, `limit` at most, asked for `_repetitions` at a time."""
+
+
+def _row_behind(oid: str, at: str) -> str:
+    """The row of a column that is expected behind `at`, which is a row or the column itself."""
+    if at == oid:
+        return f"{oid}.1"
+    rest, _, last = at.rpartition(".")
+    return f"{rest}.{int(last) + 1}"
 
 
 def answered_by(other_sender: str, target: SnmpTarget) -> str:

@@ -41,9 +41,18 @@ class TryTimeouts:
     def early_s(self, asked: Asked, now_s: float) -> float:
         """Seconds of the early try of a request; 0 if it gets none. An early one is at most half as long as those of `configured_s`."""
         slowest_s = self._slowest_s.get("get" if asked == "other" else asked, 0.0)
-        early_s = max(QUICK_S, slowest_s * TIMES_SLOWEST)
+        early_s = self._short_s(slowest_s)
         is_fast = slowest_s > 0 and early_s <= self._longest_early_s and now_s >= self._patient_until_s
         return early_s if is_fast else 0.0
+
+    @property
+    def brief_s(self) -> float:
+        """Seconds in which a GET is answered, going by the last ones, if it is not lost."""
+        return min(self._short_s(self._slowest_s.get("get", 0.0)), self.configured_s[0])
+
+    @staticmethod
+    def _short_s(slowest_s: float) -> float:
+        return max(QUICK_S, slowest_s * TIMES_SLOWEST)
 
     def answered(self, asked: Asked, took_s: float, now_s: float) -> None:
         """Note how many seconds an answer took."""

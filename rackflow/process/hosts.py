@@ -37,7 +37,13 @@ def checked_host(value: object) -> object:
         raise ValueError(f"has a port in it; write host: {bare.strip('[]')} and port: {port}")
     # Brackets belong to the addresses of pages; resolvers do not know such a name.
     inner = host.removeprefix("[").removesuffix("]")
-    return inner if _is_address(inner, IPv6Address) else host
+    return _with_interface(inner) if _is_address(inner, IPv6Address) else host
+
+
+def _with_interface(address: str) -> str:
+    if IPv6Address(address).is_link_local and "%" not in address:
+        raise ValueError(f"is a link-local address, which needs this machine's interface; write it as in {address}%eth0")
+    return address
 
 
 def _text_fault(host: str) -> str | None:

@@ -98,7 +98,7 @@ class Resolver:
     async def addresses(self, host: str) -> list[str]:
         """The addresses of a host, at least one; a literal address is its own. Raises ResolveError after `limits.resolve_s`."""
         if is_address(host):
-            return [host]
+            return [_with_zone_number(host)]
         clock = asyncio.get_running_loop().time
         name = self._names.setdefault(host, _Name([]))
         self._names.move_to_end(host)
@@ -121,9 +121,9 @@ class Resolver:
         return self._known_or_raise(host, name, clock())
 
     async def address(self, host: str) -> str:
-        """One address: IPv4 if there is one (a choice; the other addresses are not tried). Raises ResolveError."""
+        """One address: IPv4 if there is one (a choice). Raises ResolveError."""
         found = await self.addresses(host)
-        return min(found, key=lambda each: ":" in each)
+        return min(found, key=_is_v6)
 
     def look_again_at(self, host: str) -> float:
         """When to look for a host again that was found now and answers, by the loop's clock; never for a literal address."""
@@ -213,19 +213,62 @@ def is_address(host: str) -> bool:
     return True
 
 
+def _is_v6(address: str) -> bool:
+    return ":" in address
+
+
+def _with_zone_number(address: str) -> str:
+    """A literal address with the number of its zone in place of its name, because not every library takes names. Raises ResolveError."""
+    plain, _, zone = address.partition("%")
+    if not zone:
+        if ipaddress.ip_address(address).is_link_local and _is_v6(address):
+            raise ResolveError(
+                f"{address} is a link-local address, which this machine may have on each of its interfaces; "
+                f"add the interface: {address}%eth0"
+            )
+        return address
+    if zone.isdecimal():
+        return address
+    try:
+        return f"{plain}%{socket.if_nametoindex(zone)}"
+    except OSError as error:
+        raise ResolveError(f"{address}: this machine has no interface {zone}") from error
+
+
+# How often the address at which a device has answered is tried again before another one of its name is: a device that is off for a moment
+# must not be left for another one that has its name, too. Chosen value.
+TRIES_OF_GOOD: Final = 3
+
+
 class HeldAddress:
-    """The address at which a client asks its host. It is looked up again while a device answers there (`ResolverLimits.held_s`)."""
+    """The address at which a client asks its host. It is looked up again while a device answers there (`ResolverLimits.held_s`).
+
+    A name may have several addresses, mostly one of IPv4 and one of IPv6, and many devices answer at one of them only. They are tried in
+    turn, beginning with IPv4, until one answers.
+    """
 
     def __init__(self, resolver: Resolver, host: str) -> None:
         self.text = ""
         """The address; empty until it is found."""
+        self.has_answered = False
+        """Set by the client when the device has answered at this address."""
+        # How often it was found again since the device last answered there; -1 if it never has.
+        self._failed = -1
         self._resolver = resolver
         self._host = host
         self._due_s = math.inf
 
     async def find(self) -> str:
-        """Look the host up, and return its address. Raises ResolveError."""
-        self.text = await self._resolver.address(self._host)
+        """Look the host up, and return the address to ask at; called at first and after failures. Raises ResolveError."""
+        found = sorted(await self._resolver.addresses(self._host), key=_is_v6)
+        if self.has_answered:
+            self.has_answered, self._failed = False, 0
+        if self.text in found and 0 <= self._failed < TRIES_OF_GOOD:
+            self._failed += 1
+        else:
+            # Behind an address that the name no longer has, the first one.
+            at = found.index(self.text) + 1 if self.text in found else 0
+            self.text, self._failed = found[at % len(found)], -1
         self._due_s = self._resolver.look_again_at(self._host)
         return self.text
 

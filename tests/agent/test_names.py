@@ -41,7 +41,7 @@ class Names:
     def __call__(self, host: str) -> list[str]:
         if host not in self.addresses:
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-        return [self.addresses[host]]
+        return self.addresses[host].split()
 
 
 def snmp_client(engine: str, port: int, resolver: Resolver, host: str = "ups.example") -> SnmpClient:
@@ -78,6 +78,56 @@ async def test_an_snmp_device_whose_name_is_given_to_another_one_is_left_while_i
         names.addresses["ups.example"] = "127.0.0.2"
         assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 2}
         await client.close()
+
+
+async def test_an_snmp_device_that_answers_at_the_second_address_of_its_name_only_is_read(engine: str) -> None:
+    """A name often has an address of each IP version, and a card speaks one of them."""
+    names = Names(**{"ups.example": f"{NOBODY} 127.0.0.1"})
+    async with FaultyAgent({f"{BASE}.1.0": integer(1)}).serving() as card:
+        client = snmp_client(engine, card.port, Resolver(names))
+        with pytest.raises(DeviceError):
+            await client.get([f"{BASE}.1.0"])
+        for _ in range(3):
+            assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 1}
+        # It is not left because it was silent for a moment.
+        card.behaviour = lambda _: []
+        with pytest.raises(DeviceError):
+            await client.get([f"{BASE}.1.0"])
+        card.behaviour = None
+        assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 1}
+        await client.close()
+
+
+async def test_a_modbus_device_that_answers_at_the_second_address_of_its_name_only_is_read() -> None:
+    async with FaultyModbus(good).serving() as server:
+        names = Names(**{"meter.example": f"{NOBODY} 127.0.0.1"})
+        client = ModbusLink(ModbusTarget("tcp", "meter.example", server.port), Resolver(names))
+        with pytest.raises(DeviceUnreachable):
+            await client.read(1, "holding", 0, 2)
+        assert await client.read(1, "holding", 0, 2) == [1, 2]
+        await client.close()
+        assert await client.read(1, "holding", 0, 2) == [1, 2]
+        await client.close()
+
+
+async def test_an_address_without_its_interface_says_so(engine: str) -> None:
+    for host, words in (("fe80::1", "add the interface: fe80::1%eth0"), ("fe80::1%no0", "has no interface no0")):
+        client = snmp_client(engine, 161, Resolver(), host)
+        with pytest.raises(DeviceUnreachable, match=words):
+            await client.get([f"{BASE}.1.0"])
+        await client.close()
+
+
+async def test_a_device_at_an_address_with_an_interface_is_asked(engine: str) -> None:
+    """Loopback has no link-local address, but takes its own with the interface."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as own:
+        own.bind(("::1", 0))
+        card = FaultyAgent({f"{BASE}.1.0": integer(1)}, own_socket=own)
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: card, sock=own.dup())
+        client = snmp_client(engine, own.getsockname()[1], Resolver(), "::1%lo")
+        assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 1}
+        await client.close()
+        transport.close()
 
 
 async def test_a_modbus_device_whose_name_is_given_to_another_one_is_left_while_it_still_answers() -> None:

@@ -22,7 +22,7 @@ from agent.poll import (
     word_order,
 )
 from agent.publish import answers, connection, limit, pauses, publisher, report_reader, status
-from agent.snmp import missing, tries
+from agent.snmp import missing, silent, tries
 from agent.snmp.traps import message, senders
 from agent.snmp.usm import authentic, clock, refused
 from rackflow.process.stopping import STOP_WITHIN_S
@@ -50,6 +50,11 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("an object that the device denies is asked for again after", missing.BELIEVED_S, 60.0),
         ("one that could not be read", missing.FAILED_S, 10.0),
         ("and so many of them in a poll", missing.MOST_AGAIN, 4),
+        ("one that is never answered at first", silent.FIRST_S, 10.0),
+        ("and at last", silent.LONGEST_S, 600.0),
+        ("requests without an answer that look for such objects in a poll", silent.MOST_SILENCES, 16),
+        ("nothing is looked for in a card that is silent about everything for", silent.PAUSE_S, 60.0),
+        ("a device with rows that are never answered is walked row by row for", silent.ROW_BY_ROW_S, 86_400.0),
         ("requests that look for scalars under other instances", scalars.MAX_REQUESTS, 256),
         ("and that find none", scalars.MAX_FRUITLESS, 16),
         ("a device that is opened has its place for", pace.PLACE_S, 0.25),

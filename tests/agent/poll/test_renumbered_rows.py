@@ -9,7 +9,7 @@ from agent.poll import SnmpPoller
 from agent.profile import SYS_UPTIME, parse_profile
 from agent.readings import Readings
 from agent.snmp.seam import SnmpValue
-from rackflow.errors import DeviceTimeout
+from rackflow.errors import DeviceProtocolError, DeviceTimeout
 from tests.agent.memory_peers import MemorySnmp
 
 ROOT = "1.3.6.1.4.1.99999"
@@ -197,3 +197,33 @@ async def test_a_device_that_tells_no_uptime_is_not_asked_for_it_after_a_failed_
     bench.client.asked.clear()
     assert (await bench.polled()).values == amperes(**MODULES)
     assert not any(SYS_UPTIME in each for each in bench.client.asked)
+
+
+class Restarting(MemorySnmp):
+    """Restarts with another order of its modules as soon as a column was walked."""
+
+    def __init__(self, bench: "Bench", column: str) -> None:
+        super().__init__({})
+        self.bench = bench
+        self.column = column
+
+    async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
+        found = await super().walk(oid, limit)
+        if oid == self.column:
+            self.column = ""
+            self.bench.fit(C=7, A=3)
+            self.values[SYS_UPTIME] = 500
+        return found
+
+
+@pytest.mark.parametrize("column", [f"{ROOT}.1.1", f"{ROOT}.1.2"])
+async def test_a_device_that_restarts_between_two_walks_of_its_planning_is_planned_anew(column: str) -> None:
+    bench = Bench()
+    bench.client = Restarting(bench, column)
+    device = Device(id="d", host="h", credential="c", profile="modular")
+    bench.poller = SnmpPoller(device, {"modular": PROFILE}, bench.client, lambda: bench.clock_s)
+    bench.fit(**MODULES)
+    with pytest.raises(DeviceProtocolError, match="restarted while it was planned"):
+        await bench.poller.open()
+    await bench.poller.open()
+    assert (await bench.polled()).values.items() >= amperes(C=7, A=3).items()

@@ -11,10 +11,9 @@ from agent.snmp.requests import (
     MAX_PASSED_BY,
     OPAQUE_FLOAT,
     PortionedClient,
-    RowsSoFar,
-    WalkedRows,
     octets_or_float,
 )
+from agent.snmp.rows import RowsSoFar, WalkedRows
 from agent.snmp.seam import SnmpValue
 from tests.agent.snmp.snmp_clients import target_of
 

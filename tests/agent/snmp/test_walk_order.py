@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from agent.snmp import requests
+from agent.snmp import rows as rows_of_walks
 from rackflow.errors import DeviceProtocolError
 from tests.agent.faulty_peers import END_OF_MIB, GET, GETBULK, FaultyAgent, Request, bind, integer, order, tlv
 from tests.agent.snmp.snmp_clients import TREE, MakeClient, table, target_of
@@ -118,7 +118,7 @@ async def test_a_row_that_is_answered_with_itself_costs_no_row_behind_it(
 async def test_what_stands_behind_such_a_row_counts_against_the_size_of_a_walk(
     client_of: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requests, "MAX_WALK_BYTES", 700)
+    monkeypatch.setattr(rows_of_walks, "MAX_WALK_BYTES", 700)
     rows = {f"{TREE}.1.{row}": tlv(4, b"x" * 100) for row in range(1, 11)}
     async with FaultyAgent(rows).serving() as agent:
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from rackflow.errors import ResolveError
-from rackflow.process.resolve import Resolver, ResolverLimits, is_address, system_lookup
+from rackflow.process.resolve import TRIES_OF_GOOD, HeldAddress, Resolver, ResolverLimits, is_address, system_lookup
 from tests.servers.waiting import PATIENCE_S
 
 
@@ -50,12 +50,40 @@ async def until(check: Callable[[], bool], what: str) -> None:
         await asyncio.sleep(0.005)
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "fe80::1%eth0", "::1"])
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "fe80::1%3", "::1", "169.254.1.1"])
 async def test_an_address_needs_no_look_up(address: str) -> None:
     with dns() as server:
         assert await Resolver(server).address(address) == address
         assert is_address(address)
         assert not server.asked
+
+
+async def test_an_interface_is_given_to_libraries_by_its_number() -> None:
+    index, name = socket.if_nameindex()[0]
+    assert await Resolver().address(f"fe80::1%{name}") == f"fe80::1%{index}"
+    for address in ("fe80::1", "fe80::1%none0"):
+        assert is_address(address)
+        with pytest.raises(ResolveError, match="interface"):
+            await Resolver().address(address)
+
+
+async def test_the_addresses_of_a_name_are_tried_in_turn_and_one_that_answered_is_tried_again() -> None:
+    with dns() as server:
+        first, second, third = server.answers["dual"] = ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
+        held = HeldAddress(Resolver(server, ResolverLimits(fresh_s=0)), "dual")
+        assert [await held.find() for _ in range(4)] == [first, second, third, first]
+        held.has_answered = True
+        assert [await held.find() for _ in range(TRIES_OF_GOOD + 2)] == [first] * TRIES_OF_GOOD + [second, third]
+        server.answers["dual"] = [second]
+        held.has_answered = True
+        assert await held.find() == second, "the name has another address now"
+
+
+async def test_an_ipv4_address_is_tried_first() -> None:
+    with dns() as server:
+        server.answers["dual"] = ["2001:db8::1", "192.0.2.1"]
+        held = HeldAddress(Resolver(server), "dual")
+        assert [await held.find() for _ in range(2)] == ["192.0.2.1", "2001:db8::1"]
 
 
 async def test_the_system_knows_localhost() -> None:

@@ -114,6 +114,7 @@ def device(keys: str) -> Device:
         ("http://192.0.2.10/", "is an address of a web page"),
         ("192.0.2.10/index.html", "is an address of a web page; give only the host name or address in it"),
         ("'[2001:db8::1]:161'", "has a port in it; write host: 2001:db8::1 and port: 161"),
+        ("fe80::1", "is a link-local address, which needs this machine's interface; write it as in fe80::1%eth0"),
         ("\u201c192.0.2.10\u201d", "has quotation marks in it; write it without them"),
     ],
 )

@@ -1,0 +1,82 @@
+"""What is remembered of objects that are never answered, without a device. `test_silent_objects.py` has what that costs one."""
+
+from agent.snmp.silent import FIRST_S, LONGEST_S, MAX_DOUBTFUL, PAUSE_S, ROW_BY_ROW_S, WALKS, SilentObjects
+
+
+def test_a_silent_object_is_left_out_for_ten_seconds_then_for_twice_as_long_up_to_ten_minutes() -> None:
+    silent = SilentObjects()
+    assert not silent
+    assert silent.note_silent("hung", 0.0)
+    assert silent
+    assert "hung" in silent
+    now_s, pause_s = 0.0, FIRST_S
+    for _ in range(9):
+        assert silent.parted(["good", "hung"], now_s + pause_s - 0.1) == (["good"], "")
+        now_s += pause_s
+        assert silent.parted(["good", "hung"], now_s) == (["good"], "hung")
+        assert not silent.note_silent("hung", now_s)
+        pause_s = min(2 * pause_s, LONGEST_S)
+    assert pause_s == LONGEST_S
+    silent.ask_all_again()
+    assert silent.parted(["hung"], now_s) == ([], "hung")
+    silent.note_answered(["hung"])
+    assert not silent
+
+
+def test_of_several_the_one_that_has_waited_longest_is_asked_for_and_the_others_follow_its_answer() -> None:
+    silent = SilentObjects()
+    for at_s, oid in enumerate(["first", "second", "third"]):
+        silent.note_silent(oid, float(at_s))
+    assert silent.parted(["third", "second", "first"], FIRST_S + 5) == ([], "first")
+    assert silent.take(["third", "second", "good"]) == ["third", "second"]
+    assert silent.doubtful(["third", "good", "second"]) == ["third", "second"]
+
+
+def test_a_request_is_too_large_only_if_none_as_large_was_answered_in_between() -> None:
+    silent = SilentObjects()
+    assert not silent.are_too_large(20)
+    assert silent, "the answer to one of that size must be noted"
+    silent.note_answered([str(number) for number in range(20)])
+    assert not silent
+    assert not silent.are_too_large(20)
+    silent.note_answered([str(number) for number in range(19)])
+    assert silent.are_too_large(20)
+    assert not silent
+
+
+def test_a_card_that_was_silent_about_everything_is_not_searched_for_a_minute() -> None:
+    silent = SilentObjects()
+    assert silent.may_search(100.0)
+    silent.give_up(100.0)
+    assert not silent.may_search(99.9 + PAUSE_S)
+    assert silent.may_search(100.0 + PAUSE_S)
+
+
+def test_columns_are_walked_row_by_row_after_two_silent_walks_or_for_a_day_where_a_row_was_silent() -> None:
+    silent = SilentObjects()
+    for _ in range(WALKS):
+        assert not silent.is_walked_by_row("column", 0.0)
+        silent.note_walk("column", was_silent=True)
+    assert silent.is_walked_by_row("column", 0.0)
+    assert not silent.is_walked_by_row("other", 0.0)
+    silent.note_walk("column", was_silent=False)
+    assert not silent.is_walked_by_row("column", 0.0)
+    silent.note_silent_row(100.0)
+    assert silent.is_walked_by_row("other", 99.0 + ROW_BY_ROW_S)
+    assert not silent.is_walked_by_row("other", 100.0 + ROW_BY_ROW_S)
+
+
+def test_with_an_object_known_to_be_silent_one_walk_is_enough() -> None:
+    silent = SilentObjects()
+    silent.note_silent("hung", 0.0)
+    assert not silent.is_walked_by_row("column", 0.0)
+    silent.note_walk("column", was_silent=True)
+    assert silent.is_walked_by_row("column", 0.0)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    silent = SilentObjects()
+    oids = [str(number) for number in range(2 * MAX_DOUBTFUL)]
+    for begin in range(0, len(oids), 20):
+        silent.note_unanswered(oids[begin : begin + 20])
+    assert silent.doubtful(oids) == oids[MAX_DOUBTFUL:]

@@ -1,0 +1,306 @@
+"""Objects for which a card gives no answer at all, and requests that are too large for it: over the wire, with both engines."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from agent.config import Device
+from agent.deadline import PollDeadline
+from agent.poll import SnmpPoller
+from agent.profile import parse_profile
+from agent.schedule import DOWN_AFTER_FAILURES
+from agent.snmp.requests import SYS_UPTIME
+from agent.snmp.seam import SnmpClient
+from agent.snmp.silent import FIRST_S, LONGEST_S, MOST_SILENCES, PAUSE_S, ROW_BY_ROW_S, WALKS, UnansweredError
+from rackflow.errors import DeviceTimeout
+from tests.agent.faulty_peers import FaultyAgent, Request, integer, tlv
+from tests.agent.snmp.snmp_clients import TREE, MakeClient, table, target_of
+from tests.jumping import jump
+from tests.servers.waiting import eventually
+
+# The peer runs in the loop of the client, whose deadlines count no time in which the loop is late.
+TIMEOUT_S = 0.1
+ROWS = [f"{TREE}.1.{row}" for row in range(1, 21)]
+HUNG = f"{TREE}.1.13"
+ALL = {oid: row for row, oid in enumerate(ROWS, 1)}
+OTHERS = {oid: value for oid, value in ALL.items() if oid != HUNG}
+
+
+class Card(FaultyAgent):
+    """Does not answer what `is_dropped` names."""
+
+    is_dropped: Callable[[Request], bool] = staticmethod(lambda _: False)
+
+    def good(self, request: Request) -> list[bytes]:
+        return [] if self.is_dropped(request) else super().good(request)
+
+    def hang(self, *hung: str) -> None:
+        self.is_dropped = lambda request: not set(hung).isdisjoint(request.oids)
+
+    def largest(self) -> int:
+        """Objects in the largest request since the last call."""
+        most = max((len(request.oids) for request in self.requests), default=0)
+        self.requests.clear()
+        return most
+
+    def asked(self, oid: str) -> list[list[str]]:
+        """The requests since the last call in which this object was."""
+        found = [request.oids for request in self.requests if oid in request.oids]
+        self.requests.clear()
+        return found
+
+
+@pytest.fixture
+async def card() -> AsyncIterator[Card]:
+    served = Card(table(100) | {SYS_UPTIME: tlv(0x43, b"\x01")})
+    async with served.serving():
+        yield served
+
+
+def client_for(make_client: MakeClient, card: Card, retries: int = 1) -> SnmpClient:
+    return make_client(target_of(card.port, retries=retries, timeout_s=TIMEOUT_S))
+
+
+async def failed(client: SnmpClient, oids: list[str]) -> None:
+    with pytest.raises(DeviceTimeout):
+        await client.get(oids)
+
+
+async def test_an_object_that_is_never_answered_fails_one_poll_and_then_costs_itself(
+    client_of: MakeClient, card: Card
+) -> None:
+    client = client_for(client_of, card)
+    assert await client.get(ROWS) == ALL
+    card.hang(HUNG)
+    await failed(client, ROWS)
+    assert await client.get(ROWS) == OTHERS
+    card.asked(HUNG)
+    for _ in range(3):
+        assert await client.get(ROWS) == OTHERS
+    assert card.asked(HUNG) == []
+    pause_s = FIRST_S
+    while pause_s <= LONGEST_S:
+        # It is asked for again, alone, after pauses that become twice as long.
+        await jump(pause_s)
+        assert await client.get(ROWS) == OTHERS
+        assert card.asked(HUNG) == [[HUNG]]
+        assert await client.get(ROWS) == OTHERS
+        assert card.asked(HUNG) == []
+        pause_s *= 2
+    card.hang()
+    await jump(LONGEST_S)
+    assert await client.get(ROWS) == ALL
+    assert card.asked(HUNG) == [[HUNG]]
+    assert await client.get(ROWS) == ALL
+    assert card.asked(HUNG) == [ROWS]
+
+
+@pytest.mark.parametrize("hung", [ROWS[:1], [ROWS[3], ROWS[4]], [ROWS[2], ROWS[9], ROWS[19]]], ids=["1", "2", "3"])
+async def test_several_of_them_cost_themselves_and_come_back_together(
+    client_of: MakeClient, card: Card, hung: list[str]
+) -> None:
+    client = client_for(client_of, card)
+    card.hang(*hung)
+    await failed(client, ROWS)
+    card.requests.clear()
+    others = {oid: value for oid, value in ALL.items() if oid not in hung}
+    assert await client.get(ROWS) == others
+    # None is asked for more than once in a request of each size.
+    assert len(card.requests) <= 2 * (1 + 2 * MOST_SILENCES)
+    card.hang()
+    await jump(LONGEST_S)
+    assert await client.get(ROWS) == ALL
+
+
+async def test_a_device_that_is_off_gets_no_more_requests_than_ever_and_is_waited_for_no_longer(
+    client_of: MakeClient, card: Card
+) -> None:
+    client = client_for(client_of, card)
+    assert await client.get(ROWS) == ALL
+    card.is_dropped = lambda _: True
+    loop, counts, times = asyncio.get_running_loop(), [], []
+    for _ in range(4):
+        card.requests.clear()
+        began_s = loop.time()
+        await failed(client, ROWS)
+        counts.append(len(card.requests))
+        times.append(loop.time() - began_s)
+    assert len(set(counts)) == 1
+    assert max(times) < 2 * times[0]
+    card.is_dropped = lambda _: False
+    assert await client.get(ROWS) == ALL
+    assert card.largest() == len(ROWS)
+
+
+async def test_a_device_that_lost_one_poll_loses_no_object_and_no_size(client_of: MakeClient, card: Card) -> None:
+    client = client_for(client_of, card)
+    for _ in range(5):
+        assert await client.get(ROWS) == ALL
+        card.is_dropped = lambda _: True
+        await failed(client, ROWS)
+        card.is_dropped = lambda _: False
+        assert await client.get(ROWS) == ALL
+        assert card.largest() == len(ROWS)
+
+
+@pytest.mark.parametrize("most", [15, 6, 2, 1])
+async def test_a_card_that_drops_large_requests_is_asked_for_less_at_a_time(
+    client_of: MakeClient, card: Card, most: int
+) -> None:
+    client = client_for(client_of, card)
+    card.is_dropped = lambda request: len(request.oids) > most
+    wanted = {f"{TREE}.1.{row}": row for row in range(1, 61)}
+    await failed(client, list(wanted))
+    polls = 1
+    while True:
+        try:
+            found = await client.get(list(wanted))
+        except DeviceTimeout:
+            found = {}
+        polls += 1
+        if found == wanted and card.largest() <= most:
+            break
+        assert polls < 12
+    assert await client.get(list(wanted)) == wanted
+    assert card.largest() <= most
+
+
+async def test_a_card_that_answers_for_nothing_but_itself_fails_with_few_requests(
+    client_of: MakeClient, card: Card
+) -> None:
+    client = client_for(client_of, card)
+    assert await client.get(ROWS) == ALL
+    card.is_dropped = lambda request: request.oids != [SYS_UPTIME]
+    await failed(client, ROWS)
+    await failed(client, ROWS)
+    for _ in range(3):
+        card.requests.clear()
+        await failed(client, ROWS)
+        assert len(card.requests) <= 4
+    card.is_dropped = lambda _: False
+    assert await client.get(ROWS) == ALL
+    assert await client.get(ROWS) == ALL
+    await jump(PAUSE_S)
+    assert await client.get(ROWS) == ALL
+
+
+async def test_a_poll_of_the_shortest_class_that_looks_for_it_is_not_silent_for_too_long(
+    client_of: MakeClient, card: Card
+) -> None:
+    client = client_of(target_of(card.port, retries=1, timeout_s=5.0))
+    assert await client.get(ROWS) == ALL
+    card.hang(HUNG)
+
+    async def poll() -> dict[str, object]:
+        with PollDeadline(0.9, 30.0):
+            return dict(await client.get(ROWS))
+
+    with pytest.raises(TimeoutError):
+        await poll()
+    assert await poll() == OTHERS
+    await jump(FIRST_S)
+    assert await poll() == OTHERS
+    assert any(HUNG in request.oids for request in card.requests)
+
+
+async def test_a_device_that_dies_while_it_is_searched_is_asked_for_nothing_more(
+    client_of: MakeClient, card: Card
+) -> None:
+    client = client_for(client_of, card)
+    assert await client.get(ROWS) == ALL
+    card.hang(HUNG)
+    await failed(client, ROWS)
+    card.requests.clear()
+    searching = asyncio.ensure_future(client.get(ROWS))
+    await eventually(lambda: any(len(request.oids) == 10 for request in card.requests), "it looks for the object")
+    card.is_dropped = lambda _: True
+    before = len(card.requests)
+    with pytest.raises(DeviceTimeout):
+        await searching
+    assert len(card.requests) <= before + 4
+    card.hang(HUNG)
+    assert await client.get(ROWS) == OTHERS
+
+
+def hanging_rows(card: Card, *hung: str) -> None:
+    """No answer to any request that these are in, or would be in the answer to."""
+    card.is_dropped = lambda request: not {oid for oid, _ in card.found(request, request.oids)}.isdisjoint(hung)
+
+
+@pytest.mark.parametrize("hung", [ROWS[12:13], ROWS[:1], ROWS[19:], ROWS[4:7]], ids=["13", "first", "last", "3"])
+async def test_a_table_with_rows_that_are_never_answered_is_walked_without_them(
+    client_of: MakeClient, card: Card, hung: list[str]
+) -> None:
+    card.objects = table(20)
+    client = client_for(client_of, card)
+    assert await client.walk(f"{TREE}.1") == ALL
+    hanging_rows(card, *hung)
+    for _ in range(WALKS - 1):
+        with pytest.raises(DeviceTimeout):
+            await client.walk(f"{TREE}.1")
+    assert await client.walk(f"{TREE}.1") == {oid: value for oid, value in ALL.items() if oid not in hung}
+    # The next column at once.
+    assert await client.walk(f"{TREE}.2") == {f"{TREE}.2.1": -1}
+    with pytest.raises(UnansweredError):
+        await client.get_next(f"{TREE}.1" if hung == ROWS[:1] else ROWS[ROWS.index(hung[0]) - 1])
+    card.hang()
+    assert await client.walk(f"{TREE}.1") == ALL
+    await jump(ROW_BY_ROW_S)
+    card.requests.clear()
+    assert await client.walk(f"{TREE}.1") == ALL
+    assert len(card.requests) <= 3
+
+
+async def test_the_walk_of_a_device_that_is_off_fails_as_ever(client_of: MakeClient, card: Card) -> None:
+    client = client_for(client_of, card)
+    assert len(await client.walk(f"{TREE}.1")) == 100
+    card.is_dropped = lambda _: True
+    for _ in range(WALKS + 1):
+        card.requests.clear()
+        with pytest.raises(DeviceTimeout):
+            await client.walk(f"{TREE}.1")
+        assert len(card.requests) <= 6
+    card.hang()
+    assert len(await client.walk(f"{TREE}.1")) == 100
+
+
+PROFILE = parse_profile(
+    f"""
+version: 1
+profile: carded
+class: ups
+protocol: snmp
+title: A card with a module that hangs
+source: a manual
+evidence: unverified
+recognise: {{subtrees: [{TREE}]}}
+points:
+  - {{metric: dcim_ups_battery_temperature_celsius, oid: {TREE}.1.1.0, unit: celsius, poll: fast}}
+  - {{metric: dcim_ups_battery_charge_ratio, oid: {TREE}.1.2.0, unit: percent, poll: fast}}
+  - {{metric: dcim_ups_battery_voltage_volts, oid: {TREE}.1.3.0, unit: volt, poll: fast}}
+""",
+    "carded.yaml",
+)
+
+
+@pytest.mark.parametrize("profile", ["carded", "auto"])
+async def test_a_device_with_such_an_object_is_opened_before_it_counts_as_down(
+    client_of: MakeClient, card: Card, profile: str
+) -> None:
+    hung = f"{TREE}.1.2.0"
+    card.objects = {f"{TREE}.1.{row}.0": integer(value) for row, value in ((1, 24), (2, 90), (3, 54))}
+    card.objects[SYS_UPTIME] = tlv(0x43, b"\x01")
+    hanging_rows(card, hung)
+    device = Device(id="ups-1", host="h", credential="c", profile=profile)
+    poller = SnmpPoller(device, {"carded": PROFILE}, client_for(client_of, card))
+    for _ in range(DOWN_AFTER_FAILURES - 1):
+        with contextlib.suppress(DeviceTimeout):
+            await poller.open()
+            break
+    else:
+        await poller.open()
+    readings = await poller.poll("fast", 1e9)
+    assert readings.values["dcim_ups_battery_temperature_celsius"] == 24.0
+    assert readings.values["dcim_ups_battery_voltage_volts"] == 54.0
