@@ -228,6 +228,23 @@ CASES = {
             **judged(nbU="ok", nbI="warning", nbX="ok"),
         },
     ),
+    "an ACM 1D whose second rectifier has failed and whose third was taken out": MibDevice(
+        "aeg-acm",
+        "1.3.6.1.4.1.15416.29",
+        {
+            **{f"1.{scalar}.0": cell for scalar, cell in ((1, 54), (2, 3), (3, 22))},
+            **{f"3.1.2.{row}": state for row, state in ((1, 1), (2, 4), (3, 255))},
+            "8.1.3.1": 1,
+            "8.1.4.1": b"Mains failure",
+        },
+        {
+            "dcim_ups_battery_voltage_volts": 54.0,
+            "dcim_ups_battery_temperature_celsius{string=1}": 22.0,
+            f"{ALARM}{{alarm=rectifier.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=rectifier.2,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=simple.1.Mains_failure,severity=warning}}": 1.0,
+        },
+    ),
 }
 
 
