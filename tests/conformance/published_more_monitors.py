@@ -54,4 +54,60 @@ MORE_MONITORS = {
         },
         {"dcim_device_state": "failed"},
     ),
+    # A temperature in degrees Fahrenheit below its minor limit, a channel that is off, a point without a name, and a battery monitor.
+    "dps-netguardian": Published(
+        "1.3.6.1.4.1.2682",
+        {
+            "1.2.1.2.0": b"NetGuardian 832A G5",
+            **{
+                f"1.2.6.1.{column}.{row}": cell
+                for row, cells in {
+                    1: (0, b"", b" 0.0000", 0),
+                    5: (1, b"DC Voltage A", b"-53.7922", 0),
+                    17: (1, b"Internal temperature", b" 78.1976", 1),
+                    18: (1, b"Humidity", b" 41.2", 4),
+                }.items()
+                for column, cell in zip((2, 3, 4, 5), cells, strict=True)
+            },
+            **{
+                f"1.2.5.1.{column}.99.1.{display}.{point}": cell
+                for display, point, name, state in (
+                    (1, 1, b"South door", b"Alarm"),
+                    (1, 2, b"Generator", b"Clear"),
+                    (1, 3, b"", b"Clear"),
+                    (11, 1, b"MjO:", b"Alarm"),
+                    (11, 2, b"Spare", b"-"),
+                )
+                for column, cell in ((5, name), (6, state))
+            },
+            **{
+                f"2.1.1.{column}.1": cell
+                for column, cell in ((2, 1), (4, b"54.21"), (6, b"25.5"), (7, b"24.0"), (9, b"98"))
+            },
+            "2.2.1.4.1.3": b"13.52",
+            "2.2.1.5.1.3": b"26.1",
+        },
+        {
+            "dcim_env_voltage_volts{sensor=5.DC_Voltage_A}": -53.7922,
+            "dcim_env_temperature_celsius{sensor=17.Internal_temperature}": 25.665333,
+            "dcim_env_relative_humidity_ratio{sensor=18.Humidity}": 0.412,
+            **{
+                f"{ALARM}{{alarm=channel.{channel},severity={severity}}}": float(severity == active)
+                for channel, active in (
+                    ("5.DC_Voltage_A", ""),
+                    ("17.Internal_temperature", "warning"),
+                    ("18.Humidity", "critical"),
+                )
+                for severity in ("critical", "warning")
+            },
+            f"{ALARM}{{alarm=99.1.1.1.South_door,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=99.1.1.2.Generator,severity=warning}}": 0.0,
+            "dcim_ups_battery_voltage_volts{string=1}": 54.21,
+            "dcim_ups_battery_health_ratio{string=1}": 0.98,
+            "dcim_ups_battery_temperature_celsius{string=1.a}": 25.5,
+            "dcim_ups_battery_temperature_celsius{string=1.b}": 24.0,
+            "dcim_env_voltage_volts{sensor=battery.1.3}": 13.52,
+            "dcim_env_temperature_celsius{sensor=battery.1.3}": 26.1,
+        },
+    ),
 }

@@ -46,6 +46,27 @@ def akcp(table: str, row: int, **cells: SnmpValue) -> dict[str, SnmpValue]:
 
 
 CASES = {
+    "a Delta UPS in economic mode, fed over the bypass": MibDevice(
+        "delta-ups",
+        "1.3.6.1.4.1.2254.2.4",
+        {"5.1.0": 2, "7.2.0": 0, "9.24.0": 1},
+        {},
+        {"dcim_ups_output_source": "eco", "dcim_ups_battery_state": "normal"},
+    ),
+    "a Delta UPS in economic mode, during an outage": MibDevice(
+        "delta-ups",
+        "1.3.6.1.4.1.2254.2.4",
+        {"5.1.0": 1, "7.2.0": 0, "9.24.0": 1},
+        {},
+        {"dcim_ups_output_source": "battery", "dcim_ups_battery_state": "normal"},
+    ),
+    "a Delta UPS on the bypass, whose card does not tell the mode": MibDevice(
+        "delta-ups",
+        "1.3.6.1.4.1.2254.2.4",
+        {"5.1.0": 2, "7.2.0": 0},
+        {},
+        {"dcim_ups_output_source": "bypass", "dcim_ups_battery_state": "normal"},
+    ),
     "a sensorProbe with an air flow meter, a chain of sensors and a detector of mains voltage": MibDevice(
         "akcp-sensorprobe",
         "1.3.6.1.4.1.3854.1.2.2.1",
