@@ -119,7 +119,6 @@ AKCP: tuple[tuple[int, int, dict[int, SnmpValue]], ...] = (
 )
 
 HIGH = ("temperature.0.1.Outlet", "warning")
-
 MONITORS = {
     "akcp-securityprobe": Published(
         "1.3.6.1.4.1.3854.2.3",

@@ -144,4 +144,43 @@ PLUGINS = {
         {f"{column}.{row}": cell for row, cells in _RMS.items() for column, cell in zip((1, 2, 5), cells, strict=True)},
         {"dcim_env_temperature_celsius{sensor=1.Rack_1}": 22.43},
     ),
+    # On battery, with a mains failure, two faulty rectifiers, an alarm of the site and one row of alarms without a name.
+    "aeg-acm": Published(
+        "1.3.6.1.4.1.15416.38",
+        {
+            **{
+                f"{place}.0": cell
+                for place, cell in {
+                    "1.1": 6,
+                    "1.2": 4_987,
+                    "1.4": 1_250,
+                    "1.7": 2_410,
+                    "1.8": -27_300,
+                    "1.9": 87,
+                    "2.4": 2,
+                    "3.3": 1_835,
+                    "4.1": 1,
+                }.items()
+            },
+            **{
+                f"8.{table}.1.{column}.{row}": cell
+                for table, row, cells in ((1, 1, (b"Door open", 0)), (1, 2, (b" ", 0)), (2, 1, (b"Rectifier fail", 1)))
+                for column, cell in zip((2, 3), cells, strict=True)
+            },
+        },
+        {
+            "dcim_ups_battery_voltage_volts": 49.87,
+            "dcim_ups_battery_temperature_celsius{string=1}": 24.1,
+            "dcim_ups_battery_charge_ratio": 0.87,
+            "dcim_ups_output_total_power_watts": 1_835.0,
+            f"{ALARM}{{alarm=mains,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=rectifiers,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=battery_disconnected,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=battery_shutdown,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=simple.1.Door_open,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=multiple.1.Rectifier_fail,severity=warning}}": 1.0,
+        },
+        {"dcim_ups_output_source": "battery", "dcim_ups_battery_charge_state": "discharging"},
+        {"dcim_ups_battery_temperature_celsius{string=2}": "range"},
+    ),
 }

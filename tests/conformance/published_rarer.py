@@ -405,4 +405,40 @@ RARER = {
             "dcim_env_contact_active{kind=dry_contact,sensor=1.1}": 1.0,
         },
     ),
+    # A compressor and the filter are at fault, there is no probe outside, and water below the unit.
+    "scs-ks": Published(
+        "1.3.6.1.4.1.9839.1.2",
+        {
+            **{f"{place}.0": 0 for place in (1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12)},
+            **{f"{place}.0": 1 for place in (3, 13, 14, 20)},
+            **{f"{place}.0": cell for place, cell in ((15, 287), (16, 181), (17, -999), (18, 245), (19, 423), (21, 0))},
+        },
+        {
+            "dcim_crah_return_air_temperature_celsius{unit=1}": 28.7,
+            "dcim_crah_supply_air_temperature_celsius{unit=1}": 18.1,
+            "dcim_crah_air_temperature_celsius{sensor=room,unit=1}": 24.5,
+            "dcim_crah_air_relative_humidity_ratio{sensor=room,unit=1}": 0.423,
+            "dcim_leak_detected{sensor=unit}": 1.0,
+            **{
+                f"{ALARM}{{alarm={alarm},severity={severity}}}": float(alarm in ("compressor", "filter"))
+                for severity, alarms in {
+                    "critical": ("evaporator_fan", "condenser_fan", "compressor", "exhaust_air_temperature_high"),
+                    "warning": (
+                        "heater",
+                        "exhaust_air_sensor",
+                        "supply_air_sensor",
+                        "outside_air_sensor",
+                        "room_temperature_sensor",
+                        "room_humidity_sensor",
+                        "exhaust_air_temperature_low",
+                        "supply_air_temperature_low",
+                        "filter",
+                    ),
+                }.items()
+                for alarm in alarms
+            },
+        },
+        {"dcim_crah_unit_state{unit=1}": "running"},
+        {"dcim_crah_air_temperature_celsius{sensor=outside,unit=1}": "range"},
+    ),
 }

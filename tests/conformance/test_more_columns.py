@@ -482,6 +482,13 @@ CASES = {
         values={
             "dcim_env_relative_humidity_ratio{sensor=0.Hall}": 0.414,
             "dcim_env_relative_humidity_ratio{sensor=1.Row}": 0.52,
+            **{
+                f"{ALARM}{{alarm=humidity.{sensor},severity={severity}}}": float(
+                    sensor == "1.Row" and severity == "warning"
+                )
+                for sensor in ("0.Hall", "1.Row")
+                for severity in ("critical", "warning")
+            },
         },
         states={"dcim_device_state": "degraded"},
     ),

@@ -5,7 +5,7 @@ import pytest
 from agent.snmp.seam import SnmpValue
 from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 
-ALARM = "dcim_device_alarm_active"
+ALARM, WARM, MOIST = "dcim_device_alarm_active", "dcim_env_temperature_celsius", "dcim_env_relative_humidity_ratio"
 CMC3, LIEBERT, DATABUS = "1.3.6.1.4.1.2606.7", "1.3.6.1.4.1.476.1.42.3", "1.3.6.1.4.1.31034.12.1.1.2"
 CONDITION = f"{LIEBERT}.2.1"
 # Rows of otherNumericSensorTable: name, error, value, unit.
@@ -40,7 +40,82 @@ def conditions(*codes: str, state: int = 1) -> dict[str, SnmpValue]:
     }
 
 
+def akcp(table: str, row: int, **cells: SnmpValue) -> dict[str, SnmpValue]:
+    """A row of a table of a sensorProbe, by columns as in `c3=20`."""
+    return {f"{table}.1.{column.removeprefix('c')}.{row}": cell for column, cell in cells.items()}
+
+
 CASES = {
+    "a Delta UPS in economic mode, fed over the bypass": MibDevice(
+        "delta-ups",
+        "1.3.6.1.4.1.2254.2.4",
+        {"5.1.0": 2, "7.2.0": 0, "9.24.0": 1},
+        {},
+        {"dcim_ups_output_source": "eco", "dcim_ups_battery_state": "normal"},
+    ),
+    "a Delta UPS in economic mode, during an outage": MibDevice(
+        "delta-ups",
+        "1.3.6.1.4.1.2254.2.4",
+        {"5.1.0": 1, "7.2.0": 0, "9.24.0": 1},
+        {},
+        {"dcim_ups_output_source": "battery", "dcim_ups_battery_state": "normal"},
+    ),
+    "a Delta UPS on the bypass, whose card does not tell the mode": MibDevice(
+        "delta-ups",
+        "1.3.6.1.4.1.2254.2.4",
+        {"5.1.0": 2, "7.2.0": 0},
+        {},
+        {"dcim_ups_output_source": "bypass", "dcim_ups_battery_state": "normal"},
+    ),
+    "a sensorProbe with an air flow meter, a chain of sensors and a detector of mains voltage": MibDevice(
+        "akcp-sensorprobe",
+        "1.3.6.1.4.1.3854.1.2.2.1",
+        {
+            **akcp("16", 0, c1=b"Row", c3=20, c4=3, c5=1, c12=1, c14=204),
+            **akcp("17", 0, c1=b"Row", c3=42, c4=2, c5=1),
+            **akcp("17", 1, c1=b"Air", c3=77, c4=6, c5=1),
+            **{f"18.1.9.{port}": kind for port, kind in enumerate((3, 8, 12, 14, 10))},
+            **akcp("18", 2, c1=b"Feed A", c3=4, c4=1),
+            **akcp("18", 3, c1=b"Aisle", c3=4, c4=1),
+            **akcp("18", 4, c1=b"Siren", c3=8, c4=1),
+            **akcp("19.33.1.2", 0, c2=b"Row", c3=20, c4=3, c5=1, c12=1, c14=204),
+            **akcp("19.33.1.2", 1, c2=b"Top", c3=31, c4=4, c5=1, c12=1, c14=312),
+            **akcp("19.33.1.2", 2, c2=b"Spare", c3=0, c4=1, c5=2, c12=1, c14=0),
+        },
+        {
+            f"{WARM}{{sensor=0.Row}}": 20.4,
+            f"{WARM}{{sensor=chain-1.1.Top}}": 31.2,
+            f"{MOIST}{{sensor=0.Row}}": 0.42,
+            "dcim_env_dew_point_celsius{sensor=0.Row}": 7.049687,
+            "dcim_env_contact_active{kind=tamper,sensor=3.Aisle}": 1.0,
+            **judged(
+                **{
+                    "temperature.0.Row": "warning",
+                    "humidity.0.Row": "ok",
+                    "analog.1.Air": "critical",
+                    "voltage.2.Feed_A": "critical",
+                    "temperature.chain-1.1.Top": "critical",
+                }
+            ),
+        },
+        bad={"dcim_env_contact_active{kind=dry_contact,sensor=4.Siren}": "sentinel"},
+    ),
+    "a securityProbe with a chain of sensors and a door that is held open": MibDevice(
+        "akcp-securityprobe",
+        "1.3.6.1.4.1.3854.2.3",
+        {
+            **akcp("2", 1, c2=b"Row", c4=20, c5=b"C", c6=2, c8=1),
+            **akcp("28", 1, c2=b"Top", c4=88, c5=b"F", c6=3, c8=1),
+            **akcp("27", 1, c2=b"Hall", c6=3),
+        },
+        {
+            f"{WARM}{{sensor=1.1.Row}}": 20.0,
+            f"{WARM}{{sensor=chain.1.1.Top}}": pytest.approx(31.111, abs=0.001),
+            "dcim_env_contact_active{kind=door,sensor=lock.1.1.Hall}": 1.0,
+            f"{ALARM}{{alarm=lock.1.1.Hall,severity=warning}}": 1.0,
+            **judged(**{"temperature.1.1.Row": "ok", "temperature.chain.1.1.Top": "warning"}),
+        },
+    ),
     "an LCP with a fan that stands and water that is too warm": MibDevice(
         "rittal-lcp",
         CMC3,
@@ -226,6 +301,23 @@ CASES = {
             "dcim_env_voltage_volts{sensor=nbU}": 12.4,
             "dcim_env_current_amperes{sensor=nbI}": 0.34,
             **judged(nbU="ok", nbI="warning", nbX="ok"),
+        },
+    ),
+    "an ACM 1D whose second rectifier has failed and whose third was taken out": MibDevice(
+        "aeg-acm",
+        "1.3.6.1.4.1.15416.29",
+        {
+            **{f"1.{scalar}.0": cell for scalar, cell in ((1, 54), (2, 3), (3, 22))},
+            **{f"3.1.2.{row}": state for row, state in ((1, 1), (2, 4), (3, 255))},
+            "8.1.3.1": 1,
+            "8.1.4.1": b"Mains failure",
+        },
+        {
+            "dcim_ups_battery_voltage_volts": 54.0,
+            "dcim_ups_battery_temperature_celsius{string=1}": 22.0,
+            f"{ALARM}{{alarm=rectifier.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=rectifier.2,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=simple.1.Mains_failure,severity=warning}}": 1.0,
         },
     ),
 }

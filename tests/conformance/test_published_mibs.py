@@ -15,6 +15,7 @@ from tests.conformance.published_gude import PUBLISHED_GUDE
 from tests.conformance.published_liebert import LIEBERTS
 from tests.conformance.published_meters import METERS
 from tests.conformance.published_monitors import MONITORS
+from tests.conformance.published_more_monitors import MORE_MONITORS
 from tests.conformance.published_nut import NUT
 from tests.conformance.published_oem import OEM
 from tests.conformance.published_pdus import PDUS
@@ -33,6 +34,7 @@ MIBS = (
     | SUPPLIES
     | SWITCHES
     | MONITORS
+    | MORE_MONITORS
     | METERS
     | ALERTS
     | SENSORS

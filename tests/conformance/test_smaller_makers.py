@@ -372,6 +372,11 @@ CASES = {
             "dcim_env_temperature_celsius{sensor=1.Roof}": 20.0,
             "dcim_env_temperature_low_threshold_celsius{sensor=1.Roof}": 10.0,
             "dcim_env_temperature_high_threshold_celsius{sensor=1.Roof}": 30.0,
+            **{
+                f"dcim_device_alarm_active{{alarm={alarm},severity={severity}}}": 0.0
+                for alarm in ("temperature.0.Row", "humidity.0.Row", "temperature.1.Roof")
+                for severity in ("critical", "warning")
+            },
         },
     ),
     "a Comp@s with a major alarm": MibDevice(
