@@ -33,6 +33,7 @@ from tests.conformance.modbus_meters import meter_maps
 from tests.conformance.modbus_monitors import monitor_maps
 from tests.conformance.modbus_more_meters import more_meter_maps
 from tests.conformance.modbus_rail_meters import rail_meter_maps
+from tests.conformance.modbus_sunspec import sunspec_maps
 from tests.conformance.modbus_switches import switch_maps
 from tests.servers.mbpoll import mbpoll
 
@@ -48,6 +49,7 @@ MAPS: Mapping[str, Served] = (
     | genset_maps()
     | rail_meter_maps()
     | switch_maps()
+    | sunspec_maps()
 )
 DERIVED = (
     "dcim_env_dew_point_celsius",
@@ -156,7 +158,7 @@ async def test_a_unit_is_taken_for_its_own_family_or_for_none() -> None:
     assert recognised >= {"siemens-pac2200", "siemens-pac4200", "schneider-pm5000", "carlo-gavazzi-em24"}
     assert recognised >= {"comap-intelilite4", "comap-inteligen500", "deif-agc150", "datakom-genset"}
     assert recognised >= {"abb-b2x", "carlo-gavazzi-em300", "carlo-gavazzi-em24-rs485", "hager-ecr"}
-    assert recognised >= {"schneider-powertag", "socomec-atys", "woodward-easygen2000"}
+    assert recognised >= {"schneider-powertag", "socomec-atys", "woodward-easygen2000", "sunspec"}
 
 
 @pytest.mark.parametrize(
