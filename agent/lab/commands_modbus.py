@@ -12,8 +12,8 @@ from pathlib import Path
 from agent.lab.contained import contained
 from agent.lab.discover import Found, ProbeAddress, probe_modbus_address
 from agent.lab.output import render_registers
-from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, portions_of, redacted, spans_of
-from agent.modbus import ModbusLink, ModbusTarget
+from agent.lab.walk_modbus import ModbusWalker, NotedLink, Span, parse_span, portions_of, redacted, spans_of
+from agent.modbus import ModbusLink, ModbusTarget, SunspecClient
 from agent.poll import unknown_profile
 from agent.profile import Profile, load_profiles
 from rackflow.errors import ConfigError
@@ -130,14 +130,17 @@ async def _recorded(
     client = ModbusLink(ModbusTarget("tcp", host, arguments.port or 502, timeout_s=arguments.timeout, pause_s=pause_s))
     values: dict[Place, int] = {}
     requests = 0
+    # What the profile reads of a SunSpec unit is made of other registers, and these are recorded.
+    noted = NotedLink(client)
+    shown = SunspecClient(noted) if limits and limits.sunspec else client
     units = arguments.unit or [limits.unit if limits else 1]
     portions = list(portions_of(spans, limits.max_registers if limits else DEFAULT_MAX_REGISTERS))
     with contained(host, "walk"), progress("requests", len(units) * len(portions)) as done:
         try:
             for unit in units:
-                walker = ModbusWalker(client, unit, arguments.rate)
+                walker = ModbusWalker(shown, unit, arguments.rate)
                 values |= await walker.record(portions, done)
                 requests += walker.requests
         finally:
             await client.close()
-    return values, requests
+    return (values if shown is client else noted.values), requests

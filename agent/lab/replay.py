@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.config import Device
 from agent.lab.contained import contained
-from agent.modbus import ILLEGAL_ADDRESS
+from agent.modbus import ILLEGAL_ADDRESS, SunspecClient
 from agent.poll import DevicePoller, ModbusPoller, SnmpPoller
 from agent.profile import Profile
 from agent.readings import Identified, Readings
@@ -110,7 +110,9 @@ async def replay_modbus(
     device = Device(
         id="recording", host="recording", protocol="modbus", profile=profile.profile, unit=chosen, outlets=True
     )
-    return await read_all(ModbusPoller(device, profile.loaded(), RecordedLink(recording)), now)
+    link = RecordedLink(recording)
+    shown = SunspecClient(link) if profile.loaded().modbus.sunspec else link
+    return await read_all(ModbusPoller(device, profile.loaded(), shown), now)
 
 
 async def replay_snmp(

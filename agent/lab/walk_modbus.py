@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.modbus import ModbusClient, words_of
+from agent.modbus import ModbusClient, sunspec_serials, words_of
 from agent.profile import Profile, plan_device, planning_registers
 from rackflow.errors import ConfigError, DeviceProtocolError
 from rackflow.recording import BITS, Place, RegisterTable
@@ -115,6 +115,24 @@ class ModbusWalker:
         self.requests += 1
 
 
+class NotedLink:
+    """A `ModbusClient` that keeps the registers that the client behind it has sent."""
+
+    def __init__(self, client: ModbusClient) -> None:
+        self._client = client
+        self.values: dict[Place, int] = {}
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        """See `ModbusClient.read`."""
+        words = await self._client.read(unit, table, address, count)
+        self.values |= {(unit, table, at): word for at, word in enumerate(words, address)}
+        return words
+
+    async def close(self) -> None:
+        """See `ModbusClient.close`."""
+        await self._client.close()
+
+
 def portions_of(spans: Sequence[Span], most: int) -> Iterator[Span]:
     """The registers of all spans, each once, as spans of at most `most` adjacent registers."""
     wanted = {(span.table, at) for span in spans for at in range(span.address, span.address + span.count)}
@@ -139,6 +157,8 @@ def redacted(values: dict[Place, int], profile: Profile | None) -> dict[Place, i
     clean = dict(values)
     named = set() if profile is None else {(span.table, at) for span in spans_of(profile) for at in _addresses(span)}
     secret = set() if profile is None else {(span.table, at) for span in _serials(profile) for at in _addresses(span)}
+    if profile is not None and profile.modbus.sunspec:
+        secret |= {("holding", at) for at in sunspec_serials({place[2]: value for place, value in values.items()})}
     for place in values:
         if place[1:] in secret:
             clean[place] = 0

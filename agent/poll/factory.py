@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 
 from agent.config import AgentConfig, Credential, Device
-from agent.modbus import ModbusClient, ModbusLinks, ModbusTarget
+from agent.modbus import ModbusClient, ModbusLinks, ModbusTarget, SunspecClient
 from agent.poll.modbus import ModbusPoller
 from agent.poll.own_rows import Place, units_beside, units_by_place
 from agent.poll.plans import SharedPlans
@@ -60,7 +60,9 @@ class PollerFactory:
         if device.protocol == "modbus":
             link = self._links.acquire(modbus_target(device, self.profiles))
             profile = self.profiles[device.profile].loaded()
-            return ModbusPoller(device, profile, wrap_modbus(link), plans=self.plans, connections=link.connections)
+            unit = wrap_modbus(link)
+            shown = SunspecClient(unit) if profile.modbus.sunspec else unit
+            return ModbusPoller(device, profile, shown, plans=self.plans, connections=link.connections)
         target = snmp_target(config, device)
         client = self.snmp_clients(target, device.engine or config.engine)
         beside = units_beside(device, self._units_of(config))

@@ -289,6 +289,22 @@ def _hgm4000() -> Served:
     return one
 
 
+def _easygen() -> Served:
+    one = Served(checked=50_006)
+    one.put(50_000, "H", 5100)  # protocol
+    one.put(50_001, "h", 1500)  # rpm
+    one.put(50_002, "H", 4)
+    one.values["dcim_device_alarm_active{alarm=genset_blocked,severity=critical}"] = 0.0
+    one.values["dcim_device_alarm_active{alarm=genset_manual,severity=warning}"] = 1.0
+    one.gauge(50_003, "h", -932, "meter_power_factor_ratio{role=generator}", 0.932)
+    one.put(50_004, "i", 2305)  # the average of three lines
+    one.gauge(50_006, "h", 5003, "meter_frequency_hertz{role=generator}", 50.03)
+    one.put(50_007, "i", 3992)
+    one.put(50_009, "h", 4999)  # mains
+    one.gauge(50_016, "i", 412_345, "meter_power_watts{role=generator}", 412_345)
+    return one
+
+
 def genset_maps() -> dict[str, Served]:
     """By profile."""
     return {
@@ -302,6 +318,7 @@ def genset_maps() -> dict[str, Served]:
         "kohler-apm603": _apm603(),
         "basler-dgc2020hd": _basler(),
         "smartgen-hgm4000": _hgm4000(),
+        "woodward-easygen2000": _easygen(),
     }
 
 

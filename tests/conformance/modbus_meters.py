@@ -256,6 +256,7 @@ def _dmg610() -> Served:
     one = Served(table="input", checked=0x32)
     one.phases(0x01, "I", (23_050, 23_120, 22_980), f"meter_voltage_volts{PHASE}", 0.01)
     one.phases(0x07, "I", (135_000, 912_500, 801_250), f"meter_current_amperes{PHASE}", 0.0001)
+    _lines(one, 0x0D, "I", 0.01)
     one.phases(0x13, "i", (290_000, -200_500, 1_750_000), f"meter_phase_power_watts{PHASE}", 0.01)
     one.phases(0x19, "i", (-70_000, -65_000, 65_500), f"meter_phase_reactive_power_vars{PHASE}", 0.01)
     one.phases(0x1F, "I", (310_000, 2_106_000, 1_840_000), f"meter_phase_apparent_power_voltamperes{PHASE}", 0.01)
@@ -266,6 +267,10 @@ def _dmg610() -> Served:
     one.phases(0x53, "I", (250, 275, 225), f"meter_voltage_thd_ratio{PHASE}", 0.0001)
     one.gauge(0x1B1F, "Q", 1_234_567, f"meter_energy_joules_total{{direction=import,{METER}}}", 12_345.67 * 3_600_000)
     one.gauge(0x1B23, "Q", 250, f"meter_energy_joules_total{{direction=export,{METER}}}", 9_000_000)
+    for index, phase in enumerate(PHASES):
+        for at, direction, raw in ((0x1E1F, "import", 411_522 + index), (0x1E23, "export", 83 + index)):
+            key = f"meter_phase_energy_joules_total{{direction={direction},phase={phase},{METER}}}"
+            one.gauge(at + 40 * index, "Q", raw, key, raw * 36_000)
     return one
 
 

@@ -36,6 +36,36 @@ def _hmt330() -> Served:
     return one
 
 
+def _comet() -> Served:
+    one = Served(checked=48)
+    one.gauge(48, "h", -15, "env_temperature_celsius{sensor=1}", -1.5)
+    one.gauge(49, "h", 305, "env_relative_humidity_ratio{sensor=1}", 0.305)
+    one.put(50, "h", -166)  # the dew point, as it leaves the factory
+    one.registers |= {4148: 0x1096, 4149: 0x1234}
+    return one
+
+
+def _querx() -> Served:
+    one = Served(table="input", checked=10)
+    one.gauge(10, "h", 247, "env_temperature_celsius{sensor=1}", 24.7)
+    one.gauge(11, "h", 41, "env_relative_humidity_ratio{sensor=1}", 0.41)
+    one.put(12, "h", 765)  # degF
+    one.put(13, "h", 2979)  # K
+    one.gauge(14, "h", 106, "env_dew_point_celsius{sensor=1}", 10.6)
+    one.settings = {20: 180, 21: 280, 22: 5, 30: 20, 31: 70, 32: 2}
+    one.values["dcim_env_temperature_low_threshold_celsius{sensor=1}"] = 18.0
+    one.values["dcim_env_temperature_high_threshold_celsius{sensor=1}"] = 28.0
+    one.values["dcim_env_relative_humidity_low_threshold_ratio{sensor=1}"] = 0.2
+    one.values["dcim_env_relative_humidity_high_threshold_ratio{sensor=1}"] = 0.7
+    return one
+
+
 def monitor_maps() -> dict[str, Served]:
     """By profile."""
-    return {"rle-seahawk": _seahawk(), "vaisala-hmt330": _hmt330(), "vaisala-hmw90": _vaisala(2, 4, 1)}
+    return {
+        "rle-seahawk": _seahawk(),
+        "vaisala-hmt330": _hmt330(),
+        "vaisala-hmw90": _vaisala(2, 4, 1),
+        "comet-transmitter": _comet(),
+        "egnite-querx-modbus": _querx(),
+    }

@@ -32,6 +32,9 @@ from tests.conformance.modbus_maps import Served, ups_maps
 from tests.conformance.modbus_meters import meter_maps
 from tests.conformance.modbus_monitors import monitor_maps
 from tests.conformance.modbus_more_meters import more_meter_maps
+from tests.conformance.modbus_rail_meters import rail_meter_maps
+from tests.conformance.modbus_sunspec import sunspec_maps
+from tests.conformance.modbus_switches import switch_maps
 from tests.servers.mbpoll import mbpoll
 
 MAPS: Mapping[str, Served] = (
@@ -44,6 +47,9 @@ MAPS: Mapping[str, Served] = (
     | door_maps()
     | cooler_maps()
     | genset_maps()
+    | rail_meter_maps()
+    | switch_maps()
+    | sunspec_maps()
 )
 DERIVED = (
     "dcim_env_dew_point_celsius",
@@ -152,6 +158,7 @@ async def test_a_unit_is_taken_for_its_own_family_or_for_none() -> None:
     assert recognised >= {"siemens-pac2200", "siemens-pac4200", "schneider-pm5000", "carlo-gavazzi-em24"}
     assert recognised >= {"comap-intelilite4", "comap-inteligen500", "deif-agc150", "datakom-genset"}
     assert recognised >= {"abb-b2x", "carlo-gavazzi-em300", "carlo-gavazzi-em24-rs485", "hager-ecr"}
+    assert recognised >= {"schneider-powertag", "socomec-atys", "woodward-easygen2000", "sunspec"}
 
 
 @pytest.mark.parametrize(

@@ -335,6 +335,10 @@ class ModbusLimits(StrictModel):
     """Pause between two requests, s."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     """Usual unit identifier, used if the configuration names none."""
+    sunspec: bool = False
+    """The unit has SunSpec models. They are looked for from 40000, 0 and 50000 on, unknown ones are skipped, and what the first meter or
+    inverter measures is read from 57600 on; see agent/modbus/sunspec.py.
+    """
 
 
 class Profile(StrictModel):

@@ -22,9 +22,10 @@ from simulator.modbus.server import ModbusServer
 from simulator.models.cdu import CduModel
 from simulator.models.cdu_registers import cdu_registers
 from simulator.models.meter import MeterModel, meter_registers
-from simulator.models.registers import RecordedRegisters, RegisterSource, text
+from simulator.models.registers import MappedRegisters, RecordedRegisters, RegisterSource, text
 from tests.agent.modbus.modbus_peers import connected, target_of
 from tests.agent.shipped import shipped_profiles
+from tests.conformance.modbus_sunspec import sunspec_maps
 from tests.servers.mbpoll import mbpoll
 
 
@@ -54,11 +55,12 @@ async def command(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
     return printed.out
 
 
-@pytest.mark.parametrize(("profile", "unit"), [("aalc-rpu", 12), ("schneider-iem3000", 1)])
+@pytest.mark.parametrize(("profile", "unit"), [("aalc-rpu", 12), ("schneider-iem3000", 1), ("sunspec", 2)])
 async def test_what_is_walked_replays_and_is_served_the_same(
     profile: str, unit: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    device = cdu_registers(CduModel()) if unit == 12 else meter_registers(MeterModel())
+    chain = MappedRegisters(lambda: sunspec_maps()["sunspec"].registers, "holding")
+    device = {12: cdu_registers(CduModel()), 1: meter_registers(MeterModel()), 2: chain}[unit]
     wanted = ("--profile", profile, "--unit", str(unit))
     path = tmp_path / "walked.mbrec"
     async with served({unit: device}) as server:
