@@ -47,7 +47,7 @@ export const descriptions = {
   DcimCduFilterClogged: "Le filtre {filter} du CDU {device}, {room}, a {value:.1} fois sa résistance d'origine. Changez-le ou rincez-le.",
   DcimReadingSuspect: "{reading} de {device}, {room}, est suspect ({reason}) et n'entre dans aucun calcul. Comparez le capteur à un autre instrument.",
   DcimDeviceUnreachable: "L'équipement {device}[, {room}][, baie {rack}], interrogé par {agent}, ne répond plus depuis deux minutes. Vérifiez son alimentation, son réseau et ses identifiants.",
-  DcimDeviceGivesLess: "L'équipement {device}, {room}[, baie {rack}], donne {value:g} séries, moins que dans la dernière journée. Cherchez des capteurs en panne et des travaux récents : `rackflow-agent read` nomme ce qui manque.",
+  DcimDeviceGivesLess: "L'équipement {device}, {room}[, baie {rack}], donne {value:g} séries, de toutes ou de celles dont les alertes de sécurité ont besoin : moins que dans la dernière journée. Cherchez des capteurs en panne et des travaux récents : `rackflow-agent read` nomme ce qui manque.",
   DcimCoolingBlind: "Le CDU {device}, {room}, interrogé par {agent}, ne répond pas. Faites surveiller l'unité sur place jusqu'à ce qu'il réponde.",
   DcimAgentDown: "L'agent {agent} n'est pas relié au broker, ou n'envoie rien. Vérifiez sa machine, son service et son réseau, et faites surveiller ses CDU.",
   DcimAgentSeesNothing: "L'agent {agent} est en ligne, mais {value:%} de ses équipements ne répondent pas : son réseau vers eux est en panne, ou ils sont tous sans alimentation, et la détection de fuite et de débit est aveugle. Faites surveiller ses CDU et voyez si les baies sont en marche ; vérifiez le commutateur, le câble et les listes d'accès.",
