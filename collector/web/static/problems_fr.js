@@ -18,7 +18,7 @@ export const descriptions = {
   DcimPduPhaseLoadHigh: "PDU {device}[, baie {rack}] : entrée {inlet}, phase {phase} à {value:%} du nominal. N'ajoutez rien ici.",
   DcimBreakerTripped: "[Disjoncteur du banc {bank}|Disjoncteur][ {circuit} du tableau {panel}], {room}[, baie {rack}], équipement {device}, déclenché. Cherchez la cause avant de le réenclencher ; ce qu'il alimente est sur l'autre voie, ou est arrêté.",
   DcimPhaseDead: "La phase {phase} de {device}, {room}[, baie {rack}], voie {feed}, est à {value:.0} V. Vérifiez le disjoncteur et les fusibles en amont.",
-  DcimAtsRedundancyLost: "L'inverseur {device}, {room}[, baie {rack}], ne peut plus basculer : [la source {source}|son autre source] manque, ou est hors tolérance. Si la source en service est perdue, ce qu'il alimente s'arrête.",
+  DcimAtsRedundancyLost: "L'inverseur {device}, {room}[, baie {rack}], [a choisi la source {state}, et n'en reçoit rien d'utilisable : ce qu'il alimente est peut-être arrêté|ne peut plus basculer, et ce qu'il alimente s'arrête avec la source en service : l'autre manque, ou est hors tolérance][ (source {source})]. Vérifiez cette source, son disjoncteur et son cordon, et si l'inverseur est verrouillé.",
   DcimLeakDetected: "Fuite, {room}[, baie {rack}] : {device}, détecteur {detector}{sensor}[, zone {zone}]. Envoyez quelqu'un maintenant.",
   DcimLeakSensorFault: "Détecteur de fuite, {room}[, baie {rack}] : {device}, détecteur {detector}{sensor}[, zone {zone}] est en panne ou débranché. Réparez-le.",
   DcimCduAllPumpsStopped: "CDU {device}, {room} : aucune pompe ne tourne. Sans autre CDU sur sa boucle, les plaques froides surchauffent en moins d'une minute. Bridez ou arrêtez ses baies si aucun autre CDU ne les refroidit, puis relancez une pompe.",
