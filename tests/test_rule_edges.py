@@ -228,6 +228,7 @@ LATER = (
     Edge("DcimHeatRejectionRedundancyLost", 300, {"dcim_loop_heat_rejection_margin_watts": ("1x3 0", "1x3 -1")}, 4),
     Edge("DcimAirGroupCapacityShort", 600, {"dcim_air_group_redundancy_margin_watts": ("1x3 0", "1x3 -1")}, 4),
     Edge("DcimDeviceGivesLess", 900, {'dcim_device_series{device="d",state="present"}': ("100x3 95", "100x3 94")}, 4),
+    Edge("DcimDeviceGivesLess", 900, {'dcim_device_series{device="d",state="safety"}': ("9x3 9", "9x3 8")}, 4),
     Edge("DcimClockSkew", 300, {"dcim_agent_clock_offset_seconds": ("2", "2.1")}),
     Edge("DcimClockSkew", 300, {"dcim_agent_clock_offset_seconds": ("-2", "-2.1")}),
     Edge("DcimAgentSpoolNotDurable", 300, {"dcim_agent_spool_durable": ("1", "0")}, by_all=True),

@@ -122,7 +122,11 @@ def _labels(labels: dict[str, str]) -> str:
 
 def _series(readings: Readings) -> str:
     counts = {tuple(parse_series_key(key)[1].values())[::-1]: int(value) for key, value in readings.about.items()}
-    words = [f"{count} {state}" for (state, *reason), count in counts.items() if not reason]
+    words = [
+        f"{count} {'for safety alerts' if state == 'safety' else state}"
+        for (state, *reason), count in counts.items()
+        if not reason
+    ]
     words += [f"{count} left out ({reason[0]})" for (_, *reason), count in sorted(counts.items()) if reason]
     return ", ".join(words)
 

@@ -2,17 +2,26 @@
 
 Only these counts show that a device gives less than it did, or less than its family has: a series that was missing from the start
 leaves no gap in any graph.
+
+Series that alerts of the safety class need are counted once more by themselves. A CDU whose flow meter has failed gives one series less of
+sixty, which says little; but no alert on its flow can be raised any more.
 """
 
+from collections.abc import Mapping
+
+from agent.poll.per_plan import PerPlan
 from agent.profile import Plan
 from agent.readings import Readings
 from rackflow.catalogue import POLL_SECONDS, PollClass
-from rackflow.series import series_key
+from rackflow.series import parse_series_key, series_key
 
 METRIC = "dcim_device_series"
 # Series keys that every device needs at each of its polls. Made once, because making a key takes 5 us.
 _PLANNED = series_key(METRIC, {"state": "planned"})
 _PRESENT = series_key(METRIC, {"state": "present"})
+_SAFETY = series_key(METRIC, {"state": "safety"})
+# A detector without a reading is a fault of its own (`leak_detectors`).
+_LEAK = "_leak_detected"
 # Counts change when a device is planned, so once a minute is often enough. Of the classes that are polled at least that often the rarest
 # has the counts, and only a device that has none of these is counted with a rarer one.
 _REPORT_S = 60.0
@@ -26,6 +35,8 @@ class SeriesCount:
         self._planned: dict[PollClass, int] = {}
         self._present: dict[PollClass, int] = {}
         self._left_out: dict[str, float] = {}
+        self._safety_keys: Mapping[PollClass, list[str]] = {}
+        self._safety: dict[PollClass, int] = {}
         self.reported_with: PollClass | None = None
         """The poll class with whose readings the counts are published, about once a minute: `slow` if the device has it."""
 
@@ -33,6 +44,8 @@ class SeriesCount:
         """Count for this plan from now on."""
         self._planned = {poll: len(part.slots) for poll, part in plan.classes.items()}
         self._present = {poll: count for poll, count in self._present.items() if poll in self._planned}
+        self._safety_keys = _safety_keys(plan)
+        self._safety = {poll: count for poll, count in self._safety.items() if poll in self._safety_keys}
         self._left_out = {
             series_key(METRIC, {"state": "left_out", "reason": reason}): float(count)
             for reason, count in plan.left_out.items()
@@ -42,10 +55,29 @@ class SeriesCount:
     def add(self, poll: PollClass, readings: Readings) -> None:
         """Count the readings of a poll; about once a minute, put the counts into `about` of its readings."""
         self._present[poll] = len(readings.values) + len(readings.states)
+        if poll in self._safety_keys:
+            keys = self._safety_keys[poll]
+            self._safety[poll] = sum(key in readings.values or key in readings.states for key in keys)
         if poll != self.reported_with:
             return
         readings.about[_PLANNED] = float(sum(self._planned.values()))
         # Only once each class has been polled: until then its readings would seem to be missing.
         if self._present.keys() == self._planned.keys():
             readings.about[_PRESENT] = float(sum(self._present.values()))
+            if self._safety_keys:
+                readings.about[_SAFETY] = float(sum(self._safety.values()))
         readings.about.update(self._left_out)
+
+
+def _keys_of_safety(plan: Plan) -> Mapping[PollClass, list[str]]:
+    """The series of the safety class by the class that reads them, which a profile may choose otherwise."""
+    found: dict[PollClass, list[str]] = {}
+    for poll, part in plan.classes.items():
+        for slot in part.slots:
+            poll_class = slot.metric.poll_class(dict(parse_series_key(slot.key)[1]))
+            if poll_class == "safety" and not slot.metric.name.endswith(_LEAK):
+                found.setdefault(poll, []).append(slot.key)
+    return found
+
+
+_safety_keys = PerPlan(_keys_of_safety)

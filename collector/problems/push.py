@@ -53,6 +53,8 @@ OK = 200
 GATHER_S = 0.05
 # Problems in one request. A chosen value: some 400 kB of alerts, within the limits of usual servers.
 MAX_SENT = 500
+# Clocks that differ by less are taken as one. An answer tells its time in whole seconds and takes up to TIMEOUT_S; alerts live for minutes.
+CLOCKS_AGREE_S = 10.0
 # ValueError: an answer whose headers cannot be read.
 _FAULTS = (OSError, TimeoutError, aiohttp.ClientError, ValueError)
 
@@ -82,6 +84,10 @@ class Target(Protocol):
         """Whether the target need not be notified any more of a problem that ended while it was away."""
         ...
 
+    def note_clock(self, ahead_s: float, /) -> bool:
+        """By how much this collector's clock is ahead of the target's, by its last answer. Returns whether what it was sent is wrong."""
+        ...
+
     def body(self, reports: Reports, wall_s: float) -> bytes | None:
         """The request's JSON."""
         ...
@@ -95,12 +101,18 @@ class Target(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Alertmanager:
-    """Alertmanager, API v2. It gets consequences as well: its inhibition rules suppress them together with those from Prometheus."""
+    """Alertmanager, API v2. It gets consequences as well: its inhibition rules suppress them together with those from Prometheus.
+
+    It decides by its own clock whether an alert is over. So all times are told in that clock: an alert of a collector that is an hour
+    behind would have ended when it comes, and nobody would be notified of it; one of an hour ahead would last an hour too long.
+    """
 
     url: str
     repeats: bool = True
+    ahead_s: float = 0.0
+    """By how much the collector's clock is ahead of Alertmanager's; 0 if they agree."""
 
     def end_after_s(self, problem: Problem, /) -> float:
         """Late enough that its consequences, which it inhibits, have ended, and that Prometheus has ended it, too."""
@@ -109,6 +121,19 @@ class Alertmanager:
     def is_stale(self, each: TrackedProblem, wall_s: float, /) -> bool:
         """Alertmanager ends by itself what nobody repeats."""
         return not each.is_active and wall_s > each.ended_s + life_s(each.problem)
+
+    def note_clock(self, ahead_s: float, /) -> bool:
+        """Take the difference of the clocks, unless it is about the one that is known."""
+        ahead_s = ahead_s if abs(ahead_s) >= CLOCKS_AGREE_S else 0.0
+        if abs(ahead_s - self.ahead_s) < CLOCKS_AGREE_S:
+            return False
+        log.warning(
+            "clocks differ, problems are told by the target's clock target=%s ahead_s=%.0f",
+            redact_urls(self.url),
+            ahead_s,
+        )
+        self.ahead_s = ahead_s
+        return True
 
     def body(self, reports: Reports, wall_s: float) -> bytes | None:
         """Alerts. One that is active ends by itself unless it is repeated."""
@@ -120,8 +145,7 @@ class Alertmanager:
                     "description": report.description,
                     "runbook_url": report.runbook,
                 },
-                "startsAt": _rfc3339(each.since_s),
-                "endsAt": _rfc3339(wall_s + life_s(each.problem) if each.is_active else each.ended_s or wall_s),
+                **self._times(each, wall_s),
             }
             for each, report in reports
         ]
@@ -132,6 +156,16 @@ class Alertmanager:
 
     def forget(self, _: Key, /) -> None:
         """Nothing was noted."""
+
+    def _times(self, each: TrackedProblem, wall_s: float) -> dict[str, str]:
+        """Begin and end. Neither is later than now, and it begins before it ends: the collector's clock may have been set since then.
+
+        Alertmanager refuses an alert that ends before it begins.
+        """
+        last_s = wall_s if each.is_active else min(each.ended_s or wall_s, wall_s)
+        ends_s = last_s + life_s(each.problem) if each.is_active else last_s
+        starts_s = min(each.since_s, last_s)
+        return {"startsAt": _rfc3339(starts_s - self.ahead_s), "endsAt": _rfc3339(ends_s - self.ahead_s)}
 
 
 class Webhook:
@@ -151,6 +185,10 @@ class Webhook:
     def is_stale(self, each: TrackedProblem, _: float, /) -> bool:
         """The end of a problem concerns it only if it was notified of its beginning."""
         return not each.is_active and each.key not in self._notified
+
+    def note_clock(self, _: float, /) -> bool:
+        """It is told what is the case, by the collector's clock."""
+        return False
 
     def body(self, reports: Reports, wall_s: float) -> bytes | None:
         """The problems that it has not been notified of, and those it was notified of that have ended."""
@@ -178,8 +216,17 @@ class Webhook:
 class Pusher:
     """Delivers to one target. `offer` may be called at any time and never waits."""
 
-    def __init__(self, target: Target, tracker: Tracker, failures: Failures, runbook_base: str = "") -> None:
+    def __init__(
+        self,
+        target: Target,
+        tracker: Tracker,
+        failures: Failures,
+        runbook_base: str = "",
+        *,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._target = target
+        self._wall = wall
         self._tracker = tracker
         self._failures = failures
         self._runbook_base = runbook_base
@@ -194,6 +241,8 @@ class Pusher:
         """Seconds that the target asked to wait for with its last refusal (Retry-After)."""
         self._most = MAX_SENT
         """Problems in one request. Halved after a refusal, to find the problem that is refused; whole again once all have been sent."""
+        self._has_other_clock = False
+        """Whether the last answer showed that what was sent is wrong by the target's clock (`Target.note_clock`)."""
 
     def offer(self, changed: TrackedProblem) -> None:
         """A problem began, ended, or has another cause."""
@@ -224,11 +273,20 @@ class Pusher:
                     for each in self._tracker.active():
                         self._waiting.setdefault(each.key, each)
                     repeat_at = now + REPEAT_S
+                    await self._learn_clock(session)
                 if not await self._deliver(session):
                     self._make_room()
                     await asyncio.sleep(max(PAUSES_S[min(self._failed, len(PAUSES_S) - 1)], self._retry_after_s))
                     self._failed += 1
                     self._wake.set()
+
+    async def _learn_clock(self, session: aiohttp.ClientSession) -> None:
+        """Send a list of no problems, so that the target's clock is known before it gets one.
+
+        Alertmanager puts an alert that seems to be over into a group, and looks at a group once in minutes: that it is corrected at once is
+        notified of late.
+        """
+        await self._send(session, ())
 
     async def _pause(self, repeat_at: float) -> None:
         """Wait until something is offered, an end is due, or `repeat_at`."""
@@ -244,7 +302,7 @@ class Pusher:
 
     def _make_room(self) -> None:
         """Drop ends that the target need not be notified of any more: while it is away for an hour, thousands may queue up."""
-        wall_s = time.time()
+        wall_s = self._wall()
         for key in [key for key, each in self._waiting.items() if self._target.is_stale(each, wall_s)]:
             del self._waiting[key]
 
@@ -259,8 +317,7 @@ class Pusher:
         has_accepted = False
         while chosen := self._most_urgent(refused):
             reports = [(each, describe(each, 0, self._runbook_base)) for each in chosen]
-            body = self._target.body(reports, time.time())
-            status = await self._post(session, body) if body is not None else OK
+            is_sent, status = await self._send(session, reports)
             if status in REFUSALS:
                 if len(chosen) == 1:
                     refused[chosen[0].key] = status
@@ -270,9 +327,9 @@ class Pusher:
                 return False
             # What follows may fail in this very delivery, and is then the first failure.
             self._failed = 0
-            if body is not None:
+            if is_sent:
                 self._target.note(reports)
-            has_accepted = has_accepted or body is not None
+            has_accepted = has_accepted or is_sent
             for each, report in reports:
                 # A problem that changed while it was being sent is sent again.
                 is_same = each.is_active == (report.status != "ended")
@@ -289,13 +346,26 @@ class Pusher:
             self._target.forget(key)
         return has_accepted or not refused
 
+    async def _send(self, session: aiohttp.ClientSession, reports: Reports) -> tuple[bool, int]:
+        """Whether there is anything to send of these problems, and what came of it: as `_post`, OK if there is nothing."""
+        if (body := self._target.body(reports, self._wall())) is None:
+            return False, OK
+        status = await self._post(session, body)
+        if self._has_other_clock and (body := self._target.body(reports, self._wall())) is not None:
+            # By its clock. Not a third time: behind one address there may be several whose clocks differ.
+            status = await self._post(session, body)
+        return True, status
+
     async def _post(self, session: aiohttp.ClientSession, body: bytes) -> int:
         """OK, one of REFUSALS, or 0 if it must be sent again."""
         headers = {"Content-Type": "application/json"}
-        self._retry_after_s, status = 0.0, 0
+        self._retry_after_s, status, self._has_other_clock = 0.0, 0, False
         try:
             async with session.post(self._target.url, data=body, headers=headers, allow_redirects=False) as answer:
-                self._retry_after_s = retry_after_s(answer.headers.get("Retry-After", ""), time.time())
+                wall_s = self._wall()
+                if (their_s := date_s(answer.headers.get("Date", ""))) is not None:
+                    self._has_other_clock = self._target.note_clock(wall_s - their_s)
+                self._retry_after_s = retry_after_s(answer.headers.get("Retry-After", ""), wall_s)
                 status = answer.status if answer.status in REFUSALS else 0
                 answer.raise_for_status()
                 if answer.status >= 300:  # noqa: PLR2004 - a redirect; it would be followed with another method
@@ -331,14 +401,16 @@ def life_s(problem: Problem) -> float:
 
 def retry_after_s(text: str, wall_s: float) -> float:
     """Seconds of a Retry-After header: a number, or a date of HTTP. 0 for what is neither (RFC 9110, 10.2.3)."""
-    if text.isascii() and text.isdecimal():
-        wanted = float(text[:9])
-    else:
-        try:
-            wanted = parsedate_to_datetime(text).timestamp() - wall_s
-        except (ValueError, OverflowError):
-            return 0.0
+    wanted = float(text[:9]) if text.isascii() and text.isdecimal() else (date_s(text) or 0.0) - wall_s
     return min(max(wanted, 0.0), MAX_RETRY_AFTER_S)
+
+
+def date_s(text: str) -> float | None:
+    """A date of HTTP as wall time; None for what is none."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _rfc3339(wall_s: float) -> str:

@@ -150,7 +150,7 @@ class Share(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Cause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The labels `by` in which a problem and its cause must agree, and values that labels of the problem must have.
 
-    `where: {alarm: [pump]}`: this cause explains a device's own alarm only if it is about a pump.
+    `where: {alarm: [pump]}`: this cause explains a device's own alarm only if it is about a pump. An empty value: it has no such label.
     """
 
     by: list[str]
@@ -234,7 +234,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     def admits(self, cause: str, labels: Mapping[str, str]) -> bool:
         """Whether this problem with these labels is one that a cause explains (`cause_where`)."""
-        return all(labels.get(label) in values for label, values in self.cause_where.get(cause, {}).items())
+        return all(labels.get(label, "") in values for label, values in self.cause_where.get(cause, {}).items())
 
     @property
     def runbook(self) -> str:

@@ -346,7 +346,7 @@ export default {
   "problem.DcimPduPhaseLoadHigh": "[Rack {rack}, ]{device}: phase {phase} above 80 %",
   "problem.DcimBreakerTripped": "[Rack {rack}, ]{device}: breaker tripped[, bank {bank}][, circuit {circuit}]",
   "problem.DcimPhaseDead": "[Rack {rack}, ]{device}: phase {phase} dead",
-  "problem.DcimAtsRedundancyLost": "[Rack {rack}, ]{device}: no second source",
+  "problem.DcimAtsRedundancyLost": "[Rack {rack}, ]{device}: no second source[, with {state} selected]",
   "problem.DcimLeakDetected": "[Rack {rack}, ]{device}: leak[, {detector}][, {sensor}][, zone {zone}]",
   "problem.DcimLeakSensorFault": "[Rack {rack}, ]{device}: leak sensor broken[, {detector}][, {sensor}]",
   "problem.DcimCduAllPumpsStopped": "CDU {device}: no pump runs",

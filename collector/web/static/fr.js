@@ -346,7 +346,7 @@ export default {
   "problem.DcimPduPhaseLoadHigh": "[Baie {rack}, ]{device} : phase {phase} au-delà de 80 %",
   "problem.DcimBreakerTripped": "[Baie {rack}, ]{device} : disjoncteur déclenché[, banc {bank}][, circuit {circuit}]",
   "problem.DcimPhaseDead": "[Baie {rack}, ]{device} : phase {phase} sans tension",
-  "problem.DcimAtsRedundancyLost": "[Baie {rack}, ]{device} : plus de seconde source",
+  "problem.DcimAtsRedundancyLost": "[Baie {rack}, ]{device} : plus de seconde source[, {state} étant choisie]",
   "problem.DcimLeakDetected": "[Baie {rack}, ]{device} : fuite[, {detector}][, {sensor}][, zone {zone}]",
   "problem.DcimLeakSensorFault": "[Baie {rack}, ]{device} : détecteur de fuite en panne[, {detector}][, {sensor}]",
   "problem.DcimCduAllPumpsStopped": "CDU {device} : aucune pompe en marche",

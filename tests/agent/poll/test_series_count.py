@@ -7,8 +7,9 @@ from agent.lab.output import render
 from agent.lab.replay import read_all
 from agent.poll import SnmpPoller
 from agent.poll.series_count import SeriesCount
-from agent.profile import SYS_UPTIME, ClassPlan, Plan, parse_profile
+from agent.profile import SYS_UPTIME, ClassPlan, Plan, Slot, parse_profile
 from agent.readings import Readings
+from rackflow import catalogue
 from tests.agent.memory_peers import MemorySnmp
 from tests.agent.poll.faulty_units import FAILURE, Unit, unit_bench
 from tests.agent.poll.test_refused_registers import PROFILE as METERED
@@ -38,6 +39,13 @@ tables:
     "counted.yaml",
 )
 PLANNED, PRESENT = "dcim_device_series{state=planned}", "dcim_device_series{state=present}"
+SAFETY = "dcim_device_series{state=safety}"
+
+
+def slot(key: str) -> Slot:
+    """A slot that nothing is read with."""
+    metric = catalogue()[key.partition("{")[0]]
+    return Slot(key=key, metric=metric, decoders=(), gate=None, is_plain=True, low=0.0, high=1.0)
 
 
 def left_out(about: Mapping[str, float]) -> dict[str, float]:
@@ -60,13 +68,38 @@ async def test_series_are_counted_as_planned_present_and_left_out_by_reason() ->
     identified, readings = await read_all(poller, 1e9)
     assert readings.about[PLANNED] == readings.about[PRESENT] == 3.0
     assert left_out(readings.about) == {"duplicate": 1.0, "label": 1.0, "unit": 1.0, "absent": 1.0}
-    assert "series    3 planned, 3 present, 1 left out (absent), 1 left out (duplicate)" in render(
+    assert "series    3 planned, 3 present, 1 for safety alerts, 1 left out (absent), 1 left out (duplicate)" in render(
         identified, readings, "table"
     )
     del client.values[f"{ROOT}.1.1.2"]
     await poller.poll("normal", 1e9)
     about = (await poller.poll("slow", 1e9)).about
     assert (about[PLANNED], about[PRESENT]) == (3.0, 2.0)
+
+
+async def test_what_alerts_of_the_safety_class_need_is_counted_by_itself_whatever_class_reads_it() -> None:
+    """The UPS has a state that its profile does not know: one reading less, but no alert can say that it is on battery."""
+    poller, client = snmp()
+    _, readings = await read_all(poller, 1e9)
+    assert (readings.about[SAFETY], readings.about[PRESENT]) == (1.0, 3.0)
+    client.values[f"{ROOT}.2.0"] = 77
+    await poller.poll("fast", 1e9)
+    about = (await poller.poll("slow", 1e9)).about
+    assert (about[SAFETY], about[PRESENT]) == (0.0, 2.0)
+
+
+def test_smoke_is_of_the_safety_class_and_a_leak_detector_has_a_fault_of_its_own() -> None:
+    smoke, door = (f"dcim_env_contact_active{{kind={kind},sensor=1}}" for kind in ("smoke", "door"))
+    keys = smoke, door, "dcim_leak_detected{sensor=1}"
+    plan, counts = Plan({"slow": ClassPlan(tuple(slot(key) for key in keys))}), SeriesCount()
+    readings = Readings(values=dict.fromkeys(keys, 0.0))
+    counts.begin(plan)
+    counts.add("slow", readings)
+    assert (readings.about[SAFETY], readings.about[PRESENT]) == (1.0, 3.0)
+    counts.begin(Plan({"slow": ClassPlan((slot(door),))}))
+    after = Readings(values={door: 0.0})
+    counts.add("slow", after)
+    assert SAFETY not in after.about, "it has none"
 
 
 async def test_nothing_is_called_missing_before_every_class_was_polled() -> None:

@@ -6,6 +6,7 @@ Each example is a site of its own.
 from tests.collector.problems.things import (
     FLOW,
     NOMINAL,
+    OF_SAFETY,
     OVERLOADED,
     PHASE,
     PRESENT,
@@ -264,6 +265,12 @@ DIPS: dict[str, Example] = {
 
 # Causes that are there together, and groups within groups.
 TOGETHER: dict[str, Example] = {
+    "a CDU's flow meter gives no reading any more": Example(
+        [of("cdu", {PRESENT: Then(60.0, 59.0), OF_SAFETY: Then(12.0, 11.0)})], ("DcimDeviceGivesLess",)
+    ),
+    "a CDU gives less of all and of what safety needs": Example(
+        [of("cdu", {PRESENT: Then(60.0, 50.0), OF_SAFETY: Then(12.0, 2.0)})], ("DcimDeviceGivesLess",)
+    ),
     "a collector without an outbox whose disk refuses the files that it stores into": Example(
         [Thing({"collector_store_available{store=file}": 0.0, "collector_ledger_durable": 1.0}, kind="collector")],
         ("DcimCollectorDiskFailing",),
@@ -390,6 +397,7 @@ NEAR_MISSES: dict[str, Example] = {
         [of("ats", {"ats_redundant": 1.0, "ats_source_usable{source=a}": 1.0, "ats_selected_source": "b"})]
     ),
     "a device of twenty series gives one less": Example([one(PRESENT, Then(20.0, 19.0), "meter")]),
+    "a CDU gives what it did, and more": Example([of("cdu", {PRESENT: 60.0, OF_SAFETY: Then(11.0, 12.0)})]),
     "a device gives more, and was planned to give more than ever came": Example(
         [of("meter", {PRESENT: Then(18.0, 20.0), "device_series{state=planned}": Then(40.0, 30.0)})]
     ),

@@ -8,6 +8,8 @@ from collector.problems.causes import ANSWERS_S, place_of
 from collector.problems.conditions import labels_of
 from collector.problems.maintenance import Window
 from tests.collector.problems.course import Course, key
+from tests.collector.problems.played import names, play
+from tests.collector.problems.things import Example, Series, Thing, feeds
 
 
 def test_a_cause_in_a_maintenance_window_hides_nothing_outside_of_it_and_no_other_cause() -> None:
@@ -64,3 +66,35 @@ def test_an_air_unit_that_stays_off_after_the_mains_of_its_feed_are_back_is_a_pr
         if now in {back_s - 1, back_s + 199}:
             found.append((course.one(unit).is_active, course.one(unit).cause))
     assert found == [(True, mains), (True, None)]
+
+
+def switch(number: int, selected: str, **more: float) -> Thing:
+    """A transfer switch of a rack: whether its sources can be used, or it is redundant. With two feeds it has no label `feed`."""
+    place = {"room": "r", "row": "1", "rack": f"k{number}"}
+    usable: Series = {f"ats_source_usable{{source={each}}}": more.pop(each) for each in ("a", "b") if each in more}
+    return Thing({**usable, **more, "ats_selected_source": selected}, device_class="ats", labels=place)
+
+
+@pytest.mark.parametrize(
+    ("lost", "cause"),
+    [
+        (feeds(6, 0, room="r", row="1"), "DcimFeedLost"),
+        ([*feeds(6, 0, room="r", row="1"), *feeds(0, 9, room="other")], "DcimRoomFeedLost"),
+        ([*feeds(6, 0, room="r", row="1"), *feeds(0, 9, room="r", row="2")], "DcimRowFeedLost"),
+    ],
+)
+def test_transfer_switches_that_have_left_a_lost_feed_call_nobody_and_one_that_did_not_does(
+    lost: list[Thing], cause: str
+) -> None:
+    """A hall of racks with a switch each would call for every one of them; but one that is stuck leaves its rack dark."""
+    switched = [*(switch(number, "b", a=0.0, b=1.0) for number in range(4)), switch(5, "b", ats_redundant=0.0)]
+    stuck = [switch(6, "a", a=0.0, b=1.0), switch(7, "none", a=0.0, b=0.0)]
+    roots = [each for each in play(Example([*lost, *switched, *stuck])) if each.cause is None]
+    assert names(roots) == {cause: 1, "DcimAtsRedundancyLost": 2}
+    racks = {dict(each.labels)["rack"] for each in roots if each.problem.name == "DcimAtsRedundancyLost"}
+    assert racks == {"k6", "k7"}
+
+
+def test_a_transfer_switch_without_its_other_source_calls_somebody_while_no_feed_is_lost() -> None:
+    roots = play(Example([*feeds(0, 6), switch(0, "b", a=0.0, b=1.0)]))
+    assert names(roots) == {"DcimAtsRedundancyLost": 1}

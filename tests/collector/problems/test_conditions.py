@@ -221,10 +221,12 @@ def test_all_pumps_are_stopped_if_none_runs_and_the_state_of_each_is_known(
 @pytest.mark.parametrize(
     ("usable", "selected", "source", "words"),
     [
-        ({"a": 1.0, "b": 0.0}, "a", {"source": "b"}, "source b is missing"),
-        ({}, "a", {}, "its other source is missing"),
-        ({"a": 1.0, "b": 1.0}, "a", {}, "its other source is missing"),
-        ({"a": 0.0, "b": 0.0}, "none", {}, "its other source is missing"),
+        ({"a": 1.0, "b": 0.0}, "a", {"source": "b"}, "the other one is missing, or out of tolerance (source b)"),
+        ({}, "a", {}, "the other one is missing, or out of tolerance. Check"),
+        ({"a": 1.0, "b": 1.0}, "a", {}, "the other one is missing, or out of tolerance. Check"),
+        ({"a": 0.0, "b": 0.0}, "none", {"state": "none"}, "has selected source none, and gets nothing usable"),
+        ({"a": 0.0, "b": 1.0}, "a", {"state": "a"}, "has selected source a, and gets nothing usable"),
+        ({"a": 0.0, "b": 0.0}, "b", {"state": "b"}, "has selected source b, and gets nothing usable"),
     ],
 )
 def test_a_switch_of_which_three_readings_say_that_it_cannot_switch_over_is_one_problem(

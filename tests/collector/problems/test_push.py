@@ -9,6 +9,7 @@ from collector.problems.conditions import labels_of
 from collector.problems.config import ProblemsConfig, WebhookConfig
 from collector.problems.maintenance import Window
 from collector.problems.push import (
+    CLOCKS_AGREE_S,
     LIFE_S,
     MAX_RETRY_AFTER_S,
     PAUSES_S,
@@ -144,6 +145,31 @@ def test_an_alert_that_is_over_ended_when_it_did() -> None:
     restored = tracked(LOST, active=False)
     restored.ended_s = 0.0
     assert alerts(restored, 100.0)["endsAt"] == "1970-01-01T00:01:40.000+00:00", "now, if it is not known when"
+
+
+def test_an_alert_begins_before_it_ends_and_not_later_than_now_whatever_the_clock_was_set_to() -> None:
+    """Alertmanager refuses one that ends before it begins, and its end would never be notified of."""
+    for since_s, ended_s in ((100.0, 0.0), (9000.0, 0.0), (9000.0, 4000.0), (100.0, 9000.0), (9000.0, 9500.0)):
+        one = tracked(LOST, active=not ended_s)
+        one.since_s, one.ended_s = since_s, ended_s
+        times = [datetime.fromisoformat(alerts(one, 5000.0)[each]).timestamp() for each in ("startsAt", "endsAt")]
+        assert times[0] == min(since_s, ended_s or 5000.0, 5000.0)
+        assert times[1] == (min(ended_s, 5000.0) if ended_s else 5000.0 + life_s(one.problem))
+
+
+def test_an_alert_has_the_times_of_alertmanagers_clock_once_the_clocks_are_known_to_differ() -> None:
+    manager, one = Alertmanager("http://127.0.0.1:1/api/v2/alerts"), tracked(LOST)
+    assert not manager.note_clock(CLOCKS_AGREE_S - 1.0)
+    assert manager.note_clock(-3600.0), "what was sent is wrong"
+    assert not manager.note_clock(-3601.0)
+    assert manager.ahead_s == -3600.0
+    body = manager.body([(one, describe(one, 0, ""))], 100.0)
+    assert body is not None
+    ((begins, ends),) = ((each["startsAt"], each["endsAt"]) for each in msgspec.json.decode(body))
+    assert (begins, ends) == ("1970-01-01T01:00:05.000+00:00", alerts(one, 3700.0)["endsAt"])
+    assert manager.note_clock(0.5)
+    assert manager.ahead_s == 0.0, "they agree again"
+    assert not hook().note_clock(-3600.0)
 
 
 def test_alertmanager_hears_of_an_end_after_prometheus_and_a_webhook_after_30_s() -> None:

@@ -24,6 +24,7 @@ from rackflow.process.stopping import stop_tasks
 from tests.collector.running import until
 from tests.servers.alertmanager import SHIPPED, Alertmanager
 from tests.servers.loop_server import loop_server
+from tests.servers.waiting import eventually
 
 OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 Answer = Callable[[bytes], Awaitable[bytes | None]]
@@ -56,9 +57,12 @@ async def answering(answer: Answer) -> AsyncIterator[tuple[str, list[tuple[float
 class Pushing:
     """Pushers at work, one for each target, and what is told to all of them."""
 
-    def __init__(self, *targets: Target, runbook_base: str = "") -> None:
+    def __init__(self, *targets: Target, runbook_base: str = "", ahead_s: float = 0.0) -> None:
         self.failures = Failures()
-        self.pushers = [Pusher(each, Tracker(load_table()), self.failures, runbook_base) for each in targets]
+        self.pushers = [
+            Pusher(each, Tracker(load_table()), self.failures, runbook_base, wall=lambda: time.time() + ahead_s)
+            for each in targets
+        ]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -72,6 +76,16 @@ class Pushing:
         for pusher in self.pushers:
             for each in changed:
                 pusher.offer(each)
+
+
+def notifying(url: str, folder: Path) -> Path:
+    """The configuration of Alertmanager that is shipped, with a webhook in each receiver."""
+    routes = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    for receiver in routes["receivers"]:
+        receiver["webhook_configs"] = [{"url": url, "send_resolved": True}]
+    config = folder / "routes.yml"
+    config.write_text(yaml.safe_dump(routes), encoding="utf-8")
+    return config
 
 
 def hook(url: str) -> Webhook:
@@ -323,12 +337,7 @@ async def test_an_alertmanager_back_after_an_hour_gets_present_problems_and_no_e
 ) -> None:
     monkeypatch.setattr(push, "PULL_LAG_S", 0.0)
     async with answering(works) as (url, notified):
-        routes = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
-        for receiver in routes["receivers"]:
-            receiver["webhook_configs"] = [{"url": url, "send_resolved": True}]
-        config = tmp_path / "routes.yml"
-        config.write_text(yaml.safe_dump(routes), encoding="utf-8")
-        manager = Alertmanager(tmp_path / "alertmanager", config)
+        manager = Alertmanager(tmp_path / "alertmanager", notifying(url, tmp_path))
         with manager.serving():
             address = f"{manager.url}/api/v2/alerts"
         async with Pushing(PushTarget(address)) as one:
@@ -342,6 +351,26 @@ async def test_an_alertmanager_back_after_an_hour_gets_present_problems_and_no_e
     (message,) = (document for _, document in notified)
     assert [each["labels"]["device"] for each in message["alerts"]] == ["lasts"]
     assert set(alerts) == {"DcimSmoke"}
+
+
+@pytest.mark.parametrize("ahead_s", [-HOUR_S, HOUR_S])
+@pytest.mark.parametrize("has_jumped", [False, True])
+async def test_a_collector_whose_clock_is_an_hour_off_has_its_problems_notified_and_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead_s: float, *, has_jumped: bool
+) -> None:
+    """With `has_jumped` the problem began before that. Alertmanager would take it for over, refuse it, or have it an hour too long."""
+    monkeypatch.setattr(push, "PULL_LAG_S", 0.0)
+    async with answering(works) as (url, notified):
+        manager = Alertmanager(tmp_path / "alertmanager", notifying(url, tmp_path))
+        with manager.serving():
+            async with Pushing(PushTarget(f"{manager.url}/api/v2/alerts"), ahead_s=ahead_s) as one:
+                each = smoke("a", ago_s=1.0 if has_jumped else 1.0 - ahead_s)
+                one.tell(each)
+                await until(lambda: bool(notified), "notified")
+                each.is_active, each.ended_s = False, time.time() + ahead_s
+                one.tell(each)
+                await eventually(lambda: not manager.alerts(), "ended")
+    assert [document["status"] for _, document in notified[:1]] == ["firing"]
 
 
 async def test_no_end_is_notified_of_a_problem_that_begins_again_before_that(
@@ -441,16 +470,16 @@ async def test_lasting_alerts_are_sent_to_alertmanager_again_and_not_with_every_
 ) -> None:
     async with answering(works) as (url, got):
         async with repeating(url, smoke("a")) as pusher:
-            await until(lambda: bool(got), "what is active at the start")
+            await until(lambda: len(got) == 2, "what is active at the start, behind a list of nothing")
             pusher.offer(smoke("b"))
-            await until(lambda: len(got) == 2, "told of another one")
-            pusher.offer(smoke("c"))
             await until(lambda: len(got) == 3, "told of another one")
-        assert [[each["labels"]["device"] for each in alerts] for _, alerts in got] == [["a"], ["b"], ["c"]]
+            pusher.offer(smoke("c"))
+            await until(lambda: len(got) == 4, "told of another one")
+        assert [[each["labels"]["device"] for each in alerts] for _, alerts in got] == [[], ["a"], ["b"], ["c"]]
         got.clear()
         monkeypatch.setattr(push, "REPEAT_S", 0.1)
         async with repeating(url, smoke("a")):
-            await until(lambda: len(got) == 3, "repeated")
+            await until(lambda: sum(bool(alerts) for _, alerts in got) == 3, "repeated")
 
 
 async def test_a_redirect_is_not_followed_because_it_would_ask_and_tell_nothing() -> None:

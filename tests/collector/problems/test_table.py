@@ -10,7 +10,9 @@ from collector.problems.sentence import parse_sentence
 from collector.problems.table import load_table, parse_table
 from rackflow import ContractError
 from rackflow.catalogue import catalogue
+from tests.servers.captures import REPOSITORY
 
+PROFILES = REPOSITORY / "agent" / "profiles"
 HEAD = """\
 version: 1
 records: {}
@@ -212,7 +214,26 @@ def test_a_warning_does_not_hide_a_critical_problem() -> None:
     pump = problems["DcimCduAlarmCritical"].cause_where["DcimCduPumpFailed"]["alarm"]
     assert all(alarm.startswith("pump") for alarm in pump)
     mains = problems["DcimPowerAlarmCritical"].cause_where["DcimUpsOnBattery"]["alarm"]
-    assert set(mains) == {"grid_failure", "mains", "power_fail"}
+    assert set(mains) == {
+        "grid_failure",
+        "mains",
+        "power_fail",
+        "ac_failure",
+        "grid_lost",
+        "input_lost",
+        "mains_failure",
+    }
+
+
+def test_every_critical_alarm_of_a_profile_about_lost_mains_is_explained_by_them() -> None:
+    """Else each device that has one calls once more than the lost mains do."""
+    of_mains = re.compile(r"\balarm: ((?:ac|grid|input|line|mains|power|utility)_(?:fail|failure|failed|lost|loss))\b")
+    lines = [line for path in PROFILES.glob("*.yaml") for line in path.read_text(encoding="utf-8").splitlines()]
+    named = {found[1] for line in lines if "severity: critical" in line and (found := of_mains.search(line))}
+    explained = load_table().problems["DcimPowerAlarmCritical"].cause_where
+    assert len(named) >= 4, "else this looks at nothing"
+    for cause in ("DcimFeedLost", "DcimMainsLost", "DcimUpsOnBattery"):
+        assert named <= set(explained[cause]["alarm"]), cause
 
 
 @pytest.mark.parametrize("other", ["DcimFeedLost", "DcimAgentDown", "DcimNone"])

@@ -78,6 +78,7 @@ def agent(key: str, value: Value) -> Thing:
 
 PHASE = "{inlet=1,phase=L1}"
 PRESENT = "device_series{state=present}"
+OF_SAFETY = "device_series{state=safety}"
 OVERLOADED = "device_alarm_active{alarm=output_overload,severity=critical}"
 FLOW = "cdu_flow_cubic_meters_per_second{loop=secondary}"
 SETPOINT = "cdu_flow_setpoint_cubic_meters_per_second{loop=secondary}"
