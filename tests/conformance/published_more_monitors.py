@@ -60,14 +60,19 @@ MORE_MONITORS = {
         {
             "1.2.1.2.0": b"NetGuardian 832A G5",
             **{
-                f"1.2.6.1.{column}.{row}": cell
-                for row, cells in {
-                    1: (0, b"", b" 0.0000", 0),
-                    5: (1, b"DC Voltage A", b"-53.7922", 0),
-                    17: (1, b"Internal temperature", b" 78.1976", 1),
-                    18: (1, b"Humidity", b" 41.2", 4),
-                }.items()
-                for column, cell in zip((2, 3, 4, 5), cells, strict=True)
+                oid: cell
+                for row, is_enabled, name, reading, level in (
+                    (1, 0, b"", b" 0.0000", 0),
+                    (5, 1, b"DC Voltage A", b"-53.7922", 0),
+                    (17, 1, b"Internal temperature", b" 78.1976", 1),
+                    (18, 1, b"Humidity", b" 41.2", 4),
+                )
+                for oid, cell in (
+                    (f"1.2.6.1.2.{row}", is_enabled),
+                    (f"1.2.6.1.3.{row}", name),
+                    (f"1.2.6.1.4.{row}", reading),
+                    (f"1.2.6.1.5.{row}", level),
+                )
             },
             **{
                 f"1.2.5.1.{column}.99.1.{display}.{point}": cell

@@ -162,11 +162,12 @@ PLUGINS = {
                     "4.1": 1,
                 }.items()
             },
-            **{
-                f"8.{table}.1.{column}.{row}": cell
-                for table, row, cells in ((1, 1, (b"Door open", 0)), (1, 2, (b" ", 0)), (2, 1, (b"Rectifier fail", 1)))
-                for column, cell in zip((2, 3), cells, strict=True)
-            },
+            "8.1.1.2.1": b"Door open",
+            "8.1.1.3.1": 0,
+            "8.1.1.2.2": b" ",
+            "8.1.1.3.2": 0,
+            "8.2.1.2.1": b"Rectifier fail",
+            "8.2.1.3.1": 1,
         },
         {
             "dcim_ups_battery_voltage_volts": 49.87,

@@ -110,7 +110,7 @@ CASES = {
         },
         {
             f"{WARM}{{sensor=1.1.Row}}": 20.0,
-            f"{WARM}{{sensor=chain.1.1.Top}}": pytest.approx(31.111, abs=0.001),
+            f"{WARM}{{sensor=chain.1.1.Top}}": (88 - 32) / 1.8,
             "dcim_env_contact_active{kind=door,sensor=lock.1.1.Hall}": 1.0,
             f"{ALARM}{{alarm=lock.1.1.Hall,severity=warning}}": 1.0,
             **judged(**{"temperature.1.1.Row": "ok", "temperature.chain.1.1.Top": "warning"}),
