@@ -23,7 +23,7 @@ from collector.derive.engine import (
     output_of,
     plausible_figure,
 )
-from collector.derive.liquid import HEAT
+from collector.derive.liquid import FLOW, HEAT
 from collector.derive.power import RackPower, rack_labels
 from collector.derive.trends import Clogging, FiveMinuteMean, PeakPower
 from collector.derive.trust import (
@@ -39,7 +39,6 @@ from collector.latest import LatestValue
 from rackflow.process.bulkhead import Failures
 from rackflow.site import Site
 
-_FLOW = "dcim_cdu_flow_cubic_meters_per_second"
 # The total of a side of a UPS, and the powers of its lines, of which one is enough.
 _UPS_INPUT_POWER = "dcim_ups_input_total_power_watts", "dcim_ups_input_power_watts"
 _UPS_OUTPUT_POWER = "dcim_ups_output_total_power_watts", "dcim_ups_output_power_watts"
@@ -193,7 +192,7 @@ def _filters(planner: Planner, cdu: str) -> Iterator[Filter]:
             cdu=cdu,
             name=name,
             pressure_drop=drop,
-            flow=planner.reading(cdu, _FLOW, loop="secondary"),
+            flow=planner.reading(cdu, FLOW, loop="secondary"),
             running=running.get(name),
             clogging=output_of("dcim_cdu_filter_clogging_ratio", labels, NO_SLOT),
             time_to_limit=output_of("dcim_cdu_filter_time_to_limit_seconds", labels, NO_SLOT),

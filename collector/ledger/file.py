@@ -19,15 +19,14 @@ from typing import TypeVar
 
 from collector.ledger.epochs import Changes, Entry, EpochKey, Retirement, Statement
 from collector.ledger.ledger import Ledger
-from collector.ledger.tables import MALFORMED, SCHEMA, create, load_chunk, load_epochs, load_retirements, save
-from rackflow import ConfigError, RackflowError
+from collector.ledger.tables import MALFORMED, SCHEMA, begin, load_chunk, load_epochs, load_retirements, save
+from rackflow import RackflowError
 from rackflow.process.files import check_regular, claim, lock_path, make_folder, remedy_of_writing
 from rackflow.process.sqlite import (
     CORRUPT,
     as_os_error,
-    check_tables,
     code,
-    connect,
+    connect_to_write,
     corruption,
     set_aside,
 )
@@ -240,15 +239,9 @@ class LedgerFile:
 
     def _open(self) -> sqlite3.Connection:
         """Open the file and read the ledger in it. Raises DatabaseError if it is damaged."""
-        db = connect(self.path, check_same_thread=False, timeout=BUSY_S, isolation_level=None)
+        db = connect_to_write(self.path, SCHEMA, BUSY_S)
         try:
-            # WAL, so that the account can be read beside a running collector, and a commit is one append and one fsync. FULL
-            # syncs the log at each commit; NORMAL syncs only at checkpoints, and a power cut could lose entries of
-            # messages that were acknowledged (https://sqlite.org/pragma.html#pragma_synchronous).
-            check_tables(db, SCHEMA)
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            _, created_ms = create(db, int(self._wall_s() * 1000))
+            _, created_ms = begin(db, int(self._wall_s() * 1000))
             # SQLite notices damage only when it reads the page. Checked here, the file is set aside before anything relies on it.
             # integrity_check also compares the indexes with their tables, which quick_check does not.
             problem = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
@@ -260,7 +253,7 @@ class LedgerFile:
                     ledger.restore(record)
                 for retirement in load_retirements(db):
                     ledger.restore_retirement(retirement)
-        except (sqlite3.DatabaseError, ConfigError):
+        except sqlite3.DatabaseError:
             db.close()
             raise
         self.ledger = ledger

@@ -2,7 +2,7 @@
 
 The column names, their order and the JSON arrays are formats: files outlive versions, and `/ledger` is read by other
 collectors. A file that lacks a column of SCHEMA counts as damaged and is set aside (`check_tables`), so one that is added to SCHEMA must
-be added to the files that are there before that; a further table is made in them by `create`.
+be added to the files that are there before that; a further table is made in them.
 
 Two columns have other names than their fields: `place` is `EpochRecord.order`; `held` is `EpochRecord.undelivered` in `epoch`
 and `Chunk.waiting` in `chunk`.
@@ -21,7 +21,7 @@ import msgspec
 from collector.ledger.epochs import CHUNK, FULL, Changes, Chunk, EpochKey, EpochRecord, Retirement
 from rackflow import RackflowError
 from rackflow.process.files import is_absent
-from rackflow.process.sqlite import check_tables, connect_to_read, corruption, fault_and_remedy, stamp_format
+from rackflow.process.sqlite import check_tables, connect_to_read, corruption, fault_and_remedy
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS ledger (one INTEGER PRIMARY KEY, id TEXT, created_ms INTEGER) STRICT;
@@ -56,13 +56,11 @@ class LedgerSnapshot:
     epochs: list[tuple[EpochRecord, list[Chunk]]]
 
 
-def create(db: sqlite3.Connection, now_ms: int) -> tuple[str, int]:
-    """Create the tables if there are none. Returns the ledger's own name and when it was begun, ms.
+def begin(db: sqlite3.Connection, now_ms: int) -> tuple[str, int]:
+    """Begin a ledger if the tables have none. Returns the ledger's own name and when it was begun, ms.
 
     Neither ever changes: the ledger's age decides from which time on numbers can be missing (see `Ledger`).
     """
-    db.executescript(SCHEMA)
-    stamp_format(db)
     db.execute("INSERT OR IGNORE INTO ledger VALUES (1, ?, ?)", (secrets.token_hex(8), now_ms))
     return _identity(db)
 

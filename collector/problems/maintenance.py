@@ -276,9 +276,7 @@ class Maintenance:
                 for listener in self._listeners:
                     listener()
         except (OSError, ConfigError) as error:
-            fault = (
-                error if isinstance(error, ConfigError) else ConfigError(f"{path}: cannot be read: {error.strerror}")
-            )
+            fault = error if isinstance(error, ConfigError) else ConfigError(unreadable(path, error))
             if str(fault) != str(self._fault):
                 log.error("maintenance windows not read, the former ones stay in force: %s", fault)  # noqa: TRY400 - one line
             self._fault = fault

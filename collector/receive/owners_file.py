@@ -14,9 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from collector.receive.owners import Owners, Row
-from rackflow.errors import ConfigError
 from rackflow.process.files import make_folder
-from rackflow.process.sqlite import CORRUPT, as_os_error, check_tables, code, connect, set_aside, stamp_format
+from rackflow.process.sqlite import CORRUPT, as_os_error, code, connect_to_write, set_aside
 from rackflow.process.steady import SteadyClock
 from rackflow.process.threads import in_thread
 
@@ -25,6 +24,8 @@ log = logging.getLogger(__name__)
 WRITE_S = 1.0
 # How often expired owners are removed. Nothing expires in less than a day, so ten minutes are often enough.
 SWEEP_S = 600.0
+# How long SQLite waits for a lock that a backup holds.
+BUSY_S = 5.0
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS owner (
     site TEXT, device TEXT, agent TEXT, heard_ms INTEGER, former TEXT, until_ms INTEGER,
@@ -60,18 +61,13 @@ class OwnersFile:
                 self._db = self._open()
 
     def _open(self) -> sqlite3.Connection:
-        db = connect(self.path, check_same_thread=False, timeout=5.0, isolation_level=None)
+        db = connect_to_write(self.path, SCHEMA, BUSY_S)
         try:
-            check_tables(db, SCHEMA)
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            db.executescript(SCHEMA)
-            stamp_format(db)
             rows = [
                 Row(*row) for row in db.execute("SELECT site, device, agent, heard_ms, former, until_ms FROM owner")
             ]
             agents = list(db.execute("SELECT site, agent, heard_ms FROM agent"))
-        except (sqlite3.DatabaseError, ConfigError):
+        except sqlite3.DatabaseError:
             db.close()
             raise
         self._owners.restore(rows, agents, round(self._wall_s() * 1000))

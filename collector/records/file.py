@@ -19,17 +19,14 @@ import msgspec
 
 from collector.derive import HOUR_S, Head, Hour, SiteRecords
 from collector.receive import Counts, ExpectedDevice, PolledDevice, add
-from rackflow.errors import ConfigError
 from rackflow.process.files import make_folder
 from rackflow.process.sqlite import (
     CORRUPT,
     as_os_error,
-    check_tables,
     code,
-    connect,
+    connect_to_write,
     corruption,
     set_aside,
-    stamp_format,
 )
 from rackflow.process.steady import SteadyClock
 
@@ -50,6 +47,8 @@ CREATE TABLE IF NOT EXISTS device (
 CREATE TABLE IF NOT EXISTS device_seen (id INTEGER PRIMARY KEY, hour INTEGER) STRICT;
 CREATE TABLE IF NOT EXISTS polls (site TEXT, hour INTEGER, body BLOB, PRIMARY KEY (site, hour)) STRICT;
 """
+# How long SQLite waits for a lock that the report or a backup holds.
+BUSY_S = 5.0
 # Errors raised while decoding rows that do not fit together.
 MALFORMED = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
 # A row of 100,000 devices has 4 MB before compression. The bound keeps an edited file from filling memory.
@@ -130,20 +129,13 @@ class RecordsFile:
             )
 
     def _open(self) -> sqlite3.Connection:
-        db = connect(self.path, check_same_thread=False, timeout=5.0, isolation_level=None)
+        db = connect_to_write(self.path, SCHEMA, BUSY_S)
         try:
-            check_tables(db, SCHEMA)
-            # WAL, so that the report can read while the collector writes. FULL, because NORMAL does not sync each commit in WAL mode,
-            # and a power cut would lose counts that were believed saved (builds of SQLite differ in the default).
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            db.executescript(SCHEMA)
-            stamp_format(db)
             self.sites, self.enrolled = load_sites(db), load_enrolled(db)
             self._began = self._wall_s()
             # `ended` stays 0 until `close` sets it: a killed collector leaves 0, and the report sees it.
             db.execute("INSERT OR REPLACE INTO life VALUES (?, ?, 0)", (self._began, self._began))
-        except (sqlite3.DatabaseError, ConfigError):
+        except sqlite3.DatabaseError:
             db.close()
             raise
         return db

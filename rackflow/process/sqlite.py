@@ -1,4 +1,4 @@
-"""Translates SQLite's errors: either the disk refuses, or the file is damaged.
+"""Opens SQLite files, and translates SQLite's errors: either the disk refuses, or the file is damaged.
 
 The two need opposite reactions. If the disk refuses (full, read-only, busy), the operation is retried and the file is left alone; a
 damaged file is set aside, because retrying never helps.
@@ -88,6 +88,28 @@ def connect(database: Path | str, **settings: Any) -> sqlite3.Connection:  # noq
     """`sqlite3.connect`, with every sign of damage raised as the error of a damaged file. Raises sqlite3.Error."""
     db = sqlite3.connect(database, factory=_Connection, **settings)
     db.text_factory = _decoded
+    return db
+
+
+def connect_to_write(path: Path, schema: str, timeout_s: float) -> sqlite3.Connection:
+    """Open a file that this process alone writes, from several threads, and make the tables of `schema` that it lacks.
+
+    Raises sqlite3.Error, that of a damaged file if its tables are others, or ConfigError if a newer Rackflow wrote it. `timeout_s` is how
+    long to wait for a lock that a reader holds.
+    """
+    db = connect(path, check_same_thread=False, timeout=timeout_s, isolation_level=None)
+    try:
+        check_tables(db, schema)
+        # WAL, so that others can read beside it, and a commit is one append and one fsync. FULL syncs the log at each commit; NORMAL syncs
+        # only at checkpoints, and a power cut could lose what counted as saved (https://sqlite.org/pragma.html#pragma_synchronous).
+        # Builds of SQLite differ in the default.
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.executescript(schema)
+        stamp_format(db)
+    except (sqlite3.DatabaseError, ConfigError):
+        db.close()
+        raise
     return db
 
 

@@ -25,6 +25,7 @@ from simulator.site.scenario import load_scenario
 from tests.examples.blocks import REPOSITORY, Block, all_blocks
 from tests.examples.world import ELSEWHERE, FILE, LONG, SECRETS
 from tests.mutants.named import read_breaks
+from tests.mutants.test_lists import fault_of
 from tests.servers.process import find_program
 
 AGENT, COLLECTOR = (block.text for block in all_blocks() if block.page == "README.md" and block.language == "yaml")
@@ -73,7 +74,10 @@ def scenario_yaml(block: Block, folder: Path) -> None:
 
 
 def named_breaks(block: Block, folder: Path) -> None:
-    assert read_breaks([written(block, folder)])
+    """Breaks that can be made, as those of `make mutants`."""
+    breaks = read_breaks([written(block, folder)])
+    assert breaks
+    assert [fault for each in breaks if (fault := fault_of(each))] == []
 
 
 def receivers(block: Block, folder: Path) -> None:

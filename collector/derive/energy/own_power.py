@@ -17,7 +17,7 @@ def plan_own_power(planner: Planner, site: Site, racks: Mapping[str, RackPower])
     _site_and_it(planner, site, racks)
     for meter in site.meters_of("facility"):
         if meter.incomer:
-            volts = planner.each(meter.id, _VOLTAGE) or [planner.reading(meter.id, _VOLTAGE)]
+            volts = planner.each_or_missing(meter.id, _VOLTAGE)
             live = planner.step((), lambda known: float(max(known) >= MIN_VOLTS), optional=volts, min_share=0.0)
             planner.publish_of("dcim_incomer_live", meter.id, live)
     pv_meters = [meter for meter in site.meters_of("pv") if meter.behind is not None]

@@ -140,11 +140,15 @@ class Planner:
 
     def sum_of(self, device: str, metric: str, **labels: str) -> int:
         """Slot of the sum of all series with these labels, such as several inlets or all phases."""
-        return self.total(self.each(device, metric, **labels) or [self.reading(device, metric, **labels)])
+        return self.total(self.each_or_missing(device, metric, **labels))
 
     def each(self, device: str, metric: str, **labels: str) -> list[int]:
         """Slots of all series with these labels."""
         return [self._leaf(device, key) for key, _ in self._matching(device, metric, labels)]
+
+    def each_or_missing(self, device: str, metric: str, **labels: str) -> list[int]:
+        """Slots of all series with these labels; without any, that of the missing one, which figures over it then name."""
+        return self.each(device, metric, **labels) or [self.reading(device, metric, **labels)]
 
     @contextmanager
     def as_read(self) -> Iterator[None]:

@@ -7,14 +7,11 @@ take precedence over the unit's own values.
 from collections.abc import Iterable, Mapping, Sequence
 
 from collector.derive.engine import Planner, Result, Unknown, Value, ratio
+from collector.derive.liquid.metrics import HEAT, PUMP, SUPPLY
 from collector.derive.liquid.wear import plan_wear
 from rackflow.physics import LEAST_HEAT_W, dew_point_celsius
 from rackflow.site import Site
 
-SUPPLY = "dcim_cdu_supply_temperature_celsius"
-RETURN = "dcim_cdu_return_temperature_celsius"
-HEAT = "dcim_cdu_heat_removed_watts"
-FLOW = "dcim_cdu_flow_cubic_meters_per_second"
 _HEALTHY = ("running", "standby")
 _AIR = ("dcim_env_dew_point_celsius", "dcim_env_temperature_celsius", "dcim_env_relative_humidity_ratio")
 # Half of a room's sensors are enough for the worst dew point: air of a room is mixed, so one dead probe must not suppress the warning of
@@ -45,8 +42,7 @@ def plan_cdus(planner: Planner, site: Site | None, cdus: Iterable[str], pumps_re
 
 def healthy_pumps(planner: Planner, cdu: str) -> int:
     """Slot of the number of pumps that run or stand by; unknown if any pump's state is unknown."""
-    pumps = planner.each(cdu, "dcim_cdu_pump_state") or [planner.reading(cdu, "dcim_cdu_pump_state")]
-    return planner.step(pumps, _count_healthy)
+    return planner.step(planner.each_or_missing(cdu, PUMP), _count_healthy)
 
 
 def _count_healthy(*states: Value) -> Result:

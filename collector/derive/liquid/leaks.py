@@ -16,9 +16,7 @@ def plan_leaks(planner: Planner, site: Site) -> None:
             continue
         device, own = sensor.device or sensor.id, {"sensor": sensor.sensor} if sensor.sensor else {}
         for loop in _loops_of(site, sensor):
-            by_loop.setdefault(loop, []).extend(
-                planner.each(device, _LEAK, **own) or [planner.reading(device, _LEAK, **own)]
-            )
+            by_loop.setdefault(loop, []).extend(planner.each_or_missing(device, _LEAK, **own))
         if sensor.length_m is not None:
             for slot in planner.each(device, _POSITION, **own)[:1]:
                 share = planner.step((slot,), lambda meters, of=sensor.length_m: meters / of)

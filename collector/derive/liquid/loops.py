@@ -8,7 +8,8 @@ from functools import partial
 
 from collector.derive.engine import Planner, Result, Unknown, Value
 from collector.derive.liquid.capture import HeatCapture
-from collector.derive.liquid.cooling import FLOW, HEAT, RETURN, SUPPLY, healthy_pumps
+from collector.derive.liquid.cooling import healthy_pumps
+from collector.derive.liquid.metrics import FLOW, HEAT, PUMP, RETURN, SUPPLY
 from collector.derive.liquid.ride_through import RideThrough, Thermal
 from collector.derive.power import RackPower, firm
 from rackflow.physics import LEAST_HEAT_W, heat_imbalance_ratio
@@ -70,15 +71,11 @@ def _flow_shares(planner: Planner, cdus: Sequence[Cdu]) -> None:
     clogged filter or air in it. The loop's total does not show that, because the others carry more.
     """
     flows = [planner.reading(cdu.id, FLOW, loop="secondary") for cdu in cdus]
-    running = [planner.step(_pumps(planner, cdu.id), _any_runs) for cdu in cdus]
+    running = [planner.step(planner.each_or_missing(cdu.id, PUMP), _any_runs) for cdu in cdus]
     rated = [cdu.rated_cooling_w for cdu in cdus]
     for at, cdu in enumerate(cdus):
         share = planner.step((*flows, *running), partial(_flow_share, rated=rated, at=at))
         planner.publish_of("dcim_cdu_flow_share_ratio", cdu.id, share)
-
-
-def _pumps(planner: Planner, cdu: str) -> list[int]:
-    return planner.each(cdu, "dcim_cdu_pump_state") or [planner.reading(cdu, "dcim_cdu_pump_state")]
 
 
 def _any_runs(*states: Value) -> Result:

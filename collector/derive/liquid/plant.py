@@ -4,11 +4,10 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from collector.derive.engine import Planner, Result, Unknown, Value
-from collector.derive.liquid.cooling import HEAT
+from collector.derive.liquid.metrics import AIR_HEAT, HEAT, heats_of_air_units
 from collector.derive.power import able_of, able_share, firm, metered_w, plan_fault, redundant
 from rackflow.site import AirUnit, Chiller, DryCooler, FacilityPump, Loop, Site
 
-_AIR_HEAT = "dcim_crah_cooling_output_watts"
 _AIR_STATE = "dcim_crah_unit_state"
 _HEALTHY = ("running", "standby")
 # Power from which a facility pump counts as running. Drives in standby take 20 to 60 W, and the pumps of a hall some kilowatts.
@@ -94,33 +93,27 @@ def _heat_into(planner: Planner, site: Site, loop: str) -> int:
     """Slot of all heat that a primary loop has to take, W.
 
     A CDU on two loops counts on both: each must carry it while the other is away. Its heat is that of its primary side where it measures
-    that, and of its secondary side otherwise. Few air units say how much heat they take; those that do not are left out.
+    that, and of its secondary side otherwise.
     """
     slots = []
     for cdu in site.cdus.values():
         if loop in cdu.primaries:
             sides = [each for each in ("primary", "secondary") if planner.has(cdu.id, HEAT, loop=each)]
             slots.append(planner.first(*(planner.reading(cdu.id, HEAT, loop=each) for each in sides or ["secondary"])))
-    units = [each.id for each in site.air_units.values() if each.primary == loop]
-    slots += [planner.sum_of(each, _AIR_HEAT) for each in units if planner.has(each, _AIR_HEAT)]
-    return planner.total(slots)
+    return planner.total([*slots, *heats_of_air_units(planner, site, {loop})])
 
 
 def _air_group(planner: Planner, name: str, required: int, units: Iterable[AirUnit]) -> None:
     """Publish how many healthy units there are beyond those required, and the power left if the others fail."""
     members = list(units)
-    healthy = [planner.step(_states(planner, each.id), _is_healthy) for each in members]
+    healthy = [planner.step(planner.each_or_missing(each.id, _AIR_STATE), _is_healthy) for each in members]
     spare = planner.step(healthy, partial(_spare, required=required))
     planner.publish("dcim_air_group_units_spare", spare, ("group", name))
-    taken = planner.total(planner.sum_of(each.id, _AIR_HEAT) for each in members)
+    taken = planner.total(planner.sum_of(each.id, AIR_HEAT) for each in members)
     firm_w = firm(_ratings(members), redundant(len(members), required))
     planner.publish(
         "dcim_air_group_redundancy_margin_watts", planner.step((taken,), partial(_left, of=firm_w)), ("group", name)
     )
-
-
-def _states(planner: Planner, unit: str) -> list[int]:
-    return planner.each(unit, _AIR_STATE) or [planner.reading(unit, _AIR_STATE)]
 
 
 def _is_healthy(*states: Value) -> Result:

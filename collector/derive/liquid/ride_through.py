@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from collector.derive.engine import Compute, Planner, Result, Unknown, ratio
-from collector.derive.liquid.cooling import RETURN, SUPPLY
+from collector.derive.liquid.metrics import RETURN, SUPPLY, heats_of_air_units
 from collector.derive.power import RackPower
 from rackflow.fluids import volumetric_heat_capacity
 from rackflow.physics import LEAST_HEAT_W
@@ -24,7 +24,6 @@ LONGEST_S = 86_400.0
 # without chillers.
 SUPPLY_LIMIT_C = 45.0
 _POWER = "dcim_cdu_power_watts"
-_AIR_HEAT = "dcim_crah_cooling_output_watts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +134,7 @@ class RideThrough:
         if found is None:
             site = self._site
             sharing = sorted({cdu.secondary for cdu in site.cdus.values() if not primaries.isdisjoint(cdu.primaries)})
-            air = [each.id for each in site.air_units.values() if each.primary in primaries]
-            # Few air units report how much heat they take. Requiring it from all would leave the figure unknown at most sites.
-            taken = [self._planner.sum_of(each, _AIR_HEAT) for each in air if self._planner.has(each, _AIR_HEAT)]
+            taken = heats_of_air_units(self._planner, site, primaries)
             total = self._planner.total([*(self._expected_heat[each] for each in sharing), *taken])
             smallest = min((site.loops[each] for each in primaries), key=lambda each: each.volume_m3)
             loops = [smallest, *(site.loops[each] for each in sharing)]

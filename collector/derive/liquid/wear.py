@@ -5,35 +5,32 @@ from functools import partial
 from collector.derive.engine import Planner
 from collector.derive.liquid.coolant_loss import PressureChange, ReservoirFall
 from collector.derive.liquid.exchanger import Fouling, LoadedApproach, ValveStuck
+from collector.derive.liquid.metrics import FLOW, HEAT, RETURN, SUPPLY
 from rackflow.site import Site
 
-_SUPPLY = "dcim_cdu_supply_temperature_celsius"
-_RETURN = "dcim_cdu_return_temperature_celsius"
-_FLOW = "dcim_cdu_flow_cubic_meters_per_second"
-_HEAT = "dcim_cdu_heat_removed_watts"
 _SETPOINT = "dcim_cdu_supply_temperature_setpoint_celsius"
 
 
 def plan_wear(planner: Planner, site: Site | None, cdu: str, load: int) -> None:
     """Plan the figures of one CDU for which it has the measurements. `load` is the slot of its heat over its rating."""
     # A unit that gives its heat to the air has an approach of 8 K and more when it is clean: the limit is one between liquids.
-    if planner.has(cdu, "dcim_cdu_approach_celsius") and planner.has(cdu, _SUPPLY, loop="primary"):
+    if planner.has(cdu, "dcim_cdu_approach_celsius") and planner.has(cdu, SUPPLY, loop="primary"):
         outputs = [("dcim_cdu_loaded_approach_celsius", planner.place_of(cdu))]
         planner.remember("approach", (planner.reading(cdu, "dcim_cdu_approach_celsius"), load), LoadedApproach, outputs)
-    if site is not None and cdu in site.cdus and planner.has(cdu, _FLOW, loop="primary"):
-        needs = [planner.reading(cdu, _HEAT, loop="secondary")]
+    if site is not None and cdu in site.cdus and planner.has(cdu, FLOW, loop="primary"):
+        needs = [planner.reading(cdu, HEAT, loop="secondary")]
         needs += [
-            planner.reading(cdu, each, loop=loop) for loop in ("secondary", "primary") for each in (_SUPPLY, _RETURN)
+            planner.reading(cdu, each, loop=loop) for loop in ("secondary", "primary") for each in (SUPPLY, RETURN)
         ]
-        needs += [planner.reading(cdu, _FLOW, loop=loop) for loop in ("secondary", "primary")]
+        needs += [planner.reading(cdu, FLOW, loop=loop) for loop in ("secondary", "primary")]
         fouling = partial(Fouling, site.cdus[cdu].rated_cooling_w)
         outputs = [("dcim_cdu_exchanger_fouling_ratio", planner.place_of(cdu))]
         planner.remember("fouling", needs, fouling, outputs)
     if planner.has(cdu, _SETPOINT, loop="secondary"):
         for valve, position in planner.labelled(cdu, "dcim_cdu_valve_position_ratio", "valve").items():
-            needs = [position, *(planner.reading(cdu, each, loop="secondary") for each in (_SUPPLY, _SETPOINT))]
+            needs = [position, *(planner.reading(cdu, each, loop="secondary") for each in (SUPPLY, _SETPOINT))]
             labels = (*planner.place_of(cdu), ("valve", valve))
-            flow = [planner.reading(cdu, _FLOW, loop="secondary")]
+            flow = [planner.reading(cdu, FLOW, loop="secondary")]
             planner.remember("valve", needs, ValveStuck, [("dcim_cdu_valve_stuck", labels)], optional=flow)
     for _, found in planner.series(cdu, "dcim_cdu_return_pressure_pascals"):
         loop = {"loop": found["loop"]} if "loop" in found else {}
@@ -46,7 +43,7 @@ def plan_wear(planner: Planner, site: Site | None, cdu: str, load: int) -> None:
 def _reservoirs(planner: Planner, site: Site | None, cdu: str) -> None:
     loop = site.loops[site.cdus[cdu].secondary] if site is not None and cdu in site.cdus else None
     for reservoir, level in planner.labelled(cdu, "dcim_cdu_reservoir_level_ratio", "reservoir").items():
-        temperatures = [planner.reading(cdu, each, loop="secondary") for each in (_SUPPLY, _RETURN)]
+        temperatures = [planner.reading(cdu, each, loop="secondary") for each in (SUPPLY, RETURN)]
         mean = planner.step(temperatures, lambda *celsius: sum(celsius) / len(celsius))
         memory = (
             partial(ReservoirFall, "water")

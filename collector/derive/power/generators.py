@@ -115,11 +115,7 @@ def _missing(*powers: float, rated: Sequence[float]) -> Result:
 
 def _plan_takeover(planner: Planner, site: Site, feed: str, label: tuple[str, str]) -> None:
     """Publish for how long the feed's UPSs have been on battery beyond the start of its generators."""
-    sources = [
-        (planner.each(ups, _SOURCE) or [planner.reading(ups, _SOURCE)])[0]
-        for ups in site.ups
-        if site.feed_of(ups) == feed
-    ]
+    sources = [planner.each_or_missing(ups, _SOURCE)[0] for ups in site.ups if site.feed_of(ups) == feed]
     if sources:
         start_s = site.feeds[feed].backup_start_s or USUAL_START_S
         outputs = [("dcim_generator_takeover_overdue_seconds", (("feed", feed), label))]

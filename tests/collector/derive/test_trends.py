@@ -1,23 +1,13 @@
-"""What is learned over hours and days: means of whole periods, clogging of filters, the highest power of a month."""
+"""What is learned over hours and days: levels, clogging of filters, the highest power of a month."""
 
 import pytest
 
-from collector.derive.engine import PeriodMean
 from collector.derive.trends import Clogging, FiveMinuteMean, PeakPower
 from tests.turns import counting_calls
 
 HOUR_S = 3600.0
 DAY_S = 86_400.0
 YEAR_S = 365 * DAY_S
-
-
-def test_a_mean_is_reported_when_its_period_has_ended() -> None:
-    mean = PeriodMean(300.0)
-    assert [mean.add(value, at) for at, value in ((0.0, 1.0), (299.0, 4.0))] == [None, None]
-    assert mean.add(10.0, 300.0) == 2.5
-    assert mean.add(20.0, 301.0) is None
-    assert mean.add(7.0, 900.0) == 15.0  # an empty period is skipped
-    assert mean.add(8.0, 1200.0) == 7.0
 
 
 def test_a_level_is_the_mean_of_five_minutes_that_were_seen_whole() -> None:

@@ -13,7 +13,7 @@ from agent.epoch import new_epoch
 from collector.ledger.account import account_of
 from collector.ledger.epochs import CHUNK, Entry, EpochKey, Statement, born_ms
 from collector.ledger.ledger import Ledger
-from collector.ledger.tables import create, load_chunk, load_chunks, load_epochs, save
+from collector.ledger.tables import SCHEMA, begin, load_chunk, load_chunks, load_epochs, save
 from rackflow.documents import Account, Numbers
 
 CREATED_MS = 1_795_468_750_000
@@ -65,7 +65,8 @@ class LedgerModel(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.db = sqlite3.connect(":memory:", isolation_level=None)
-        create(self.db, CREATED_MS)
+        self.db.executescript(SCHEMA)
+        begin(self.db, CREATED_MS)
         self.ledger = Ledger(CREATED_MS, 1)
         self.lives: dict[EpochKey, Life] = {}
 

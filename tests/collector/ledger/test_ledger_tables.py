@@ -10,8 +10,9 @@ from collector.ledger.epochs import CHUNK, FULL, Changes, Chunk, EpochKey, Epoch
 from collector.ledger.tables import (
     LATEST_MS,
     MALFORMED,
+    SCHEMA,
+    begin,
     begin_read,
-    create,
     load_chunk,
     load_chunks,
     load_durable,
@@ -26,7 +27,8 @@ ONE, TWO, ELSEWHERE = EpochKey("s", "gw-1", "A"), EpochKey("s", "gw-2", "A"), Ep
 @pytest.fixture
 def db() -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as opened:
-        create(opened, 1000)
+        opened.executescript(SCHEMA)
+        begin(opened, 1000)
         yield opened
 
 
