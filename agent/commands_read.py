@@ -87,14 +87,19 @@ def _show(identified: Identified, readings: Readings, output: Output) -> None:
 
 
 def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, Mapping[str, Profile], Device]:
-    if arguments.config:
-        config, profiles = load_checked(arguments.config, arguments.profiles)
-        for device in config.devices:
-            if device.id == arguments.device:
-                return config, profiles, device
-        raise ConfigError(
-            f"{arguments.config}: devices: has none called {arguments.device!r}; correct the name or leave out --config"
-        )
+    """The device to read, its configuration and the profiles: of the file, or made of the other arguments. Raises ConfigError."""
+    if not arguments.config:
+        return _described_device(arguments)
+    config, profiles = load_checked(arguments.config, arguments.profiles)
+    for device in config.devices:
+        if device.id == arguments.device:
+            return config, profiles, device
+    raise ConfigError(
+        f"{arguments.config}: devices: has none called {arguments.device!r}; correct the name or leave out --config"
+    )
+
+
+def _described_device(arguments: argparse.Namespace) -> tuple[AgentConfig, Mapping[str, Profile], Device]:
     known = load_profiles(arguments.profiles, lazy=True)
     if arguments.protocol == "modbus" and arguments.profile == "auto":
         raise ConfigError(

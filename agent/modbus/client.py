@@ -143,6 +143,7 @@ class ModbusLink:
             self._requests -= 1
 
     async def _ask_twice(self, request: "_Request") -> Answer:
+        """The answer; asked for once more on a new connection if the one that was there has ended. Raises DeviceError."""
         was_connected = self._is_connected
         try:
             return await self._ask_once(request)
@@ -154,6 +155,7 @@ class ModbusLink:
         return await self._ask_once(request)
 
     async def _ask_once(self, request: "_Request") -> Answer:
+        """The answer, after the pause that the unit needs, over a connection that is opened if there is none. Raises DeviceError."""
         if self._free_at and (wait_s := self._free_at - asyncio.get_running_loop().time()) > 0:
             with waiting_for_turn():
                 await asyncio.sleep(wait_s)

@@ -26,8 +26,6 @@ SNMP_TIMEOUT_S = 2.0
 MODBUS_TIMEOUT_S = 1.0
 # Used until the profile is known, which has its own limit. See SnmpTarget.max_varbinds.
 DEFAULT_VARBINDS = 20
-
-
 # How many profiles are named in place of an unknown one.
 NEAREST = 3
 

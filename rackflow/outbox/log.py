@@ -23,6 +23,7 @@ from rackflow.outbox.loading import Opened, folder_of, keep_damaged, load_folder
 from rackflow.outbox.mark import Mark, MarkFile
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.record import Stamp
+from rackflow.outbox.record_index import RecordIndex
 from rackflow.outbox.seam import Message
 from rackflow.outbox.segment import SEGMENT_BYTES
 from rackflow.outbox.segments import Segments
@@ -246,30 +247,23 @@ class OutboxLog:
         return evicted
 
     def _evict(self, now_ms: int, spare: Sequence[int]) -> list[Range]:
-        # The oldest messages go first, by key, whatever their topic: gaps in the middle of a backlog would be harder to explain. If the
-        # outbox is full, a whole file goes, because that frees its space at once. Messages in flight (`spare`) stay: they may be confirmed
-        # at any moment.
+        """Drop what is too old, and the oldest files while the outbox is full. Returns the keys of what was dropped.
+
+        The oldest messages go first, by key, whatever their topic: gaps in the middle of a backlog would be harder to explain. If the
+        outbox is full, a whole file goes, because that frees its space at once. Messages in flight (`spare`) stay: they may be confirmed at
+        any moment.
+        """
         expired_ms = now_ms - int(self._limits.age_s * 1000)
         evicted: list[Range] = []
         for file in self._segments.files:
-            index, doomed = file.index, {"expired": RangeSet(), "full": RangeSet()}
-            oldest, is_all_expired = index.oldest(), True
-            if oldest is None:
-                continue
             is_full = self._segments.live_bytes > self._limits.size_bytes
-            for position in range(oldest, len(index)):
-                is_expired = index.kept_ms[position] < expired_ms
-                is_all_expired &= is_expired
-                if is_expired or is_full:
-                    doomed["expired" if is_expired else "full"].add(*index.keys(position))
-                else:
-                    break
-            for reason, keys in doomed.items():
+            expired, full, is_whole_file = _doomed(file.index, expired_ms, is_full=is_full)
+            for reason, keys in (("expired", expired), ("full", full)):
                 for key in spare:
                     keys.take(key, key)
                 for first, last in keys:
                     evicted += self._drop(first, last, reason)
-            if not is_all_expired and not is_full:
+            if not is_whole_file:
                 break
         return evicted
 
@@ -305,6 +299,20 @@ class OutboxLog:
         An agent without a clock battery starts in 1970 and then jumps to now, which would otherwise expire its whole backlog.
         """
         return self._age_from_ms + int((time.monotonic() - self._opened_s) * 1000)
+
+
+def _doomed(index: RecordIndex, expired_ms: int, *, is_full: bool) -> tuple[RangeSet, RangeSet, bool]:
+    """Of a file, the keys that were kept before `expired_ms`, and those that go because the outbox is full; and whether no others stay."""
+    expired, full = RangeSet(), RangeSet()
+    oldest = index.oldest()
+    for position in range(len(index) if oldest is None else oldest, len(index)):
+        if index.kept_ms[position] < expired_ms:
+            expired.add(*index.keys(position))
+        elif is_full:
+            full.add(*index.keys(position))
+        else:
+            return expired, full, False
+    return expired, full, True
 
 
 def _wall_ms() -> int:

@@ -5,14 +5,17 @@ Later code relies on these checks: `Site` and the simulator assume ids that exis
 
 import difflib
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Final, Protocol
 
 from rackflow.plural import count_of
 from rackflow.site.check_plant import Mistake, plant_mistakes
 from rackflow.site.file import SiteFile
 from rackflow.site.power import Panel, Pdu, Ups
 from rackflow.site.section import PHASES, Placed
+
+# Sections of what supplies power to others.
+_POWER: Final = ("feeds", "ups", "panels", "busways")
 
 
 class Named(Protocol):
@@ -80,7 +83,25 @@ def _duplicate_ids(file: SiteFile) -> Iterator[Mistake]:
 
 
 def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Mistake]:
-    power = ids.among("feeds", "ups", "panels", "busways")
+    """Keys that name something which the file does not have, or something of another kind."""
+    for name, key, what, known in _references(file, ids):
+        # The field is named `fed_by`, because `from` is a Python keyword; errors name the file's key.
+        for index, entry in enumerate(sections(file)[name]):
+            yield from _unknown((name, index, "from" if key == "fed_by" else key), getattr(entry, key), what, known)
+    for index, switch in enumerate(file.transfer_switches):
+        for source, each in switch.inputs.items():
+            known = ids.among(*_POWER)
+            yield from _unknown(("transfer_switches", index, source, "from"), each.fed_by, "feed, UPS or panel", known)
+    for name, entries in sections(file).items():
+        for index, entry in enumerate(entries):
+            if isinstance(entry, Placed):
+                for key in ("room", "row", "rack"):
+                    yield from _unknown((name, index, key), getattr(entry, key), key, ids.of[f"{key}s"])
+
+
+def _references(file: SiteFile, ids: _Ids) -> Iterable[tuple[str, str, str, set[str]]]:
+    """The keys that name something: their section, the key, what it names (in words), and the ids that it may have."""
+    power = ids.among(*_POWER)
     switches = ids.of["transfer_switches"]
     plant = ids.among("chillers", "dry_coolers", "facility_pumps")
     units = plant | ids.among("cdus", "air_units")
@@ -88,7 +109,7 @@ def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Mistake]:
     # What a meter may measure, and what a sensor may be read from.
     measured = power | switches | racked | units | ids.among("generators", "racks", "loops")
     readable = measured.difference(ids.among("feeds", "racks", "loops")) | ids.among("meters", "monitors")
-    for name, key, what, known in (
+    return (
         ("rows", "room", "room", ids.of["rooms"]),
         ("racks", "row", "row", ids.of["rows"]),
         ("generators", "feeds", "feed", ids.of["feeds"]),
@@ -118,18 +139,7 @@ def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Mistake]:
         ("sensors", "under", "CDU, air unit, chiller, dry cooler or facility pump", units),
         ("sensors", "device", "device", readable),
         ("contracts", "meter", "meter of role pv or other", {m.id for m in file.meters if m.role in {"pv", "other"}}),
-    ):
-        # The field is named `fed_by`, because `from` is a Python keyword; errors name the file's key.
-        for index, entry in enumerate(sections(file)[name]):
-            yield from _unknown((name, index, "from" if key == "fed_by" else key), getattr(entry, key), what, known)
-    for index, switch in enumerate(file.transfer_switches):
-        for source, each in switch.inputs.items():
-            yield from _unknown(("transfer_switches", index, source, "from"), each.fed_by, "feed, UPS or panel", power)
-    for name, entries in sections(file).items():
-        for index, entry in enumerate(entries):
-            if isinstance(entry, Placed):
-                for key in ("room", "row", "rack"):
-                    yield from _unknown((name, index, key), getattr(entry, key), key, ids.of[f"{key}s"])
+    )
 
 
 def _contacts(file: SiteFile, ids: _Ids) -> Iterator[Mistake]:

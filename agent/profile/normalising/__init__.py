@@ -4,7 +4,8 @@
 |---|---|
 | `cells` | numbers and texts out of raw cells; whatever a device sends, they are finite, short and quick to read |
 | `quantity` | numbers with their unit out of texts such as `232.6V` |
-| `normalise` | `Slot`: a series with its decoders; `normalise_answers`: the values, states and rejections of one poll |
+| `slots` | `Slot`: a series with its decoders, which say where its value is read and what the raw number means |
+| `normalise` | `normalise_answers`: the values, states and rejections of one poll |
 """
 
 from agent.profile.normalising.cells import (
@@ -25,17 +26,9 @@ from agent.profile.normalising.cells import (
     plain_text,
     whole_number,
 )
-from agent.profile.normalising.normalise import (
-    SLOTS_PER_SLICE,
-    CaseCheck,
-    Decoder,
-    GateCheck,
-    Slot,
-    normalise_answers,
-    normalise_steps,
-    slot_of,
-)
+from agent.profile.normalising.normalise import SLOTS_PER_SLICE, normalise_answers, normalise_steps
 from agent.profile.normalising.quantity import QUANTITY_UNITS, number_in
+from agent.profile.normalising.slots import CaseCheck, Decoder, GateCheck, Slot, slot_of
 
 __all__ = [
     "ANY_TEXT",

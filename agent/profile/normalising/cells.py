@@ -57,7 +57,7 @@ def plain_number(value: RawValue) -> int | float | None:
     """A raw value as a finite number, or None. Text counts if it is a decimal number and nothing else.
 
     Python also reads `nan`, `inf` and `1e400` as floats. They are refused, because int() of them raises when bits, codes or
-    scales are taken from a cell; this once ended the agent.
+    scales are taken from a cell.
     """
     if isinstance(value, bytes | str):
         return _number_of_text(value)

@@ -162,21 +162,16 @@ class TrapSenders:
             return TrapRefusal.MALFORMED
 
     def _judge_v3(self, datagram: bytes, senders: list[Sender], now: float) -> Accepted | Answered:
-        message, own = read_message(datagram), self.engine
+        """A trap of the sender's engine, or an inform for this agent's. Raises _RefusedError, MalformedMessage, Unreadable, ValueError."""
+        message = read_message(datagram)
         if not message.engine:
             # An inform is verified with the receiver's engine, not the sender's, and begins with the search for it (RFC 3414, 4).
             return self._told_engine(datagram, message, now)
         credential = self._authentic_user(datagram, message, senders)
         devices = tuple(each.device for each in senders if credential in each.credentials)
         user = self._users[credential]
-        if own is not None and message.engine == own.id:
-            if message.level and not own.is_timely(message, now):
-                return Answered(own.tell_time(datagram, message, user.authentication, now))
-            scoped = _scoped(datagram, message, user.privacy)
-            trap = _read_scoped(scoped)
-            if not trap.is_inform:
-                raise Unreadable
-            return Accepted(devices, trap, own.confirmation(message, scoped, user.authentication, user.privacy, now))
+        if self.engine is not None and message.engine == self.engine.id:
+            return _judge_inform(datagram, message, devices, user, self.engine, now)
         if message.level and not self._is_timely(devices, message, now):
             raise _RefusedError(TrapRefusal.TIME)
         trap = _read_scoped(_scoped(datagram, message, user.privacy))
@@ -227,6 +222,19 @@ class TrapSenders:
             if not message.level or self._users[user].authentication.accepts(datagram, message):
                 return user
         raise _RefusedError(TrapRefusal.DIGEST)
+
+
+def _judge_inform(
+    datagram: bytes, message: Message, devices: tuple[str, ...], user: _User, own: "OwnEngine", now: float
+) -> Accepted | Answered:
+    """An inform of this user for the agent's own engine: accepted, with its confirmation; or the engine's time, if it has that wrong."""
+    if message.level and not own.is_timely(message, now):
+        return Answered(own.tell_time(datagram, message, user.authentication, now))
+    scoped = _scoped(datagram, message, user.privacy)
+    trap = _read_scoped(scoped)
+    if not trap.is_inform:
+        raise Unreadable
+    return Accepted(devices, trap, own.confirmation(message, scoped, user.authentication, user.privacy, now))
 
 
 def _judge_plain(datagram: bytes, senders: list[Sender]) -> Accepted:

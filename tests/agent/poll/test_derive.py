@@ -3,7 +3,7 @@
 import pytest
 
 from agent.poll.derive import Inputs, PlannedInputs, derive, derive_cdu, derive_steps, inputs_among
-from agent.profile.normalising.normalise import Decoder, slot_of
+from agent.profile.normalising.slots import Decoder, slot_of
 from agent.readings import Readings
 from rackflow.catalogue import catalogue
 from rackflow.fluids import known_fluid

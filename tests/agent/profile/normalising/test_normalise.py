@@ -7,15 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.profile.normalising.cells import RawValue
-from agent.profile.normalising.normalise import (
-    SLOTS_PER_SLICE,
-    Decoder,
-    GateCheck,
-    Slot,
-    normalise_answers,
-    normalise_steps,
-    slot_of,
-)
+from agent.profile.normalising.normalise import SLOTS_PER_SLICE, normalise_answers, normalise_steps
+from agent.profile.normalising.slots import Decoder, GateCheck, Slot, slot_of
 from rackflow.catalogue import catalogue
 from rackflow.process.slices import run_through
 
@@ -140,6 +133,14 @@ def test_states_come_from_codes_and_unknown_codes_are_rejected() -> None:
     slot = slot_of("s", SOURCE, (Decoder("a", states={3: "normal", 5: "battery"}),))
     assert normalise_answers([slot], {"a": 5}).states == {"s": "battery"}
     assert normalise_answers([slot], {"a": 9}).bad == {"s": "state"}
+
+
+def test_a_range_of_sentinels_has_both_of_its_ends() -> None:
+    slot = slot_of("k", catalogue()["dcim_pdu_input_power_watts"], (Decoder("a", sentinel_ranges=((100, 200),)),))
+    for number in (99, 201):
+        assert normalise_answers([slot], {"a": number}).values == {"k": number}
+    for number in (100, 150, 200):
+        assert normalise_answers([slot], {"a": number}).bad == {"k": "sentinel"}
 
 
 def test_a_bit_is_0_or_1_and_the_opposite_where_it_is_inverted() -> None:

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.profile.normalising.cells import RawValue, plain_number
-from agent.profile.normalising.normalise import Decoder, GateCheck, Slot, normalise_answers, slot_of
+from agent.profile.normalising.normalise import normalise_answers
+from agent.profile.normalising.slots import Decoder, GateCheck, Slot, slot_of
 from rackflow.catalogue import Metric, catalogue
 
 TEMPERATURE = catalogue()["dcim_env_temperature_celsius"]

@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from agent.profile import RawValue, normalise_answers, plan_device
-from agent.profile.normalising.normalise import Slot
+from agent.profile.normalising.slots import Slot
 from agent.profile.planning.sentinels import sentinel_words
 from agent.profile.schema import BIT_TABLES, Part
 from tests.agent.profile.register_devices import read

@@ -4,7 +4,7 @@ import pytest
 
 from agent.profile import parse_profile
 from agent.profile.normalising.cells import ENDS_OF_16_BITS, LARGE_ENDS, NINES, NINES_OF_LOADS, RawValue
-from agent.profile.normalising.normalise import Decoder, GateCheck, Slot, slot_of
+from agent.profile.normalising.slots import Decoder, GateCheck, Slot, slot_of
 from agent.profile.planning.plan import ClassPlan, Plan
 from agent.profile.planning.planner import plan_device
 from agent.profile.planning.trim import trim_steps

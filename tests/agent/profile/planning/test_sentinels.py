@@ -7,7 +7,7 @@ import pytest
 
 from agent.modbus.registers import decode
 from agent.profile import normalise_answers, plan_device
-from agent.profile.normalising.normalise import Slot
+from agent.profile.normalising.slots import Slot
 from agent.profile.planning.sentinels import sentinels_of
 from agent.profile.schema import Part
 from agent.snmp.seam import SnmpValue
