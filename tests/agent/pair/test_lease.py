@@ -414,8 +414,8 @@ def test_a_side_that_has_handed_over_waits_as_long_when_the_other_one_gives_the_
     lease = connected()
     claimed(lease, 4.0)
     lease.hand_over(10.0)
-    for at_s in range(11, 60):
-        lease.received("b", float(at_s))
+    for second in range(11, 60):
+        lease.received("b", float(second))
     lease.received("", 60.0)
     for at_s in (60.1, 60.0 + 2 * EXPIRES_S - STEP_S):
         lease.received_standby("a", at_s)
