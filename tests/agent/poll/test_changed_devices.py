@@ -131,7 +131,8 @@ async def test_a_unit_switched_at_the_device_never_gives_a_reading_in_the_old_on
 async def test_the_cell_of_a_unit_is_asked_for_behind_its_readings() -> None:
     """If it is switched in between, a good reading is rejected. In the other order a wrong one would be published."""
     values: dict[str, SnmpValue] = {SYS_UPTIME: 100, f"{ROOT}.2.0": 10, f"{ROOT}.3.0": 0}
-    values |= {f"{ROOT}.1.{column}.1": cell for column, cell in enumerate((241, b"Inlet", b"C", 1, 1, 40), 1)}
+    row: tuple[SnmpValue, ...] = (241, b"Inlet", b"C", 1, 1, 40)
+    values |= {f"{ROOT}.1.{column}.1": cell for column, cell in enumerate(row, 1)}
     device = Device(id="d", host="h", credential="c", profile="sensing")
     memory = MemorySnmp(values)
     poller = SnmpPoller(device, {"sensing": PROFILE}, memory)
