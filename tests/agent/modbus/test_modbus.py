@@ -94,10 +94,10 @@ async def test_each_fault_has_its_error_and_the_next_answer_is_read(name: str) -
 async def test_a_unit_that_gives_more_than_it_is_asked_for_is_not_asked_for_less(
     values: tuple[int, ...], *, is_short: bool
 ) -> None:
-    async with FaultyModbus(lambda frame: [answer(frame, *values)]).serving() as server:
-        async with connected(target_of(server.port)) as client:
-            with pytest.raises(DeviceProtocolError) as raised:
-                await client.read(1, "holding", 0, 2)
+    faulty = FaultyModbus(lambda frame: [answer(frame, *values)])
+    async with faulty.serving() as server, connected(target_of(server.port)) as client:
+        with pytest.raises(DeviceProtocolError) as raised:
+            await client.read(1, "holding", 0, 2)
     assert raised.value.is_short is is_short
 
 
