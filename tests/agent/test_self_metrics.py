@@ -1,5 +1,7 @@
 """What an agent says of itself: each number under its own name, and each reason from the start."""
 
+from dataclasses import replace
+
 from agent.self_metrics import DROP_REASONS, PUBLISH_FAILURES, TOPIC_REFUSALS, Counters, loop_values, own_values
 from rackflow.documents import Account
 from rackflow.outbox import OutboxStats
@@ -86,3 +88,9 @@ def test_how_late_an_agent_is_has_its_own_names() -> None:
         "dcim_agent_devices_waiting": 3,
         "dcim_agent_plans_total": 40,
     }
+
+
+def test_an_outbox_without_a_limit_of_age_tells_none() -> None:
+    """0 s would be one in which everything expires."""
+    found = own_values(Counters(), replace(STATS, limit_s=0.0), {})
+    assert "dcim_agent_spool_limit_seconds" not in found

@@ -62,7 +62,7 @@ def test_every_type_and_notation_is_read() -> None:
         b"1.3.6.1.9.8.2|68x|9f78",
         b"1.3.6.1.9.9|70|18446744073709551615",
         b"1.3.6.1.9.10|4:writecache|value=Port 1",
-        b"1.3.6.1.9.11|2:numeric|min=1,max=2,initial=2,wrap=1",
+        b"1.3.6.1.9.11|2:numeric|min=1, max=2, initial=2, wrap=1",
         b"1.3.6.1.9.12|64|<private>",
         b"",
         b"# comment",

@@ -181,6 +181,7 @@ def test_a_recording_is_text() -> None:
     values = holding(0, [65535, 0], unit=7) | {(1, "input", 65535): 1, (1, "discrete", 2): 1}
     assert dump_mbrec(values, ["note"]) == "# note\n1|2|2|1\n1|4|65535|1\n7|3|0|65535\n7|3|1|0\n"
     assert parse_mbrec(dump_mbrec(values), "x").values == values
+    assert parse_mbrec(2 * dump_mbrec(values), "x").values == values, "two recordings put together"
 
 
 @pytest.mark.parametrize(

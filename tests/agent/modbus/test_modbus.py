@@ -66,6 +66,18 @@ async def test_a_closed_port_and_an_unknown_name_are_unreachable() -> None:
         await client.read(1, "holding", 0, 1)
 
 
+# What a device answers is whole, or nothing came of it that counts.
+ANSWERS = {
+    "exception",
+    "unknown exception",
+    "fewer registers",
+    "more registers",
+    "silence",
+    "wrong transaction",
+    "wrong unit",
+}
+
+
 @pytest.mark.parametrize("name", MODBUS_FAULTS)
 async def test_each_fault_has_its_error_and_the_next_answer_is_read(name: str) -> None:
     """Each fault is the right error within the deadline, and the next good answer is taken."""
@@ -75,6 +87,20 @@ async def test_each_fault_has_its_error_and_the_next_answer_is_read(name: str) -
             await client.read(1, "holding", 0, 2)
         server.reply = lambda frame: [answer(frame, 7, 8)]
         assert await client.read(1, "holding", 0, 2) == [7, 8]
+        assert server.connections == (1 if name in ANSWERS else 2), (
+            "nobody knows what else would come behind what is no answer"
+        )
+
+
+@pytest.mark.parametrize(("values", "is_short"), [((1,), True), ((1, 2, 3), False)])
+async def test_a_unit_that_gives_more_than_it_is_asked_for_is_not_asked_for_less(
+    values: tuple[int, ...], *, is_short: bool
+) -> None:
+    faulty = FaultyModbus(lambda frame: [answer(frame, *values)])
+    async with faulty.serving() as server, connected(target_of(server.port)) as client:
+        with pytest.raises(DeviceProtocolError) as raised:
+            await client.read(1, "holding", 0, 2)
+    assert raised.value.is_short is is_short
 
 
 @pytest.mark.parametrize("fault", [b"\x01\x03\x04\x00\x01\x00\x02\xff\xff", b"garbage", b"\x01\x03\x04\x00"])

@@ -113,6 +113,21 @@ async def test_a_unit_switched_at_the_device_never_gives_a_reading_in_the_old_on
         assert (readings.values, readings.bad, readings.reopen) == ({DEW: 10.0, INLET: 24.1, VOLTS: 40.0}, {}, "")
 
 
+async def test_the_cell_of_a_unit_is_asked_for_behind_its_readings() -> None:
+    """If it is switched in between, a good reading is rejected. In the other order a wrong one would be published."""
+    values: dict[str, SnmpValue] = {SYS_UPTIME: 100, f"{ROOT}.2.0": 10, f"{ROOT}.3.0": 0}
+    row: tuple[SnmpValue, ...] = (241, b"Inlet", b"C", 1, 1, 40)
+    values |= {f"{ROOT}.1.{column}.1": cell for column, cell in enumerate(row, 1)}
+    device = Device(id="d", host="h", credential="c", profile="sensing")
+    memory = MemorySnmp(values)
+    poller = SnmpPoller(device, {"sensing": PROFILE}, memory)
+    await poller.open()
+    assert (await poller.poll("fast", 5000.0)).values == {DEW: 10.0, INLET: 24.1, VOLTS: 40.0}
+    read = [f"{ROOT}.{oid}" for oid in ("2.0", "1.1.1", "1.6.1")]
+    deciding = [f"{ROOT}.{oid}" for oid in ("3.0", "1.3.1")]
+    assert max(map(memory.asked[-1].index, read)) < min(map(memory.asked[-1].index, deciding))
+
+
 async def test_a_unit_that_is_switched_back_before_the_device_is_planned_again_gives_readings_again(
     client_of: MakeClient,
 ) -> None:

@@ -13,7 +13,7 @@ from agent.poll.leak_detectors import (
     REMEMBERED_S,
     LeakDetectors,
 )
-from agent.profile import SYS_UPTIME, Plan, RawValue, parse_profile, plan_device
+from agent.profile import SYS_OBJECT_ID, SYS_UPTIME, Plan, RawValue, parse_profile, plan_device
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
 from tests.agent.memory_peers import MemorySnmp
@@ -256,6 +256,25 @@ async def test_an_snmp_device_whose_detector_is_cut_off() -> None:
     assert [(await polled()).values.get(FAULT) for _ in range(300)][-1] == 0.0
     # The cell next to it has not been a fault at any time.
     assert "dcim_leak_sensor_fault{sensor=b}" not in (await polled()).values
+
+
+async def test_an_snmp_device_that_was_replaced_has_no_faults_of_the_former_one() -> None:
+    now_s = 1000.0
+    client = MemorySnmp({SYS_UPTIME: 500_000, SYS_OBJECT_ID: f"{ROOT}.1", f"{ROOT}.2.0": 20})
+    client.values |= {f"{ROOT}.1.1.1": 1, f"{ROOT}.1.2.1": b"a"}
+    device = Device(id="d", host="h", credential="c", profile="leaking")
+    poller = SnmpPoller(device, {"leaking": PROFILE}, client, lambda: now_s)
+    await poller.open()
+    assert (await poller.poll("safety", 1e9)).values == DRY
+    client.values = {SYS_UPTIME: 500, SYS_OBJECT_ID: f"{ROOT}.2", f"{ROOT}.2.0": 20}
+    await poller.open()
+    faults: set[str] = set()
+    while now_s < 1000.0 + 2 * GONE_AFTER_S:
+        now_s += 10.0
+        client.values[SYS_UPTIME] = int(now_s * 100)
+        for poll_class in ("safety", "normal", "slow"):
+            faults |= (await poller.poll(poll_class, 1e9)).values.keys() & {FAULT}
+    assert faults == set()
 
 
 MODBUS = parse_profile(

@@ -132,3 +132,21 @@ async def test_rows_that_were_hidden_while_the_device_was_planned_are_back_withi
         bench.client.values[UPTIME] = VALUES[UPTIME] if not has_started else 10_000
         await bench.slow()
     assert CURRENT in await bench.fast()
+
+
+async def test_a_device_that_was_replaced_by_a_smaller_one_is_not_planned_again_for_what_the_former_one_had() -> None:
+    bench = Bench()
+    bench.client.values[f"{ROOT}.8.3"] = b"S/N: 1"
+    await bench.opened()
+    rows = [oid for oid in bench.client.values if oid.startswith(f"{ROWS}9.")]
+    assert rows
+    for oid in rows:
+        del bench.client.values[oid]
+    bench.client.values[f"{ROOT}.8.3"] = b"S/N: 2"
+    await bench.slow()
+    assert bench.client.walks > 0, "it is opened anew"
+    bench.client.walks = 0
+    for _ in range(3):
+        bench.clock_s += AGAIN_S + 1
+        await bench.slow()
+    assert bench.client.walks == 0

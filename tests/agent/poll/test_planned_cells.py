@@ -119,6 +119,21 @@ async def test_a_line_that_was_in_use_calls_for_a_plan_although_it_has_lost_its_
     assert cells.changed() == changed
 
 
+async def test_one_odd_answer_before_a_new_plan_and_one_behind_it_show_no_line() -> None:
+    """Planning has read the cell in between, and it showed nothing."""
+    cells, rows = PlannedCells(), {"lines": ["1", "2", "3"]}
+    known: dict[str, RawValue] = {f"{VOLTS}.1": 230, f"{VOLTS}.2": 0, f"{VOLTS}.3": 0}
+
+    async def read_again(refs: Sequence[str]) -> dict[str, RawValue]:
+        return {ref: known[ref] for ref in refs}
+
+    await cells.add_use(LINES, rows, known, read_again)
+    for _ in range(3):
+        cells.begin(plan_device(LINES, rows, known, None))
+        cells.update({f"{VOLTS}.2": 230})
+    assert cells.changed() == ""
+
+
 @pytest.mark.parametrize(("again", "lines"), [(0, {"L1"}), (230, {"L1", "L2"}), (None, {"L1", "L2"})])
 async def test_a_line_is_planned_if_it_measures_something_twice_or_cannot_be_asked_again(
     again: RawValue, lines: set[str]

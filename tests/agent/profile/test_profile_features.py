@@ -240,6 +240,22 @@ async def test_rows_of_several_columns_are_joined() -> None:
     assert readings.values == {f"{VOLTS}{{outlet=1}}": 230.0, f"{WATTS}{{outlet=2}}": 50.0}
 
 
+async def test_two_rows_for_one_series_are_told_and_what_overrides_a_base_is_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    volts, key = "dcim_pdu_phase_voltage_volts", "dcim_pdu_phase_voltage_volts{inlet=1,phase=L1}"
+    own, other = (PHASE + point(volts, "unit: volt", column) for column in ("1.9", "1.8"))
+    readings = await read(HEAD + own.replace("2: L2", "2: L1"), {"1.9.1": 230, "1.9.2": 231})
+    assert readings.values == {key: 230.0}
+    (told,) = (each for each in caplog.messages if "the first is used" in each)
+    assert key in told
+    caplog.clear()
+    base = (HEAD + other).replace("profile: feature", "profile: base")
+    readings = await read(HEAD + "extends: base\n" + own, {"1.9.1": 230, "1.8.1": 231}, base=base)
+    assert readings.values == {key: 230.0}
+    assert [each for each in caplog.messages if "the first is used" in each] == []
+
+
 async def test_a_family_that_extends_another_wins_and_keeps_the_rest() -> None:
     base = (
         HEAD
