@@ -106,6 +106,12 @@ def test_a_pue_is_a_number_and_a_share_is_in_percent() -> None:
     assert "rack power utilisation a1 83 % (" in card
 
 
+def test_as_many_figures_as_fit_are_all_shown_and_a_feed_is_called_one() -> None:
+    racks = [figure("rack_power_watts", 4600.0, rack=f"a{at}") for at in range(ALL_SHOWN - 1)]
+    card = words(figures_card([*racks, figure("site_survives_feed_loss", 1.0, feed="A")]))
+    assert (card.count("rack power"), "site survives feed loss feed A 1 (" in card) == (ALL_SHOWN - 1, True)
+
+
 def test_an_unknown_figure_says_what_is_missing() -> None:
     card = words(figures_card([figure("rack_power_watts", None, 0.5, "pdu-a1 is silent", "pdu-a2 is down", rack="a1")]))
     assert card == "unknown figures 1 rack power a1 pdu-a1 is silent; pdu-a2 is down"
