@@ -90,6 +90,13 @@ def test_a_battery_is_that_of_a_ups_and_one_without_a_feed_carries_no_other_feed
     assert "time_left" not in lost
 
 
+def test_the_figure_of_a_rack_blames_no_ups_that_would_be_overloaded_as_well() -> None:
+    shown = Shown(hall(ONE_FEED, SMALL_UPS))
+    powered(shown)
+    own = shown.get("figures/{metric}", metric="dcim_rack_survives_feed_loss", rack="a1", feed="A", phase="L2")
+    assert [(each["place"], each["name"]) for each in own["blamed"]] == [("rack", "a1")]
+
+
 def test_a_limit_above_a_set_point_is_shown_as_a_temperature() -> None:
     """3 K above it."""
     shown = Shown()
