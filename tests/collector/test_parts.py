@@ -38,6 +38,7 @@ def test_devices_are_counted_again_after_ten_seconds_and_at_once_on_a_new_connec
     """What came while the collector was away is known then, and thousands of devices are not looked at in each second."""
     parts = connected(tmp_path)
     assert unheard(parts, 0.0) == {"": 2, "gw-3": 2}
+    assert {site for site, _ in parts.facts.unheard(0.0)} == {"cas1"}
     parts.latest.apply_document("cas1", document("cdu-07"))
     assert unheard(parts, RECOUNT_S - 1) == {"": 2, "gw-3": 2}
     assert unheard(parts, RECOUNT_S) == {"": 2, "gw-3": 1}
@@ -65,6 +66,10 @@ def test_only_agents_of_its_own_site_can_have_read_another_site_file(tmp_path: P
         one = msgspec.structs.replace(hello(agent, site=site), site_file="of-another-file")
         parts.latest.apply_status(one, 0.0)
     assert parts.facts.other_site_files() == {("cas1", "gw-3"): True}
+    # One that is stopped for the exchange of its file says nothing.
+    gone = msgspec.structs.replace(hello("gw-3", site="cas1", online=False), site_file="of-another-file")
+    parts.latest.apply_status(gone, 1.0)
+    assert parts.facts.other_site_files() == {}
 
 
 def test_a_clone_is_still_one_after_a_restart_of_the_collector(tmp_path: Path) -> None:
@@ -73,6 +78,8 @@ def test_a_clone_is_still_one_after_a_restart_of_the_collector(tmp_path: Path) -
     labels = labels_of({"site": "cas1", "agent": "gw-3"})
     problem = load_table().problems["DcimAgentCloned"]
     parts.problems.tracker.restore(TrackedProblem(problem, labels, ("collector",), 1.0, 1.0), time.monotonic())
+    other, there = load_table().problems["DcimAgentDown"], labels_of({"site": "cas1", "agent": "gw-4"})
+    parts.problems.tracker.restore(TrackedProblem(other, there, ("agent",), 1.0, 1.0), time.monotonic())
     parts.restore_clones()
     parts.clones.update(hello("gw-3", epoch="A"), time.monotonic())
     parts.clones.update(hello("gw-4", epoch="A"), time.monotonic())

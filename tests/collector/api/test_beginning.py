@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from collector.api import BadRequest, Surroundings
-from collector.problems import Window
+from collector.problems import Window, load_table
 from rackflow.site import parse_site
 from tests.collector.api.shown import Shown, powered
 from tests.collector.derive.hall import WALL_S
@@ -62,6 +62,21 @@ def test_what_another_problem_explains_is_not_shown_beside_it() -> None:
     assert begun(shown, 104.0).keys() == {"DcimMainsLost"}
     shown.tick(106.0)
     assert begun(shown, 107.0) == {}
+
+
+def test_what_work_on_a_feed_explains_is_not_shown_as_beginning_though_the_feed_alone_is_in_its_window() -> None:
+    """Once it is reported, it is a problem of its own: the window does not name it."""
+    shown = Shown()
+    powered(shown)
+    until = datetime.fromtimestamp(WALL_S + 9000.0, UTC)
+    work = Window.model_validate({"id": "W-1", "until": until, "problems": ["DcimMainsLost"], "why": "drill"})
+    shown.tracker.window_of = lambda name, *_: work if name == "DcimMainsLost" else None
+    shown.problem("DcimMainsLost", now=102.0, feed="A")
+    shown.begins("DcimUpsOnBattery", now=103.0, device="ups-a1", feed="A", state="battery")
+    assert begun(shown, 104.0) == {}
+    shown.tick(103.0 + load_table().problems["DcimUpsOnBattery"].hold_s)
+    active = {each.problem.name: each.cause for each in shown.tracker.active()}
+    assert active == {"DcimMainsLost": None, "DcimUpsOnBattery": None}
 
 
 def test_a_device_that_does_not_answer_is_shown_before_its_two_minutes_are_over() -> None:

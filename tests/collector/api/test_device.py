@@ -192,6 +192,39 @@ def test_a_page_has_a_bounded_number_of_readings_and_problems_and_counts_the_oth
     assert (page["more"], len(page["problems"])) == (3, 3)
 
 
+def test_a_device_that_was_only_described_is_since_no_time_up_or_down() -> None:
+    shown = Shown()
+    shown.readings.latest.apply_document("t1", msgspec.structs.replace(document("cdu-1"), agent="gw"))
+    page = shown.get("devices/{id}", id="cdu-1")
+    assert [page[name] for name in ("since", "last_success", "age_seconds", "error")] == [None] * 4
+
+
+def test_a_rejected_reading_whose_name_cannot_be_read_is_shown_under_it() -> None:
+    shown = Shown()
+    taken(shown, 100.0, 1, bad={"no series key}": "key"})
+    reading = shown.get("devices/{id}", id="cdu-1")["series"]["no series key}"]
+    assert (reading["metric"], reading["quality"], reading["reason"]) == ("no series key}", "bad", "key")
+
+
+def test_what_is_left_out_is_said_before_anything_was_planned() -> None:
+    shown = Shown()
+    taken(shown, 100.0, 1, values={"dcim_device_series{reason=absent,state=left_out}": 7.0})
+    assert shown.get("devices/{id}", id="cdu-1")["planned"] == {
+        "planned": None,
+        "present": None,
+        "left_out": {"absent": 7.0},
+    }
+
+
+def test_a_page_has_a_bounded_number_of_neighbours_and_of_devices_that_it_supplies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(device, "MAX_NEIGHBOURS", 1)
+    shown = Shown()
+    topology = {name: shown.get("devices/{id}", id=name)["topology"] for name in ("row-a", "pdu-a2-a1")}
+    assert (len(topology["row-a"]["feeds"]), len(topology["pdu-a2-a1"]["neighbours"])) == (1, 1)
+
+
 def test_its_last_failures_are_reported() -> None:
     """Each once, not at every poll that fails for the same reason."""
     shown = Shown()

@@ -4,6 +4,7 @@ import pytest
 
 from collector.derive import group_name
 from tests.collector.api.shown import Shown, powered
+from tests.collector.derive.hall import hall
 
 
 @pytest.mark.parametrize(("supply_v", "state"), [(115.0, "on"), (114.9, "off")])
@@ -55,3 +56,28 @@ def test_a_group_of_upss_says_how_many_of_it_nobody_sees() -> None:
         shown.readings.take("ups-a1", {"ups_output_source": "normal"}, float(now), device_class="ups")
     found = shown.get("floor", 155.0)["ups_groups"]
     assert (found[group]["unseen"], found["ups-b"]["unseen"]) == (1, 1)
+
+
+def test_where_the_site_file_and_an_agent_differ_the_site_file_is_believed() -> None:
+    shown = Shown()
+    shown.readings.places["pdu-a1-a"] = {"room": "store", "row": "z", "rack": "z9", "feed": "B"}
+    powered(shown)
+    place = shown.get("devices/{id}", id="pdu-a1-a")["place"]
+    assert place == {"room": "hall", "row": "a", "rack": "a1", "feed": "A"}
+    assert "z9" not in shown.get("floor")["racks"]
+
+
+def test_cdus_in_no_row_stand_in_one_of_their_own_room() -> None:
+    """Otherwise the page would not show them."""
+    replaced = [
+        (
+            f"{{id: {cdu}, primary: fws, secondary: tcs, rated_cooling_w: 200000, from: {feeds}, row: a}}",
+            f"{{id: {cdu}, primary: fws, secondary: tcs, rated_cooling_w: 200000, from: {feeds}, room: {room}}}",
+        )
+        for cdu, feeds, room in (("cdu-1", "[row-a, row-b]", "hall"), ("cdu-2", "[row-a]", "plant"))
+    ]
+    shown = Shown(hall(*replaced))
+    for room, cdu in (("hall", "cdu-1"), ("plant", "cdu-2")):
+        floor = shown.get("floor", room=room)
+        assert [row["cdus"] for row in floor["rows"] if row["id"] == ""] == [[cdu]]
+        assert [*floor["cdus"]] == [cdu]

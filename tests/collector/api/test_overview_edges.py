@@ -8,7 +8,8 @@ from collector.problems import Window
 from tests.collector.api.shown import Shown, powered
 from tests.collector.derive.campus import campus, poll_campus
 from tests.collector.derive.hall import WALL_S, hall
-from tests.collector.polls import hello
+from tests.collector.polls import NOW_S, hello
+from tests.collector.polls import Agent as Polling
 
 PV = (
     ("  - {id: meter-pv, role: pv}", "  - {id: meter-pv, role: pv, behind: meter-main}"),
@@ -124,6 +125,19 @@ def test_readings_of_a_class_that_is_no_longer_polled_are_missed_while_the_devic
         pass
     readings.take("ups-b", {"ups_output_source": "normal"}, 601.0, device_class="ups")
     assert counted(shown, 602.0) == (1, 1)
+
+
+def test_of_very_many_reasons_why_devices_are_not_observed_the_twelve_that_hide_most_are_listed() -> None:
+    shown = Shown(described=False)
+    latest = shown.readings.latest
+    for at in range(14):
+        agent = Polling(latest, f"gw-{at:02}", site="t1")
+        for device in range(at + 1):
+            agent.polls(0.0, device=f"d-{at:02}-{device}")
+    found = shown.get("site", NOW_S + 1000.0)["unobserved"]
+    assert [(each["cause"], each["agent"], each["devices"]) for each in found] == [
+        ("agent_silent", f"gw-{at:02}", at + 1) for at in range(13, 1, -1)
+    ]
 
 
 def test_a_site_says_what_its_places_are_from_and_racks_without_a_room_have_one_without_a_name() -> None:

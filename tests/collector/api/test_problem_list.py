@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from collector.api.numbers import iso
 from collector.api.problem_list import MAX_CAUSES
 from collector.derive import Figure
 from collector.derive.engine import NO_SLOT, output_of
-from collector.problems import Window
+from collector.problems import KEEP_S, Window
 from collector.problems.history import Ended
 from collector.problems.table import load_table
 from collector.problems.tracker import Acknowledgement
@@ -242,6 +243,7 @@ def test_since_leaves_out_what_ended_before_and_nothing_is_older_than_a_day() ->
     assert shown.get("problems/history", 3000.0, since="2026-11-18T12:00:00Z")["items"] == []
     assert shown.get("problems/history", 200.0 + 86_500.0, since="2020-01-01T00:00:00Z")["items"] == []
     assert shown.get("problems/history", 3000.0)["since"] < "2026-11-18"
+    assert shown.get("problems/history", 3000.0, since="2020-01-01T00:00:00Z")["since"] == iso(WALL_S + 3000.0 - KEEP_S)
     assert WALL_S < 1_795_046_400.0  # the day of these times
 
 

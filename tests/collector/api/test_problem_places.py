@@ -9,6 +9,7 @@ from collector.problems.tracker import TrackedProblem
 from tests.collector.api.shown import Shown, powered
 from tests.collector.api.test_blame import ONE_FEED, SMALL_PDUS, SMALL_UPS, in_short, loss_of_a
 from tests.collector.derive.hall import hall
+from tests.collector.derive.test_switches import switched
 
 
 def only(shown: Shown, now: float = 102.0) -> dict[str, Any]:
@@ -53,6 +54,47 @@ def test_the_time_of_a_battery_runs_down_while_it_is_in_use(name: str, *, is_run
         1230.0,
         is_running,
     )
+
+
+def test_facility_water_is_held_against_the_set_point_of_the_secondary_loop() -> None:
+    shown = Shown()
+    points = {
+        f"cdu_supply_temperature_setpoint_celsius{{loop={loop}}}": at
+        for loop, at in (("primary", 18.0), ("secondary", 32.0))
+    }
+    shown.readings.take("cdu-1", dict(points), device_class="cdu")
+    shown.problem("DcimFacilityWaterWarm", 33.0, device="cdu-1", loop="primary")
+    assert only(shown)["limit"] == 32.0
+
+
+def test_a_transfer_switch_concerns_its_rack_and_a_device_that_supplies_none_concerns_none() -> None:
+    """A meter is on a feed as its racks are; what is wrong with it is not about them."""
+    shown = Shown(switched())
+    shown.problem("DcimBreakerTripped", device="ats-1", feed="A")
+    shown.problem("DcimDeviceUnreachable", device="meter-main", feed="A", agent="gw")
+    found = {each["device"]: each["concerns"]["racks"] for each in shown.get("problems")["problems"]}
+    assert found == {"ats-1": ["a1"], "meter-main": []}
+
+
+def test_a_battery_is_that_of_a_ups_and_one_without_a_feed_carries_no_other_feed() -> None:
+    shown = Shown()
+    shown.problem("DcimUpsOnBattery", device="pdu-a1-a", feed="A")
+    (problem,) = shown.get("problems")["problems"]
+    assert "time_left" not in problem
+    plain = Shown(described=False)
+    for ups, place in (("ups-x", {"feed": "A"}), ("ups-y", {})):
+        plain.readings.places[ups] = place
+        plain.readings.take(ups, {"ups_battery_runtime_seconds": 600.0}, device_class="ups")
+    plain.problem("DcimFeedLost", 0.9, feed="A")
+    (lost,) = plain.get("problems")["problems"]
+    assert "time_left" not in lost
+
+
+def test_the_figure_of_a_rack_blames_no_ups_that_would_be_overloaded_as_well() -> None:
+    shown = Shown(hall(ONE_FEED, SMALL_UPS))
+    powered(shown)
+    own = shown.get("figures/{metric}", metric="dcim_rack_survives_feed_loss", rack="a1", feed="A", phase="L2")
+    assert [(each["place"], each["name"]) for each in own["blamed"]] == [("rack", "a1")]
 
 
 def test_a_limit_above_a_set_point_is_shown_as_a_temperature() -> None:

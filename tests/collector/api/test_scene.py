@@ -70,6 +70,17 @@ def test_a_reading_is_over_at_the_moment_at_which_it_expires() -> None:
         assert [each for each in scene.numbers("pdu-a1-a", PDU) if each is not None] == known
 
 
+def test_a_sum_of_phases_is_unknown_while_one_of_them_is_and_another_metric_takes_its_place() -> None:
+    phases = {f"dcim_pdu_phase_power_watts{{inlet=1,phase=L{at}}}": 100.0 * at for at in (1, 2, 3)}
+    shown = Shown()
+    shown.readings.take("pdu-a2-a1", {key: each for key, each in phases.items() if "L3" not in key}, interval_s=60.0)
+    shown.readings.take("pdu-a2-a1", {key: each for key, each in phases.items() if "L3" in key}, interval_s=10.0)
+    metrics = ("dcim_pdu_phase_power_watts", PDU)
+    assert [shown.scene(now).sum_of("pdu-a2-a1", *metrics) for now in (101.0, 131.0)] == [600.0, None]
+    shown.readings.take("pdu-a2-a1", {f"{PDU}{{inlet=1}}": 650.0}, 132.0)
+    assert shown.scene(133.0).sum_of("pdu-a2-a1", *metrics) == 650.0
+
+
 def test_what_begins_beside_a_problem_is_marked_only_if_it_is_worse() -> None:
     shown = Shown()
     place = {"device": "pdu-a1-a", "rack": "a1"}

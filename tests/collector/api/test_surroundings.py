@@ -1,10 +1,15 @@
 """The time zone that the page shows times in."""
 
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from collector.view import surroundings
+import pytest
+
+from collector.parts import Parts
+from collector.view import CollectorView, surroundings
 from rackflow.site import Site, parse_site
+from tests.collector.running import config_for
 
 FILE = (
     "site: s1\ntimezone: Pacific/Chatham\nelectrical: {continuous_load_factor: 1.0, volts: 230, frequency_hertz: 50}\n"
@@ -23,3 +28,20 @@ def test_times_are_in_the_zone_of_the_site_file_and_else_in_that_of_the_machine(
     assert shown(parse_site(FILE, "s")) == ("Pacific/Chatham", offset.total_seconds())
     assert shown(None)[0] == "Etc/UTC"
     assert shown(parse_site(FILE.replace("timezone: Pacific/Chatham\n", ""), "s"))[0] == "Etc/UTC"
+
+
+@pytest.mark.parametrize(
+    ("zone", "named"),
+    [
+        ("Africa/Casablanca", "Africa/Casablanca"),
+        (":Africa/Casablanca", "Africa/Casablanca"),  # as POSIX has it
+        ("/usr/share/zoneinfo/Africa/Casablanca", None),
+        ("CET-1CEST", None),
+    ],
+)
+def test_the_zone_of_the_machine_has_the_name_that_browsers_know_or_none(
+    zone: str, named: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    config = config_for(1883, tmp_path)
+    assert CollectorView(config, Parts(config)).pages().api.sources.around().timezone == named

@@ -37,6 +37,13 @@ def documents(shown: Shown, now: float) -> dict[str, Any]:
     return found | {"part": {**shown.part("problems", now)}}
 
 
+def test_without_a_name_the_site_is_that_of_the_site_file_whichever_comes_first_by_name() -> None:
+    shown = here()
+    powered(Shown(hall(("site: t1", "site: a0")), latest=shown.readings.latest), 100.5)
+    assert shown.api.sites() == ["t1", "a0"]
+    assert [shown.api.site_named(name) for name in ("", "a0")] == ["t1", "a0"]
+
+
 def elsewhere(shown: Shown) -> Readings:
     """The other site: the same hall, with the same names, at the same collector."""
     other = Shown(hall(("site: t1", "site: other")), latest=shown.readings.latest)

@@ -126,6 +126,13 @@ def test_what_cannot_be_is_refused_with_its_line_and_what_to_do(text: str, line:
     assert why in str(refused.value)
 
 
+def test_a_small_ratio_may_be_raised_to_what_is_no_percentage_yet() -> None:
+    """Five times one, or five times its own limit if that is more."""
+    assert limited("  DcimCduHeatMismatch: {limit: 5}\n").problems["DcimCduHeatMismatch"].when[0].above == 5.0
+    with pytest.raises(ConfigError, match=r"for 5\.1 % write 0\.051"):
+        limited("  DcimCduHeatMismatch: {limit: 5.1}\n")
+
+
 def test_the_command_prints_the_rules_of_the_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "limits.yaml").write_text("problems: {DcimRackInletWarm: {limit: 25}}\n", encoding="utf-8")
     config = tmp_path / "collector.yaml"

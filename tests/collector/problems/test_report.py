@@ -87,6 +87,15 @@ def test_the_end_of_a_problem_is_in_milliseconds_and_says_where_its_sensor_is() 
     assert report.description.endswith(" Sensor: s-1, row a.")
 
 
+def test_a_limit_of_zero_is_said_if_a_device_states_it_and_not_if_any_at_all_is_too_much() -> None:
+    warm = troubled().get(WARM)
+    assert warm is not None
+    warm.limit = 0.0
+    for source, said in (("device", " Limit: 0.0 (device)."), ("constant", "")):
+        warm.limit_source = source
+        assert describe(warm, 0, "").description.partition(" Limit:")[1:] == said.partition(" Limit:")[1:]
+
+
 def test_problems_at_places_whose_names_run_together_have_ids_of_their_own() -> None:
     names = [problem_id("DcimSmoke", [("a", first), ("b", second)]) for first, second in (("xb", "y"), ("x", "by"))]
     assert names[0] != names[1]

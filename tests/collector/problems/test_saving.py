@@ -95,3 +95,24 @@ async def test_files_that_are_looked_at_no_more_are_a_failing_part(
         assert not saving.failures.failing()[FILE_PART]
     saving.now += 60.0
     assert saving.failures.failing()[FILE_PART]
+
+
+async def test_the_address_of_a_webhook_is_in_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may carry a password, and whoever makes backups reads the file."""
+    saving, url = Saving(tmp_path), "https://ops:geheim@chat.example/hook/0123456789"
+    saving.files.notified(url).add(LEAK)
+    async with saving.running(monkeypatch):
+        written = await saving.written()
+    assert [*written.notified.values()] == [[(LEAK[0], [*LEAK[1]])]]
+    assert not any(word in saving.path.read_text(encoding="utf-8") for word in ("geheim", "chat.example", "0123456789"))
+
+
+async def test_a_disk_that_refuses_the_file_is_a_failing_part_until_it_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saving = Saving(tmp_path / "folder")
+    saving.course.tracker.update(CDU, {FLOW: 1.0}, saving.now)
+    async with saving.running(monkeypatch):
+        await eventually(lambda: saving.failures.counts[FILE_PART, "FileNotFoundError"] >= 2, "counted")
+        saving.path.parent.mkdir()
+        await eventually(saving.path.exists, "written")

@@ -92,6 +92,18 @@ async def test_what_goes_on_after_a_restart_has_not_ended(tmp_path: Path) -> Non
     assert after.files.notified(url) == {goes_on.key}
 
 
+async def test_of_several_ends_of_a_problem_the_webhook_is_notified_of_the_last(tmp_path: Path) -> None:
+    path, url = tmp_path / "problems.json", "http://127.0.0.1:9/"
+    ends = [smoke("a", ago_s=ago_s + 60.0, ended_ago_s=ago_s) for ago_s in (7200.0, 600.0)]
+    ended = [Ended(each.key[0], [*each.labels], each.since_s, each.ended_s, 1.0, 1.0, is_cause=True) for each in ends]
+    await asyncio.to_thread(append_history, history_files(path)[0], ended)
+    monitor = monitor_of(path)
+    await monitor.files.load()
+    monitor.files.notified(url).add(ends[0].key)
+    (told,) = monitor.files.untold_ends(url)
+    assert (told.since_s, told.ended_s) == (ends[1].since_s, ends[1].ended_s)
+
+
 async def test_a_problem_that_this_version_does_not_have_is_forgotten(tmp_path: Path) -> None:
     path, key = tmp_path / "problems.json", ("DcimOfAnotherVersion", (("site", "s"),))
     url = "http://127.0.0.1:9/"

@@ -32,6 +32,12 @@ def test_a_sensor_that_is_read_from_another_device_is_found_by_its_label() -> No
     assert whereabouts(places, {**labels, "site": "t2"}, subject()) == ""
 
 
+def test_a_sensor_of_its_own_name_comes_before_the_one_that_stands_for_all_of_the_device() -> None:
+    places = {("t1", "rope-1", ""): "cabinet, room hall", ("t1", "rope-1", "2"): "rope-2, row a"}
+    assert whereabouts(places, WET, subject()) == " Sensor: rope-2, row a."
+    assert whereabouts(places, {**WET, "sensor": "3"}, subject()) == " Sensor: cabinet, room hall."
+
+
 def test_without_a_sensor_there_is_nothing_to_say() -> None:
     assert whereabouts(sensor_places(hall()), {"site": "t1", "device": "rope-1"}, subject(1.0)) == ""
     assert whereabouts({}, WET, subject(3.0)) == " Sensor: 2 at 3.0 m."

@@ -4,6 +4,8 @@ import base64
 import json
 from pathlib import Path
 
+import pytest
+
 from collector.receive.dead_letters import (
     BURST_BYTES,
     BYTES_PER_S,
@@ -32,6 +34,25 @@ def test_a_file_that_cannot_be_moved_is_no_end(tmp_path: Path) -> None:
         letters.write(1, "topic", reason="schema", error="error", payload=b"x" * 100, size_bytes=100) for _ in range(10)
     )
     assert (tmp_path / "dead.jsonl").exists()
+    letters.close()
+
+
+def test_each_outage_of_the_disk_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An agent with a fault has a dead letter each second."""
+    letters = DeadLetters(tmp_path / "dead.jsonl", 2000)
+    in_the_way = tmp_path / "dead.jsonl.1"
+
+    def write() -> bool:
+        return letters.write(1, "topic", reason="schema", error="error", payload=b"x" * 500, size_bytes=500)
+
+    assert write()
+    for outages in (1, 2):
+        in_the_way.mkdir()
+        assert [write() for _ in range(3)] == [False] * 3
+        assert caplog.text.count("dead letters not written") == outages
+        in_the_way.rmdir()
+        assert write()
+        in_the_way.unlink()
     letters.close()
 
 

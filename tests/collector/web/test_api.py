@@ -182,6 +182,9 @@ async def test_a_large_document_is_compressed_for_who_takes_it() -> None:
         assert headers["Content-Encoding"] == "gzip"
         assert len(body) < 12_000
         assert json.loads(gzip.decompress(body))["openapi"] == "3.1.0"
+        for taken in ("GZIP", "br, gzip;q=0.5", "deflate , gzip; q=1.0"):
+            _, headers, _ = await ask(served.port, "/api/v1/openapi.json", {"Accept-Encoding": taken})
+            assert headers.get("Content-Encoding") == "gzip", taken
         for refused in ("gzip;q=0", "gzip; q=0.000, br", "identity"):
             _, headers, body = await ask(served.port, "/api/v1/openapi.json", {"Accept-Encoding": refused})
             assert "Content-Encoding" not in headers

@@ -20,6 +20,9 @@ async def test_a_file_is_kept_for_ever_under_an_address_of_its_version_and_is_go
         again = {"If-None-Match": headers["ETag"]}
         status, headers, body = await ask(served.port, f"/static/{version}/app.js", again)
         assert (status, body, headers["Vary"]) == (304, b"", "Accept-Encoding")
+        # What a browser keeps is renewed with the answer (RFC 9111, 4.3.4).
+        assert "immutable" in headers["Cache-Control"]
+        assert headers["ETag"] == again["If-None-Match"]
         for path in ("0123456789abcdef/app.js", f"{version}/none.js", f"{version}/..%2Fpage.html", f"{version}/"):
             status, headers, _ = await ask(served.port, f"/static/{path}")
             assert status == 404, path

@@ -12,7 +12,9 @@ from collector.web.figures_page import ALL_SHOWN, figures_card
 from collector.web.page import Findings, Moment, Shell, page_steps
 from collector.web.problems_page import SHOWN, problems_card
 from tests.at_once import at_once
+from tests.collector.documents import document
 from tests.collector.polls import NOW_S, Agent, hello
+from tests.collector.polls import WALL_S as POLLED_S
 
 render_page = at_once(page_steps)
 WALL_S = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
@@ -106,6 +108,12 @@ def test_a_pue_is_a_number_and_a_share_is_in_percent() -> None:
     assert "rack power utilisation a1 83 % (" in card
 
 
+def test_as_many_figures_as_fit_are_all_shown_and_a_feed_is_called_one() -> None:
+    racks = [figure("rack_power_watts", 4600.0, rack=f"a{at}") for at in range(ALL_SHOWN - 1)]
+    card = words(figures_card([*racks, figure("site_survives_feed_loss", 1.0, feed="A")]))
+    assert (card.count("rack power"), "site survives feed loss feed A 1 (" in card) == (ALL_SHOWN - 1, True)
+
+
 def test_an_unknown_figure_says_what_is_missing() -> None:
     card = words(figures_card([figure("rack_power_watts", None, 0.5, "pdu-a1 is silent", "pdu-a2 is down", rack="a1")]))
     assert card == "unknown figures 1 rack power a1 pdu-a1 is silent; pdu-a2 is down"
@@ -171,6 +179,33 @@ def test_every_device_that_two_agents_publish_about_is_named_with_the_other_one(
         assert f"{device} contested: agent {agent} publishes about it as well, and is refused" in text
 
 
+def test_a_device_that_was_only_described_says_why_nothing_is_known_of_it() -> None:
+    latest = Latest(1000)
+    agent = Agent(latest)
+    latest.apply_status(hello(agent.name, "a"), NOW_S)
+    latest.apply_document("cas1", document("a"))
+    text = words(render_page(latest, Moment(NOW_S + 1.0, WALL_S), {}))
+    assert "not polled since this collector started · waiting for the first poll by agent gw-3" in text
+
+
+def test_the_only_flag_of_its_kind_has_a_row_of_its_own_also_at_zero() -> None:
+    latest = Latest(1000)
+    agent = Agent(latest)
+    latest.apply_status(hello(agent.name, "a"), NOW_S)
+    agent.arrives(agent.made(0.0, device="a", values={"dcim_cdu_leak_detected{detector=tray}": 0.0}), 0.0)
+    text = words(render_page(latest, Moment(NOW_S + 1.0, WALL_S), {}))
+    assert "leak detected tray 0" in text
+    assert "none" not in text
+
+
+def test_a_clock_that_was_set_back_makes_no_device_up_for_less_than_no_time() -> None:
+    latest = Latest(1000)
+    agent = Agent(latest)
+    latest.apply_status(hello(agent.name, "a"), NOW_S)
+    agent.polls(0.0, device="a")
+    assert "up for 0 s" in words(render_page(latest, Moment(NOW_S + 1.0, POLLED_S - 3600.0), {}))
+
+
 def test_an_agent_that_hangs_is_not_online_though_its_status_says_so() -> None:
     latest = Latest(1000)
     agent = Agent(latest)
@@ -207,6 +242,8 @@ def test_a_device_of_an_agent_that_is_offline_is_neither_up_nor_down_and_its_rej
     text = render_page(latest, Moment(NOW_S + 1.0, WALL_S), {})
     assert re.findall(r'<section class="(\w+)">', text) == ["up"]
     assert "3 readings of the last poll rejected" in text
+    assert tiles(text)["devices up"][0] == "1 of 1"
     latest.apply_status(hello(agent.name, online=False), NOW_S + 2.0)
     text = render_page(latest, Moment(NOW_S + 3.0, WALL_S), {})
+    assert tiles(text)["devices up"][0] == "0 of 1"
     assert re.findall(r'<section class="(\w+)"><h2><span class="state">(\w+)<', text) == [("unknown", "unknown")]
