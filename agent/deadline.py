@@ -106,11 +106,13 @@ class PollDeadline(Deadline):
     a dozen units on one serial line would all be reported as down.
     """
 
-    __slots__ = ("_at_most_s", "_before", "_began_s", "_considered_s", "heard_s", "is_waiting")
+    __slots__ = ("_at_most_s", "_before", "_began_s", "_considered_s", "heard_s", "is_opening", "is_waiting")
 
-    def __init__(self, seconds: float, at_most_s: float) -> None:
+    def __init__(self, seconds: float, at_most_s: float, *, is_opening: bool = False) -> None:
         super().__init__(seconds)
         self._at_most_s = at_most_s
+        self.is_opening = is_opening
+        """Whether it is that of an opening: of many requests, each of which must be answered."""
         self.is_waiting = False
         """Whether the device waits for its turn."""
 
@@ -122,6 +124,11 @@ class PollDeadline(Deadline):
         self._end_s = max(self._end_s, self._began_s + self._at_most_s)
         self._before: Token[PollDeadline | None] = _CURRENT.set(self)
         return self
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether the device has answered since it began."""
+        return self.heard_s > self._began_s
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -164,6 +171,12 @@ def allowed_silence_s() -> float:
     """For how long the device may be silent before the current task's poll fails; without end if there is no such poll."""
     poll = _CURRENT.get()
     return poll.seconds if poll is not None else math.inf
+
+
+def is_opened_and_heard() -> bool:
+    """Whether the current task opens a device that has answered meanwhile."""
+    poll = _CURRENT.get()
+    return poll is not None and poll.is_opening and poll.is_heard
 
 
 @contextmanager

@@ -145,7 +145,7 @@ class DeviceLoop:
             # Outside the deadline: waiting for a place is not the device's fault.
             with self._barrier.contain("open"):
                 async with self._context.pace.place():
-                    deadline = PollDeadline(OPEN_DEADLINE_S, OPEN_AT_MOST_S)
+                    deadline = PollDeadline(OPEN_DEADLINE_S, OPEN_AT_MOST_S, is_opening=True)
                     started = self._context.clock()
                     identified = await self._within(deadline, self._poller.open(), "open")
                 if not identified.poll_classes:

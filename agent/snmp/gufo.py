@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, TypeVar
 from gufo.snmp import NoSuchInstance, SnmpAuthError, SnmpDecodeError, SnmpEncodeError, SnmpVersion
 from gufo.snmp.aio import SnmpSession
 
-from agent.deadline import Deadline, note_answer
+from agent.deadline import Deadline, is_opened_and_heard, note_answer
 from agent.snmp.gufo_calls import Session, get_many, is_panic, next_row, one_getnext, plain, session_itself
 from agent.snmp.gufo_v3 import VerifiedSession, VerifiedSessions
 from agent.snmp.lenient import LenientRelay
@@ -269,7 +269,7 @@ class GufoClient(PortionedClient):
         asked, timeouts = _ASKED.get(call, "other"), self._timeouts
         # No early try in a new session, because opening one takes requests of its own with SNMPv3.
         early_s = 0.0 if self._session is None else timeouts.early_s(asked, clock())
-        tries_s = (early_s, *timeouts.configured_s) if early_s else timeouts.configured_s
+        tries_s = timeouts.tries_s(early_s, is_patient=is_opened_and_heard())
         complaint = ""
         for left, timeout_s in zip(range(len(tries_s) - 1, -1, -1), tries_s, strict=True):
             if self._session is None or (call is get_many and self._address.is_due()):

@@ -23,7 +23,7 @@ from pysnmp.hlapi.v3arch import asyncio as hlapi  # type: ignore[import-untyped]
 from pysnmp.hlapi.v3arch.asyncio.lcd import CommandGeneratorLcdConfigurator  # type: ignore[import-untyped]
 from pysnmp.proto import errind, rfc1902, rfc1905  # type: ignore[import-untyped]
 
-from agent.deadline import MAX_STRETCH, Deadline, note_answer
+from agent.deadline import MAX_STRETCH, Deadline, is_opened_and_heard, note_answer
 from agent.snmp.credentials import check_credential, master_keys
 from agent.snmp.missing import DeniedError
 from agent.snmp.pysnmp_checked import (
@@ -277,7 +277,7 @@ class PysnmpClient(PortionedClient):
 
     async def _request(self, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> tuple[int, int, Pairs]:
         """error-status, error-index and the answer's pairs, with the target's retries."""
-        left = self._target.retries
+        left = self._target.retries + self._timeouts.further(is_patient=is_opened_and_heard())
         asked = _ASKED[command]
         # No early try to a new peer, because the first request to one takes others with SNMPv3.
         early_s = self._timeouts.early_s(asked, asyncio.get_running_loop().time()) if self._peer is not None else 0.0

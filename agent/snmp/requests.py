@@ -185,8 +185,9 @@ class PortionedClient(ABC):
         """
         for _ in range(2):
             try:
-                return await self._next_permitted(oid)
-            except DeviceTimeout:
+                with Deadline(self._timeouts.usual_s):
+                    return await self._next_permitted(oid)
+            except TimeoutError:
                 await self._see_whether_it_answers()
         self._silent.note_silent_row(asyncio.get_running_loop().time())
         text = f"does not answer for what follows {oid}"

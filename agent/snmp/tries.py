@@ -20,6 +20,11 @@ FADE: Final = 0.9
 # step of a walk counts: a single slow moment must not deny a device its early tries for ever. Tables are walked each hour. Chosen value.
 PATIENT_S: Final = 3600.0
 
+# Further tries of a request of an opening in which the device has answered. A network that loses three datagrams of ten, each way, loses
+# all three tries of every eighth request. Most polls succeed there, and the opening of a PDU, which takes some 57 requests, never did.
+# Chosen: with these, every hundredth request is lost.
+OF_AN_OPENING: Final = 4
+
 Asked: TypeAlias = Literal["get", "next row", "getnext", "other"]
 """What a request asks for: objects, the next row of a walk, one row by GETNEXT, or anything else, which is as fast as a GET."""
 
@@ -44,6 +49,21 @@ class TryTimeouts:
         early_s = self._short_s(slowest_s)
         is_fast = slowest_s > 0 and early_s <= self._longest_early_s and now_s >= self._patient_until_s
         return early_s if is_fast else 0.0
+
+    def tries_s(self, early_s: float, *, is_patient: bool) -> tuple[float, ...]:
+        """Seconds of each try of a request. `early_s` is what `early_s` has returned; `is_patient`: OF_AN_OPENING."""
+        tries_s = (early_s, *self.configured_s) if early_s else self.configured_s
+        return tries_s + (early_s or self.configured_s[0],) * self.further(is_patient=is_patient)
+
+    def further(self, *, is_patient: bool) -> int:
+        """The number of further tries of a request."""
+        # Without retries, the configuration wants each request to be sent once.
+        return OF_AN_OPENING if is_patient and len(self.configured_s) > 1 else 0
+
+    @property
+    def usual_s(self) -> float:
+        """Seconds of all tries of a request outside of an opening."""
+        return self._longest_early_s + sum(self.configured_s)
 
     @property
     def brief_s(self) -> float:

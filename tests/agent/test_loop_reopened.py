@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from agent.deadline import note_answer
+from agent.deadline import is_opened_and_heard, note_answer
 from agent.readings import Identified, Readings
+from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceUnreachable
 from tests.agent.device_life import IDENTIFIED, NORMAL, SOURCE, ScriptedDevice, living
 
@@ -66,6 +67,28 @@ async def test_an_opening_takes_as_long_as_the_device_goes_on_answering(monkeypa
     async with living(script) as life:
         await life.hear(1)
     assert life.course() == ["up"]
+
+
+async def test_an_opening_is_known_as_one_to_the_clients_below_it_once_the_device_has_answered() -> None:
+    seen: list[bool] = []
+
+    class Watching(ScriptedDevice):
+        async def open(self) -> Identified:
+            seen.append(is_opened_and_heard())
+            await asyncio.sleep(0.01)
+            note_answer()
+            seen.append(is_opened_and_heard())
+            return await super().open()
+
+        async def poll(self, poll_class: PollClass, now: float) -> Readings:
+            await asyncio.sleep(0.01)
+            note_answer()
+            seen.append(is_opened_and_heard())
+            return await super().poll(poll_class, now)
+
+    async with living(Watching([NORMAL])) as life:
+        await life.hear(1)
+    assert seen[:3] == [False, True, False]
 
 
 async def test_an_opening_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,7 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("an SNMP request is waited for", factory.SNMP_TIMEOUT_S, 2.0),
         ("an early try of it at least", tries.QUICK_S, 0.5),
         ("and so many times the slowest answer", tries.TIMES_SLOWEST, 4.0),
+        ("further tries of a request of an opening", tries.OF_AN_OPENING, 4),
         ("no early try is made after a late answer for", tries.PATIENT_S, 3600.0),
         ("an object that the device denies is asked for again after", missing.BELIEVED_S, 60.0),
         ("one that could not be read", missing.FAILED_S, 10.0),

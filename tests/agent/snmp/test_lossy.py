@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from agent.deadline import PollDeadline
 from agent.snmp.gufo import GufoClient
 from agent.snmp.pysnmp import PysnmpClient
 from agent.snmp.seam import SnmpUser
+from agent.snmp.tries import OF_AN_OPENING
 from rackflow.errors import DeviceTimeout
 from tests.agent.conftest import BASE, Snmpd
 from tests.agent.faulty_peers import GETBULK, FaultyAgent, Request, tlv
@@ -43,6 +45,33 @@ async def test_a_device_that_answers_fast_is_asked_again_long_before_its_timeout
         async with asyncio.timeout(IN_TIME_S):
             assert await client.get([f"{TREE}.1.2"]) == {f"{TREE}.1.2": 2}
         assert len(agent.requests) == 3
+        await client.close()
+
+
+@either_engine
+async def test_a_request_of_an_opening_is_tried_again_more_often_once_the_device_has_answered(
+    make_client: MakeClient,
+) -> None:
+    """A poll that is lost costs a few seconds, an opening all of its requests."""
+    async with FaultyAgent(table(3)).serving() as agent:
+        client = make_client(target_of(agent.port, retries=1, timeout_s=0.1))
+
+        async def ask(lost: int, *, opening: bool, is_first: bool = False) -> int:
+            """Requests that it took, with the first ones lost."""
+            with PollDeadline(PATIENCE_S, PATIENCE_S, is_opening=opening):
+                if not is_first:
+                    assert await client.get([f"{TREE}.1.1"]) == {f"{TREE}.1.1": 1}
+                agent.requests.clear()
+                agent.behaviour = lambda request: [] if len(agent.requests) <= lost else agent.good(request)
+                assert await client.get([f"{TREE}.1.2"]) == {f"{TREE}.1.2": 2}
+                return len(agent.requests)
+
+        usual = 2
+        assert await ask(usual + OF_AN_OPENING - 1, opening=True) == usual + OF_AN_OPENING
+        for opening, is_first in ((False, False), (True, True)):
+            with pytest.raises(DeviceTimeout):
+                await ask(usual, opening=opening, is_first=is_first)
+            assert len(agent.requests) == usual
         await client.close()
 
 
