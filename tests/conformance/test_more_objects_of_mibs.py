@@ -46,6 +46,26 @@ def akcp(table: str, row: int, **cells: SnmpValue) -> dict[str, SnmpValue]:
 
 
 CASES = {
+    "a Papago with a probe and two inputs, of which the second is on": MibDevice(
+        "papouch-papago",
+        "1.3.6.1.4.1.18248.34.1",
+        {
+            **{
+                f"4.1.1.{column}.{row}": cell
+                for row, cells in {1: (1, 0, 752, 1), 2: (2, 0, 413, 0), 3: (3, 4, 0, 1)}.items()
+                for column, cell in enumerate(cells, 1)
+            },
+            "2.1.1.1.1": 0,
+            "2.1.1.1.2": 1,
+        },
+        {
+            f"{WARM}{{sensor=a}}": 24.0,
+            f"{MOIST}{{sensor=a}}": 0.413,
+            "dcim_env_contact_active{kind=dry_contact,sensor=input.1}": 0.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=input.2}": 1.0,
+        },
+        bad={"dcim_env_dew_point_celsius{sensor=a}": "gated"},
+    ),
     "a Delta UPS in economic mode, fed over the bypass": MibDevice(
         "delta-ups",
         "1.3.6.1.4.1.2254.2.4",
