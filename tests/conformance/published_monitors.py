@@ -284,6 +284,10 @@ MONITORS = {
             "8.2.2.0": 2,  # Fahrenheit
             "8.2.3.1.3.1": 7_520,
             "8.2.3.1.3.2": 6_800,
+            "8.2.3.1.4.1": 95,
+            "8.2.3.1.5.1": 5_000,
+            "8.3.2.1.4.1": 80,
+            "8.3.2.1.5.1": 20,  # limits
             "8.3.2.1.3.1": 4_150,
             "8.3.2.1.3.2": 39,
             "8.4.2.1.4.1": b"Door",
@@ -294,6 +298,10 @@ MONITORS = {
         {
             "dcim_env_temperature_celsius{sensor=envir2.1}": 24.0,
             "dcim_env_temperature_celsius{sensor=envir2.2}": 20.0,
+            "dcim_env_temperature_high_threshold_celsius{sensor=envir2.1}": 35.0,
+            "dcim_env_temperature_low_threshold_celsius{sensor=envir2.1}": 10.0,
+            "dcim_env_relative_humidity_high_threshold_ratio{sensor=envir2.1}": 0.8,
+            "dcim_env_relative_humidity_low_threshold_ratio{sensor=envir2.1}": 0.2,
             "dcim_env_relative_humidity_ratio{sensor=envir2.1}": 0.415,
             "dcim_env_relative_humidity_ratio{sensor=envir2.2}": 0.39,
             "dcim_env_dew_point_celsius{sensor=envir2.1}": 10.112514,  # Magnus

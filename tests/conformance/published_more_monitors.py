@@ -115,4 +115,60 @@ MORE_MONITORS = {
             "dcim_env_temperature_celsius{sensor=battery.1.3}": 26.1,
         },
     ),
+    # A string that has run down, one battery of two that is too warm, a discharge, and a current channel that is not in use.
+    "cyberpower-battery-manager": Published(
+        "1.3.6.1.4.1.3808.1.1",
+        {
+            "7.1.1.0": b"BM100",
+            "7.5.1.0": 2,
+            "7.7.3.0": 3,
+            "7.20.2.0": 2,
+            **{f"7.10.5.1.{column}.1": cell for column, cell in ((3, 4), (4, 4_712), (5, 2), (6, 31))},
+            **{
+                f"7.5.{table}.1.{column}.{row}": cell
+                for table, row, cells in (
+                    (5, 1, {3: 1, 6: 1, 7: 1_178, 9: 1}),
+                    (5, 2, {3: 1, 6: 2, 7: 1_149, 9: 4}),
+                    (7, 1, {3: 1, 6: 1, 7: 262}),
+                    (7, 2, {3: 1, 6: 5, 7: 481}),
+                    (9, 1, {3: 1, 6: 1}),
+                    (9, 2, {3: 1, 6: 3}),
+                )
+                for column, cell in cells.items()
+            },
+            **{f"50.2.2.1.2.{row}": rating for row, rating in ((1, 100), (2, 0))},
+            **{
+                f"50.3.2.1.{column}.{row}": cell
+                for row, cells in ((1, (6, -2_345, 1)), (2, (1, 0, 2)))
+                for column, cell in zip((4, 6, 7), cells, strict=True)
+            },
+        },
+        {
+            "dcim_ups_battery_voltage_volts{string=1}": 47.12,
+            "dcim_ups_battery_current_amperes{string=a}": -23.45,
+            "dcim_env_voltage_volts{sensor=battery.1.1}": 11.78,
+            "dcim_env_voltage_volts{sensor=battery.1.2}": 11.49,
+            "dcim_env_temperature_celsius{sensor=battery.1.1}": 26.2,
+            "dcim_env_temperature_celsius{sensor=battery.1.2}": 48.1,
+            f"{ALARM}{{alarm=equalisation,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=low_voltage_shutdown,severity=critical}}": 1.0,
+            **{
+                f"{ALARM}{{alarm={alarm},severity={severity}}}": float(severity == active)
+                for alarm, active in (
+                    ("string_voltage.1", "critical"),
+                    ("string_charge.1", "warning"),
+                    ("voltage.1.1", ""),
+                    ("voltage.1.2", "warning"),
+                    ("charge.1.1", ""),
+                    ("charge.1.2", "critical"),
+                    ("temperature.1.1", ""),
+                    ("temperature.1.2", "critical"),
+                    ("resistance.1.1", ""),
+                    ("resistance.1.2", "warning"),
+                    ("current.1", "warning"),
+                )
+                for severity in ("critical", "warning")
+            },
+        },
+    ),
 }

@@ -236,6 +236,47 @@ OEM = {
             f"{DRY},sensor=2.1}}": 0.0,
         },
     ),
+    # As Observium's reader shows the rectifiers' inputs, with one rectifier that has failed.
+    "alpha-cordex": Published(
+        "1.3.6.1.4.1.7309.4.1",
+        {
+            **{f"1.{scalar}.0": cell for scalar, cell in enumerate((5_402, 5_401, 31, 958, 0, 1), 1)},
+            "2.8.0": b"CXC 48V",
+            "2.9.0": b"A-7713",
+            "2.11.0": b"2.40",
+            **{
+                f"6.3.2.1.{column}.{row}": cell
+                for row, (cell_of, name) in enumerate(
+                    (
+                        (989, b"Total Rectifier Current"),
+                        (5_400, b"Avg DC Voltage"),
+                        (24_300, b"Avg AC Voltage"),
+                        (2, b"# Acquired Rectifiers"),
+                        (2, b"# Sourcing Rectifiers"),
+                        (1, b"# Failed Rectifiers"),
+                        (0, b"Minor Alarm Rectifiers"),
+                        (0, b"Comms Lost Rectifiers"),
+                        (0, b"AC Failed Rectifiers"),
+                        (0, b"Fan Failed Rectifiers"),
+                        (0, b"Power Saving Rectifiers"),
+                    ),
+                    1,
+                )
+                for column, cell in ((2, b"Rectifier input%d" % row), (3, cell_of), (4, name))
+            },
+        },
+        {
+            "dcim_ups_battery_voltage_volts": 54.02,
+            "dcim_ups_input_voltage_volts{phase=L1}": 243.0,
+            f"{ALARM}{{alarm=major,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=minor,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=__Failed_Rectifiers,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=Minor_Alarm_Rectifiers,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=Comms_Lost_Rectifiers,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=AC_Failed_Rectifiers,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=Fan_Failed_Rectifiers,severity=warning}}": 0.0,
+        },
+    ),
     # On its inverter, with a fan that has failed.
     "alpha-fxm": Published(
         "1.3.6.1.4.1.7309.6.1",

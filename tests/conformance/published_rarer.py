@@ -439,6 +439,6 @@ RARER = {
             },
         },
         {"dcim_crah_unit_state{unit=1}": "running"},
-        {"dcim_crah_air_temperature_celsius{sensor=outside,unit=1}": "range"},
+        {"dcim_crah_air_temperature_celsius{sensor=outside,unit=1}": "sentinel"},
     ),
 }

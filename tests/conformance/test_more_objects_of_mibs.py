@@ -46,6 +46,66 @@ def akcp(table: str, row: int, **cells: SnmpValue) -> dict[str, SnmpValue]:
 
 
 CASES = {
+    "a Cordex HP controller with inverters on two phases": MibDevice(
+        "alpha-cxc",
+        "1.3.6.1.4.1.7309.5",
+        {
+            "3.1.12.0": 54_120,
+            "3.3.1.0": 2_410_000,
+            "3.3.2.0": 32_130,
+            "3.3.14.0": 0,
+            **{
+                f"3.3.80.2.1.{column}.{phase}": cell
+                for phase, cells in (
+                    (1, (1_300_000, 230_400, 5_642, 50_000, 34_670)),
+                    (2, (1_110_000, 229_800, 4_830, 50_000, 29_600)),
+                )
+                for column, cell in enumerate(cells, 1)
+            },
+            "3.3.80.2.1.11.1": 1_240_000,
+            "3.3.80.2.1.11.2": 1_060_000,
+            "3.3.80.2.1.16.1": 0,
+            "3.3.80.2.1.16.2": 1_000,
+        },
+        {
+            "dcim_ups_battery_voltage_volts": 54.12,
+            "dcim_ups_output_total_apparent_power_voltamperes": 2_410.0,
+            "dcim_ups_output_total_load_ratio": 0.3213,
+            "dcim_ups_output_apparent_power_voltamperes{phase=L1}": 1_300.0,
+            "dcim_ups_output_apparent_power_voltamperes{phase=L2}": 1_110.0,
+            "dcim_ups_output_voltage_volts{phase=L1}": 230.4,
+            "dcim_ups_output_voltage_volts{phase=L2}": 229.8,
+            "dcim_ups_output_current_amperes{phase=L1}": 5.642,
+            "dcim_ups_output_current_amperes{phase=L2}": 4.83,
+            "dcim_ups_output_load_ratio{phase=L1}": 0.3467,
+            "dcim_ups_output_load_ratio{phase=L2}": 0.296,
+            "dcim_ups_output_power_watts{phase=L1}": 1_240.0,
+            "dcim_ups_output_power_watts{phase=L2}": 1_060.0,
+            f"{ALARM}{{alarm=inverter_bypass,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=inverters.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=inverters.2,severity=warning}}": 1.0,
+        },
+    ),
+    "a Papago with a probe and two inputs, of which the second is on": MibDevice(
+        "papouch-papago",
+        "1.3.6.1.4.1.18248.34.1",
+        {
+            **{
+                f"4.1.1.{column}.{row}": cell
+                for row, cells in {1: (1, 0, 752, 1), 2: (2, 0, 413, 0), 3: (3, 4, 0, 1)}.items()
+                for column, cell in enumerate(cells, 1)
+            },
+            "2.1.1.1.1": 0,
+            "2.1.1.1.2": 1,
+        },
+        {
+            f"{WARM}{{sensor=a}}": 24.0,
+            f"{MOIST}{{sensor=a}}": 0.413,
+            "dcim_env_contact_active{kind=dry_contact,sensor=input.1}": 0.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=input.2}": 1.0,
+        },
+        bad={"dcim_env_dew_point_celsius{sensor=a}": "gated"},
+    ),
     "a Delta UPS in economic mode, fed over the bypass": MibDevice(
         "delta-ups",
         "1.3.6.1.4.1.2254.2.4",
