@@ -9,7 +9,14 @@ from pathlib import Path
 import uvloop
 
 from agent.config import AgentConfig
-from agent.config_checks import estimate_outage, missing_libraries, not_in_site, site_of, tell_same_addresses
+from agent.config_checks import (
+    estimate_outage,
+    missing_libraries,
+    not_in_site,
+    site_of,
+    tell_same_addresses,
+    without_feed,
+)
 from agent.config_file import check_devices, load_agent_config, load_checked
 from agent.poll import PollerFactory
 from agent.process import run
@@ -94,6 +101,8 @@ def _verdict(path: Path) -> Verdict:
     site = site_of(path, config)
     if site is not None and (missing := not_in_site(site, [each.id for each in config.devices if each.enabled])):
         doubtful = [*doubtful, f"{path}: {missing}"]
+    if no_feed := without_feed(config, profiles):
+        doubtful = [*doubtful, f"{path}: {no_feed}"]
     faults = (
         *(f"{path}: {fault}" for fault in missing_libraries(config)),
         *wrong,

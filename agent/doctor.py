@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from agent.config import AgentConfig, Device, Traps
-from agent.config_checks import contradicted_rating, missing_libraries, not_in_site, site_of, tell_same_addresses
+from agent.config_checks import (
+    contradicted_rating,
+    missing_libraries,
+    not_in_site,
+    site_of,
+    tell_same_addresses,
+    without_feed,
+)
 from agent.config_file import check_devices, load_agent_config
 from agent.lab import explanation
 from agent.name_in_use import NameInUse
@@ -107,6 +114,8 @@ def _of_this_host(
     ]
     if site is not None and (missing := not_in_site(site, [each.id for each in enabled])):
         findings.append(Finding("site file", "warning", *missing.split("; ", 1)))
+    if no_feed := without_feed(config, profiles):
+        findings.append(Finding("feeds", "warning", *no_feed.split("; ", 1)))
     findings += _same_addresses(path, config, profiles)
     findings += [Finding("libraries", "failed", *fault.split("; ", 1)) for fault in missing_libraries(config)]
     own = [each for found in config.certificates().values() for each in found]

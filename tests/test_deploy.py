@@ -219,8 +219,11 @@ def test_inhibitions_are_about_alerts_that_exist_and_labels_that_they_have() -> 
         for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
             names = re.fullmatch(r'alertname=~?"([\w|]+)"', matcher)
             if names is None:
-                # Empty equals empty as well: whoever lacks the label must be left out. A cause may explain some alarms or parts only.
-                some_alarms = matcher in rule["target_matchers"] and re.fullmatch(r'(alarm|part)=~"[\w|]+"', matcher)
+                # Empty equals empty as well: whoever lacks the label must be left out. A cause may explain some alarms or parts only,
+                # or what has no state.
+                some_alarms = matcher in rule["target_matchers"] and re.fullmatch(
+                    r'(alarm|part)=~"[\w|]+"|state=~""', matcher
+                )
                 assert some_alarms or matcher in {f'{label}!=""' for label in rule["equal"]}
                 continue
             for name in names[1].split("|"):

@@ -186,6 +186,24 @@ OF_DEVICES: list[Row] = [
             "ups_output_source": "normal",
         },
     ),
+    # One whose battery is full has worn out: on battery it would be low at once.
+    *(
+        (
+            "DcimReadingBeyondLimit",
+            "ups",
+            {
+                "ups_battery_runtime_seconds": 119.0,
+                "ups_low_battery_threshold_seconds": 120.0,
+                "ups_battery_charge_ratio": 0.96,
+            },
+            {
+                "ups_battery_runtime_seconds": runtime_s,
+                "ups_low_battery_threshold_seconds": 120.0,
+                "ups_battery_charge_ratio": charge,
+            },
+        )
+        for runtime_s, charge in ((119.0, 0.95), (0.0, 1.0), (120.0, 1.0))
+    ),
 ]
 
 

@@ -24,7 +24,6 @@ from rackflow.process.stopping import stop_tasks
 from tests.collector.running import until
 from tests.servers.alertmanager import SHIPPED, Alertmanager
 from tests.servers.loop_server import loop_server
-from tests.servers.waiting import eventually
 
 OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 Answer = Callable[[bytes], Awaitable[bytes | None]]
@@ -351,26 +350,6 @@ async def test_an_alertmanager_back_after_an_hour_gets_present_problems_and_no_e
     (message,) = (document for _, document in notified)
     assert [each["labels"]["device"] for each in message["alerts"]] == ["lasts"]
     assert set(alerts) == {"DcimSmoke"}
-
-
-@pytest.mark.parametrize("ahead_s", [-HOUR_S, HOUR_S])
-@pytest.mark.parametrize("has_jumped", [False, True])
-async def test_a_collector_whose_clock_is_an_hour_off_has_its_problems_notified_and_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead_s: float, *, has_jumped: bool
-) -> None:
-    """With `has_jumped` the problem began before that. Alertmanager would take it for over, refuse it, or have it an hour too long."""
-    monkeypatch.setattr(push, "PULL_LAG_S", 0.0)
-    async with answering(works) as (url, notified):
-        manager = Alertmanager(tmp_path / "alertmanager", notifying(url, tmp_path))
-        with manager.serving():
-            async with Pushing(PushTarget(f"{manager.url}/api/v2/alerts"), ahead_s=ahead_s) as one:
-                each = smoke("a", ago_s=1.0 if has_jumped else 1.0 - ahead_s)
-                one.tell(each)
-                await until(lambda: bool(notified), "notified")
-                each.is_active, each.ended_s = False, time.time() + ahead_s
-                one.tell(each)
-                await eventually(lambda: not manager.alerts(), "ended")
-    assert [document["status"] for _, document in notified[:1]] == ["firing"]
 
 
 async def test_no_end_is_notified_of_a_problem_that_begins_again_before_that(
