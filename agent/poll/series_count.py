@@ -20,8 +20,20 @@ METRIC = "dcim_device_series"
 _PLANNED = series_key(METRIC, {"state": "planned"})
 _PRESENT = series_key(METRIC, {"state": "present"})
 _SAFETY = series_key(METRIC, {"state": "safety"})
-# A detector without a reading is a fault of its own (`leak_detectors`).
-_LEAK = "_leak_detected"
+# What alerts of the safety class ask about, of what that class polls. Not all that it polls: the speed of a pump that stands, or the
+# approach of a unit without load, may be missing for good reason. A leak detector without one is a fault of its own (`leak_detectors`).
+NEEDED_FOR_SAFETY = frozenset(
+    {
+        "dcim_cdu_flow_cubic_meters_per_second",
+        "dcim_cdu_pump_state",
+        "dcim_cdu_supply_temperature_celsius",
+        "dcim_circuit_breaker_state",
+        "dcim_env_contact_active",
+        "dcim_ups_battery_state",
+        "dcim_ups_input_voltage_volts",
+        "dcim_ups_output_source",
+    }
+)
 # Counts change when a device is planned, so once a minute is often enough. Of the classes that are polled at least that often the rarest
 # has the counts, and only a device that has none of these is counted with a rarer one.
 _REPORT_S = 60.0
@@ -70,12 +82,13 @@ class SeriesCount:
 
 
 def _keys_of_safety(plan: Plan) -> Mapping[PollClass, list[str]]:
-    """The series of the safety class by the class that reads them, which a profile may choose otherwise."""
+    """The series that safety alerts need, by the class that reads them, which a profile may choose otherwise. Of contacts: smoke."""
     found: dict[PollClass, list[str]] = {}
     for poll, part in plan.classes.items():
         for slot in part.slots:
-            poll_class = slot.metric.poll_class(dict(parse_series_key(slot.key)[1]))
-            if poll_class == "safety" and not slot.metric.name.endswith(_LEAK):
+            if slot.metric.name not in NEEDED_FOR_SAFETY:
+                continue
+            if slot.metric.poll_class(dict(parse_series_key(slot.key)[1])) == "safety":
                 found.setdefault(poll, []).append(slot.key)
     return found
 

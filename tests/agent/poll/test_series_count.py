@@ -88,14 +88,15 @@ async def test_what_alerts_of_the_safety_class_need_is_counted_by_itself_whateve
     assert (about[SAFETY], about[PRESENT]) == (0.0, 2.0)
 
 
-def test_smoke_is_of_the_safety_class_and_a_leak_detector_has_a_fault_of_its_own() -> None:
+def test_of_contacts_smoke_is_counted_and_what_may_be_missing_for_good_reason_is_not() -> None:
+    """A pump that stands has no speed. A leak detector without a reading is a fault of its own."""
     smoke, door = (f"dcim_env_contact_active{{kind={kind},sensor=1}}" for kind in ("smoke", "door"))
-    keys = smoke, door, "dcim_leak_detected{sensor=1}"
+    keys = smoke, door, "dcim_leak_detected{sensor=1}", "dcim_cdu_pump_speed_ratio{pump=1}"
     plan, counts = Plan({"slow": ClassPlan(tuple(slot(key) for key in keys))}), SeriesCount()
     readings = Readings(values=dict.fromkeys(keys, 0.0))
     counts.begin(plan)
     counts.add("slow", readings)
-    assert (readings.about[SAFETY], readings.about[PRESENT]) == (1.0, 3.0)
+    assert (readings.about[SAFETY], readings.about[PRESENT]) == (1.0, 4.0)
     counts.begin(Plan({"slow": ClassPlan((slot(door),))}))
     after = Readings(values={door: 0.0})
     counts.add("slow", after)

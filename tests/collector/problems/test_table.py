@@ -5,6 +5,7 @@ from importlib.resources import files
 
 import pytest
 
+from agent.poll.series_count import NEEDED_FOR_SAFETY
 from collector.problems.causes import clears_s
 from collector.problems.sentence import parse_sentence
 from collector.problems.table import load_table, parse_table
@@ -292,3 +293,10 @@ def test_a_device_of_which_no_place_is_known_leaves_no_gap_in_its_sentence() -> 
     words, own = problems["DcimDeviceUnreachable"].words, {"device": "u", "site": "s", "agent": "g"}
     assert words.render(own, 0.0).startswith("Device u at s, polled by g, has")
     assert words.render(own | {"room": "r", "rack": "k"}, 0.0).startswith("Device u at s/r rack k, polled by g, has")
+
+
+def test_agents_count_what_safety_alerts_ask_about() -> None:
+    """Else one of these could be missing, and `DcimDeviceGivesLess` would not say so."""
+    asked = [catalogue()[name] for name in load_table().safety_metrics() if name in catalogue()]
+    polled = [each.name for each in asked if each.poll == "safety" or each.urgent]
+    assert {name for name in polled if not name.endswith("_leak_detected")} == NEEDED_FOR_SAFETY
