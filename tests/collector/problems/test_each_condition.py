@@ -188,7 +188,7 @@ OF_DEVICES: list[Row] = [
     ),
     # One whose battery is full has worn out: on battery it would be low at once.
     *(
-        (
+        row(
             "DcimReadingBeyondLimit",
             "ups",
             {
