@@ -280,6 +280,28 @@ def test_a_marker_that_changes_has_a_large_plan_made_again_more_seldom(series: i
     assert not replanning.does_marker_ask("m", 1, 5000.0)
 
 
+def test_a_device_is_opened_again_once_for_each_thing_that_it_tells() -> None:
+    """What was news when it was opened again is none afterwards."""
+    replanning = Replanning()
+    less, full = Plan({"fast": ClassPlan(())}), Plan({"fast": ClassPlan(()), "slow": ClassPlan(())})
+    replanning.planned(full, [], {}, 0.0)
+    replanning.opened()
+
+    def reason(now_s: float) -> str:
+        return replanning.reason_to_reopen("", now_s, has_restarted=False)
+
+    assert reason(0.0) == ""
+    replanning.news = "firmware was '1' and is '2'"
+    assert reason(100.0) == replanning.news
+    replanning.opened()
+    assert reason(200.0) == ""
+    for at_s, plan in ((300.0, less), (400.0, full)):
+        replanning.planned(plan, [], {}, at_s)
+        assert reason(at_s) == "has gained or lost poll classes"
+        replanning.opened()
+        assert reason(at_s + 50.0) == ""
+
+
 async def test_a_marker_that_stands_has_nothing_walked() -> None:
     bench = Bench()
     await bench.opened()
