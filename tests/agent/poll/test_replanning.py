@@ -10,12 +10,11 @@ from agent.config import CoolantConfig, Device
 from agent.poll import BOOT_METRIC, ModbusPoller, SharedPlans, SnmpPoller
 from agent.poll import snmp as polling
 from agent.poll.identity import first_text, printable
-from agent.poll.replanning import Replanning
-from agent.profile import ClassPlan, Plan, Slot, parse_profile
+from agent.profile import parse_profile
 from agent.profile.normalising.cells import RawValue
 from agent.readings import Identity
 from agent.snmp.seam import SnmpValue
-from rackflow.catalogue import PollClass, catalogue
+from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceDecodeError, DeviceProtocolError, DeviceTimeout
 from tests.agent.memory_peers import MemoryModbus, MemorySnmp
 
@@ -261,23 +260,6 @@ async def test_planning_beside_a_poll_ends_before_the_polls_own_deadline(monkeyp
         readings = await poller.poll("fast", 2000.0)
     assert readings.values["dcim_pdu_input_power_watts"] == 900.0
     assert readings.reopen == "its tables could not be walked within a poll"
-
-
-@pytest.mark.parametrize(("series", "pause_s"), [(1, 10.0), (2000, 10.0), (4000, 20.0)])
-def test_a_marker_that_changes_has_a_large_plan_made_again_more_seldom(series: int, pause_s: float) -> None:
-    """A plan of 20,000 series takes a thousand requests."""
-    power = catalogue()["dcim_pdu_phase_power_watts"]
-    slot = Slot(key=power.name, metric=power, decoders=(), gate=None, is_plain=True, low=0.0, high=1.0)
-    replanning = Replanning()
-    replanning.planned(Plan({"fast": ClassPlan((slot,) * series)}), ["m"], {"m": 1}, 0.0)
-    replanning.marker_replanned_at = 1000.0
-    assert [replanning.does_marker_ask("m", 2, 1000.0 + each) for each in (0.0, pause_s - 0.1, pause_s)] == [
-        False,
-        False,
-        True,
-    ]
-    assert replanning.does_marker_ask("m", 2, 500.0), "the clock was set back, so nobody knows how long ago that was"
-    assert not replanning.does_marker_ask("m", 1, 5000.0)
 
 
 async def test_a_marker_that_stands_has_nothing_walked() -> None:

@@ -1,0 +1,74 @@
+"""The pollers and tasks of an agent's devices: what is made is closed again, and each device counts once."""
+
+import asyncio
+
+import pytest
+
+from agent.config import AgentConfig, Device
+from agent.context import AgentContext
+from agent.device_tasks import DeviceTasks
+from agent.poll import DevicePoller, OpeningPace
+from agent.self_metrics import Counters
+from agent.settings import enabled_devices
+from rackflow.errors import ConfigError, DeviceTimeout, ProfileError, RackflowError
+from rackflow.outbox.memory import MemoryOutbox
+from rackflow.process.config import check_config
+from tests.agent.device_life import NORMAL, WALL_S, ScriptedDevice
+from tests.servers.waiting import eventually
+
+
+def config_of(*devices: str) -> AgentConfig:
+    whole = {
+        "agent": "gw-1",
+        "labels": {"site": "t1"},
+        "credentials": {"c": {"community": "secret-1"}},
+        "intervals": {"safety": 0.2},
+        "devices": [{"id": name, "host": "h", "credential": "c"} for name in devices],
+    }
+    return check_config(whole, AgentConfig, "test")
+
+
+def context() -> AgentContext:
+    return AgentContext(
+        site="t1",
+        agent="gw-1",
+        epoch="E",
+        outbox=MemoryOutbox("E", 1 << 20),
+        counters=Counters(),
+        announce=lambda _: None,
+        wall=lambda: WALL_S,
+        clock=lambda: 0.0,
+        draw=lambda: 0.5,
+        pace=OpeningPace(),
+        note_late=lambda _: None,
+    )
+
+
+@pytest.mark.parametrize("error", [ConfigError("no such port"), ProfileError("not known")])
+async def test_where_one_device_cannot_be_polled_the_pollers_of_the_others_are_closed(error: RackflowError) -> None:
+    """A reload is refused as a whole. Their sockets would stay open, with each such reload more of them."""
+    made: list[ScriptedDevice] = []
+
+    def make(_: AgentConfig, device: Device) -> DevicePoller:
+        if device.id == "c":
+            raise error
+        made.append(ScriptedDevice([NORMAL]))
+        return made[-1]
+
+    config = config_of("a", "b", "c", "d")
+    with pytest.raises(type(error)):
+        await DeviceTasks(context(), make).make_pollers(config, enabled_devices(config))
+    assert [each.closed for each in made] == [1, 1]
+
+
+async def test_each_device_counts_as_up_or_down() -> None:
+    def make(_: AgentConfig, device: Device) -> DevicePoller:
+        return ScriptedDevice([DeviceTimeout("no answer") if device.id == "a" else NORMAL])
+
+    config = config_of("a", "b", "c")
+    wanted, tasks = enabled_devices(config), DeviceTasks(context(), make)
+    async with asyncio.TaskGroup() as group:
+        await tasks.start(group, wanted, await tasks.make_pollers(config, wanted))
+        await eventually(lambda: tasks.count_by_state() == {"up": 2, "down": 1}, "one of them is silent")
+        await tasks.stop(list(tasks.running))
+    assert tasks.count_by_state() == {"up": 0, "down": 0}
