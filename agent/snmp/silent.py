@@ -23,7 +23,7 @@ MOST_FRUITLESS: Final = 5
 PAUSE_S: Final = 60.0
 # How often requests of one size must be silent, and be answered in parts, with no answer to one as large in between, before smaller ones
 # are made: where datagrams are lost, that happens once in a while. So much more often once a request was answered that had been silent
-# before: a network that loses three datagrams of ten had a device asked for 5 objects at a time instead of 20, and twice as many polls lost.
+# before: a network that loses three datagrams of ten had a device asked for 5 objects at a time, not 20, and twice as many polls lost.
 # Chosen values.
 TOO_LARGE_TIMES: Final = 2
 TOO_LARGE_TIMES_WITH_LOSSES: Final = 6

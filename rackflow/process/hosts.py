@@ -42,7 +42,9 @@ def checked_host(value: object) -> object:
 
 def _with_interface(address: str) -> str:
     if IPv6Address(address).is_link_local and "%" not in address:
-        raise ValueError(f"is a link-local address, which needs this machine's interface; write it as in {address}%eth0")
+        raise ValueError(
+            f"is a link-local address, which needs this machine's interface; write it as in {address}%eth0"
+        )
     return address
 
 
