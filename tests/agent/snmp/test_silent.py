@@ -1,6 +1,16 @@
 """What is remembered of objects that are never answered, without a device. `test_silent_objects.py` has what that costs one."""
 
-from agent.snmp.silent import FIRST_S, LONGEST_S, MAX_DOUBTFUL, PAUSE_S, ROW_BY_ROW_S, WALKS, SilentObjects
+from agent.snmp.silent import (
+    FIRST_S,
+    LONGEST_S,
+    MAX_DOUBTFUL,
+    PAUSE_S,
+    ROW_BY_ROW_S,
+    TOO_LARGE_TIMES,
+    TOO_LARGE_TIMES_WITH_LOSSES,
+    WALKS,
+    SilentObjects,
+)
 
 
 def test_a_silent_object_is_left_out_for_ten_seconds_then_for_twice_as_long_up_to_ten_minutes() -> None:
@@ -42,6 +52,19 @@ def test_a_request_is_too_large_only_if_none_as_large_was_answered_in_between() 
     silent.note_answered([str(number) for number in range(19)])
     assert silent.are_too_large(20)
     assert not silent
+
+
+def test_where_a_silent_request_was_answered_later_a_size_must_be_silent_more_often() -> None:
+    """It was the network that had lost it."""
+    oids = [str(number) for number in range(20)]
+    silent = SilentObjects()
+    silent.note_unanswered(oids)
+    silent.note_answered(oids[:10])
+    assert [silent.are_too_large(20) for _ in range(TOO_LARGE_TIMES)][-1], "answers to smaller ones show no loss"
+    silent.note_unanswered(oids)
+    silent.note_answered(oids)
+    found = [silent.are_too_large(20) for _ in range(TOO_LARGE_TIMES_WITH_LOSSES)]
+    assert found == [False] * (TOO_LARGE_TIMES_WITH_LOSSES - 1) + [True]
 
 
 def test_a_card_that_was_silent_about_everything_is_not_searched_for_a_minute() -> None:
