@@ -46,6 +46,16 @@ def akcp(table: str, row: int, **cells: SnmpValue) -> dict[str, SnmpValue]:
 
 
 CASES = {
+    "an Eltek plant whose load has an alarm, without monitors of fuses": MibDevice(
+        "eltek-smartpack",
+        "1.3.6.1.4.1.12148.10",
+        {"9.1.0": 9, "9.3.0": 6, "10.1.0": 1, "10.5.1.0": 1, "10.5.5.0": 4_810},
+        {
+            "dcim_ups_battery_voltage_volts": 48.1,
+            f"{ALARM}{{alarm=battery,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=load,severity=warning}}": 1.0,
+        },
+    ),
     "a Cordex HP controller with inverters on two phases": MibDevice(
         "alpha-cxc",
         "1.3.6.1.4.1.7309.5",
