@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from tests.collector.derive.power.test_switches import switched
 
 from collector.problems.table import load_table
 from collector.problems.tracker import TrackedProblem
 from tests.collector.api.shown import Shown, powered
 from tests.collector.api.test_blame import ONE_FEED, SMALL_PDUS, SMALL_UPS, in_short, loss_of_a
 from tests.collector.derive.hall import hall
+from tests.collector.derive.power.test_switches import switched
 
 
 def only(shown: Shown, now: float = 102.0) -> dict[str, Any]:
