@@ -17,7 +17,7 @@ from collector.latest.latest import Latest
 from collector.ledger.epochs import Entry, Retirement
 from collector.ledger.file import LedgerItem
 from collector.ledger.ledger import Ledger
-from collector.ledger.tables import begin, load_epochs, save
+from collector.ledger.tables import SCHEMA, begin, load_epochs, save
 from collector.receive.clones import Clones
 from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
@@ -124,6 +124,7 @@ def note_on_disk(note: LedgerItem) -> None:
     else:
         ledger.apply_statement(note)
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.executescript(SCHEMA)
         begin(db, 0)
         save(db, ledger.changes())
         assert [book.key for book in load_epochs(db)] == [note.key]

@@ -178,7 +178,7 @@ async def test_after_a_restart_it_is_known_how_much_a_device_once_gave(tmp_path:
         wall=lambda: SEEN_S + 120.0,
     )
     await files.load()
-    (row,) = (each for each in table.problems["DcimDeviceGivesLess"].when if each.fell is not None)
+    row = next(each for each in table.problems["DcimDeviceGivesLess"].when if each.fell is not None)
     assert row.fell is not None
     below = row.fell.below_share * 40.0
     assert memory.has_fallen(*key, below - 0.1, row, SEEN_S + 120.0)
