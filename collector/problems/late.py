@@ -10,6 +10,7 @@ once no late message has come for a while. By then the present problems are know
 """
 
 import math
+from collections import deque
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -59,23 +60,35 @@ class _Span:
     holds: bool = True
     over_s: float = 0.0
     """Time of the first reading since it last held that did not show it any more."""
-    held_s: float = 0.0
+    runs: deque[tuple[float, float]] = field(default_factory=deque)
+    """From when until when it held earlier, as far as its window reaches (`within_s`)."""
     has_lasted: bool = False
     """Whether it held for as long as it must."""
 
     def hold(self, value: float, at_s: float, poll_s: float) -> None:
         """A reading shows it."""
         at_s = max(at_s, self.last_s)  # a share of devices of two agents, whose backlogs are not at the same time
-        if self.holds:
-            self.held_s += at_s - self.last_s
-        else:
+        within_s = self.problem.within_s
+        if not self.holds:
+            if within_s:
+                self.runs.append((self.run_from_s, self.last_s))
             self.holds, self.run_from_s = True, at_s
-            if not self.has_lasted and not self.problem.within_s:
+            if not self.has_lasted and not within_s:
                 self.since_s, self.peak = at_s, value
-        held_s = self.held_s if self.problem.within_s else at_s - self.run_from_s
-        self.has_lasted = self.has_lasted or held_s >= self.problem.hold_s
+        while self.runs and self.runs[0][1] < at_s - within_s:
+            self.runs.popleft()
+        if self.runs and not self.has_lasted:
+            self.since_s = self.runs[0][0]
+        self.has_lasted = self.has_lasted or self._held_s(at_s) >= self.problem.hold_s
         self.value, self.last_s, self.poll_s = value, at_s, poll_s
         self.peak = worse_of(self.problem, self.peak, value)
+
+    def _held_s(self, at_s: float) -> float:
+        """How long it has held at a reading that shows it, s: as `TrackedProblem.held_s`."""
+        if not self.problem.within_s:
+            return at_s - self.run_from_s
+        start_s = at_s - self.problem.within_s
+        return sum(end - max(begin, start_s) for begin, end in (*self.runs, (self.run_from_s, at_s)))
 
     def release(self, at_s: float) -> None:
         """A reading does not show it."""

@@ -26,6 +26,8 @@ from rackflow import catalogue
 # Shortest step of the subqueries that add up how long a condition held: the evaluation interval of the shipped prometheus.yml.
 # Longer windows are looked at about thirty times, because each look costs as much as an evaluation of the rule.
 STEP_S = 5
+# That of the safety class, which is evaluated each second and has few devices.
+SAFETY_STEP_S = 1
 LOOKS = 36
 # A week of one-second readings would be 600,000 samples a series in each evaluation, and Prometheus refuses more than 50 million. At
 # this interval a week has 2,016.
@@ -230,9 +232,10 @@ def _with_reading_label(problem: Problem, condition: Condition, text: str, recor
 
 def _held_within_window(problem: Problem, condition: Condition, records: Mapping[str, Record]) -> str:
     """The value now, where the condition held for `hold_s` all in all within the window."""
-    value = _value_text(condition)
     holding = _condition_text(condition, records)
-    step_s = max(STEP_S, round(problem.within_s / LOOKS))
+    # Where its end comes `keep_s` after it last held in any case, it needs to hold now: what its window still has must not add to that.
+    value = holding if problem.within_s <= problem.keep_s else _value_text(condition)
+    step_s = SAFETY_STEP_S if problem.is_safety else max(STEP_S, round(problem.within_s / LOOKS))
     window = f"[{duration(problem.within_s)}:{step_s}s]"
     return f"{value}\nand\n  count_over_time(\n    (\n{_indent(holding, 6)}\n    ){window}\n  ) > {round(problem.hold_s / step_s)}"
 

@@ -191,8 +191,10 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 class Problem(msgspec.Struct, frozen=True):
     """One row. It is active once `when` has held for `hold_s`: in total within the last `within_s`, or without a break if that is 0.
 
-    It ends `keep_s` after it last held. While its device is silent, it is taken to hold for `silent_s` more. `causes` maps another
-    problem to the labels in which both must agree: then this one is its consequence.
+    It ends `keep_s` after it last held, and not before it has held for less than `hold_s` within its window. A window no longer than
+    `keep_s` therefore delays no end: it is for what comes and goes, and would never hold for `hold_s` without a break. While its device is
+    silent, it is taken to hold for `silent_s` more. `causes` maps another problem to the labels in which both must agree: then this one is
+    its consequence.
 
     With `outlasts_reading` it is taken to hold for as long, too, while its reading is missing although its device answers: a detector may
     be destroyed by what it detects, and a figure is unknown once a device that it needs is silent.

@@ -134,6 +134,14 @@ def test_a_condition_that_was_too_short_to_be_reported_is_not_in_the_history() -
     assert (ended.name, ended.ended_s - ended.since_s) == ("DcimUpsOnBypass", 60.0)
 
 
+def test_a_ups_that_comes_and_goes_is_in_the_history_if_it_was_on_battery_for_ten_seconds_of_a_minute() -> None:
+    """As for live readings: what adds up over more than a minute does not count."""
+    for seldom in ((["battery"] * 3 + ["normal"] * 37) * 6, (["battery"] * 5 + ["normal"] * 55) * 4):
+        assert history_of(["normal"] * 10 + seldom + ["normal"] * 30) == []
+    [ended] = history_of(["normal"] * 10 + (["battery"] * 6 + ["normal"] * 14) * 6 + ["normal"] * 100)
+    assert (ended.name, ended.since_s - NOW_S, ended.ended_s - NOW_S) == ("DcimUpsOnBattery", -290.0, -184.0)
+
+
 def history_of(states: Sequence[str]) -> list[Ended]:
     """What the history has of a UPS with these sources of its output, from second to second, which then fell silent for good."""
     backlog = Backlog()
