@@ -292,6 +292,9 @@ class PortionedClient(ABC):
     async def _search_parts(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         """The same of objects that were not answered in one request."""
         if len(oids) == 1:
+            # Once more: one lost datagram must not cost an object its place in a plan.
+            if (found := await self._get_part(oids)) is not None:
+                return found
             self._leave_out(oids[0])
             return {}
         if self._silences >= MOST_SILENCES:
@@ -308,7 +311,7 @@ class PortionedClient(ABC):
                 self._target.device,
                 self._varbinds,
             )
-        found: dict[str, SnmpValue] = {}
+        found = {}
         for half, answer in zip(halves, answers, strict=True):
             found |= await self._search_parts(half) if answer is None else answer
         return found

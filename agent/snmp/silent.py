@@ -127,8 +127,18 @@ class SilentObjects:
         self._row_by_row_until_s = now_s + ROW_BY_ROW_S
 
     def ask_all_again(self) -> None:
-        """Make all silent objects due: the device is opened or planned anew, and may be another one."""
-        self._again_at_s = dict.fromkeys(self._again_at_s, 0.0)
+        """Make all silent objects due: the device is opened or planned anew, and may be another one.
+
+        Each call of `get` asks for one of them. So the one that was asked for longest ago is first: with an object that is never answered
+        always before it, another one would be in no plan, and so be asked for by no poll.
+        """
+        in_turn = sorted(self._again_at_s, key=self._last_asked_s)
+        self._again_at_s = {oid: float(place - len(in_turn)) for place, oid in enumerate(in_turn)}
+
+    def _last_asked_s(self, oid: str) -> float:
+        """When the object was asked for; its place, below 0, if not since `ask_all_again`."""
+        again_at_s = self._again_at_s[oid]
+        return again_at_s if again_at_s < 0.0 else again_at_s - self._pauses_s.get(oid, 0.0)
 
     def doubtful(self, oids: Sequence[str]) -> list[str]:
         """Those of the objects whose last request was not answered."""

@@ -11,6 +11,7 @@ import pytest
 import uvloop
 
 from agent.deadline import MAX_STRETCH, Deadline, PollDeadline, note_answer, waiting_for_turn
+from tests.servers.waiting import PATIENCE_S
 from tests.truth.leap import run_leaping
 
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
@@ -20,8 +21,9 @@ both_loops = pytest.mark.parametrize(
 
 
 def run(new_loop: NewLoop, work: Coroutine[Any, Any, None]) -> None:
+    """Runs a test, which fails if a deadline never ends what it is of."""
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(work)
+        runner.run(asyncio.wait_for(work, PATIENCE_S))
 
 
 async def readable(end: socket.socket) -> bytes:

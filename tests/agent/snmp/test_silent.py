@@ -42,6 +42,19 @@ def test_of_several_the_one_that_has_waited_longest_is_asked_for_and_the_others_
     assert silent.doubtful(["third", "good", "second"]) == ["third", "second"]
 
 
+def test_with_each_plan_another_silent_object_is_asked_for_first() -> None:
+    """Otherwise one that is never answered would be first for ever, and those behind it, which are well again, in no plan."""
+    silent = SilentObjects()
+    for at_s, oid in enumerate(["a", "b", "c"], 1):
+        silent.note_silent(oid, float(at_s))
+    asked: list[str] = []
+    for at_s in (100.0, 200.0, 300.0, 400.0):
+        silent.ask_all_again()
+        asked.append(silent.parted(["c", "b", "a"], at_s)[1])
+        silent.note_silent(asked[-1], at_s)
+    assert asked == ["a", "b", "c", "a"]
+
+
 def test_a_request_is_too_large_only_if_none_as_large_was_answered_in_between() -> None:
     silent = SilentObjects()
     assert not silent.are_too_large(20)

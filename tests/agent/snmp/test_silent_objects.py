@@ -114,6 +114,23 @@ async def test_several_of_them_cost_themselves_and_come_back_together(
     assert await client.get(ROWS) == ALL
 
 
+async def test_an_object_whose_one_request_is_lost_is_not_left_out(client_of: MakeClient, card: Card) -> None:
+    """It may be the first time that the device is planned: what is left out then is in no poll for an hour."""
+    client = client_for(client_of, card)
+    alone: list[Request] = []
+
+    def is_dropped(request: Request) -> bool:
+        if request.oids == [HUNG]:
+            alone.append(request)
+            return len(alone) == 1
+        return HUNG in request.oids
+
+    card.is_dropped = is_dropped
+    await failed(client, ROWS)
+    assert await client.get(ROWS) == ALL
+    assert len(alone) > 1
+
+
 async def test_a_device_that_is_off_gets_no_more_requests_than_ever_and_is_waited_for_no_longer(
     client_of: MakeClient, card: Card
 ) -> None:
