@@ -292,9 +292,10 @@ class PortionedClient(ABC):
     async def _search_parts(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         """The same of objects that were not answered in one request."""
         if len(oids) == 1:
-            # Once more: one lost datagram must not cost an object its place in a plan.
-            if (found := await self._get_part(oids)) is not None:
-                return found
+            # Again: a lost datagram must not cost an object its place in a plan.
+            for _ in range(self._silent.further_tries):
+                if (found := await self._get_part(oids)) is not None:
+                    return found
             self._leave_out(oids[0])
             return {}
         if self._silences >= MOST_SILENCES:

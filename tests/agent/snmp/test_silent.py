@@ -2,6 +2,8 @@
 
 from agent.snmp.silent import (
     FIRST_S,
+    FURTHER_TRIES,
+    FURTHER_TRIES_WITH_LOSSES,
     LONGEST_S,
     MAX_DOUBTFUL,
     PAUSE_S,
@@ -74,8 +76,10 @@ def test_where_a_silent_request_was_answered_later_a_size_must_be_silent_more_of
     silent.note_unanswered(oids)
     silent.note_answered(oids[:10])
     assert [silent.are_too_large(20) for _ in range(TOO_LARGE_TIMES)][-1], "answers to smaller ones show no loss"
+    assert silent.further_tries == FURTHER_TRIES
     silent.note_unanswered(oids)
     silent.note_answered(oids)
+    assert silent.further_tries == FURTHER_TRIES_WITH_LOSSES, "of a single object, too"
     found = [silent.are_too_large(20) for _ in range(TOO_LARGE_TIMES_WITH_LOSSES)]
     assert found == [False] * (TOO_LARGE_TIMES_WITH_LOSSES - 1) + [True]
 
