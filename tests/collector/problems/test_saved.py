@@ -239,10 +239,22 @@ def test_what_held_before_a_restart_goes_on_though_another_class_is_polled_first
 
 
 def test_what_went_on_after_a_restart_and_ended_begins_again_the_next_time() -> None:
-    held = load_table().problems[FLOW[0]].hold_s - 5.0
+    warm = "DcimCduSupplyTemperatureHigh", FLOW[1]
+    held = load_table().problems[warm[0]].hold_s - 5.0
+    course = Course()
+    course.tracker.restore_holding(CDU, warm, held, 0.0, 0.0)
+    assert course.at(1.0, warm) == course.at(2.0) == course.at(3.0, warm) == course.at(8.5, warm) == set()
+
+
+def test_what_counts_within_a_window_goes_on_after_a_restart() -> None:
+    """Low flow that comes and goes: what it had held before is counted, and once."""
+    table = load_table()
+    held = table.problems[FLOW[0]].hold_s - 5.0
+    assert table.problems[FLOW[0]].within_s
     course = Course()
     course.tracker.restore_holding(CDU, FLOW, held, 0.0, 0.0)
-    assert course.at(1.0, FLOW) == course.at(2.0) == course.at(3.0, FLOW) == course.at(8.5, FLOW) == set()
+    assert course.at(1.0, FLOW) == course.at(2.0) == course.at(3.0, FLOW) == course.at(6.9, FLOW) == set()
+    assert course.at(7.1, FLOW) == {FLOW[0]}
 
 
 def test_what_is_reported_is_not_kept_as_about_to_be_as_well() -> None:

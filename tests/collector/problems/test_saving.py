@@ -65,7 +65,7 @@ async def test_what_has_held_for_a_quarter_of_a_minute_is_written_before_it_is_r
     """Else a restart would delay it by that time; shorter ones come and go, and would have the file written as often."""
     assert held_s < PRESENT_REFRESH_S
     saving = Saving(tmp_path)
-    saving.course.tracker.update(CDU, {FLOW: 1.0}, saving.now)
+    saving.course.tracker.update(CDU, {("DcimCduSupplyTemperatureHigh", FLOW[1]): 1.0}, saving.now)
     async with saving.running(monkeypatch):
         assert [each.held_s for each in (await saving.written()).holding] == [0.0]
         saving.now += held_s
