@@ -47,8 +47,8 @@ def test_of_several_the_one_that_has_waited_longest_is_asked_for_and_the_others_
 def test_with_each_plan_another_silent_object_is_asked_for_first() -> None:
     """Otherwise one that is never answered would be first for ever, and those behind it, which are well again, in no plan."""
     silent = SilentObjects()
-    for at_s, oid in enumerate(["a", "b", "c"], 1):
-        silent.note_silent(oid, float(at_s))
+    for place, oid in enumerate(["a", "b", "c"], 1):
+        silent.note_silent(oid, float(place))
     asked: list[str] = []
     for at_s in (100.0, 200.0, 300.0, 400.0):
         silent.ask_all_again()

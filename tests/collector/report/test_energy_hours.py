@@ -440,3 +440,16 @@ def test_a_month_in_which_it_used_nothing_has_no_pue_and_says_why() -> None:
         report({number: hour(facility=1.0, it=0.0) for number in month("2026-10", "UTC", LATER_S).hours()}), "pue"
     )
     assert (row.value, row.rests_on) == (None, "no energy was used")
+
+
+def test_the_share_of_estimated_hours_is_of_the_hours_that_are_known() -> None:
+    """Four hours: two with an estimated factor, one with a measured one, and one without a record."""
+    start = at("2026-10-01T00:00+00:00")
+    estimate = Factor(500.0, 0.2, estimated=True, source="mean")
+    hours = {
+        start: hour(facility=10, factor=estimate),
+        start + 1: hour(facility=10, factor=estimate),
+        start + 2: hour(facility=10),
+    }
+    row = of_month(report(hours, now_s=(start + 4) * 3600.0), "carbon_estimated_hours")
+    assert (row.value, row.coverage) == (near(2 / 3), near(3 / 4))
