@@ -22,7 +22,7 @@ from collector.problems.conditions import Evaluator, Finding, Labels, Subject
 from collector.problems.history import KEEP_S, Ended
 from collector.problems.shares import Shares
 from collector.problems.table import Problem, Table
-from collector.problems.tracker import Key, SubjectKey, TrackedProblem, worse_of
+from collector.problems.tracker import Key, SubjectKey, TrackedProblem, held_within, worse_of
 from collector.readings import Layout, Readings
 from rackflow import Batch
 from rackflow.catalogue import BASE_LABELS
@@ -87,8 +87,7 @@ class _Span:
         """How long it has held at a reading that shows it, s: as `TrackedProblem.held_s`."""
         if not self.problem.within_s:
             return at_s - self.run_from_s
-        start_s = at_s - self.problem.within_s
-        return sum(end - max(begin, start_s) for begin, end in (*self.runs, (self.run_from_s, at_s)))
+        return held_within((*self.runs, (self.run_from_s, at_s)), self.problem.within_s, at_s)
 
     def release(self, at_s: float) -> None:
         """A reading does not show it."""

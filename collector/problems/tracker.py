@@ -8,7 +8,7 @@ Times of holding are monotonic, because a jump of the wall clock must neither be
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
@@ -149,8 +149,13 @@ class TrackedProblem:
         """How long it has held, s: in total within its window if it has one, otherwise without a break."""
         if not self.problem.within_s:
             return now - self.holds_since if self.holds else 0.0
-        start = now - self.problem.within_s
-        return sum(max(0.0, min(end, now) - max(begin, start)) for begin, end in self.spans)
+        return held_within(self.spans, self.problem.within_s, now)
+
+
+def held_within(spans: Iterable[Sequence[float]], within_s: float, now: float) -> float:
+    """How long something has held in total in the last `within_s` before `now`, s. `spans`: begin and end of each time in which it held."""
+    start = now - within_s
+    return sum(max(0.0, min(end, now) - max(begin, start)) for begin, end in spans)
 
 
 class _HeldBefore(NamedTuple):
