@@ -12,8 +12,9 @@ The range check of a single metric (`agent/profile/normalising/normalise.py`) se
 The reason (`bad`) is `state` for `code_shift`, `sentinel` for `power_factor` and `range` for the others. Two checks need the registers of
 a Modbus unit, not only its readings: `agent/poll/word_order.py` and `register_fit.py`.
 
-To add a check, write a module here with a class that has `begin`, `is_needed` and `reject` (`reactive` is the shortest example), and add it
-to `Checks` in `all_checks`; to its `forget` only if the check keeps something from plan to plan.
+To add a check, write a module here with a class that has `begin`, `is_needed` and `reject`, and add it to `Checks` in `all_checks`; to its
+`forget` only if the check keeps something from plan to plan. If it compares a series with others of its line, `line_check` has all but the
+comparison (`power_factor` is the shortest example).
 """
 
 from agent.poll.checks.all_checks import Checks

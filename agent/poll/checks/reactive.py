@@ -4,12 +4,11 @@ Firmware that copies a signed 16-bit number into an unsigned cell turns -300 var
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from typing import Final
 
+from agent.poll.checks.line_check import Compared, LineCheck, lines_of_plan
 from agent.poll.checks.power import MIN_POWER
-from agent.poll.per_plan import PerPlan, class_of_each_series
-from agent.profile import Plan
-from agent.readings import Readings
 from rackflow.catalogue import PollClass
 from rackflow.series import metric_of, parse_series_key, series_key
 
@@ -19,40 +18,8 @@ MAX_RATIO: Final = 1.5
 _REACTIVE: Final = "reactive_power_vars"
 
 
-class ReactiveCheck:
-    """Checks the lines of one device. `begin` is called with each plan, `reject` with the readings of each poll."""
-
-    def __init__(self) -> None:
-        # By poll class: each reactive power, with its apparent power, or its volts and amperes.
-        self._lines: Mapping[PollClass, Sequence[tuple[str, tuple[str, ...]]]] = {}
-        self._last: dict[PollClass, Mapping[str, float]] = {}
-
-    def begin(self, plan: Plan) -> None:
-        """Look at the lines of this plan from now on."""
-        self._lines, self._last = _planned_lines(plan), {}
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether this plan has anything to look at; if not, `reject` need not be called."""
-        return bool(self._lines)
-
-    def reject(self, poll: PollClass, readings: Readings) -> None:
-        """Move reactive powers that cannot be to `bad` (`range`)."""
-        self._last[poll] = readings.values
-        for key, factors in self._lines.get(poll, ()):
-            # Below this, rounding to whole watts or amperes may explain it.
-            if abs(readings.values.get(key, 0.0)) < MIN_POWER:
-                continue
-            apparent = 1.0
-            for factor in factors:
-                apparent *= next((last[factor] for last in self._last.values() if factor in last), 0.0)
-            # A device that does not measure apparent power sends 0.
-            if apparent and abs(readings.values[key]) > MAX_RATIO * (abs(apparent) + MIN_POWER):
-                del readings.values[key]
-                readings.bad[key] = "range"
-
-
-def _lines(classes: Mapping[str, PollClass]) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _lines(classes: Mapping[str, PollClass]) -> Iterator[Compared]:
+    """Each reactive power, with its apparent power, or its volts and amperes."""
     for key in sorted(classes):
         if not metric_of(key).endswith(_REACTIVE):
             continue
@@ -68,12 +35,17 @@ def _lines(classes: Mapping[str, PollClass]) -> Iterator[tuple[str, tuple[str, .
             yield key, factors
 
 
-def _plan_lines(plan: Plan) -> dict[PollClass, list[tuple[str, tuple[str, ...]]]]:
-    classes = class_of_each_series(plan)
-    planned: dict[PollClass, list[tuple[str, tuple[str, ...]]]] = {}
-    for key, factors in _lines(classes):
-        planned.setdefault(classes[key], []).append((key, factors))
-    return planned
+class ReactiveCheck(LineCheck):
+    """Rejects reactive powers that no load has."""
 
+    planned = lines_of_plan(_lines)
+    reason = "range"
 
-_planned_lines = PerPlan(_plan_lines)
+    def cannot_be(self, value: float, others: Sequence[str]) -> bool:
+        """See `LineCheck.cannot_be`."""
+        # Below this, rounding to whole watts or amperes may explain it.
+        if abs(value) < MIN_POWER:
+            return False
+        apparent = abs(prod(map(self.latest, others)))
+        # A device that does not measure apparent power sends 0.
+        return apparent > 0.0 and abs(value) > MAX_RATIO * (apparent + MIN_POWER)
