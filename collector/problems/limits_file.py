@@ -33,7 +33,7 @@ class ProblemLimits(StrictModel):
     limits: dict[str, Number] = {}
     """Limits by metric, for a problem that compares several metrics with limits of their own."""
     hold_s: Seconds | None = None
-    """How long it must hold before it is reported, s."""
+    """How long it must hold before it is reported, s; without a break where that is 0, or as long as the time within which it counts."""
     keep_s: Seconds | None = None
     """How long it stays active after it last held, s."""
     severity: Severity | None = None
@@ -91,8 +91,6 @@ def _wrong(name: str, own: ProblemLimits, table: Table) -> Iterator[tuple[tuple[
         return
     if own.off and problem.is_safety:
         yield (*at, "off"), "a problem of the safety class cannot be turned off; change its limit or whom it is sent to"
-    if own.hold_s is not None and problem.within_s and own.hold_s >= problem.within_s:
-        yield (*at, "hold_s"), f"must be less than the {problem.within_s:g} s within which it counts"
     found = _constants(problem)
     if own.limit is not None and len({abs(each) for each in found.values()}) != 1:
         yield (*at, "limit"), _no_single(found)
@@ -131,13 +129,27 @@ def _constants(problem: Problem) -> dict[str, float]:
 
 def _changed(problem: Problem, own: ProblemLimits) -> Problem:
     when = tuple(_limited(each, own) for each in problem.when)
+    hold_s = problem.hold_s if own.hold_s is None else own.hold_s
+    keep_s = problem.keep_s if own.keep_s is None else own.keep_s
     return msgspec.structs.replace(
         problem,
         when=when,
-        hold_s=problem.hold_s if own.hold_s is None else own.hold_s,
-        keep_s=problem.keep_s if own.keep_s is None else own.keep_s,
+        hold_s=hold_s,
+        keep_s=keep_s,
+        within_s=_window_s(problem, hold_s, keep_s),
         severity=own.severity or problem.severity,
     )
+
+
+def _window_s(problem: Problem, hold_s: float, keep_s: float) -> float:
+    """Within what time `hold_s` counts; 0 if only without a break.
+
+    A table of a later version may count a problem within a window whose times a site has set before. No times may be refused because of
+    that, or the collector would not start after its upgrade: what must hold for as long as the window holds without a break, and what
+    need not hold at all would never end by it. A window that delays no end in the table does so by no shorter `keep_s` either.
+    """
+    within_s = min(problem.within_s, keep_s) if problem.within_s <= problem.keep_s else problem.within_s
+    return within_s if 0 < hold_s < within_s else 0.0
 
 
 def _limited(condition: Condition, own: ProblemLimits) -> Condition:

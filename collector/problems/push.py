@@ -48,6 +48,8 @@ PAUSES_S = (0.2, 1.0, 5.0, 30.0)
 MAX_RETRY_AFTER_S = 120.0
 # Answers that concern the content of the request, not the target: Bad Request, Content Too Large, Unprocessable Content.
 REFUSALS = (400, 413, 422)
+# Answers of a gateway whose server is away: Bad Gateway, Service Unavailable, Gateway Timeout.
+AWAY = (502, 503, 504)
 OK = 200
 # Problems with one cause mostly begin within one evaluation; waiting this long sends them in one request instead of many.
 GATHER_S = 0.05
@@ -55,6 +57,11 @@ GATHER_S = 0.05
 MAX_SENT = 500
 # Clocks that differ by less are taken as one. An answer tells its time in whole seconds and takes up to TIMEOUT_S; alerts live for minutes.
 CLOCKS_AGREE_S = 10.0
+# An answer with one of these headers went through a proxy: Alertmanager writes neither. The time in it may be that of the proxy (nginx
+# replaces `Date` by its own), and nothing says which of the two clocks it is.
+OF_PROXIES = ("Server", "Via")
+# A date that no clock shows; what is told by it would not fit into a date. The year 3000, s since 1970.
+NO_CLOCK_S = 32_503_680_000.0
 # ValueError: an answer whose headers cannot be read.
 _FAULTS = (OSError, TimeoutError, aiohttp.ClientError, ValueError)
 
@@ -84,8 +91,11 @@ class Target(Protocol):
         """Whether the target need not be notified any more of a problem that ended while it was away."""
         ...
 
-    def note_clock(self, ahead_s: float, /) -> bool:
-        """By how much this collector's clock is ahead of the target's, by its last answer. Returns whether what it was sent is wrong."""
+    def note_clock(self, ahead_s: float, /, *, is_own: bool) -> bool:
+        """By how much this collector's clock is ahead of the target's, by its last answer. Returns whether what it was sent is wrong.
+
+        Without `is_own` it may be the clock of a proxy.
+        """
         ...
 
     def body(self, reports: Reports, wall_s: float) -> bytes | None:
@@ -107,12 +117,17 @@ class Alertmanager:
 
     It decides by its own clock whether an alert is over. So all times are told in that clock: an alert of a collector that is an hour
     behind would have ended when it comes, and nobody would be notified of it; one of an hour ahead would last an hour too long.
+
+    Behind a proxy it is not known whose clock the answers tell. Times are then right by either: an alert that is active ends in the later
+    of the two, and one that is over ended in the earlier one. Only if the collector dies does it last too long.
     """
 
     url: str
     repeats: bool = True
     ahead_s: float = 0.0
     """By how much the collector's clock is ahead of Alertmanager's; 0 if they agree."""
+    is_own_clock: bool = True
+    """Whether that is certainly its clock, and not a proxy's."""
 
     def end_after_s(self, problem: Problem, /) -> float:
         """Late enough that its consequences, which it inhibits, have ended, and that Prometheus has ended it, too."""
@@ -122,11 +137,15 @@ class Alertmanager:
         """Alertmanager ends by itself what nobody repeats."""
         return not each.is_active and wall_s > each.ended_s + life_s(each.problem)
 
-    def note_clock(self, ahead_s: float, /) -> bool:
-        """Take the difference of the clocks, unless it is about the one that is known."""
-        ahead_s = ahead_s if abs(ahead_s) >= CLOCKS_AGREE_S else 0.0
+    def note_clock(self, ahead_s: float, /, *, is_own: bool) -> bool:
+        """Take the difference of the clocks, unless it is about the one that is known.
+
+        Compared with that one first: whole seconds would have a difference of about CLOCKS_AGREE_S come and go with each answer.
+        """
+        self.is_own_clock = is_own
         if abs(ahead_s - self.ahead_s) < CLOCKS_AGREE_S:
             return False
+        ahead_s = ahead_s if abs(ahead_s) >= CLOCKS_AGREE_S else 0.0
         log.warning(
             "clocks differ, problems are told by the target's clock target=%s ahead_s=%.0f",
             redact_urls(self.url),
@@ -163,9 +182,10 @@ class Alertmanager:
         Alertmanager refuses an alert that ends before it begins.
         """
         last_s = wall_s if each.is_active else min(each.ended_s or wall_s, wall_s)
-        ends_s = last_s + life_s(each.problem) if each.is_active else last_s
         starts_s = min(each.since_s, last_s)
-        return {"startsAt": _rfc3339(starts_s - self.ahead_s), "endsAt": _rfc3339(ends_s - self.ahead_s)}
+        clocks = (self.ahead_s,) if self.is_own_clock else (self.ahead_s, 0.0)
+        ends_s = last_s + life_s(each.problem) - min(clocks) if each.is_active else last_s - max(clocks)
+        return {"startsAt": _rfc3339(starts_s - max(clocks)), "endsAt": _rfc3339(ends_s)}
 
 
 class Webhook:
@@ -186,7 +206,7 @@ class Webhook:
         """The end of a problem concerns it only if it was notified of its beginning."""
         return not each.is_active and each.key not in self._notified
 
-    def note_clock(self, _: float, /) -> bool:
+    def note_clock(self, _: float, /, *, is_own: bool) -> bool:  # noqa: ARG002 - as the protocol has it
         """It is told what is the case, by the collector's clock."""
         return False
 
@@ -243,6 +263,10 @@ class Pusher:
         """Problems in one request. Halved after a refusal, to find the problem that is refused; whole again once all have been sent."""
         self._has_other_clock = False
         """Whether the last answer showed that what was sent is wrong by the target's clock (`Target.note_clock`)."""
+        self._is_there = False
+        """Whether the last request had any answer, other than that the target is away."""
+        self._is_reached = False
+        """Whether that answer was the target's own, of whatever content: then its clock is known."""
 
     def offer(self, changed: TrackedProblem) -> None:
         """A problem began, ended, or has another cause."""
@@ -269,24 +293,32 @@ class Pusher:
                 now = time.monotonic()
                 for key in [key for key, (_, at) in self._ending.items() if now >= at]:
                     self._waiting[key] = self._ending.pop(key)[0]
-                if self._target.repeats and now >= repeat_at:
+                is_due = self._target.repeats and now >= repeat_at
+                if is_due:
                     for each in self._tracker.active():
                         self._waiting.setdefault(each.key, each)
                     repeat_at = now + REPEAT_S
-                    await self._learn_clock(session)
-                if not await self._deliver(session):
+                is_there = True
+                if is_due or (self._target.repeats and not self._is_reached):
+                    is_there = await self._learn_clock(session)
+                if not (await self._deliver(session) if is_there else not self._waiting):
                     self._make_room()
                     await asyncio.sleep(max(PAUSES_S[min(self._failed, len(PAUSES_S) - 1)], self._retry_after_s))
                     self._failed += 1
                     self._wake.set()
 
-    async def _learn_clock(self, session: aiohttp.ClientSession) -> None:
-        """Send a list of no problems, so that the target's clock is known before it gets one.
+    async def _learn_clock(self, session: aiohttp.ClientSession) -> bool:
+        """Send a list of no problems, so that the target's clock is known before it gets one. Returns whether it may be there.
 
         Alertmanager puts an alert that seems to be over into a group, and looks at a group once in minutes: that it is corrected at once is
-        notified of late.
+        notified of late. So it is asked again whenever it was away: after a power cut the clocks of both may have been set meanwhile.
         """
-        await self._send(session, ())
+        if (body := self._target.body((), self._wall())) is not None:
+            await self._post(session, body, is_question=True)
+        if self._is_reached and not self._waiting:
+            # While something waits only its delivery counts: the target may take an empty list, and fail at each alert.
+            self._failed = 0
+        return self._is_there
 
     async def _pause(self, repeat_at: float) -> None:
         """Wait until something is offered, an end is due, or `repeat_at`."""
@@ -356,17 +388,22 @@ class Pusher:
             status = await self._post(session, body)
         return True, status
 
-    async def _post(self, session: aiohttp.ClientSession, body: bytes) -> int:
-        """OK, one of REFUSALS, or 0 if it must be sent again."""
+    async def _post(self, session: aiohttp.ClientSession, body: bytes, *, is_question: bool = False) -> int:
+        """OK, one of REFUSALS, or 0 if it must be sent again. That the target refuses a mere question is no fault: its clock is known."""
         headers = {"Content-Type": "application/json"}
         self._retry_after_s, status, self._has_other_clock = 0.0, 0, False
+        self._is_there = self._is_reached = False
         try:
             async with session.post(self._target.url, data=body, headers=headers, allow_redirects=False) as answer:
-                wall_s = self._wall()
-                if (their_s := date_s(answer.headers.get("Date", ""))) is not None:
-                    self._has_other_clock = self._target.note_clock(wall_s - their_s)
-                self._retry_after_s = retry_after_s(answer.headers.get("Retry-After", ""), wall_s)
+                wall_s, self._is_there = self._wall(), answer.status not in AWAY
                 status = answer.status if answer.status in REFUSALS else 0
+                self._is_reached = bool(status) or answer.status < 300  # noqa: PLR2004 - 2xx; others may be of a gateway
+                if self._is_reached and (their_s := date_s(answer.headers.get("Date", ""))) is not None:
+                    is_own = not any(each in answer.headers for each in OF_PROXIES)
+                    self._has_other_clock = self._target.note_clock(wall_s - their_s, is_own=is_own)
+                self._retry_after_s = retry_after_s(answer.headers.get("Retry-After", ""), wall_s)
+                if is_question and status:
+                    return status
                 answer.raise_for_status()
                 if answer.status >= 300:  # noqa: PLR2004 - a redirect; it would be followed with another method
                     raise aiohttp.ClientError(f"answers {answer.status} and not 2xx; write the address it redirects to")
@@ -406,11 +443,16 @@ def retry_after_s(text: str, wall_s: float) -> float:
 
 
 def date_s(text: str) -> float | None:
-    """A date of HTTP as wall time; None for what is none."""
+    """A date of HTTP as wall time; None for what is none.
+
+    One without a zone is UTC as well, as the oldest of its three formats has it (RFC 9110, 5.6.7), not the time zone of this machine.
+    """
     try:
-        return parsedate_to_datetime(text).timestamp()
+        found = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
+    at_s = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return at_s if 0.0 <= at_s < NO_CLOCK_S else None
 
 
 def _rfc3339(wall_s: float) -> str:

@@ -6,10 +6,11 @@ from typing import Any, cast
 import pytest
 
 from collector.cli import main
-from collector.problems.conditions import Evaluator, Finding, Subject
+from collector.problems.conditions import Evaluator, Finding, Subject, labels_of
 from collector.problems.limits_file import load_limits, parse_limits
 from collector.problems.rule_files import rules_yaml
 from collector.problems.table import Table, load_table
+from collector.problems.tracker import Tracker
 from rackflow import ConfigError
 from tests.collector.documents import document, status
 from tests.collector.problems.test_notified import problems, shows, smoke, telling
@@ -103,13 +104,36 @@ def test_times_and_severity_are_changed_and_a_problem_that_is_off_explains_nothi
     assert "DcimUpsOverload" not in rules_yaml(own)
 
 
+WITH_WINDOW = sorted(name for name, each in load_table().problems.items() if each.within_s)
+
+
+@pytest.mark.parametrize("name", WITH_WINDOW)
+@pytest.mark.parametrize(
+    ("hold_s", "keep_s"), [(0, None), (0, 0), (1, 0), (30, 10), (60, None), (3600, None), (3600, 5)]
+)
+def test_whatever_times_a_site_has_set_a_problem_that_counts_within_a_window_is_reported_in_time_and_ends(
+    name: str, hold_s: int, keep_s: int | None
+) -> None:
+    """A version that counts it so must start with the file of before; nor may its end be later than what the site has set."""
+    keep = "" if keep_s is None else f", keep_s: {keep_s}"
+    table = limited(f"  {name}: {{hold_s: {hold_s}{keep}}}\n")
+    own, shipped = table.problems[name], load_table().problems[name]
+    tracker, key, told = Tracker(table), (name, labels_of(UPS)), []
+    for second in range(2 * hold_s + 2 * 1800 + 1000):
+        tracker.update(("device", "s", "u"), {key: 1.0} if second <= hold_s + 5 else {}, float(second))
+        told += [second for each in tracker.tick(float(second), 1e9 + second) if each.problem.name == name]
+    assert told[:1] == [hold_s]
+    assert len(told) == 2, "it ends"
+    if shipped.within_s <= shipped.keep_s:
+        assert told[1] <= hold_s + 5 + own.keep_s + 1
+    assert name in rules_yaml(table)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "why"),
     [
         ("  DcimNothing: {limit: 1}\n", 3, "no such problem"),
         ("  DcimUpsLoadHigh: {limt: 1}\n", 3, "limt"),
-        ("  DcimUpsLoadHigh:\n    hold_s: 3600\n", 4, "within which it counts"),
-        ("  DcimUpsLoadHigh:\n    hold_s: 1800\n", 4, "within which it counts"),
         ("  DcimCduHeatMismatch: {limit: -25}\n", 3, "for -25 % write -0.25"),
         ("  DcimUpsBatteryReplace: {limit: 1}\n", 3, "dcim_ups_battery_health_ratio (0.8)"),
         ("  DcimReadingBeyondLimit: {limit: 1}\n", 3, "stated by the device or the site file"),

@@ -1,9 +1,11 @@
 """What a webhook is notified of, and which rules of inhibition Alertmanager gets."""
 
+import time
 from datetime import datetime
 from typing import Any, cast
 
 import msgspec
+import pytest
 
 from collector.problems.conditions import labels_of
 from collector.problems.config import ProblemsConfig, WebhookConfig
@@ -20,6 +22,7 @@ from collector.problems.push import (
     TIMEOUT_S,
     Alertmanager,
     Webhook,
+    date_s,
     life_s,
     retry_after_s,
     targets,
@@ -116,6 +119,15 @@ def alerts(one: TrackedProblem, wall_s: float) -> dict[str, Any]:
     return alert
 
 
+def times(manager: Alertmanager, one: TrackedProblem, wall_s: float) -> tuple[float, float]:
+    """When one problem begins and ends by what an Alertmanager is sent."""
+    ((begins, ends),) = (
+        (each["startsAt"], each["endsAt"])
+        for each in msgspec.json.decode(manager.body([(one, describe(one, 0, ""))], wall_s) or b"")
+    )
+    return datetime.fromisoformat(begins).timestamp(), datetime.fromisoformat(ends).timestamp()
+
+
 def test_an_alert_has_prometheus_labels_times_with_offset_and_a_life_of_four_minutes() -> None:
     """Prometheus' own alert of the same labels is then the same one. A time without an offset would be another zone's."""
     alert = alerts(tracked(LOST), 100.5)
@@ -159,17 +171,68 @@ def test_an_alert_begins_before_it_ends_and_not_later_than_now_whatever_the_cloc
 
 def test_an_alert_has_the_times_of_alertmanagers_clock_once_the_clocks_are_known_to_differ() -> None:
     manager, one = Alertmanager("http://127.0.0.1:1/api/v2/alerts"), tracked(LOST)
-    assert not manager.note_clock(CLOCKS_AGREE_S - 1.0)
-    assert manager.note_clock(-3600.0), "what was sent is wrong"
-    assert not manager.note_clock(-3601.0)
+    assert not manager.note_clock(CLOCKS_AGREE_S - 1.0, is_own=True)
+    assert manager.note_clock(-3600.0, is_own=True), "what was sent is wrong"
+    assert not manager.note_clock(-3601.0, is_own=True)
     assert manager.ahead_s == -3600.0
-    body = manager.body([(one, describe(one, 0, ""))], 100.0)
-    assert body is not None
-    ((begins, ends),) = ((each["startsAt"], each["endsAt"]) for each in msgspec.json.decode(body))
-    assert (begins, ends) == ("1970-01-01T01:00:05.000+00:00", alerts(one, 3700.0)["endsAt"])
-    assert manager.note_clock(0.5)
+    assert times(manager, one, 100.0) == (3605.0, 3700.0 + life_s(one.problem))
+    assert manager.note_clock(0.5, is_own=True)
     assert manager.ahead_s == 0.0, "they agree again"
-    assert not hook().note_clock(-3600.0)
+    assert not hook().note_clock(-3600.0, is_own=True)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_clocks_that_differ_by_about_what_is_taken_as_one_do_not_come_and_go_with_each_answer(sign: int) -> None:
+    """Answers tell whole seconds. Each change is a warning, and everything is sent once more."""
+    manager = Alertmanager("http://127.0.0.1:1/api/v2/alerts")
+    changes = [
+        manager.note_clock(sign * (CLOCKS_AGREE_S + off_s), is_own=True) for off_s in (-0.3, 0.6, -0.3, 0.6, -0.3, 0.6)
+    ]
+    assert changes == [False, True, False, False, False, False]
+
+
+@pytest.mark.parametrize("ahead_s", [-3600.0, 3600.0])
+def test_behind_a_proxy_an_alert_has_times_that_are_right_by_its_clock_and_by_the_collectors(ahead_s: float) -> None:
+    """Whichever of the two is Alertmanager's, what is active must not be over there, and what is over must not go on."""
+    manager, now = Alertmanager("http://127.0.0.1:1/api/v2/alerts"), 100_000.0
+    assert manager.note_clock(ahead_s, is_own=False)
+    active, over = tracked(LOST), tracked(LOST, active=False)
+    active.since_s, over.since_s, over.ended_s = now - 50.0, now - 50.0, now - 20.0
+    for theirs in (now, now - ahead_s):
+        begins, ends = times(manager, active, now)
+        assert begins <= theirs - 50.0
+        assert ends >= theirs + life_s(active.problem)
+        begins, ends = times(manager, over, now)
+        assert begins < ends <= theirs - 20.0
+    manager.note_clock(ahead_s, is_own=True)
+    assert times(manager, active, now) == (now - ahead_s - 50.0, now - ahead_s + life_s(active.problem))
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_a_date_of_an_answer_does_not_depend_on_the_time_zone_of_this_machine(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Date without a zone is UTC, as the asctime format of HTTP: read as local time, alerts would be hours off."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        found = {
+            date_s(text)
+            for text in ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "6 Nov 1994 08:49:37 -0000")
+        }
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert found == {784111777.0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "soon", "Fri, 31 Dec 9999 23:59:59 GMT", "Sat, 06 Nov 1850 08:49:37 GMT", "Mon, 99 Foo 2026 10:00:00 GMT"],
+)
+def test_a_date_that_no_clock_shows_is_none(text: str) -> None:
+    """What is told by the clock of the year 9999 would end after it, and could not be written at all: nobody would be notified again."""
+    assert date_s(text) is None
 
 
 def test_alertmanager_hears_of_an_end_after_prometheus_and_a_webhook_after_30_s() -> None:
