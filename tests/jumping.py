@@ -6,7 +6,8 @@ test that also waits until such a deadline has passed would take those seconds e
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from tests.servers.waiting import STEP_S, eventually
@@ -27,13 +28,32 @@ class JumpingLoop(asyncio.SelectorEventLoop):
     """A loop whose time can be set forward."""
 
     ahead_s = 0.0
+    stands_at_s: float | None = None
+    """The moment at which the clock stands still, before what it was set forward by; None while it goes on."""
 
     def time(self) -> float:
-        return time.monotonic() + self.ahead_s
+        return (time.monotonic() if self.stands_at_s is None else self.stands_at_s) + self.ahead_s
 
 
 LOOPS: Final[Mapping[str, Callable[[], asyncio.AbstractEventLoop]]] = {"jumping": JumpingLoop}
 """Return this from `pytest_asyncio_loop_factories` in the conftest.py of tests that use `after`."""
+
+
+@contextmanager
+def standing() -> Iterator[None]:
+    """The clock stands still except for jumps: no pause of a client ends early because the machine is busy.
+
+    For peers that answer: no deadline passes, and whoever sleeps in this loop sleeps until the block has ended.
+    """
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, JumpingLoop), "the conftest.py of this folder lacks pytest_asyncio_loop_factories"
+    stands_at_s = loop.stands_at_s = time.monotonic()
+    try:
+        yield
+    finally:
+        loop.stands_at_s = None
+        # It goes on from where it stood.
+        loop.ahead_s -= time.monotonic() - stands_at_s
 
 
 async def jump(seconds: float) -> None:

@@ -281,6 +281,7 @@ async def test_an_alertmanager_is_asked_again_after_a_pause_whether_it_answers_o
         fake = FakeManager(silences)
         async with fake.read_by(burning()) as (_, found, failures):
             await until(lambda: len(fake.asked) >= times, "asked")  # noqa: B023 - waited for in this round
+            await until(lambda: bool(failures.counts) == (times == 1), "its answer is taken")  # noqa: B023 - as above
             await asyncio.sleep(0.2)  # time for many more
             assert len(fake.asked) == times
             assert bool(found.unread()) == bool(failures.counts) == (times == 1)

@@ -459,7 +459,7 @@ async def test_lasting_alerts_are_sent_to_alertmanager_again_and_not_with_every_
         got.clear()
         monkeypatch.setattr(push, "REPEAT_S", 0.1)
         async with repeating(url, smoke("a")):
-            await until(lambda: sum(bool(alerts) for _, alerts in got) == 3, "repeated")
+            await until(lambda: sum(bool(alerts) for _, alerts in got) >= 3, "repeated")
 
 
 async def test_a_redirect_is_not_followed_because_it_would_ask_and_tell_nothing() -> None:
