@@ -1,7 +1,7 @@
 """Stops and continues its parent process now and then, until that is gone or closes this process's standard input.
 
 A program of its own and not a function: it starts in milliseconds, because it imports nothing of the tests' libraries. See
-tests/stalls.py. Arguments: mean seconds between two stops, and a seed.
+tests/stalls.py. Arguments: mean seconds between two stops, seconds of the longest stop, and a seed.
 """
 
 import os
@@ -11,13 +11,12 @@ import signal
 import sys
 from typing import Final
 
-LENGTH_S: Final = (0.5, 0.8)
-"""From a build server: deadlines of 0.5 s were missed there while two neighbours ran, those of a second were not."""
+SHORTEST_S: Final = 0.5
 SPREAD: Final = (0.5, 1.5)
 """The pause between two stops, as multiples of the mean."""
 
 
-def main(mean_s: float, seed: str) -> None:
+def main(mean_s: float, longest_s: float, seed: str) -> None:
     """Runs until the parent has ended."""
     moments = random.Random(seed)  # noqa: S311 - not for security, but to be repeated
     parent = os.getppid()
@@ -29,7 +28,7 @@ def main(mean_s: float, seed: str) -> None:
     while not parent_ended(mean_s * moments.uniform(*SPREAD)):
         os.kill(parent, signal.SIGSTOP)
         try:
-            ended = parent_ended(moments.uniform(*LENGTH_S))
+            ended = parent_ended(moments.uniform(SHORTEST_S, longest_s))
         finally:
             os.kill(parent, signal.SIGCONT)
         if ended:
@@ -37,4 +36,4 @@ def main(mean_s: float, seed: str) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]), sys.argv[2])
+    main(float(sys.argv[1]), float(sys.argv[2]), sys.argv[3])

@@ -9,7 +9,7 @@ from tests.stalls import CHILD
 
 STOPPED = """
 import subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-I", "-S", sys.argv[1], "0.2", "seed"], stdin=subprocess.PIPE)
+child = subprocess.Popen([sys.executable, "-I", "-S", sys.argv[1], "0.2", "0.8", "seed"], stdin=subprocess.PIPE)
 before = now = time.monotonic()
 while now - before < 0.5:
     time.sleep(0.01)
@@ -19,7 +19,7 @@ print(child.returncode)
 """
 KILLED = """
 import os, signal, subprocess, sys
-child = subprocess.Popen([sys.executable, "-I", "-S", sys.argv[1], "0.2", "seed"], stdin=subprocess.PIPE)
+child = subprocess.Popen([sys.executable, "-I", "-S", sys.argv[1], "0.2", "0.8", "seed"], stdin=subprocess.PIPE)
 print(child.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
