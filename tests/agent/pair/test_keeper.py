@@ -206,7 +206,7 @@ async def test_doctor_says_which_right_of_the_lease_is_missing_and_leaves_the_le
         mine: dict[str, object] = {"port": broker.port, "username": "lease-b", "password": "b", "timeout_s": 1}
         [found] = await check_echo(config_of(mine, {}).broker, LEASE)
         assert (found.status, found.found) == (status, what)
-        async with aiomqtt.Client(**holder) as client, asyncio.timeout(10):  # type: ignore[arg-type]
+        async with aiomqtt.Client(**holder) as client, asyncio.timeout(30):  # type: ignore[arg-type]
             await client.subscribe(LEASE)
             assert (await anext(aiter(client.messages))).payload == b"held"
 

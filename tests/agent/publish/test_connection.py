@@ -16,6 +16,7 @@ from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker
 from rackflow.process.mqtt5.client import BrokerError, Limits
 from tests.servers.scripted_broker import ScriptedBroker
+from tests.servers.waiting import PATIENCE_S
 
 
 def connection(
@@ -88,7 +89,7 @@ async def test_nothing_is_sent_to_a_broker_that_does_not_read_until_it_reads_aga
     waiting = asyncio.create_task(window.place(), name="place")
     await asyncio.sleep(0)
     window.set_writable(True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await waiting
 
 

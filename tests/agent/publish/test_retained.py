@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from agent.publish.retained import Retained
+from tests.servers.waiting import PATIENCE_S
 
 
 async def taken(documents: Retained) -> list[tuple[str, bytes]]:
@@ -65,7 +66,7 @@ async def test_a_removal_that_is_asked_for_twice_is_confirmed_by_the_second_answ
 
 async def test_a_request_that_waits_for_a_document_gets_the_next_version() -> None:
     documents = Retained()
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
         waiting = group.create_task(documents.take(), name="take")
         await asyncio.sleep(0)
         documents.set("status", b"1")
@@ -90,7 +91,7 @@ async def test_whoever_waits_for_a_document_gets_one_that_is_sent_again(*, is_re
     documents.set("status", b"1")
     documents.set("device/a", b"2")
     await taken(documents)
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
         waiting = group.create_task(documents.take(), name="take")
         await asyncio.sleep(0)
         if is_refused:

@@ -304,9 +304,8 @@ async def test_a_stop_does_not_wait_for_a_disk_that_hangs(
     kept = Kept(open_records(path))
     kept.change()
     with refusing(path, kept.file, after_ms=20_000):
-        began_s = time.monotonic()
         await kept.keeper.close()
-        assert time.monotonic() - began_s < 10.0
+        assert save_threads(), "the disk still hangs"
         assert f"path={path} error=not done within" in caplog.text
     await eventually(lambda: not save_threads(), "the disk has taken it after all")
     assert ended(path) == [0]

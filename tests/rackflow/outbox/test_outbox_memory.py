@@ -8,6 +8,7 @@ from rackflow.documents import Numbers, Stored
 from rackflow.outbox.lanes import MAX_LIVE
 from rackflow.outbox.memory import MemoryOutbox
 from tests.rackflow.outbox.test_outbox import fill, take
+from tests.servers.waiting import PATIENCE_S
 
 
 def undelivered(outbox: MemoryOutbox) -> list[tuple[int, int]]:
@@ -175,7 +176,7 @@ async def test_whoever_waits_for_a_message_gets_those_of_a_lost_connection() -> 
     waiting = asyncio.create_task(outbox.take(), name="take")
     await asyncio.sleep(0)
     outbox.rewind()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         assert (await waiting).key == 1
 
 
@@ -196,7 +197,7 @@ async def test_whoever_waits_for_a_message_gets_the_one_that_did_not_reach_the_c
         await asyncio.sleep(0)
         now_s[0] += 20
         outbox.stored(msgspec.structs.replace(report, durable={"E1": [(2, 3)]}))
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         assert (await waiting).key == 1
     assert outbox.stats().republished == 1
 

@@ -173,16 +173,17 @@ async def test_everybody_who_wants_a_name_shares_one_look_up() -> None:
         assert server.asked == {"slow": 1}
 
 
-async def test_ten_units_behind_one_dead_name_do_not_wait_one_after_the_other() -> None:
+async def test_many_units_behind_one_dead_name_do_not_wait_one_after_the_other() -> None:
     with dns() as server:
         resolver, loop = Resolver(server, ResolverLimits(resolve_s=1.0)), asyncio.get_running_loop()
         with pytest.raises(ResolveError):
             await resolver.address("gateway")
         started = loop.time()
-        for _ in range(9):
+        for _ in range(90):
             with pytest.raises(ResolveError, match="no answer in 1 s"):
                 await resolver.address("gateway")
-        assert loop.time() - started < 9 * 1.0 / 2, "the look-up has been waited for before"
+        # A second each would be 90; what the machine takes for itself is well below half of that.
+        assert loop.time() - started < 90 * 1.0 / 2, "the look-up has been waited for before"
         assert server.asked == {"gateway": 1}
 
 

@@ -22,7 +22,7 @@ from rackflow.process.mqtt5.wire import MAX_UNREAD_BYTES, Wire, WireCallbacks
 from tests.jumping import JumpingLoop, jump
 from tests.servers.refusing_broker import ACCEPTED, Answer, RefusingBroker
 from tests.servers.scripted_broker import CONNACK, ScriptedBroker
-from tests.servers.waiting import eventually
+from tests.servers.waiting import PATIENCE_S, eventually
 
 TOPIC = "rackflow/v1/t1/gw-1/batch/d"
 
@@ -458,7 +458,7 @@ async def test_a_broker_that_never_reads_does_not_hold_up_the_end() -> None:
     """More than the kernel takes: DISCONNECT waits behind it for as long as an answer may take."""
     async with ScriptedBroker().serving() as server:
         # Without its own limit the end would wait until the missing answer to a ping is noticed.
-        async with asyncio.timeout(10.0), client_of(server) as client:
+        async with asyncio.timeout(PATIENCE_S), client_of(server) as client:
             server.stop_reading()
             for _ in range(60):
                 client.publish(TOPIC, bytes(500_000), retain=False)

@@ -10,7 +10,7 @@ import pytest
 
 from rackflow.process.mqtt5.packets import puback_packet
 from rackflow.process.mqtt5.wire import JOIN_BYTES, MAX_UNREAD_BYTES, Wire, WireCallbacks
-from tests.servers.waiting import eventually
+from tests.servers.waiting import PATIENCE_S, eventually
 
 PINGRESP = b"\xd0\x00"
 
@@ -33,7 +33,7 @@ class Heard:
     async def sent(self, size: int) -> bytes:
         """So many bytes of what has come to the peer."""
         loop, found = asyncio.get_running_loop(), b""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while len(found) < size and (more := await loop.sock_recv(self.peer, 1_000_000)):
                 found += more
         return found
@@ -50,7 +50,7 @@ async def connected(callbacks: WireCallbacks | None = None) -> AsyncIterator[tup
         yield wire, heard
     finally:
         wire.abort("the test is over")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await wire.ended()
         peer.close()
 
@@ -142,7 +142,7 @@ async def test_a_reader_that_pauses_and_goes_on_at_once_gets_everything_in_order
 async def test_an_unreadable_packet_ends_the_connection_and_nothing_behind_it_is_handed_over() -> None:
     async with connected() as (wire, heard):
         heard.peer.send(puback_packet(1) + b"\x00" + puback_packet(2))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             assert await wire.ended() == "the broker sent what is not for a client: 0x00"
         assert (wire.is_unreadable, wire.is_open, heard.packets) == (True, False, [puback_packet(1)])
         assert heard.ended == 1
@@ -151,7 +151,7 @@ async def test_an_unreadable_packet_ends_the_connection_and_nothing_behind_it_is
 async def test_a_disconnect_by_the_broker_is_reported_once_and_nothing_is_sent_afterwards() -> None:
     async with connected() as (wire, heard):
         heard.peer.shutdown(socket.SHUT_RDWR)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             assert await wire.ended() == "closed by the broker"
         wire.send(PINGRESP)
         wire.flush()
@@ -165,7 +165,7 @@ async def test_a_connection_that_is_closed_sends_what_waits_and_the_first_reason
         wire.close("the configuration has changed")
         wire.abort("too late")
         wire.send(puback_packet(2))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             assert await wire.ended() == "the configuration has changed"
         assert await heard.sent(100) == puback_packet(1)
         assert heard.ended == 1
