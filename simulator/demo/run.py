@@ -43,8 +43,9 @@ from simulator.site import Simulation, ask, listen
 PROGRAM = "rackflow-demo"
 # A port on which people expect a web page. Chosen; `--port` names another one.
 PORT = 8080
-# How long the collector may take to become ready: two seconds on a laptop, much longer on a loaded CI machine.
-START_TIMEOUT_S = 60.0
+# How long the collector may take to become ready: two seconds on a laptop, more than a minute on a machine with ten processes for each CPU.
+# Nobody waits so long for one that cannot start: that ends, which is noticed at once.
+START_TIMEOUT_S = 300.0
 # How long a child may take to stop in order before it is killed. The agent publishes what it still holds for up to 5 s and gives its
 # tasks and connections some seconds more.
 STOP_TIMEOUT_S = 12.0

@@ -4,7 +4,6 @@ import asyncio
 import json
 import sqlite3
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from rackflow import Batch, DeviceDocument, Event, Status, Topic, build_topic, e
 from rackflow.process.config import check_config
 from tests.servers.captures import REPOSITORY
 from tests.servers.ports import free_port
-from tests.servers.waiting import PATIENCE_S, eventually
+from tests.servers.waiting import PATIENCE_S, Patience, eventually
 from tests.servers.web import Answer, answers, request
 
 STOP_WITHIN_S = 30.0
@@ -142,9 +141,9 @@ def ledger_locked(path: Path) -> Iterator[None]:
 
 async def until(check: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
     """Wait, without blocking the loop, until a condition on an object of this loop is true."""
-    deadline = time.monotonic() + timeout_s
+    patience = Patience(timeout_s)
     while not check():
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
+        assert not patience.is_over, f"not within {timeout_s:g} s: {what}"
         await asyncio.sleep(0.01)
 
 

@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from simulator.demo.run import START_TIMEOUT_S
 from tests.servers.ports import accepts, free_port
 from tests.servers.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+# For a whole command or a stop: ends a test that fails.
+WAIT_S = 300.0
 COMMAND = [sys.executable, "-c", "import sys; from simulator.demo.run import main; sys.exit(main())"]
 
 
@@ -39,17 +42,28 @@ def descendants(pid: int) -> set[int]:
         found |= more
 
 
-def test_it_ends_by_itself_with_telemetry_of_every_device(tmp_path: Path) -> None:
-    port = free_port()
-    done = subprocess.run(
-        [*COMMAND, "--for", "14s", "--port", str(port), "--keep", str(tmp_path / "demo")],
+def kept_for(seconds: int, port: int, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The demo from its start to its end."""
+    return subprocess.run(
+        [*COMMAND, "--for", f"{seconds}s", "--port", str(port), "--keep", str(folder)],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=START_TIMEOUT_S + seconds + 60,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+
+
+def test_it_ends_by_itself_with_telemetry_of_every_device(tmp_path: Path) -> None:
+    port = free_port()
+    seconds = 14  # the agent polls every device within 10 s, on a machine that has a CPU for it; elsewhere it gets more
+    while True:
+        folder = tmp_path / f"demo-{seconds}"
+        done = kept_for(seconds, port, folder)
+        assert done.returncode == 0, done.stderr
+        if "telemetry from 26 of 26 devices" in done.stdout or seconds > 200:
+            break
+        seconds *= 4
     assert f"http://127.0.0.1:{port}/" in done.stdout
     summary = done.stdout.strip().splitlines()[-1]
     match = re.fullmatch(
@@ -63,7 +77,7 @@ def test_it_ends_by_itself_with_telemetry_of_every_device(tmp_path: Path) -> Non
     assert points > 200
     assert series > 500
     assert errors == 0
-    stored = gzip.decompress(b"".join(path.read_bytes() for path in (tmp_path / "demo" / "points").iterdir()))
+    stored = gzip.decompress(b"".join(path.read_bytes() for path in (folder / "points").iterdir()))
     lines = stored.decode("utf-8")
     for measurement in ("dcim_ups", "dcim_pdu", "dcim_cdu", "dcim_meter", "dcim_env", "dcim_device"):
         assert f"{measurement}," in lines
@@ -86,11 +100,11 @@ def test_ctrl_c_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) ->
         stderr=subprocess.STDOUT,
     )
     try:
-        wait_until(lambda: len(descendants(child.pid)) >= 3, "broker, collector and agent", 60)
+        wait_until(lambda: len(descendants(child.pid)) >= 3, "broker, collector and agent")
         below = descendants(child.pid)
         child.send_signal(number)
-        assert child.wait(timeout=60) == 0
-        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), "every process is gone", 60)
+        assert child.wait(timeout=WAIT_S) == 0
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), "every process is gone")
     finally:
         child.kill()
         output = child.communicate()[0].decode()
@@ -109,11 +123,11 @@ def test_a_demo_that_is_killed_takes_its_children_along(tmp_path: Path) -> None:
         stderr=subprocess.STDOUT,
     )
     try:
-        wait_until(lambda: len(descendants(child.pid)) >= 3, "broker, collector and agent", 60)
+        wait_until(lambda: len(descendants(child.pid)) >= 3, "broker, collector and agent")
         below = descendants(child.pid)
         child.kill()
-        assert child.wait(timeout=60) == -signal.SIGKILL
-        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), "every process is gone", 60)
+        assert child.wait(timeout=WAIT_S) == -signal.SIGKILL
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), "every process is gone")
     finally:
         child.kill()
         child.communicate()
@@ -122,7 +136,9 @@ def test_a_demo_that_is_killed_takes_its_children_along(tmp_path: Path) -> None:
 
 def order(*words: str) -> subprocess.CompletedProcess[str]:
     """The demo's command in another terminal."""
-    return subprocess.run([*COMMAND, *words], cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [*COMMAND, *words], cwd=REPOSITORY, capture_output=True, text=True, timeout=WAIT_S, check=False
+    )
 
 
 def test_a_visitor_breaks_a_pump_at_the_terminal_a_feed_from_another_and_the_agent_itself() -> None:
@@ -148,15 +164,14 @@ def test_a_visitor_breaks_a_pump_at_the_terminal_a_feed_from_another_and_the_age
             return False
 
     try:
-        wait_until(ready, "every device answers", 60)
+        wait_until(ready, "every device answers")
         # A word that means nothing costs a line and not the demo.
         os.write(terminal, b"nothing\n3\n")
-        wait_until(lambda: "DcimCduPumpFailed cdu-1" in problems(), "the failed pump is a problem", 60)
+        wait_until(lambda: "DcimCduPumpFailed cdu-1" in problems(), "the failed pump is a problem")
         assert order("fault", "feed", "--port", str(port)).stdout == "broken: feed A is lost, generator and all\n"
         wait_until(
             lambda: any(each.startswith(("DcimFeed", "DcimUps")) for each in problems()),
             "the lost feed is a problem",
-            60,
         )
         assert order("mend", "--port", str(port)).stdout == "mended: pump; mended: feed\n"
         wait_until(
@@ -165,10 +180,10 @@ def test_a_visitor_breaks_a_pump_at_the_terminal_a_feed_from_another_and_the_age
         # One of its processes is killed, by a person or by the kernel for want of memory.
         (agent,) = (pid for pid in descendants(child.pid) if "agent" in arguments(pid))
         os.kill(agent, signal.SIGKILL)
-        child.wait(timeout=60)
+        child.wait(timeout=WAIT_S)
     finally:
         child.send_signal(signal.SIGINT)
-        output = child.communicate(timeout=60)[0].decode()
+        output = child.communicate(timeout=WAIT_S)[0].decode()
         os.close(terminal)
     assert child.returncode == 1, output
     assert "Traceback" not in output
@@ -200,9 +215,9 @@ def test_ctrl_c_before_it_is_up_costs_one_line(tmp_path: Path) -> None:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    wait_until((tmp_path / "demo" / "collector.log").exists, "the collector is started", 60)
+    wait_until((tmp_path / "demo" / "collector.log").exists, "the collector is started")
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=WAIT_S)
     assert (process.returncode, output) == (0, "Stopped before it was up.\n")
 
 
@@ -227,7 +242,7 @@ def test_a_port_in_use_costs_one_line() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         done = subprocess.run(
-            [*COMMAND, "--port", str(port)], cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False
+            [*COMMAND, "--port", str(port)], cwd=REPOSITORY, capture_output=True, text=True, timeout=WAIT_S, check=False
         )
     assert done.returncode == 1
     assert done.stderr == (
@@ -239,14 +254,14 @@ def test_a_folder_that_cannot_be_made_costs_one_line(tmp_path: Path) -> None:
     taken = tmp_path / "taken"
     taken.touch()
     command = [*COMMAND, "--port", str(free_port()), "--keep", str(taken)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert done.returncode == 1
     assert done.stderr == f"rackflow-demo: --keep: {taken} cannot be used (File exists); choose another folder\n"
 
 
 def test_a_duration_that_is_none_is_a_usage_mistake() -> None:
     done = subprocess.run(
-        [*COMMAND, "--for", "soon"], cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, "--for", "soon"], cwd=REPOSITORY, capture_output=True, text=True, timeout=WAIT_S, check=False
     )
     assert done.returncode == 2
     assert "'soon' is not a duration" in done.stderr

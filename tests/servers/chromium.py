@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.servers.process import find_program
+from tests.servers.waiting import Patience
 
 # End a test that fails; a machine that is busy may take ten times what a free one takes.
 START_TIMEOUT_S = 60.0
@@ -211,14 +212,14 @@ class Page:
 
     def wait(self, expression: str, what: str, timeout_s: float = WAIT_S) -> Any:  # noqa: ANN401 - as `ask`
         """Ask until the value is true; also over a page that is loaded meanwhile."""
-        deadline = time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         answer: Any = None
         while True:
             with contextlib.suppress(BrowserError):
                 answer = self.ask(expression)
                 if answer:
                     return answer
-            if time.monotonic() > deadline:
+            if patience.is_over:
                 shown = self.ask("document.body.innerText")
                 raise TimeoutError(
                     f"not within {timeout_s:g} s: {what}; last answer {answer!r}; the page says {shown!r}"

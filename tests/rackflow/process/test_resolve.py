@@ -12,7 +12,7 @@ import pytest
 
 from rackflow.errors import ResolveError
 from rackflow.process.resolve import TRIES_OF_GOOD, HeldAddress, Resolver, ResolverLimits, is_address, system_lookup
-from tests.servers.waiting import PATIENCE_S
+from tests.servers.waiting import PATIENCE_S, Patience
 
 
 @dataclass
@@ -44,9 +44,9 @@ def dns(**answers: str) -> Iterator[Dns]:
 
 async def until(check: Callable[[], bool], what: str) -> None:
     """Wait on the loop, as what threads tell arrives there."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+    patience = Patience()
     while not check():
-        assert asyncio.get_running_loop().time() < deadline, what
+        assert not patience.is_over, what
         await asyncio.sleep(0.005)
 
 
