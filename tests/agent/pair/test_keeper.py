@@ -23,7 +23,7 @@ from rackflow.process.config import check_config
 from rackflow.process.doctor import check_echo
 from tests.agent.running import Devices, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.waiting import eventually
+from tests.servers.waiting import PATIENCE_S, eventually
 
 LEASE = "rackflow/v1/t1/gw-1/lease"
 EXPIRES_S = 2.0
@@ -71,10 +71,10 @@ async def test_with_an_account_each_one_holds_the_lease_and_gives_it_to_the_othe
         )
         async with other.keeping():
             async with one.keeping():
-                await asyncio.wait_for(one.confirmed(), 30)
+                await asyncio.wait_for(one.confirmed(), PATIENCE_S)
                 assert other.lease.state == "standby"
-            await asyncio.wait_for(other.held(), 30)
-            await asyncio.wait_for(other.confirmed(), 30)
+            await asyncio.wait_for(other.held(), PATIENCE_S)
+            await asyncio.wait_for(other.confirmed(), PATIENCE_S)
 
 
 async def test_two_sides_with_one_account_are_told_that_each_needs_its_own(tmp_path: Path) -> None:
@@ -94,11 +94,11 @@ async def test_two_sides_with_one_account_are_told_that_each_needs_its_own(tmp_p
 async def test_a_holder_whose_broker_is_away_does_not_call_its_lease_confirmed(mosquitto: Mosquitto) -> None:
     keeper = keeper_of(config_of({"port": mosquitto.port}, {"expires_s": 3}))
     async with keeper.keeping():
-        await asyncio.wait_for(keeper.held(), 30)
-        await asyncio.wait_for(keeper.confirmed(), 30)
+        await asyncio.wait_for(keeper.held(), PATIENCE_S)
+        await asyncio.wait_for(keeper.confirmed(), PATIENCE_S)
         assert keeper.values()["dcim_agent_pair_lease_confirmed"] == 1
         mosquitto.stop()
-        await eventually(lambda: keeper.values()["dcim_agent_pair_lease_confirmed"] == 0, "no message came back", 20)
+        await eventually(lambda: keeper.values()["dcim_agent_pair_lease_confirmed"] == 0, "no message came back")
         assert keeper.lease.state == "holding"
         # Before it publishes again it must be confirmed from then on: an earlier confirmation does not count.
         waiting = asyncio.create_task(keeper.confirmed(), name="confirmed")
@@ -157,14 +157,14 @@ async def test_a_side_without_its_rights_says_so_disturbs_nobody_and_stands_by_o
     with guarded(tmp_path, *BOTH[:3], f"topic {right} {LEASE}") as (broker, rules):
         well, refused = side(broker, "a"), side(broker, "b")
         async with well.keeping(), refused.keeping():
-            await asyncio.wait_for(well.held(), 30)
+            await asyncio.wait_for(well.held(), PATIENCE_S)
             await eventually(lambda: word in refused.fault, "it knows why")
             assert "allow this account to read" in refused.fault
             assert LEASE in refused.fault
             assert refused.fault in caplog.text
             assert (refused.lease.state, well.lease.state) == ("standby", "holding")
             for _ in range(2):
-                await asyncio.wait_for(well.confirmed(), 30)
+                await asyncio.wait_for(well.confirmed(), PATIENCE_S)
             assert "the lease works again" not in caplog.text, "what it hears of the other one says nothing of its own"
             access(rules, *BOTH)
             broker.reload()
@@ -206,7 +206,7 @@ async def test_doctor_says_which_right_of_the_lease_is_missing_and_leaves_the_le
         mine: dict[str, object] = {"port": broker.port, "username": "lease-b", "password": "b", "timeout_s": 1}
         [found] = await check_echo(config_of(mine, {}).broker, LEASE)
         assert (found.status, found.found) == (status, what)
-        async with aiomqtt.Client(**holder) as client, asyncio.timeout(30):  # type: ignore[arg-type]
+        async with aiomqtt.Client(**holder) as client, asyncio.timeout(PATIENCE_S):  # type: ignore[arg-type]
             await client.subscribe(LEASE)
             assert (await anext(aiter(client.messages))).payload == b"held"
 
@@ -218,7 +218,7 @@ async def test_what_strangers_do_to_the_retained_lease_does_not_end_it(
     with guarded(tmp_path, *BOTH) as (broker, _):
         holder, standby = side(broker, "a"), side(broker, "b")
         async with holder.keeping():
-            await asyncio.wait_for(holder.held(), 30)
+            await asyncio.wait_for(holder.held(), PATIENCE_S)
             async with (
                 standby.keeping(),
                 aiomqtt.Client("127.0.0.1", broker.port, username="lease-a", password="a") as stranger,
@@ -233,7 +233,7 @@ async def test_what_strangers_do_to_the_retained_lease_does_not_end_it(
                     forged,
                 ):
                     await stranger.publish(LEASE, payload, qos=1, retain=True)
-                await asyncio.wait_for(holder.confirmed(), 30)
+                await asyncio.wait_for(holder.confirmed(), PATIENCE_S)
                 await eventually(lambda: holder.lease.standbys(lease_clock()) == 2, "even the forged standby is heard")
                 assert (holder.lease.state, standby.lease.state) == ("holding", "standby")
                 assert standby.lease.holder == holder.lease.me
@@ -254,7 +254,7 @@ async def test_the_broker_retains_the_holders_message_and_not_the_standbys(tmp_p
     with guarded(tmp_path, *BOTH) as (broker, _):
         holder, standby = side(broker, "a"), side(broker, "b")
         async with holder.keeping():
-            await asyncio.wait_for(holder.held(), 30)
+            await asyncio.wait_for(holder.held(), PATIENCE_S)
             async with standby.keeping():
                 await eventually(lambda: holder.lease.standbys(lease_clock()) == 1, "the other one stands by")
                 async with aiomqtt.Client("127.0.0.1", broker.port, username="lease-a", password="a") as reader:
@@ -268,10 +268,10 @@ async def test_a_standby_that_stops_does_not_give_back_the_lease_of_the_holder(t
     with guarded(tmp_path, *BOTH) as (broker, _):
         holder, standby = side(broker, "a"), side(broker, "b")
         async with holder.keeping():
-            await asyncio.wait_for(holder.held(), 30)
+            await asyncio.wait_for(holder.held(), PATIENCE_S)
             async with standby.keeping():
                 await eventually(lambda: holder.lease.standbys(lease_clock()) == 1, "the other one stands by")
-            await asyncio.wait_for(holder.confirmed(), 30)
+            await asyncio.wait_for(holder.confirmed(), PATIENCE_S)
             assert holder.lease.freed_s == float("-inf"), "nobody has given it back"
 
 
@@ -286,7 +286,7 @@ async def test_a_lease_that_was_given_back_is_not_renewed_again_while_the_broker
             await other.subscribe(LEASE)
             keeping = keeper.keeping()
             await keeping.__aenter__()
-            await asyncio.wait_for(keeper.confirmed(), 30)
+            await asyncio.wait_for(keeper.confirmed(), PATIENCE_S)
             os.kill(broker.pid, signal.SIGSTOP)
             try:
                 before = set(keeper.lease._sent_marks)  # noqa: SLF001 - what it has sent
@@ -297,11 +297,11 @@ async def test_a_lease_that_was_given_back_is_not_renewed_again_while_the_broker
                 )
             finally:
                 os.kill(broker.pid, signal.SIGCONT)
-            await asyncio.wait_for(ending, 30)  # when the broker has it, and not only after the longest wait
+            await asyncio.wait_for(ending, PATIENCE_S)  # when the broker has it, and not only after the longest wait
             last = LeaseDocument(agent="gw-1", holder="", standby="last", hostname="h", time=1)
             await other.publish(LEASE, encode(last), qos=1)
             holders = list[str]()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 async for message in other.messages:
                     document = decode(bytes(message.payload), LeaseDocument)
                     if document.standby == "last":
@@ -318,11 +318,11 @@ async def test_after_a_reload_with_another_broker_the_lease_is_kept_there(tmp_pa
     with guarded(folders[0], *BOTH) as (one, _), guarded(folders[1], *BOTH) as (two, _):
         keeper = side(one, "a")
         async with keeper.keeping():
-            await asyncio.wait_for(keeper.held(), 30)
+            await asyncio.wait_for(keeper.held(), PATIENCE_S)
             mine: dict[str, object] = {"port": two.port, "username": "lease-a", "password": "a"}
             keeper.set_broker(config_of(mine, {}).broker)
             async with (
-                asyncio.timeout(30),
+                asyncio.timeout(PATIENCE_S),
                 aiomqtt.Client("127.0.0.1", two.port, username="lease-b", password="b") as reader,
             ):
                 await reader.subscribe(LEASE)
@@ -363,13 +363,13 @@ async def test_a_holder_whose_batches_are_refused_hands_over_and_both_sides_coun
         account = Broker(port=broker.port, timeout_s=2, username="t1/gw-1", password=SecretStr("p"))
         config = config_for(broker, "ups-1").model_copy(update={"broker": account})
         async with one.keeping(), listening(broker, "reader", "r"):
-            await asyncio.wait_for(one.held(), 30)
+            await asyncio.wait_for(one.held(), PATIENCE_S)
             async with other.keeping(), running(config, Devices()) as agent:
                 await eventually(lambda: one.values()["dcim_agent_pair_standbys"] == 1, "the other one stands by")
                 lost = asyncio.create_task(one.lost(agent.publisher.progress), name="lost")
                 if is_denied:
-                    await asyncio.wait_for(lost, 30)
-                    await asyncio.wait_for(other.held(), 30)
+                    await asyncio.wait_for(lost, PATIENCE_S)
+                    await asyncio.wait_for(other.held(), PATIENCE_S)
                     assert one.lease.state == "standby"
                     assert "lease=handed over" in caplog.text
                     counts = [each.values()["dcim_agent_pair_handovers_total"] for each in (one, other)]
@@ -387,10 +387,10 @@ async def test_a_holder_that_cannot_publish_keeps_its_lease_while_nobody_stands_
     with guarded(tmp_path, *BOTH) as (broker, _):
         alone = handing_over(broker, "a")
         async with alone.keeping():
-            await asyncio.wait_for(alone.held(), 30)
+            await asyncio.wait_for(alone.held(), PATIENCE_S)
             lost = asyncio.create_task(alone.lost(lambda: (0, 3600.0)), name="lost")
             for _ in range(3):
-                await asyncio.wait_for(alone.confirmed(), 30)
+                await asyncio.wait_for(alone.confirmed(), PATIENCE_S)
             assert not lost.done()
             assert alone.values()["dcim_agent_pair_handovers_total"] == 0
             lost.cancel()
@@ -405,12 +405,12 @@ async def test_after_an_outage_of_the_broker_batches_have_their_time_before_the_
         mine: dict[str, object] = {"port": broker.port, "username": "lease-a", "password": "a"}
         one = LeaseKeeper(config_of(mine, {}).broker, "t1", "gw-1", EXPIRES_S, 3600.0)
         async with one.keeping():
-            await asyncio.wait_for(one.held(), 30)
+            await asyncio.wait_for(one.held(), PATIENCE_S)
             async with side(broker, "b").keeping():
                 await eventually(lambda: one.values()["dcim_agent_pair_standbys"] == 1, "the other one stands by")
                 lost = asyncio.create_task(one.lost(lambda: (0, 7200.0)), name="lost")
                 for _ in range(3):
-                    await asyncio.wait_for(one.confirmed(), 30)
+                    await asyncio.wait_for(one.confirmed(), PATIENCE_S)
                 assert not lost.done()
                 assert one.values()["dcim_agent_pair_handovers_total"] == 0
                 lost.cancel()
