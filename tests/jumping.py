@@ -6,8 +6,8 @@ test that also waits until such a deadline has passed would take those seconds e
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final, TypeVar
 
 from tests.servers.waiting import STEP_S, eventually
@@ -63,6 +63,26 @@ async def jump(seconds: float) -> None:
     for _ in range(TURNS):
         await asyncio.sleep(0)
     loop.ahead_s += seconds
+
+
+@asynccontextmanager
+async def turning(step_s: float) -> AsyncIterator[None]:
+    """Within the block the clock goes on by `step_s` every few turns of the loop, and not by itself.
+
+    For peers in this loop: those that answer do so within a step or two, however busy the machine is, and no silence takes long.
+    """
+
+    async def turn() -> None:
+        while True:
+            await jump(step_s)
+
+    with standing():
+        task = asyncio.create_task(turn(), name="turning")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
 
 
 async def after(count: Callable[[], int], request: Awaitable[T], jumps: int = MAX_JUMPS) -> T:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,6 +16,7 @@ from agent.profile import Profile
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
 from tests.agent.faulty_peers import FaultyModbus
+from tests.jumping import turning
 
 ADDRESS, FAILURE, BUSY, ACKNOWLEDGE, NO_PATH, NO_TARGET = 2, 4, 6, 5, 10, 11
 
@@ -91,8 +92,15 @@ class UnitBench:
 async def unit_bench(
     profile: Profile, unit: Unit, transport: Literal["tcp", "rtu-over-tcp"] = "tcp", **changes: object
 ) -> AsyncIterator[UnitBench]:
-    """A poller of this unit, not yet opened. An answer may take long on a busy machine; who wants silence gives a shorter `timeout_s`."""
-    async with FaultyModbus(unit.reply).serving() as server:
+    """A poller of this unit, not yet opened. An answer may take long on a busy machine.
+
+    Who wants silence gives a shorter `timeout_s`; then the clock goes on with the turns of the loop, in which the unit answers.
+    """
+    timeout_s = float(str(changes.get("timeout_s", 0.0)))
+    async with (
+        turning(timeout_s / 10) if timeout_s else nullcontext(),
+        FaultyModbus(unit.reply).serving() as server,
+    ):
         device = Device.model_validate(
             {"id": "d", "host": "127.0.0.1", "port": server.port, "protocol": "modbus", "profile": profile.profile}
             | {"transport": transport, "timeout_s": 5.0, **changes}
