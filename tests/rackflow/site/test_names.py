@@ -161,10 +161,10 @@ def test_of_several_shelves_any_two_with_one_meter_are_refused() -> None:
         parse_site(yaml.safe_dump(site), "site.yaml")
 
 
-def refused(section: str, entry: dict[str, Any]) -> str:
-    """What is said to the site with one more entry."""
+def refused(section: str, *entries: dict[str, Any]) -> str:
+    """What is said to the site with these entries as well."""
     site = copy.deepcopy(SITE)
-    site[section].append(entry)
+    site[section] += entries
     with pytest.raises(ConfigError) as raised:
         parse_site(yaml.safe_dump(site), "site.yaml")
     return str(raised.value)
@@ -194,8 +194,9 @@ NAMESAKES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("section", NAMESAKES)
 def test_of_whatever_is_fed_measured_or_polled_no_two_have_one_name(section: str) -> None:
     """Readings of the one would be taken for those of the other."""
-    for taken in ("box-1", "tcs", "tray-cdu-1"):
-        assert f"].id: id '{taken}' is already used" in refused(section, {"id": taken, **NAMESAKES[section]})
+    taken = ("box-1", "tcs", "tray-cdu-1")
+    said = refused(section, *({"id": name, **NAMESAKES[section]} for name in taken))
+    assert [f"].id: id '{name}' is already used" in said for name in taken] == [True] * 3
 
 
 def test_a_busway_has_one_feed_and_does_not_supply_itself() -> None:
