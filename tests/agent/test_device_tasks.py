@@ -1,7 +1,7 @@
 """The pollers and tasks of an agent's devices: what is made is closed again, and each device counts once."""
 
 import asyncio
-from statistics import mean
+from itertools import combinations
 
 import pytest
 
@@ -109,10 +109,10 @@ async def opening(count: int) -> dict[str, float]:
 
 async def test_the_first_openings_are_spread_over_time_each_device_at_its_own_moment() -> None:
     opened = await opening(60)
-    order = sorted(opened, key=lambda name: phase(name, "start"))
     assert all(at_s > 0.29 * phase(name, "start") for name, at_s in opened.items()), "60 at 200 a second"
-    # Half of them were opened before the others were, also on a machine that is busy for a moment.
-    assert mean(opened[name] for name in order[:20]) < mean(opened[name] for name in order[40:])
+    # A machine that is busy for a moment exchanges some of them; in the order of the file half of all pairs would be.
+    phases = [phase(name, "start") for name in opened]
+    assert sum(before > behind for before, behind in combinations(phases, 2)) < 0.35 * len([*combinations(phases, 2)])
 
 
 def test_the_last_of_thousands_of_devices_is_opened_within_five_seconds() -> None:
