@@ -250,8 +250,14 @@ def test_layouts_of_more_agents_than_there_is_room_for_are_dropped_all_at_once_a
     assert [*layouts.by_keys.values()] == kept
     layouts.drop_with(series[0].key)
     assert not layouts.by_keys
-    add(range(room))
-    assert len(layouts.by_keys) == room, "what is dropped takes no room"
+    # What is dropped takes no room, for which the others would have to go.
+    other = Layout.of([each for key in (SUPPLY, FLOW) if isinstance(each := keys.get(key), Series)], (), of_agent=False)
+    layouts.add(other, "gw-other")
+    for _ in range(2):
+        add(range(room - 1))
+        assert len(layouts.by_keys) == room
+        layouts.drop_with(series[0].key)
+        assert [*layouts.by_keys.values()] == [other]
 
 
 def test_a_device_whose_keys_change_with_every_poll_has_the_rows_of_a_few_layouts_only() -> None:
