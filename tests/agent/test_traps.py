@@ -397,6 +397,17 @@ async def test_a_trap_of_a_device_that_is_down_is_an_attempt_at_once() -> None:
         assert life.course() == ["timeout", "timeout", "timeout", "down", "up"]
 
 
+async def test_a_trap_of_a_device_that_stays_down_is_one_attempt() -> None:
+    fault = DeviceTimeout("no answer", device="ups-1", operation="open")
+    async with living(ScriptedDevice([NORMAL], opens=[fault]), {"safety": 60.0}) as life:
+        await life.hear(1)
+        life.loop.receive_trap("coldStart", becomes_event=False)
+        await life.hear(2)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5 * TRAP_POLLS_S):
+                await life.hear(3)
+
+
 @pytest.mark.parametrize(
     ("status", "hostname", "told"),
     [

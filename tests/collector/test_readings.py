@@ -17,7 +17,13 @@ from collector.readings import (
     series_bytes,
     without_implausible,
 )
-from collector.readings.layouts import MAX_LAYOUTS_OF_DEVICE, MAX_PLACES_OF_AGENT
+from collector.readings.layouts import (
+    LAYOUT_PLACES,
+    MAX_LAYOUTS_OF_DEVICE,
+    MAX_PLACES,
+    MAX_PLACES_OF_AGENT,
+    KnownLayouts,
+)
 from collector.readings.series_keys import RESERVED
 from rackflow.documents import Part
 from tests.collector.documents import FLOW, PUMP, SUPPLY, agent_batch, batch
@@ -221,6 +227,37 @@ def test_one_agent_s_layouts_displace_its_own_only() -> None:
     assert first is not None
     assert keys.layout(usual)[0] is kept
     assert keys.layout(msgspec.structs.replace(batch(values=first[0]), agent="gw-odd"))[0] is not first[1]
+
+
+def test_layouts_of_more_agents_than_there_is_room_for_are_dropped_all_at_once_and_made_again() -> None:
+    """Whatever was noted of them goes as well: it would be looked for when one of them is dropped, and stay in memory until then."""
+    keys, layouts = SeriesKeys(), KnownLayouts()
+    series = [each for name in range(1000) if isinstance(each := keys.get(LOOP.format(name)), Series)]
+
+    def add(turns: range) -> list[Layout]:
+        added = []
+        for turn in turns:
+            added.append(Layout.of([*series[turn:], *series[:turn]], (), of_agent=False))
+            layouts.add(added[-1], f"gw-{turn // 20}")
+        return added
+
+    room = MAX_PLACES // (LAYOUT_PLACES + 1000)
+    add(range(room))
+    assert len(layouts.by_keys) == room
+    kept = add(range(room, room + 3))
+    assert [*layouts.by_keys.values()] == kept
+    kept += add(range(room - 3))
+    assert [*layouts.by_keys.values()] == kept
+    layouts.drop_with(series[0].key)
+    assert not layouts.by_keys
+    # What is dropped takes no room, for which the others would have to go.
+    other = Layout.of([each for key in (SUPPLY, FLOW) if isinstance(each := keys.get(key), Series)], (), of_agent=False)
+    layouts.add(other, "gw-other")
+    for _ in range(2):
+        add(range(room - 1))
+        assert len(layouts.by_keys) == room
+        layouts.drop_with(series[0].key)
+        assert [*layouts.by_keys.values()] == [other]
 
 
 def test_a_device_whose_keys_change_with_every_poll_has_the_rows_of_a_few_layouts_only() -> None:

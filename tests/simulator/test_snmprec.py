@@ -39,6 +39,13 @@ def test_what_is_written_is_read_back_in_the_order_of_a_walk(records: list[Recor
     assert parse_snmprec(dump_snmprec(records), "memory") == tuple(sorted(records, key=lambda record: record.key))
 
 
+def test_of_an_octet_string_only_printable_ascii_stands_as_it_is() -> None:
+    """A file with a DEL in it is one that an editor or a terminal alters."""
+    written = [(b" ", b"4| "), (b"~", b"4|~"), (b"\x1f", b"4x|1f"), (b"\x7f", b"4x|7f"), (b"a\x80", b"4x|6180")]
+    for value, text in written:
+        assert dump_snmprec([Record("1.3.6", "4", value)]) == b"1.3.6|" + text + b"\n"
+
+
 @given(st.binary(max_size=200))
 def test_any_content_is_read_or_refused_with_its_place(content: bytes) -> None:
     try:

@@ -7,7 +7,7 @@ from agent.profile.normalising.slots import Decoder, slot_of
 from agent.readings import Readings
 from rackflow.catalogue import catalogue
 from rackflow.fluids import known_fluid
-from rackflow.physics import dew_point_celsius
+from rackflow.physics import LEAST_HEAT_W, dew_point_celsius
 from rackflow.process.slices import run_through
 from rackflow.series import series_key
 
@@ -238,6 +238,10 @@ def test_flow_per_heat_is_reported_from_five_hundred_watts_on() -> None:
     assert below[HEAT] == pytest.approx(496, abs=2)
     assert above[HEAT] == pytest.approx(522, abs=2)
     assert (PER_HEAT in below, PER_HEAT in above) == (False, True)
+    flow = LEAST_HEAT_W / known_fluid("water").volumetric_heat_capacity(20.5)
+    just = cdu({"secondary": "water"}, supply=20.0, back=21.0, flow=flow).values
+    assert just[HEAT] == LEAST_HEAT_W
+    assert PER_HEAT in just
 
 
 def test_a_loop_without_flow_does_not_hide_the_loop_behind_it() -> None:

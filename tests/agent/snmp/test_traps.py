@@ -236,6 +236,22 @@ async def test_a_replayed_trap_of_v3_is_refused_also_after_a_reload(tmp_path: Pa
         assert port.senders.judge(new, "127.0.0.1", now + 200) == TrapRefusal.TIME
 
 
+async def test_what_one_device_at_an_address_refuses_as_old_the_other_one_learns_from(tmp_path: Path) -> None:
+    """Both may have the engine. The second one has come with a reload; once the first is gone, it alone knows what is old."""
+    first, second = sender("ups-1", USER), sender("ups-2", USER)
+    async with receiving(first) as port:
+        for boots in (2, 3, 5):
+            how = of_user("trapper", **AUTHENTIC, boots=boots)
+            await send_trap(tmp_path, port.number, COLD_START, version="3", how=how)
+            assert isinstance(await port.next(), Accepted)
+        oldest, old, _ = port.datagrams
+        now = asyncio.get_running_loop().time()
+        port.senders.replace([first, second])
+        assert port.senders.judge(old, "127.0.0.1", now) == TrapRefusal.TIME
+        port.senders.replace([second])
+        assert port.senders.judge(oldest, "127.0.0.1", now) == TrapRefusal.TIME
+
+
 async def test_a_recorded_trap_is_not_taken_later_however_often_it_is_sent(tmp_path: Path) -> None:
     """By the clock with which the device is polled: between two traps nothing else would show that the first one is old."""
     clocks = PolledClocks()

@@ -30,7 +30,13 @@ def test_the_soft_limit_is_raised_to_the_hard_one(soft: int, hard: int, then: in
 
 
 @pytest.mark.parametrize(
-    ("soft", "hard", "then"), [(256, 80_000, 65_536), (70_000, 80_000, 70_000), (256, resource.RLIM_INFINITY, 65_536)]
+    ("soft", "hard", "then"),
+    [
+        (256, 80_000, 65_536),
+        (70_000, 80_000, 70_000),
+        (256, resource.RLIM_INFINITY, 65_536),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, resource.RLIM_INFINITY),
+    ],
 )
 def test_a_limit_is_raised_no_further_than_needed_and_never_lowered(
     soft: int, hard: int, then: int, monkeypatch: pytest.MonkeyPatch

@@ -159,3 +159,76 @@ def test_of_several_shelves_any_two_with_one_meter_are_refused() -> None:
     site["power_shelves"][6]["meter"] = "tap-a2-b2"
     with pytest.raises(ConfigError, match="'shelf-a2-b2' and 'shelf-a2-b1' have the same meter 'tap-a2-b2'"):
         parse_site(yaml.safe_dump(site), "site.yaml")
+
+
+def refused(section: str, *entries: dict[str, Any]) -> str:
+    """What is said to the site with these entries as well."""
+    site = copy.deepcopy(SITE)
+    site[section] += entries
+    with pytest.raises(ConfigError) as raised:
+        parse_site(yaml.safe_dump(site), "site.yaml")
+    return str(raised.value)
+
+
+NAMESAKES: dict[str, dict[str, Any]] = {
+    "feeds": {},
+    "generators": {"feeds": ["A", "B"], "rated_power_w": 1e5},
+    "ups": {"from": ["A"], "rated_power_w": 1e5},
+    "panels": {"from": ["A"]},
+    "busways": {"from": ["A"]},
+    "transfer_switches": INPUTS,
+    "pdus": {"rack": "a1", "from": "ats", "breaker_a": 16},
+    "power_shelves": {"rack": "a1", "from": "ats", "breaker_a": 16},
+    "loops": {"kind": "primary", "coolant": "water", "volume_m3": 1},
+    "cdus": {"secondary": "tcs", "rated_cooling_w": 1e5},
+    "air_units": {"rated_cooling_w": 1e5},
+    "chillers": {"loop": "fws-a", "rated_cooling_w": 1e5},
+    "dry_coolers": {"loop": "fws-a", "rated_cooling_w": 1e5},
+    "facility_pumps": {"loop": "fws-a"},
+    "meters": {"role": "other"},
+    "monitors": {},
+    "sensors": {"room": "hall"},
+}
+
+
+@pytest.mark.parametrize("section", NAMESAKES)
+def test_of_whatever_is_fed_measured_or_polled_no_two_have_one_name(section: str) -> None:
+    """Readings of the one would be taken for those of the other."""
+    taken = ("box-1", "tcs", "tray-cdu-1")
+    said = refused(section, *({"id": name, **NAMESAKES[section]} for name in taken))
+    assert [f"].id: id '{name}' is already used" in said for name in taken] == [True] * 3
+
+
+def test_a_busway_has_one_feed_and_does_not_supply_itself() -> None:
+    assert "'bus-c' is supplied by feeds A and B" in refused("busways", {"id": "bus-c", "from": ["ups-a", "ups-b"]})
+    assert "'bus-c' supplies itself: bus-c from bus-c" in refused("busways", {"id": "bus-c", "from": ["bus-c"]})
+
+
+def test_an_air_unit_gives_its_heat_to_a_primary_loop() -> None:
+    unit = {"id": "crah-3", "rated_cooling_w": 1e5, "room": "hall", "primary": "tcs"}
+    assert " air_units[2].primary: 'tcs' is a secondary loop; name a primary loop" in refused("air_units", unit)
+
+
+def test_both_loops_that_a_cdu_may_give_its_heat_to_are_primary_ones() -> None:
+    cdu = {"id": "cdu-3", "rated_cooling_w": 1e5, "secondary": "tcs", "primary": ["fws-a", "tcs"]}
+    assert " cdus[2].primary: 'tcs' is a secondary loop; name a primary loop" in refused("cdus", cdu)
+
+
+def test_all_sensors_of_a_device_are_named_once() -> None:
+    """Without a label an entry means all of them: two such entries are the same sensors."""
+    site = copy.deepcopy(SITE)
+    site["sensors"].append({"id": "all", "device": "cdu-1", "measures": "leak", "room": "hall"})
+    assert parse_site(yaml.safe_dump(site), "site.yaml").id == "ai1"
+    site["sensors"].append({"id": "again", "device": "cdu-1", "measures": "leak", "room": "hall"})
+    with pytest.raises(ConfigError, match=r"sensors\[4\]\.sensor: is the same sensor of the device as 'all'"):
+        parse_site(yaml.safe_dump(site), "site.yaml")
+
+
+def test_where_the_feeds_of_a_rack_are_named_there_is_no_other_one() -> None:
+    """A PDU on a feed that is left out is a slip: its load would count on a feed that nobody planned for the rack."""
+    site = copy.deepcopy(SITE)
+    site["racks"][0]["pdus_per_feed"] = {"A": 2}
+    with pytest.raises(ConfigError, match=r"rack 'a1' has 2 PDUs on feed B .* and its pdus_per_feed says 0"):
+        parse_site(yaml.safe_dump(site), "site.yaml")
+    site["racks"][0]["pdus_per_feed"] = {"A": 2, "B": 2}
+    assert parse_site(yaml.safe_dump(site), "site.yaml").id == "ai1"

@@ -112,6 +112,11 @@ def test_a_site_file_has_another_digest_once_it_says_something_else(hall: Site) 
     assert parse_site(swapped, "hall").digest == hall.digest
     assert parse_site(text.replace(first, first.replace("32", "16")), "hall").digest != hall.digest
     assert parse_site(text.replace("pdu-a1-a", "pdu-a1-z"), "hall").digest != hall.digest
+    # A digest of one digit would be the same for one copy in sixteen.
+    sizes = {
+        parse_site(text.replace("design_power_w: 8000", f"design_power_w: {w}"), "hall").digest for w in range(1, 41)
+    }
+    assert len(sizes) == 40
 
 
 @pytest.mark.parametrize(

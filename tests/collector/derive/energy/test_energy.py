@@ -343,6 +343,9 @@ def test_a_meter_behind_another_one_is_not_counted_twice() -> None:
     assert [each.id for each in without_overlap(site, site.meters_of("it"))] == ["meter-it"]
     site = hall((meter, meter.replace(", ups-b", "") + beside))
     assert [each.id for each in without_overlap(site, site.meters_of("it"))] == ["meter-it", "meter-b"]
+    # What a meter counts that names nothing is not known to pass through another one.
+    site = hall((meter, meter + "  - {id: rest, role: it, category: 1}\n  - {id: more, role: it, category: 1}\n"))
+    assert [each.id for each in without_overlap(site, site.meters_of("it"))] == ["meter-it", "rest", "more"]
 
 
 def test_a_meter_that_only_exports_has_no_import_to_count() -> None:

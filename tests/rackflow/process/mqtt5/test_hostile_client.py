@@ -16,7 +16,7 @@ from agent.self_metrics import Counters
 from rackflow.documents import Status
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
-from rackflow.process.mqtt5.client import BrokerError, Callbacks, Limits, MqttClient, Session
+from rackflow.process.mqtt5.client import MIN_PACKET_BYTES, BrokerError, Callbacks, Limits, MqttClient, Session
 from rackflow.process.mqtt5.packets import PINGREQ_PACKET, Received, puback_packet
 from rackflow.process.mqtt5.wire import MAX_UNREAD_BYTES, Wire, WireCallbacks
 from tests.jumping import JumpingLoop, jump
@@ -142,6 +142,7 @@ async def test_a_topic_that_is_not_utf_8_does_not_keep_the_agent_from_its_connec
         (b"\x20\x05\x00\x00\x02\x24\x00", "QoS 0 only"),
         (b"\x20\x05\x00\x00\x02\x25\x00", "no retained messages"),
         (b"\x20\x08\x00\x00\x05\x27\x00\x00\x00\x64", "packets of 100 bytes at most"),
+        (b"\x20\x08\x00\x00\x05\x27" + (MIN_PACKET_BYTES - 1).to_bytes(4, "big"), "packets of 1279 bytes at most"),
         (b"\x20\x06\x00\x00\x03\x21\x00\x00", "cannot be read"),  # a window of nothing
         (b"\x20\xff\xff\xff\x7f", "announces a packet of 268435455 bytes"),
         (b"\xd0\x00", "before it answered CONNECT"),
@@ -157,6 +158,11 @@ async def test_a_connection_that_is_of_no_use_is_not_opened_and_says_why(connack
             await client_of(server, heard).__aenter__()
         await server.is_left.wait()
     assert heard.opened == []
+
+
+async def test_a_broker_that_takes_packets_of_a_batch_and_no_larger_ones_is_of_use() -> None:
+    async with connected(b"\x20\x08\x00\x00\x05\x27" + MIN_PACKET_BYTES.to_bytes(4, "big")) as (_, _, heard):
+        assert [each.packet_bytes for each in heard.opened] == [MIN_PACKET_BYTES]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
