@@ -1,0 +1,58 @@
+"""Rack PDUs and the monitors of their makers in states, units and generations that no recording shows, as their MIBs say."""
+
+import pytest
+
+from tests.conformance.mib_device import MibDevice, assert_read_as_expected
+
+SYS_DESCR = "1.1.1.0"
+SINETICA = "24.1.1"
+CONTACT = "dcim_env_contact_active{kind=dry_contact,sensor"
+
+
+def sinetica(scale: int | None, temperature: int, name: bytes) -> dict[str, int | bytes]:
+    """A monitor with a thermometer, a hygrometer, an input of each that is at fault, and a contact that is triggered."""
+    rows = (
+        (1, b"Front", 2, temperature),
+        (2, b"Air", 3, 412),
+        (3, b"Rear", 2, -99_999_999),
+        (4, b"Duct", 3, 10_000_000),
+    )
+    flag = {} if scale is None else {f"4.1.3711.{SINETICA}.1.2.1.0": scale}
+    return {
+        f"2.{SYS_DESCR}": name,
+        **flag,
+        **{
+            f"4.1.3711.{SINETICA}.1.2.2.1.{column}.{row[0]}": cell
+            for row in rows
+            for column, cell in zip((3, 6, 7), row[1:], strict=True)
+        },
+        f"4.1.3711.{SINETICA}.1.3.1.1.6.5": 1,
+        f"4.1.3711.{SINETICA}.1.3.1.1.7.5": 4,
+    }
+
+
+def read_from(profile: str, scale: int | None, temperature: int, name: bytes, celsius: float = 22.5) -> MibDevice:
+    values = {
+        "dcim_env_temperature_celsius{sensor=1.Front}": celsius,
+        "dcim_env_relative_humidity_ratio{sensor=2.Air}": 0.412,
+        f"{CONTACT}=5}}": 1.0,
+    }
+    bad = {
+        "dcim_env_temperature_celsius{sensor=3.Rear}": "range",
+        "dcim_env_relative_humidity_ratio{sensor=4.Duct}": "range",
+    }
+    return MibDevice(profile, "1.3.6.1", sinetica(scale, temperature, name), values, {}, bad)
+
+
+EAGLE, HAWK = b"Sinetica Eagle-i. Versions: App. 1.10.08", b"Sinetica Hawk-i2. Versions: App. 1.01.01"
+CASES = {
+    "an Eagle-i of a firmware without a flag": read_from("panduit-eagle", None, 225, EAGLE),
+    "an Eagle-i in degrees Celsius": read_from("panduit-eagle", 1, 225, EAGLE),
+    "an Eagle-i in degrees Fahrenheit": read_from("panduit-eagle", 2, 725, EAGLE),
+    "a Hawk-i2 in kelvins": read_from("sinetica-hawk-i2", 3, 2957, HAWK, 22.55),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_unit_is_recognised_and_read_as_its_mib_says(name: str) -> None:
+    await assert_read_as_expected(CASES[name], asked="auto")
