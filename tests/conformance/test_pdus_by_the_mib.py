@@ -11,7 +11,7 @@ CONTACT = "dcim_env_contact_active{kind=dry_contact,sensor"
 
 def sinetica(scale: int | None, temperature: int, name: bytes) -> dict[str, int | bytes]:
     """A monitor with a thermometer, a hygrometer, an input of each that is at fault, and a contact that is triggered."""
-    rows = (
+    rows: tuple[tuple[int | bytes, ...], ...] = (
         (1, b"Front", 2, temperature),
         (2, b"Air", 3, 412),
         (3, b"Rear", 2, -99_999_999),
