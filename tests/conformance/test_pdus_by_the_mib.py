@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent.snmp.seam import SnmpValue
 from tests.conformance.mib_device import MibDevice, assert_read_as_expected
 
 SYS_DESCR = "1.1.1.0"
@@ -9,26 +10,21 @@ SINETICA = "24.1.1"
 CONTACT = "dcim_env_contact_active{kind=dry_contact,sensor"
 
 
-def sinetica(scale: int | None, temperature: int, name: bytes) -> dict[str, int | bytes]:
+def sinetica(scale: int | None, temperature: int, name: bytes) -> dict[str, SnmpValue]:
     """A monitor with a thermometer, a hygrometer, an input of each that is at fault, and a contact that is triggered."""
-    rows: tuple[tuple[int | bytes, ...], ...] = (
-        (1, b"Front", 2, temperature),
-        (2, b"Air", 3, 412),
-        (3, b"Rear", 2, -99_999_999),
-        (4, b"Duct", 3, 10_000_000),
-    )
-    flag = {} if scale is None else {f"4.1.3711.{SINETICA}.1.2.1.0": scale}
-    return {
-        f"2.{SYS_DESCR}": name,
-        **flag,
-        **{
-            f"4.1.3711.{SINETICA}.1.2.2.1.{column}.{row[0]}": cell
-            for row in rows
-            for column, cell in zip((3, 6, 7), row[1:], strict=True)
-        },
-        f"4.1.3711.{SINETICA}.1.3.1.1.6.5": 1,
-        f"4.1.3711.{SINETICA}.1.3.1.1.7.5": 4,
+    inputs = f"4.1.3711.{SINETICA}.1.2"
+    rows: dict[int, tuple[SnmpValue, ...]] = {
+        1: (b"Front", 2, temperature),
+        2: (b"Air", 3, 412),
+        3: (b"Rear", 2, -99_999_999),
+        4: (b"Duct", 3, 10_000_000),
     }
+    answers: dict[str, SnmpValue] = {f"2.{SYS_DESCR}": name}
+    if scale is not None:
+        answers[f"{inputs}.1.0"] = scale
+    for row, cells in rows.items():
+        answers |= {f"{inputs}.2.1.{column}.{row}": cell for column, cell in zip((3, 6, 7), cells, strict=True)}
+    return answers | {f"4.1.3711.{SINETICA}.1.3.1.1.{column}.5": cell for column, cell in ((6, 1), (7, 4))}
 
 
 def read_from(profile: str, scale: int | None, temperature: int, name: bytes, celsius: float = 22.5) -> MibDevice:
