@@ -41,7 +41,28 @@ def read_from(profile: str, scale: int | None, temperature: int, name: bytes, ce
 
 
 EAGLE, HAWK = b"Sinetica Eagle-i. Versions: App. 1.10.08", b"Sinetica Hawk-i2. Versions: App. 1.01.01"
+CMS = "4.1.51055.1"
 CASES = {
+    "an InSite pro M, two of whose sensors have a name": MibDevice(
+        "abb-cms700-96",
+        "1.3.6.1",
+        {
+            f"2.{SYS_DESCR}": b"ABB InSite pro M",
+            **{f"{CMS}.1.{sensor}": current for sensor, current in enumerate((1_234, 567, 0), 1)},
+            **{f"{CMS}.15.{sensor}": 2_710 for sensor in (1, 2, 3)},
+            **{f"{CMS}.19.{sensor}": name for sensor, name in enumerate((b"Row 1", b"Row 2", b""), 1)},
+            **{f"{CMS}.21.{sensor}": phase for sensor, phase in enumerate((1, 3, 1), 1)},
+            **{f"{CMS}.24.{line}": 23_000 + line for line in (1, 2, 3)},
+        },
+        {
+            "dcim_circuit_current_amperes{circuit=Row_1,panel=1,phase=L1}": 12.34,
+            "dcim_circuit_current_amperes{circuit=Row_2,panel=1,phase=L3}": 5.67,
+            **{
+                f"dcim_circuit_voltage_volts{{circuit=main,panel=1,phase=L{line}}}": 230 + line / 100
+                for line in (1, 2, 3)
+            },
+        },
+    ),
     "an Eagle-i of a firmware without a flag": read_from("panduit-eagle", None, 225, EAGLE),
     "an Eagle-i in degrees Celsius": read_from("panduit-eagle", 1, 225, EAGLE),
     "an Eagle-i in degrees Fahrenheit": read_from("panduit-eagle", 2, 725, EAGLE),
