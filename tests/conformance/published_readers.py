@@ -26,6 +26,51 @@ SENSAPHONE: dict[int, tuple[SnmpValue, ...]] = {
 }
 
 READERS = {
+    # On the line, with a self-test that failed and a load of 62.5 %.
+    "alpha-dsm33x": Published(
+        "1.3.6.1",
+        {
+            "2.1.1.1.0": b"<<HW_REV: V3.1; SW_REV: 5.10.02; MODEL: DSM33X>>",
+            **{
+                f"4.1.926.1.2.1.2.1.5.13.1.{number}": value
+                for number, value in (
+                    (1, 12_050),
+                    (2, 6_001),
+                    (3, 8_920),
+                    (4, 717),
+                    (5, 6_250),
+                    (7, 63_950),
+                    (8, 4_110),
+                    (9, 25),
+                    (10, -350),
+                    (18, 590),
+                    (19, 71_000),
+                    (22, 3_125),
+                    (23, 4_050),
+                )
+            },
+            **{f"4.1.926.1.4.1.1.2.{number}.0": state for number, state in enumerate((1, 2, 2, 1, 1), 1)},
+        },
+        {
+            "dcim_ups_input_voltage_volts{phase=L1}": 120.5,
+            "dcim_ups_input_frequency_hertz{phase=L1}": 60.01,
+            "dcim_ups_output_voltage_volts{phase=L1}": 89.2,
+            "dcim_ups_output_current_amperes{phase=L1}": 7.17,
+            "dcim_ups_output_total_load_ratio": 0.625,
+            "dcim_ups_output_total_power_watts": 639.5,
+            "dcim_ups_battery_voltage_volts": 41.1,
+            "dcim_ups_battery_temperature_celsius": -3.5,
+            "dcim_ups_input_current_amperes{phase=L1}": 5.9,
+            "dcim_ups_input_total_power_watts": 710.0,
+            "dcim_ups_temperature_celsius": 40.5,
+            "dcim_env_temperature_celsius{sensor=controller}": 31.25,
+            f"{ALARM}{{alarm=major,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=minor,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=battery_test_failed,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=battery_temperature_probe,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=input_lost,severity=warning}}": 0.0,
+        },
+    ),
     "fs-net-pdu": Published(
         "1.3.6.1.4.1.30966.10.3",
         {

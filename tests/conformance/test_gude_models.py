@@ -1,5 +1,7 @@
 """Every Gude model with a branch of its own, beside the one of each family in published_gude."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.conformance.mib_device import MibDevice, assert_read_as_expected
@@ -13,6 +15,9 @@ from tests.conformance.published_gude import (
     sensor,
 )
 from tests.conformance.published_mibs import ALARM
+
+if TYPE_CHECKING:
+    from agent.snmp.seam import SnmpValue
 
 _ALL, _NONE = range(2, 12), range(0)
 # Number of the branch, columns of its power channels and of its sensors
@@ -97,4 +102,42 @@ async def test_an_epc_1292_is_read_with_its_outlets_and_overvoltage_protection()
                 f"{ALARM}{{alarm=overvoltage_protection,severity=critical}}": 1.0,
             },
         )
+    )
+
+
+EPC = {
+    "gude-epc": (68, 69, 43, 77, 79, 81, 83, 85, 87, 89, 56, 58, 64),
+    "gude-epc2": (97, 98, 107, 106, 82, 112, 109, 50),
+}
+
+
+@pytest.mark.parametrize(("profile", "number"), [(name, number) for name, those in EPC.items() for number in those])
+async def test_an_expert_power_control_tells_its_metered_ports_residual_currents_and_inputs(
+    profile: str, number: int
+) -> None:
+    cells = (1, 12_345, 412, 1_830, 229, 4_998, 983, -105, 419, 76)
+    answers: dict[str, SnmpValue] = {f"{number}.1.3.1.2.1.3.1": 1}
+    for row, measured in ((1, cells), (2, (0,) * 10)):
+        answers |= {f"{number}.1.5.5.2.1.{column}.{row}": cell for column, cell in enumerate(measured, 2)}
+    answers |= {f"{number}.1.5.16.1.{column}.1": cell for column, cell in ((2, 35), (3, 4), (4, 1), (5, 1), (6, 0))}
+    answers |= {f"{number}.1.6.2.2.1.{column}.1": cell for column, cell in ((2, 1), (3, 7), (32, b"Door"))}
+    await assert_read_as_expected(
+        MibDevice(
+            profile,
+            GUDE,
+            answers,
+            {
+                "dcim_pdu_outlet_on{outlet=1}": 1.0,
+                "dcim_pdu_outlet_energy_joules_total{outlet=1}": 12_345 * 3_600.0,
+                "dcim_pdu_outlet_power_watts{outlet=1}": 412.0,
+                "dcim_pdu_outlet_current_amperes{outlet=1}": 1.83,
+                "dcim_pdu_outlet_voltage_volts{outlet=1}": 229.0,
+                "dcim_pdu_outlet_power_factor_ratio{outlet=1}": 0.983,
+                "dcim_pdu_outlet_apparent_power_voltamperes{outlet=1}": 419.0,
+                "dcim_pdu_residual_current_amperes{inlet=rcmb.1,kind=ac}": 0.0035,
+                "dcim_pdu_residual_current_amperes{inlet=rcmb.1,kind=dc}": 0.0004,
+                "dcim_env_contact_active{kind=dry_contact,sensor=1.Door}": 1.0,
+            },
+        ),
+        asked="auto",
     )

@@ -16,6 +16,7 @@ from tests.conformance.published_liebert import LIEBERTS
 from tests.conformance.published_meters import METERS
 from tests.conformance.published_monitors import MONITORS
 from tests.conformance.published_more_monitors import MORE_MONITORS
+from tests.conformance.published_more_pdus import MORE_PDUS
 from tests.conformance.published_nut import NUT
 from tests.conformance.published_oem import OEM
 from tests.conformance.published_pdus import PDUS
@@ -35,6 +36,7 @@ MIBS = (
     | SWITCHES
     | MONITORS
     | MORE_MONITORS
+    | MORE_PDUS
     | METERS
     | ALERTS
     | SENSORS
