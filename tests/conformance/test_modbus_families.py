@@ -33,6 +33,7 @@ from tests.conformance.modbus_meters import meter_maps
 from tests.conformance.modbus_monitors import monitor_maps
 from tests.conformance.modbus_more_meters import more_meter_maps
 from tests.conformance.modbus_rail_meters import rail_meter_maps
+from tests.conformance.modbus_scaled_meters import scaled_meter_maps
 from tests.conformance.modbus_sunspec import sunspec_maps
 from tests.conformance.modbus_switches import switch_maps
 from tests.servers.mbpoll import mbpoll
@@ -49,6 +50,7 @@ MAPS: Mapping[str, Served] = (
     | genset_maps()
     | rail_meter_maps()
     | switch_maps()
+    | scaled_meter_maps()
     | sunspec_maps()
 )
 DERIVED = (

@@ -20,6 +20,8 @@ def changed(place: P, change: Change) -> P:
     update = change(place)
     if isinstance(place, Part) and place.unit_by:
         update["unit_by"] = changed(place.unit_by, change)
+    if isinstance(place, Part) and place.scale_by:
+        update["scale_by"] = [changed(each, change) for each in place.scale_by]
     lists = ("plus", "minus", "cases") if isinstance(place, Source) else ()
     for name in (*lists, *(("fallback", "when") if isinstance(place, Point) else ())):
         if inner := getattr(place, name):
@@ -32,8 +34,8 @@ def changed(place: P, change: Change) -> P:
 def places_in(place: Place, name: str = "") -> Iterator[tuple[str, Place]]:
     """The place and all places inside it, each with its position for error messages: empty for itself, else `fallback 1: plus 2: `."""
     yield name, place
-    if isinstance(place, Part) and place.unit_by:
-        yield f"{name}unit_by: ", place.unit_by
+    if isinstance(place, Part):
+        yield from _deciding(place, name)
     if isinstance(place, Source):
         for key in ("plus", "minus", "cases"):
             for at, each in enumerate(getattr(place, key), 1):
@@ -45,6 +47,13 @@ def places_in(place: Place, name: str = "") -> Iterator[tuple[str, Place]]:
             yield f"{name}when: ", condition
         if place.gate:
             yield f"{name}gate: ", place.gate
+
+
+def _deciding(part: Part, name: str) -> Iterator[tuple[str, Place]]:
+    if part.unit_by:
+        yield f"{name}unit_by: ", part.unit_by
+    for at, scale in enumerate(part.scale_by, 1):
+        yield f"{name}scale_by {at}: ", scale
 
 
 def with_defaults(point: Point, limits: ModbusLimits) -> Point:

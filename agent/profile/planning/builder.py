@@ -11,7 +11,7 @@ from agent.profile.planning.in_use import is_use_condition
 from agent.profile.planning.plan import MAX_DUPLICATES, MAX_LISTED, ClassPlan, Plan, PlannedCell, refs_of
 from agent.profile.planning.planning_cells import CellSource
 from agent.profile.planning.rows import CellReader, Row
-from agent.profile.schema import FromColumn, Part, Profile, UnitBy, When, registers_of
+from agent.profile.schema import FromColumn, Part, Profile, ScaleBy, UnitBy, When, registers_of
 from rackflow.catalogue import POLL_SECONDS, PollClass
 
 # Most series of one device. The largest real devices are rack PDUs that report for a whole chain: 64 PDUs of 48 outlets with 6 readings
@@ -39,7 +39,8 @@ class _ClassParts:
     unit_refs: dict[str, None] = field(default_factory=dict)
     """Of the cells that name the units of the slots."""
     scale_refs: dict[str, None] = field(default_factory=dict)
-    """Of the cells with the scales of the slots."""
+    """Of the cells with the scales of the slots. Registers (`scale_by`) are read with the readings, and so come in the same answer if they
+    stand near them: what is multiplied and by what are then of the same moment."""
     cut: dict[str, None] = field(default_factory=dict)
     """Names of metrics whose further rows are left out."""
 
@@ -129,7 +130,7 @@ class PlanBuilder:
             use.keys.extend(keys)
             if keys and isinstance(reader, UnitBy):
                 self._classes[poll_class].unit_refs[ref] = None
-            elif keys and isinstance(reader, Part):
+            elif keys and isinstance(reader, Part | ScaleBy):
                 self._classes[poll_class].scale_refs[ref] = None
             if isinstance(reader, Part | When):
                 for key in keys:
@@ -199,17 +200,20 @@ class PlanBuilder:
         # affected.
         max_gap = 0 if poll_class == "safety" else limits.max_gap
         # Units are read after the readings. If a unit is switched in between, correct readings are rejected, and no wrong one is accepted.
-        readings_first = ([ref for ref in parts.refs if ref not in parts.unit_refs], parts.unit_refs)
+        units = {ref: None for ref in parts.unit_refs if ref not in parts.scale_refs}
+        readings_first = ([ref for ref in (parts.refs | parts.scale_refs) if ref not in units], units)
         blocks = [
             block
             for refs in readings_first
             for block in coalesce([self.registers[ref] for ref in refs], limits.max_registers, max_gap)
         ]
+        # The same of scales: what is in another request than they are is read before them. The sort keeps the order otherwise.
+        blocks.sort(key=lambda block: any(each.ref in parts.scale_refs for each in block.fields))
         return ClassPlan(
             tuple(parts.slots.values()),
             blocks=tuple(blocks),
             cut=tuple(parts.cut),
-            read_after=tuple(parts.unit_refs),
+            read_after=tuple(parts.unit_refs | parts.scale_refs),
         )
 
     def _units_and_cheap_scales(self, parts: _ClassParts) -> tuple[str, ...]:
@@ -249,4 +253,4 @@ def _rank(use: _CellUse) -> int:
     """
     if not use.keys:
         return 2
-    return 0 if isinstance(use.reader, UnitBy | Part) else 1
+    return 0 if isinstance(use.reader, UnitBy | Part | ScaleBy) else 1

@@ -14,6 +14,7 @@ from agent.profile.schema import (
     FromColumn,
     Point,
     Profile,
+    ScaleBy,
     Table,
     UnitBy,
     When,
@@ -47,6 +48,7 @@ def cell_sources(table: Table | None, point: Point) -> list[CellSource]:
                 found.append((place, part.unit_by))
             if column := part.scale_cell:
                 found.append((column, part))
+            found += [(register_ref(each), each) for each in part.scale_by]
     return found
 
 
@@ -142,15 +144,18 @@ def _scale_instances(profile: Profile) -> list[str]:
             for part in source.parts():
                 if part.unit_by and (part.unit_by.oid or part.unit_by.register_ is not None):
                     wanted[part.unit_by.oid or register_ref(part.unit_by)] = None
+                wanted |= dict.fromkeys(map(register_ref, part.scale_by))
                 if table is None:
                     wanted |= dict.fromkeys(filter(None, [part.scale_cell]))
     return list(wanted)
 
 
 def planning_registers(profile: Profile) -> list[RegisterValue]:
-    """The registers that planning reads because conditions and units depend on them."""
+    """The registers that planning reads because conditions, units and scales depend on them."""
     readers = (reader for _, point in profile.all_points() for _, reader in cell_sources(None, point))
-    values = (value for reader in readers if isinstance(reader, When | UnitBy) for value in registers_of(reader))
+    values = (
+        value for reader in readers if isinstance(reader, When | UnitBy | ScaleBy) for value in registers_of(reader)
+    )
     return list({value.ref: value for value in values}.values())
 
 
@@ -159,7 +164,7 @@ def watched_registers(profile: Profile) -> frozenset[str]:
     found: dict[bool, set[str]] = {True: set(), False: set()}
     for _, point in profile.all_points():
         for _, reader in cell_sources(None, point):
-            if isinstance(reader, When | UnitBy):
+            if isinstance(reader, When | UnitBy | ScaleBy):
                 found[is_use_condition(reader)].update(value.ref for value in registers_of(reader))
     return frozenset(found[True] - found[False])
 

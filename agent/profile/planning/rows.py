@@ -27,6 +27,7 @@ from agent.profile.schema import (
     Joined,
     LabelSource,
     Part,
+    ScaleBy,
     UnitBy,
     When,
     cell_ref,
@@ -48,8 +49,8 @@ MAX_SUFFIX = 32
 MAX_SCALE = 10**18
 
 
-CellReader = FromColumn | When | Part | UnitBy
-"""The part of a profile that says how planning uses a cell: as a label, a condition, a scale (`Part`) or a unit."""
+CellReader = FromColumn | When | Part | ScaleBy | UnitBy
+"""The part of a profile that says how planning uses a cell: as a label, a condition, a scale (`Part`, `ScaleBy`) or a unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +178,10 @@ class Row:
         return by.map.get(code_of(self.code(by)))
 
     def scale(self, source: Part) -> Fraction | None:
-        """The scale from the row's cell: 1 if the profile names no cell, None if the cell is absent or holds no usable scale."""
+        """The scale from the row's cells: 1 if the profile names none, None if a cell is absent or holds no usable scale."""
         column = source.scale_cell
         if column is None:
-            return Fraction(1)
+            return self._scale_of_registers(source.scale_by)
         # A fraction is refused as well: 1.5 decimals mean nothing, and taking 1 would be wrong by a power of ten.
         number = whole_number(self.cell(column))
         if number is None or abs(number) > MAX_SCALE:
@@ -194,6 +195,35 @@ class Row:
             return Fraction(1, number) if number > 0 else None
         # The convention of `varscale`: -10 divides by ten, 10 multiplies, 0 leaves the number alone.
         return Fraction(1, -number) if number < 0 else Fraction(number or 1)
+
+    def _scale_of_registers(self, registers: Sequence[ScaleBy]) -> Fraction | None:
+        whole = Fraction(1)
+        for each in registers:
+            if (factor := self.factor(each)) is None:
+                return None
+            whole *= factor
+        return whole
+
+    def factor(self, by: ScaleBy) -> Fraction | None:
+        """What a register says that numbers are multiplied by; None if it is absent or holds nothing of the kind."""
+        value = self.cells.get(cell_ref(by, self.index))
+        number = plain_number(value)
+        if number is None or abs(number) > MAX_SCALE:
+            return None
+        if by.bit:
+            number = lowest_bits(by.bit, int(number))
+        if by.as_ in ("factor", "divisor"):
+            # A float32 has seven digits: the ratio 0.1 is a tenth, not 0.10000000149.
+            ratio = Fraction(number if isinstance(number, int) else f"{number:.7g}")
+            if ratio <= 0:
+                return None
+            return ratio if by.as_ == "factor" else 1 / ratio
+        # A fraction is no exponent, and a large number is a sentinel such as 65535.
+        if number != int(number) or abs(number) > MAX_DECIMALS:
+            return None
+        if by.as_ == "decimals":
+            return Fraction(10) ** -int(number) if number >= 0 else None
+        return Fraction(10) ** int(number)
 
     def ref(self, place: str, reader: CellReader) -> str:
         """The instance of a column or instance from `cell_sources`."""
@@ -217,11 +247,15 @@ class Row:
                 return row.holds(reader)
             case UnitBy():
                 return row.unit_named(reader)
+            case ScaleBy():
+                return row.factor(reader)
             case _:
                 return row.scale(reader)
 
     def has_scale_cell(self, source: Part) -> bool:
-        """Whether the row has the cell that the profile names for the scale, whatever it holds."""
+        """Whether the row has the cells that the profile names for the scale, whatever they hold."""
+        if source.scale_by:
+            return all(self.cells.get(cell_ref(each, self.index)) is not None for each in source.scale_by)
         return self.cell(source.scale_cell) is not None
 
 

@@ -21,7 +21,18 @@ from agent.profile.schema.cell_refs import (
     watched_refs,
 )
 from agent.profile.schema.labels import FromColumn, FromDevice, FromIndex, Joined, LabelSource, label_parts
-from agent.profile.schema.places import BIT_TABLES, REGISTER_BITS, Case, Cell, Gate, Place, UnitBy, When, bits_of
+from agent.profile.schema.places import (
+    BIT_TABLES,
+    REGISTER_BITS,
+    Case,
+    Cell,
+    Gate,
+    Place,
+    ScaleBy,
+    UnitBy,
+    When,
+    bits_of,
+)
 from agent.profile.schema.profile import (
     DEVICE_CLASSES,
     IdentitySource,
@@ -64,6 +75,7 @@ __all__ = [
     "Point",
     "Profile",
     "RegisterProbe",
+    "ScaleBy",
     "Source",
     "Table",
     "UnitBy",

@@ -4,7 +4,7 @@ Each is an instance or column (SNMP) or a register (Modbus); `bit` may select bi
 protocol (`loading/validation/`), and fills in its table, type and order where a place names none (`loading/expand.py`).
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -14,6 +14,8 @@ from rackflow.process.config import StrictModel
 from rackflow.register_tables import RegisterTable
 
 REGISTER_BITS: Final = 16
+ScaleKind = Literal["factor", "divisor", "exponent", "decimals"]
+"""How the number of a register scales others; see `ScaleBy`."""
 BIT_TABLES: Final = ("coil", "discrete")
 
 
@@ -64,6 +66,33 @@ class UnitBy(Cell):
         if self.place_count() != 1:
             raise ValueError("needs one of column, oid and register")
         return self
+
+
+class ScaleBy(Place):
+    """A register of a meter that says what its numbers are multiplied by: the ratio of its transformers, or its decimal point.
+
+    Read when the device is planned and with each poll. A register that holds no such number rejects the readings that depend on it.
+    """
+
+    as_: Annotated[ScaleKind, Field(alias="as")]
+    """`factor` multiplies (the ratio of a transformer), `divisor` divides; `exponent` is the power of ten to multiply by (-2 for
+    hundredths), `decimals` the number of decimal places (2 for hundredths). An exponent below 0 needs the type `int16`; one that is not
+    counted from 0 (4 for no decimals) goes with a `scale` of the point (1e-4).
+    """
+
+    @model_validator(mode="after")
+    def _sound(self) -> "ScaleBy":
+        if self.register_ is None:
+            raise ValueError("needs a register")
+        return self
+
+
+# A power has two: the ratios of the transformers of voltage and of current. A third may move the decimal point. Chosen limit.
+Scales = Annotated[
+    list[ScaleBy],
+    Field(max_length=4),
+    BeforeValidator(_as_list, json_schema_input_type=ScaleBy | list[ScaleBy]),
+]
 
 
 class When(Cell):

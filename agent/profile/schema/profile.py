@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, model_
 
 from agent.modbus import NumberType, WordOrder
 from agent.profile.schema.labels import Label
-from agent.profile.schema.places import Case, Conditions, Gate, Place, UnitBy
+from agent.profile.schema.places import Case, Conditions, Gate, Place, Scales, UnitBy
 from agent.profile.schema.values import Bit, Finite, Interval, Names, Oid, Register, Result, Sentinel, Text, Unit, Word
 from rackflow.catalogue import PollClass
 from rackflow.process.config import StrictModel
@@ -41,8 +41,8 @@ _POWERS_OF_TEN = frozenset(Fraction(10) ** power for power in range(-9, 10) if p
 class Part(Place):
     """A number on the wire, and what it means: `(raw + shift) * scale` in wire unit `unit`.
 
-    `decimals`, `exponent`, `varscale` and `divisor` name cells that hold the scale, `unit_by` one that holds the unit; `text` reads
-    numbers out of text, `words` states or numbers.
+    `decimals`, `exponent`, `varscale` and `divisor` name cells that hold the scale, `scale_by` registers that do, `unit_by` one that holds
+    the unit; `text` reads numbers out of text, `words` states or numbers.
     """
 
     oid: Oid | None = None
@@ -81,6 +81,8 @@ class Part(Place):
     """SNMP: column that holds the scale: a positive number multiplies, a negative one divides."""
     divisor: Oid | None = None
     """SNMP: column that holds what the number is divided by: 10 for tenths."""
+    scale_by: Scales = Field(default_factory=list)
+    """Modbus: a register that says what the number is multiplied by, beside `scale`, or several of them that all count."""
     unit_by: UnitBy | None = None
     """A cell or register that names the unit, for devices on which it can be switched."""
     text: Literal["number", "quantity", "flags"] | None = None
@@ -115,6 +117,11 @@ class Part(Place):
         """The column that holds the scale."""
         return self.decimals or self.exponent or self.varscale or self.divisor
 
+    @property
+    def has_scale_cell(self) -> bool:
+        """Whether the device says what the number is multiplied by."""
+        return bool(self.scale_cell or self.scale_by)
+
     def units(self) -> tuple[str, ...]:
         """The wire units that it may have."""
         return tuple(self.unit_by.map.values()) if self.unit_by else (self.unit,)
@@ -123,7 +130,7 @@ class Part(Place):
         """Whether the value depends on a power of ten that the device may not keep to."""
         units = (self.unit, *self.units())
         factors = [abs(Fraction(self.scale)), *(WIRE_UNITS[unit].factor for unit in units)]
-        return bool(self.scale_cell or _POWERS_OF_TEN.intersection(factors))
+        return bool(self.has_scale_cell or _POWERS_OF_TEN.intersection(factors))
 
     def counts_parts(self) -> bool:
         """Whether the raw number is a whole one, of tenths or smaller parts of its unit."""

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from agent.modbus import WORDS, WordOrder, decode
 from agent.profile.schema.labels import FromColumn, FromDevice, FromIndex, Joined
-from agent.profile.schema.places import Case, Cell, Gate, Place, UnitBy, When
+from agent.profile.schema.places import Case, Cell, Gate, Place, ScaleBy, UnitBy, When
 from agent.profile.schema.profile import (
     Identify,
     IdentitySource,
@@ -65,6 +65,11 @@ SECTIONS: Final[tuple[tuple[str, str, tuple[type[BaseModel], ...]], ...]] = (
     ("`gate`", "Beside where it looks (`cells` below).", (Gate,)),
     ("`when`", "Beside where it looks (`cells` below).", (When,)),
     ("`unit_by`", "Beside where it looks (`cells` below).", (UnitBy,)),
+    (
+        "`scale_by`",
+        "Beside `register`, and `table`, `type`, `order`, `bit`, `step` and `bit_step` as in `points`.",
+        (ScaleBy,),
+    ),
     (
         "Cells: where `cases`, `gate`, `when` and `unit_by` look",
         "One of these, or a `register` with `table`, `type`, `order`, `bit`, `step` and `bit_step` as in `points`.",

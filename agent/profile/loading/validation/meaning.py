@@ -12,7 +12,18 @@ from rackflow.units import WIRE_UNITS
 # Quantities whose plausible values span about a power of ten or less, so that a range finds a wrong scale. Currents, powers and energies
 # may have any value between zero and the rating.
 _SCALED_UNITS = {"volts": "voltage", "celsius": "temperature", "hertz": "frequency"}
-_IDLE_WITH_CODES = ("scale", "shift", "decimals", "exponent", "varscale", "divisor", "unit", "unit_by", "expect")
+_IDLE_WITH_CODES = (
+    "scale",
+    "shift",
+    "decimals",
+    "exponent",
+    "varscale",
+    "divisor",
+    "scale_by",
+    "unit",
+    "unit_by",
+    "expect",
+)
 
 
 def label_faults(table: Table | None, point: Point, metric: Metric) -> Iterator[str]:

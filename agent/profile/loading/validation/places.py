@@ -22,7 +22,7 @@ from agent.profile.schema import (
 
 _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "snmp": ("column", "oid", "index", "lines", "decimals", "exponent", "varscale", "divisor", "text", "words"),
-    "modbus": ("register", "table", "type", "order", "high", "step", "bit_step", "repeat"),
+    "modbus": ("register", "table", "type", "order", "high", "step", "bit_step", "repeat", "scale_by"),
 }
 """Keys of places by the protocol that they belong to."""
 _NO_BITS = ("float32", "float64", "bcd16", "bcd32")
