@@ -281,6 +281,27 @@ async def test_a_table_with_rows_that_are_never_answered_is_walked_without_them(
     assert len(card.requests) <= 3
 
 
+async def test_a_row_is_asked_for_twice_before_it_counts_as_never_answered(client_of: MakeClient, card: Card) -> None:
+    """A table is walked once an hour: what is taken for silent is missing until then."""
+    card.objects = table(20)
+    client = client_for(client_of, card)
+    hanging_rows(card, HUNG)
+    for _ in range(WALKS - 1):
+        with pytest.raises(DeviceTimeout):
+            await client.walk(f"{TREE}.1")
+    shown = 0
+
+    def is_lost(request: Request) -> bool:
+        """The row is lost until the device has shown that it answers others: before it is asked for row by row, and for this row."""
+        nonlocal shown
+        shown += request.oids == [SYS_UPTIME]
+        return shown < 2 and HUNG in {oid for oid, _ in card.found(request, request.oids)}
+
+    card.is_dropped = is_lost
+    assert await client.walk(f"{TREE}.1") == ALL
+    assert shown == 2
+
+
 async def test_the_walk_of_a_device_that_is_off_fails_as_ever(client_of: MakeClient, card: Card) -> None:
     client = client_for(client_of, card)
     assert len(await client.walk(f"{TREE}.1")) == 100
