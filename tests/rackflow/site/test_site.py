@@ -54,6 +54,7 @@ def test_a_site_knows_what_feeds_cools_and_measures_each_of_its_parts(hall: Site
     assert hall.sensors_at(rack="none") == ()
     assert [sensor.id for sensor in hall.sensors_at(room="hall")] == ["a1-front", "a2-rear", "rope-1"]
     assert [sensor.id for sensor in hall.sensors_of_device("box-1")] == ["a2-rear"]
+    assert [sensor.id for sensor in hall.sensors_of_device("rope-1")] == ["rope-1"], "a device of its own"
 
 
 def test_a_rack_behind_a_transfer_switch_hangs_from_both_feeds(hall: Site) -> None:
@@ -124,6 +125,8 @@ def test_a_site_file_has_another_digest_once_it_says_something_else(hall: Site) 
     [
         ("pdu-a1-a", {"site": "t1", "room": "hall", "row": "a", "rack": "a1", "feed": "A"}),
         ("ups-b", {"site": "t1", "room": "plant", "feed": "B"}),
+        ("row-a", {"site": "t1", "room": "hall", "row": "a", "feed": "A"}),
+        ("crah-1", {"site": "t1", "room": "hall", "feed": "B"}),
         ("cdu-1", {"site": "t1", "room": "hall", "row": "a"}),  # on both feeds
         ("cdu-2", {"site": "t1", "room": "hall", "row": "a", "feed": "A"}),
         ("meter-it", {"site": "t1"}),
@@ -173,6 +176,19 @@ ups:
 def test_upss_in_parallel_are_named_in_the_order_of_the_file() -> None:
     text = HALL.read_text(encoding="utf-8").replace("ups-a2", "ups-a0")
     assert parse_site(text, "hall").path("a1", "A").ups == ("ups-a1", "ups-a0")
+    text = text.replace("from: [ups-a1, ups-a0]", "from: [ups-a0, ups-a1]")
+    assert parse_site(text, "hall").path("a1", "A").ups == ("ups-a1", "ups-a0")
+
+
+def test_the_phases_of_a_rack_are_named_in_their_order_whatever_its_pdus_are_connected_to_first() -> None:
+    text = HALL.read_text(encoding="utf-8")
+    text = text.replace(
+        "id: pdu-a2-a1, rack: a2, from: row-a, breaker_a: 125",
+        "id: pdu-a2-a1, rack: a2, from: row-a, breaker_a: 125, phases: [L3, L1]",
+    )
+    path = parse_site(text, "hall").path("a2", "A")
+    assert [*path.breaker_a.items()] == [("L1", 188), ("L2", 63), ("L3", 188)]
+    assert path.phases == ("L1", "L2", "L3")
 
 
 def test_a_breakers_own_curve_comes_before_that_of_the_site() -> None:
