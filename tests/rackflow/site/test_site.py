@@ -171,6 +171,7 @@ ups:
 """
     feeds = parse_site(text.replace("ups:\n", generators, 1), "hall").feeds
     assert {name: each.backup_start_s for name, each in feeds.items()} == {"A": 15, "B": None}
+    assert load_site(HALL).feeds["A"].backup_start_s == 30, "as the file says where no generator is described"
 
 
 def test_upss_in_parallel_are_named_in_the_order_of_the_file() -> None:
