@@ -18,6 +18,7 @@ from rackflow.process.files import (
     refusal_of_disk,
     replace_durably,
     sync,
+    unreadable,
 )
 
 
@@ -63,6 +64,12 @@ def test_what_cannot_be_read_stays_not_open(tmp_path: Path) -> None:
         with pytest.raises((ConfigError, OSError)):
             read_regular(path, 100)
     assert open_files() == before
+
+
+def test_a_folder_in_the_place_of_a_file_is_called_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError) as raised:
+        read_regular(tmp_path, 100)
+    assert unreadable(tmp_path, raised.value) == f"{tmp_path}: cannot be read: Is a directory; name a file in it"
 
 
 def test_what_was_put_on_disk_stays_not_open(tmp_path: Path) -> None:

@@ -203,6 +203,16 @@ def test_a_breakers_own_curve_comes_before_that_of_the_site() -> None:
     assert {site.curve_of(each).time_constant_s for each in ("B", "C", "D")} == {120.0}
 
 
+def test_runtimes_fall_with_the_load_in_whatever_order_they_are_written() -> None:
+    text, falling = HALL.read_text(encoding="utf-8"), "{100000: 840, 200000: 300}"
+    battery = parse_site(text.replace(falling, "{200000: 300, 100000: 840}"), "hall").ups["ups-b"].battery
+    assert battery is not None
+    assert battery.runtimes == {100_000: 840, 200_000: 300}
+    for rising in ("{200000: 840, 100000: 300}", "{100000: 300, 200000: 300}"):
+        with pytest.raises(ConfigError, match="runtimes must fall as the load grows"):
+            parse_site(text.replace(falling, rising), "hall")
+
+
 def test_nothing_in_a_site_changes(hall: Site) -> None:
     with pytest.raises(TypeError):
         hall.racks["a3"] = hall.racks["a1"]  # type: ignore[index]
