@@ -20,6 +20,7 @@ from rackflow.process.files import (
     sync,
     unreadable,
 )
+from tests.servers.strace import said, synced, traced
 
 
 def test_a_pipe_folder_or_socket_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
@@ -81,6 +82,24 @@ def test_what_was_put_on_disk_stays_not_open(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         sync(tmp_path / "nothing")
     assert open_files() == before
+
+
+MAKING = """
+import os, sys
+from pathlib import Path
+from rackflow.process.files import make_folder
+
+os.write(1, b"making")
+make_folder(Path(sys.argv[1]) / "one" / "two")
+os.write(1, b"made")
+"""
+
+
+def test_each_folder_that_was_made_is_on_disk_with_its_name(tmp_path: Path) -> None:
+    """After a power cut the ledger in it would be gone with the folder, although it was synced itself."""
+    found = traced(tmp_path, MAKING, tmp_path)
+    making, made = said(found, "making"), said(found, "made")
+    assert [synced(found, str(each), making, made) for each in (tmp_path, tmp_path / "one")] == [True] * 2
 
 
 def test_of_a_large_file_no_more_is_read_than_is_wanted(tmp_path: Path) -> None:
