@@ -41,7 +41,7 @@ def load_agent_config(path: Path, *, with_site_file: bool = True) -> AgentConfig
         raise ConfigError(f"{line_with(path, 'profiles')}: profiles: {config.profiles}: {why}")
     site_file = named_file(path, "site_file", config.site_file) if config.site_file and with_site_file else None
     written = {"outbox.path": config.outbox.path, "health_file": config.health_file}
-    refuse_overwriting(path, written, {"site_file": site_file})
+    refuse_overwriting(path, written, {"site_file": site_file} | _certificate_files(config))
     if site_file is None:
         return config
     try:
@@ -54,6 +54,13 @@ def load_agent_config(path: Path, *, with_site_file: bool = True) -> AgentConfig
         line = line_of(read_text_file(path), at) if at else None
         where = f"{path}:{line}" if line else str(path)
         raise ConfigError(f"{where}: {error} in {site_file}; correct one of them, or remove it here") from error
+
+
+def _certificate_files(config: AgentConfig) -> dict[str, Path | None]:
+    """The files of certificates and keys, by their keys in the configuration."""
+    sections = {"broker": config.broker, **({"pair": config.pair} if config.pair else {})}
+    names = ("ca_file", "cert_file", "key_file")
+    return {f"{key}.{name}": getattr(each, name, None) for key, each in sections.items() for name in names}
 
 
 def load_checked(path: Path, folder: Path | None = None) -> tuple[AgentConfig, Families]:

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rackflow.errors import ConfigError
 from rackflow.process.yaml_edit import yaml_comment, yaml_value
-from rackflow.site import Placed, Section, SiteFile
+from rackflow.site import Placed, Section, SiteFile, comma_fault
 
 # The section of the site file for each device class of profiles.
 SECTION_OF_CLASS: Mapping[str, str] = {
@@ -380,10 +380,12 @@ def _number(section: str, name: str, key: str, value: object) -> float | None:
     """A number, a text with a number in it, or one with a unit. `section`, `name` (the id) and `key` say in errors where it stands."""
     if value is None or isinstance(value, int | float):
         return value
-    # 1.5, and 1,5 from spreadsheets of much of Europe. A text with both a point and a comma is ambiguous, and is refused.
-    text = str(value).strip().replace(",", ".")
+    # 1.5, and 1,5 from spreadsheets of much of Europe. What is ambiguous is refused: 1,200, and a text with both a point and a comma.
+    text = str(value).strip()
+    if fault := comma_fault(text):
+        raise ConfigError(f"{section}: {name}: {key}: {text!r} {fault}")
     try:
-        number = float(text)
+        number = float(text.replace(",", "."))
     except ValueError as error:
         number = _with_unit(section, name, key, str(value), error)
     return int(number) if number.is_integer() else number

@@ -29,6 +29,7 @@ from rackflow.site.power import (
     TransferSwitch,
     Ups,
 )
+from rackflow.site.quantity import comma_fault
 from rackflow.site.section import Contact, Placed, Section
 from rackflow.site.topology import FeedPath, Site
 
@@ -68,6 +69,7 @@ __all__ = [
     "SwitchInput",
     "TransferSwitch",
     "Ups",
+    "comma_fault",
     "facility_meters",
     "idle_supplies",
     "idle_supplies_of",

@@ -1,7 +1,8 @@
 """Quantities of the site file, with their limits and with what people write for them.
 
-`40 kW` in a field of watts can mean one thing only, so it is understood. What could mean two things (kVA, a line-to-line voltage) is
-refused with the value to write. Upper limits keep out slips of units (kW for W, mA for A); nothing at a site comes near them.
+`40 kW` in a field of watts can mean one thing only, so it is understood. What could mean two things (kVA, a line-to-line voltage, the
+comma of `1,200 kW`) is refused with the value to write. Upper limits keep out slips of units (kW for W, mA for A); nothing at a site
+comes near them.
 """
 
 import math
@@ -12,6 +13,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 _WITH_UNIT = re.compile(r"([+-]?\d+(?:[.,]\d+)?)\s*([A-Za-z°³/0-9]+)")
+_THOUSANDS_OR_DECIMALS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _POWER = {"w": 1.0, "kw": 1e3, "mw": 1e6}
 _CURRENT = {"a": 1.0, "ka": 1e3}
 _TEMPERATURE = {"°c": 1.0, "c": 1.0, "degc": 1.0}
@@ -36,6 +38,22 @@ _OTHERS = {
 _LINE_TO_LINE = {208: 120, 380: 220, 400: 230, 415: 240, 480: 277, 600: 347}
 
 
+def comma_fault(text: str) -> str:
+    """Why a number with a comma can be two numbers; empty if it can not.
+
+    To some 1,200 is 1.2 and to others 1200, and a thousandth of a rating passes every limit that a rating may have.
+    """
+    if not _THOUSANDS_OR_DECIMALS.fullmatch(text.strip()):
+        return ""
+    return f"has a comma before thousands or decimals, and nobody knows which; write {text.replace(',', '')} or {text.replace(',', '.')}"
+
+
+def _decimal(text: str) -> float:
+    if fault := comma_fault(text):
+        raise ValueError(fault)
+    return float(text.replace(",", "."))
+
+
 def _in(units: Mapping[str, float], base: str) -> Callable[[object], object]:
     def read(value: object) -> object:
         found = _WITH_UNIT.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -43,7 +61,7 @@ def _in(units: Mapping[str, float], base: str) -> Callable[[object], object]:
             return value
         unit = found[2].lower()
         if unit in units:
-            number = float(found[1].replace(",", ".")) * units[unit]
+            number = _decimal(found[1]) * units[unit]
             # A factor of 0.001 must not leave 0.30000000000000004.
             return float(f"{number:.12g}")
         why = _OTHERS.get(unit, f"has the unit {found[2]}; give it in {base}")
@@ -55,7 +73,7 @@ def _in(units: Mapping[str, float], base: str) -> Callable[[object], object]:
 def _to_neutral(value: object) -> object:
     found = _WITH_UNIT.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is not None and found[2].lower() == "v":
-        value = float(found[1].replace(",", "."))
+        value = _decimal(found[1])
     if value == math.inf:
         return value  # it has no voltage to neutral; the key says that it is no finite number
     if isinstance(value, int | float) and not isinstance(value, bool) and value in _LINE_TO_LINE:

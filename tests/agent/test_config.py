@@ -1,5 +1,6 @@
 """The agent's configuration: each fault is one line that names the place; secrets show nowhere; labels and intervals nest."""
 
+import json
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from agent.vocabulary import KEYS, SECTIONS
 from rackflow.catalogue import POLL_SECONDS
 from rackflow.errors import ConfigError
 
+HALL = Path(__file__).parents[1] / "rackflow" / "site" / "site_hall.yaml"
 BAD = sorted((Path(__file__).parent / "bad_config").glob("*.yaml"))
 SECRETS = ("secret-community", "secret-auth-key", "secret-priv-key", "secret-password")
 WHOLE = {
@@ -57,6 +59,45 @@ def test_bad_configuration_is_one_line_and_exit_78(
     assert expected in line
     assert line.startswith(str(file))
     assert "secret-2" not in line
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "owner"),
+    [
+        ({"health_file": "{folder}/agent.yaml"}, "health_file", "this configuration itself"),
+        ({"health_file": "{folder}/link"}, "health_file", "this configuration itself"),
+        ({"outbox": {"mode": "disk", "path": "{folder}/agent.yaml"}}, "outbox.path", "this configuration itself"),
+        (
+            {"labels": {"site": "t1"}, "site_file": "hall.yaml", "health_file": "{folder}/hall.yaml"},
+            "health_file",
+            "of `site_file`",
+        ),
+        (
+            {"broker": {"tls": True, "ca_file": "{folder}/ca.crt"}, "health_file": "{folder}/ca.crt"},
+            "health_file",
+            "of `broker.ca_file`",
+        ),
+        (
+            {
+                "broker": {"tls": True},
+                "pair": {"cert_file": "/c", "key_file": "{folder}/k"},
+                "health_file": "{folder}/k",
+            },
+            "health_file",
+            "of `pair.key_file`",
+        ),
+    ],
+)
+def test_no_file_that_the_agent_reads_is_written_over(
+    change: dict[str, object], key: str, owner: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A health file is removed at each stop: the key would be gone with it."""
+    (tmp_path / "link").symlink_to(tmp_path / "agent.yaml")
+    (tmp_path / "hall.yaml").symlink_to(HALL)
+    path = written(tmp_path, json.loads(json.dumps(WHOLE | change).replace("{folder}", str(tmp_path))))
+    assert main(["check", str(path)]) == 78
+    said = capsys.readouterr().err
+    assert f": {key}: is the file {owner}, which would be written over; name another" in said
 
 
 def test_every_fault_has_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

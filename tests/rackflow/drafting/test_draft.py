@@ -101,6 +101,13 @@ def test_a_number_with_anything_else_is_refused_and_not_guessed(text: str) -> No
         drafted(Given("c", "cdus", {"rated_cooling_w": text}))
 
 
+def test_a_comma_that_may_stand_before_thousands_is_not_taken_for_a_point() -> None:
+    """A spreadsheet in English writes 12,000 W, which became a rack of 12 W."""
+    fault = "racks: a1: design_power_w: '12,000' has a comma before thousands or decimals, and nobody knows which; write 12000 or 12.000"
+    with pytest.raises(ConfigError, match=f"^{re.escape(fault)}$"):
+        drafted(Given("a1", "racks", {"design_power_w": "12,000"}))
+
+
 def test_the_most_exact_place_counts_and_the_others_follow_from_it() -> None:
     found = drafted(Given("c", "cdus", {"room": "hall", "row": "a", "rack": "a1", "secondary": "tcs"}))
     assert found["cdus"][0]["rack"] == "a1"

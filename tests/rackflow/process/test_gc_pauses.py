@@ -5,6 +5,7 @@ import gc
 import weakref
 
 from rackflow.process.gc_pauses import AGENT_YOUNG, LONG_S, OLDER, YOUNG, bound_gc_pauses
+from tests.servers.waiting import eventually
 
 
 class Node:
@@ -121,3 +122,16 @@ async def test_a_process_at_rest_is_not_looked_at_and_nothing_is_after_the_end()
     assert kept
     if enabled:
         gc.enable()
+
+
+async def test_young_objects_are_collected_before_they_are_as_many_as_would_take_long() -> None:
+    """An object that takes the place of an older one does not count to Python, so that it begins far too late by itself."""
+    gc.collect()
+    end = bound_gc_pauses(young=YOUNG)
+    try:
+        kept = [Node() for _ in range(YOUNG * 7 // 10)]
+        assert len(gc.get_objects(generation=0)) > YOUNG // 2
+        await eventually(lambda: len(gc.get_objects(generation=0)) < YOUNG // 2, "they were collected")
+        assert kept
+    finally:
+        end()

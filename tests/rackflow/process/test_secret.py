@@ -7,7 +7,7 @@ import pytest
 
 from rackflow import ConfigError
 from rackflow.process.config import Secret, StrictModel, check_config
-from rackflow.process.secret import load_env_file, read_secret
+from rackflow.process.secret import MAX_SECRET_BYTES, load_env_file, read_secret
 
 SECRET = "hunter2 with a blank"
 
@@ -36,6 +36,11 @@ def test_a_file_gives_its_text_without_the_last_line_break(tmp_path: Path) -> No
     # The second is what Notepad saves.
     for content, secret in ((b"two\r\n", "two"), (b"\xef\xbb\xbftwo\r\n", "two"), (b"kept \n\n", "kept \n")):
         assert read_secret(f"file:{private_file(tmp_path, content)}") == secret
+
+
+def test_a_secret_of_the_largest_size_is_whole(tmp_path: Path) -> None:
+    largest = b"a" * (MAX_SECRET_BYTES - 1) + b"z"
+    assert read_secret(f"file:{private_file(tmp_path, largest)}") == largest.decode()
 
 
 def test_systemd_credentials_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

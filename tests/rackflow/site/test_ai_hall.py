@@ -69,6 +69,8 @@ def test_plant_and_air_units_carry_the_label_of_their_only_feed(hall: Site) -> N
     """What stops with its feed is reported with the loss of that feed."""
     units = ("crah-2", "chiller-a2", "dry-a3", "pump-a1", "cdu-1")
     assert [hall.labels(each).get("feed") for each in units] == ["B", "B", "B", "A", None]
+    # A generator carries several feeds, and its fault is reported with its room.
+    assert hall.labels("gen-1") == {"site": "ai1", "room": "plant"}
 
 
 def test_a_busway_carries_what_the_weaker_of_its_bars_and_its_breaker_does(hall: Site) -> None:

@@ -232,3 +232,13 @@ def test_where_the_feeds_of_a_rack_are_named_there_is_no_other_one() -> None:
         parse_site(yaml.safe_dump(site), "site.yaml")
     site["racks"][0]["pdus_per_feed"] = {"A": 2, "B": 2}
     assert parse_site(yaml.safe_dump(site), "site.yaml").id == "ai1"
+
+
+@pytest.mark.parametrize("places", [("room", "row"), ("room", "rack"), ("row", "rack")])
+def test_a_device_stands_in_one_place(places: tuple[str, str]) -> None:
+    """Of two that contradict each other nobody would know which one is wrong."""
+    site = copy.deepcopy(SITE)
+    known = {"room": "hall", "row": "a", "rack": "a1"}
+    site["monitors"].append({"id": "box-2", **{place: known[place] for place in places}})
+    with pytest.raises(ConfigError, match=r" monitors\[1\]: has more than one place"):
+        parse_site(yaml.safe_dump(site), "site.yaml")

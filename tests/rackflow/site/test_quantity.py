@@ -28,6 +28,10 @@ def read(kind: Any, written: object) -> float:  # noqa: ANN401 - an annotated ty
         (Watts, "40 kW", 40_000.0),
         (Watts, "40KW", 40_000.0),
         (Watts, " 1.5 MW ", 1_500_000.0),
+        # No number of thousands begins with a 0, has four digits before its comma or another number than three behind it.
+        (Watts, "0,120 MW", 120_000.0),
+        (Watts, "1200,500 W", 1_200.5),
+        (Watts, "1,20 MW", 1_200_000.0),
         (Watts, 1e9, 1e9),
         (Amperes, "16 A", 16.0),
         (Amperes, "1.25 kA", 1_250.0),
@@ -58,6 +62,9 @@ def test_what_can_mean_one_thing_only_is_taken(kind: Any, written: object, value
 @pytest.mark.parametrize(
     ("kind", "written", "words"),
     [
+        (Watts, "1,200 kW", "has a comma before thousands or decimals, and nobody knows which; write 1200 or 1.200"),
+        (Watts, "8,000 W", "write 8000 or 8.000"),
+        (LineToNeutralVolts, "1,234 V", "write 1234 or 1.234"),
         (Watts, "150 kVA", "is apparent power"),
         (Watts, "150 MVA", "is apparent power"),
         (Watts, "150 VA", "is apparent power"),

@@ -54,6 +54,7 @@ def test_a_site_knows_what_feeds_cools_and_measures_each_of_its_parts(hall: Site
     assert hall.sensors_at(rack="none") == ()
     assert [sensor.id for sensor in hall.sensors_at(room="hall")] == ["a1-front", "a2-rear", "rope-1"]
     assert [sensor.id for sensor in hall.sensors_of_device("box-1")] == ["a2-rear"]
+    assert [sensor.id for sensor in hall.sensors_of_device("rope-1")] == ["rope-1"], "a device of its own"
 
 
 def test_a_rack_behind_a_transfer_switch_hangs_from_both_feeds(hall: Site) -> None:
@@ -124,6 +125,8 @@ def test_a_site_file_has_another_digest_once_it_says_something_else(hall: Site) 
     [
         ("pdu-a1-a", {"site": "t1", "room": "hall", "row": "a", "rack": "a1", "feed": "A"}),
         ("ups-b", {"site": "t1", "room": "plant", "feed": "B"}),
+        ("row-a", {"site": "t1", "room": "hall", "row": "a", "feed": "A"}),
+        ("crah-1", {"site": "t1", "room": "hall", "feed": "B"}),
         ("cdu-1", {"site": "t1", "room": "hall", "row": "a"}),  # on both feeds
         ("cdu-2", {"site": "t1", "room": "hall", "row": "a", "feed": "A"}),
         ("meter-it", {"site": "t1"}),
@@ -168,11 +171,25 @@ ups:
 """
     feeds = parse_site(text.replace("ups:\n", generators, 1), "hall").feeds
     assert {name: each.backup_start_s for name, each in feeds.items()} == {"A": 15, "B": None}
+    assert load_site(HALL).feeds["A"].backup_start_s == 30, "as the file says where no generator is described"
 
 
 def test_upss_in_parallel_are_named_in_the_order_of_the_file() -> None:
     text = HALL.read_text(encoding="utf-8").replace("ups-a2", "ups-a0")
     assert parse_site(text, "hall").path("a1", "A").ups == ("ups-a1", "ups-a0")
+    text = text.replace("from: [ups-a1, ups-a0]", "from: [ups-a0, ups-a1]")
+    assert parse_site(text, "hall").path("a1", "A").ups == ("ups-a1", "ups-a0")
+
+
+def test_the_phases_of_a_rack_are_named_in_their_order_whatever_its_pdus_are_connected_to_first() -> None:
+    text = HALL.read_text(encoding="utf-8")
+    text = text.replace(
+        "id: pdu-a2-a1, rack: a2, from: row-a, breaker_a: 125",
+        "id: pdu-a2-a1, rack: a2, from: row-a, breaker_a: 125, phases: [L3, L1]",
+    )
+    path = parse_site(text, "hall").path("a2", "A")
+    assert [*path.breaker_a.items()] == [("L1", 188), ("L2", 63), ("L3", 188)]
+    assert path.phases == ("L1", "L2", "L3")
 
 
 def test_a_breakers_own_curve_comes_before_that_of_the_site() -> None:
@@ -184,6 +201,16 @@ def test_a_breakers_own_curve_comes_before_that_of_the_site() -> None:
     # IEC 60898-1: carried for hours. With UL 489 a breaker of the same rating carries less, which the site file must say.
     assert {site.curve_of(each).holds for each in ("B", "C", "D")} == {1.13}
     assert {site.curve_of(each).time_constant_s for each in ("B", "C", "D")} == {120.0}
+
+
+def test_runtimes_fall_with_the_load_in_whatever_order_they_are_written() -> None:
+    text, falling = HALL.read_text(encoding="utf-8"), "{100000: 840, 200000: 300}"
+    battery = parse_site(text.replace(falling, "{200000: 300, 100000: 840}"), "hall").ups["ups-b"].battery
+    assert battery is not None
+    assert battery.runtimes == {100_000: 840, 200_000: 300}
+    for rising in ("{200000: 840, 100000: 300}", "{100000: 300, 200000: 300}"):
+        with pytest.raises(ConfigError, match="runtimes must fall as the load grows"):
+            parse_site(text.replace(falling, rising), "hall")
 
 
 def test_nothing_in_a_site_changes(hall: Site) -> None:
