@@ -120,6 +120,12 @@ async def works(_: bytes) -> bytes:
     return OK
 
 
+async def without_bad(body: bytes) -> bytes:
+    """A server that refuses each request with the device `bad` in it."""
+    is_bad = b'"bad"' in body
+    return b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" if is_bad else OK
+
+
 async def test_a_webhook_that_hangs_keeps_no_other_one_waiting_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     async with answering(hangs) as (bad, asked), answering(works) as (good, got), Pushing(hook(bad), hook(good)) as one:
         one.tell(smoke("a"))
@@ -182,6 +188,25 @@ async def test_a_change_back_while_a_notification_is_sent_is_notified_too(
         await until(lambda: len(got) == 3, "told three times")
         statuses = [problem["status"] for _, document in got for problem in document["problems"]]
         assert [status == "ended" for status in statuses] == [False, True, False]
+
+
+async def test_a_problem_that_begins_anew_while_its_end_is_notified_is_notified_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The tracker has forgotten the first one by then: the second is another object with the same name and labels."""
+    monkeypatch.setattr(push, "SETTLE_S", 0.0)
+    former, anew = smoke("a", ended_ago_s=0.0), [smoke("a")]
+
+    async def answer(_: bytes) -> bytes:
+        if anew:
+            one.tell(anew.pop())
+        return OK
+
+    async with answering(answer) as (url, got), Pushing(Webhook(WebhookConfig(url=url), {former.key})) as one:
+        one.tell(former)
+        await until(lambda: len(got) == 2, "told of both")
+        statuses = [problem["status"] for _, document in got for problem in document["problems"]]
+        assert [status == "ended" for status in statuses] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -268,15 +293,8 @@ async def test_a_pause_that_cannot_be_meant_is_none(wanted: str) -> None:
 
 
 async def test_a_problem_that_a_webhook_cannot_take_keeps_it_from_no_other() -> None:
-    async def picky(body: bytes) -> bytes:
-        return (
-            OK
-            if b'"bad"' not in body
-            else b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-        )
-
     notified: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
-    async with answering(picky) as (url, got), Pushing(Webhook(WebhookConfig(url=url), notified)) as one:
+    async with answering(without_bad) as (url, got), Pushing(Webhook(WebhookConfig(url=url), notified)) as one:
         one.tell(smoke("a"), smoke("bad"), smoke("b"), smoke("c"))
         await until(lambda: len(notified) == 3, "notified of three")
         one.tell(smoke("d"))
@@ -285,6 +303,42 @@ async def test_a_problem_that_a_webhook_cannot_take_keeps_it_from_no_other() -> 
         one.tell(smoke("e"), smoke("f"))
         await until(lambda: len(notified) == 6, "notified of two more")
         assert [each["labels"]["device"] for each in got[-1][1]["problems"]] == ["e", "f"], "in one request again"
+
+
+async def test_a_problem_that_a_webhook_cannot_take_has_the_others_told_in_few_requests() -> None:
+    """It is found by halving. After that a hundred others are not told one by one: a chat service takes a second for each request."""
+    notified: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+    async with answering(without_bad) as (url, got), Pushing(Webhook(WebhookConfig(url=url), notified)) as one:
+        one.tell(smoke("bad"), *(smoke(f"{number}") for number in range(100)))
+        await until(lambda: len(notified) == 100, "told of all others")
+        assert len(got) < 20
+
+
+async def test_a_server_that_takes_no_long_request_is_told_in_requests_as_long_as_it_takes() -> None:
+    async def short(body: bytes) -> bytes:
+        is_long = len(msgspec.json.decode(body)["problems"]) > 10
+        return b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" if is_long else OK
+
+    notified: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+    async with answering(short) as (url, got), Pushing(Webhook(WebhookConfig(url=url), notified)) as one:
+        one.tell(*(smoke(f"{number}") for number in range(64)))
+        await until(lambda: len(notified) == 64, "told of all")
+        assert len(got) < 15
+
+
+async def test_a_problem_that_a_webhook_cannot_take_is_dropped_though_nothing_of_what_is_behind_it_concerns_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(push, "MAX_SENT", 1)
+    async with (
+        answering(without_bad) as (url, got),
+        Pushing(Webhook(WebhookConfig(url=url, severity="critical"), set())) as one,
+    ):
+        one.tell(smoke("a"), smoke("bad"), warning("u"))
+        await until(lambda: devices(got) == ["a", "bad"], "told of both")
+        one.tell(smoke("b"))
+        await until(lambda: devices(got)[-1] == "b", "told of another")
+        assert devices(got) == ["a", "bad", "b"]
 
 
 async def test_a_webhook_that_refused_everything_is_notified_once_its_address_is_corrected() -> None:
