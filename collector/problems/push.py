@@ -359,6 +359,9 @@ class Pusher:
                 return False
             # What follows may fail in this very delivery, and is then the first failure.
             self._failed = 0
+            if refused:
+                # The problem that it cannot take is found. One by one, some hundred others would take as many requests.
+                self._most = min(2 * self._most, MAX_SENT)
             if is_sent:
                 self._target.note(reports)
             has_accepted = has_accepted or is_sent

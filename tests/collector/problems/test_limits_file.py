@@ -129,6 +129,15 @@ def test_whatever_times_a_site_has_set_a_problem_that_counts_within_a_window_is_
     assert name in rules_yaml(table)
 
 
+@pytest.mark.parametrize("name", WITH_WINDOW)
+def test_a_site_that_changes_something_else_leaves_the_window_as_it_is(name: str) -> None:
+    """Without it a breaker that is overloaded in bursts would not be reported any more, because its site wants to be told as info."""
+    shipped = load_table().problems[name]
+    assert limited(f"  {name}: {{severity: info}}\n").problems[name].within_s == shipped.within_s
+    if shipped.within_s > shipped.keep_s:
+        assert limited(f"  {name}: {{keep_s: 0}}\n").problems[name].within_s == shipped.within_s
+
+
 @pytest.mark.parametrize(
     ("text", "line", "why"),
     [

@@ -4,6 +4,7 @@ import logging
 import time
 from datetime import datetime
 from email.utils import formatdate
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -28,13 +29,22 @@ def end_s(body: bytes) -> float:
     return datetime.fromisoformat(alert["endsAt"]).timestamp()
 
 
-@pytest.mark.parametrize("absent", [b"", answer("503 Service Unavailable"), answer("502 Bad Gateway", ahead_s=-HOUR_S)])
+@pytest.mark.parametrize(
+    "absent",
+    [
+        b"",
+        answer("503 Service Unavailable"),
+        answer("502 Bad Gateway", ahead_s=-HOUR_S),
+        answer("404 Not Found", ahead_s=-HOUR_S),
+    ],
+)
 async def test_an_alertmanager_that_was_away_gets_no_alert_that_is_over_by_its_clock(
     absent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a power cut it starts after the collector, whose clock is an hour behind. A gateway's clock is not taken for its own."""
     monkeypatch.setattr(push, "PAUSES_S", (0.01,))
-    absences, taken = [absent] * 3, []
+    # A 404 keeps nobody from telling it an alert, which gets one, too.
+    absences, taken = [absent] * 2, []
 
     async def back(body: bytes) -> bytes:
         if absences:
@@ -103,3 +113,52 @@ async def test_an_alertmanager_that_is_away_while_nothing_is_wrong_is_told_at_on
         one.tell(smoke("a"))
         await until(lambda: len(taken) == 2, "told")
         assert len(got) == 3
+
+
+async def test_an_alertmanager_that_refuses_an_empty_list_tells_its_clock_by_that() -> None:
+    """Its answer is its own, whatever it thinks of the list. The first alert is right by its clock, an hour ahead of the collector's."""
+    taken = []
+
+    async def picky(body: bytes) -> bytes:
+        taken.append(body)
+        return answer("400 Bad Request" if body == b"[]" else "200 OK")
+
+    async with answering(picky) as (url, _), Pushing(PushTarget(url), ahead_s=-HOUR_S) as one:
+        one.tell(smoke("a", ago_s=1.0 + HOUR_S))
+        await until(lambda: any(body != b"[]" for body in taken), "told")
+    assert end_s(next(body for body in taken if body != b"[]")) > time.time() + 60.0
+
+
+async def test_an_alertmanager_that_takes_an_empty_list_and_fails_at_each_alert_is_asked_less_and_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(push, "PAUSES_S", (0.0, 0.2, 0.4))
+
+    async def fails(body: bytes) -> bytes:
+        return answer() if body == b"[]" else answer("500 Internal Server Error")
+
+    async with answering(fails) as (url, got), Pushing(PushTarget(url)) as one:
+        one.tell(smoke("a"))
+        await until(lambda: sum(bool(alerts) for _, alerts in got) >= 4, "tried again and again")
+    times = [at_s for at_s, alerts in got if alerts]
+    pauses_s = [after - before for before, after in pairwise(times[:4])]
+    assert [pause >= least for pause, least in zip(pauses_s, (0.0, 0.2, 0.4), strict=True)] == [True] * 3, pauses_s
+
+
+async def test_an_alertmanager_that_is_back_when_nothing_is_wrong_any_more_is_tried_again_soon_the_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What ended meanwhile is not told. The answer to an empty list is all that shows that it is back."""
+    monkeypatch.setattr(push, "PAUSES_S", (0.01, HOUR_S))
+    monkeypatch.setattr(push, "PULL_LAG_S", 0.0)
+    absences, faults = [b""], [b""]
+
+    async def back(body: bytes) -> bytes:
+        failing = absences if body == b"[]" else faults
+        return failing.pop() if failing else answer()
+
+    async with answering(back) as (url, got), Pushing(PushTarget(url)) as one:
+        one.tell(smoke("over", ago_s=3 * HOUR_S, ended_ago_s=2 * HOUR_S))
+        await until(lambda: len(got) == 2, "asked again")
+        one.tell(smoke("a"))
+        await until(lambda: sum(bool(alerts) for _, alerts in got) == 2, "told at the second attempt")

@@ -184,6 +184,25 @@ async def test_a_change_back_while_a_notification_is_sent_is_notified_too(
         assert [status == "ended" for status in statuses] == [False, True, False]
 
 
+async def test_a_problem_that_begins_anew_while_its_end_is_notified_is_notified_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The tracker has forgotten the first one by then: the second is another object with the same name and labels."""
+    monkeypatch.setattr(push, "SETTLE_S", 0.0)
+    former, anew = smoke("a", ended_ago_s=0.0), [smoke("a")]
+
+    async def answer(_: bytes) -> bytes:
+        if anew:
+            one.tell(anew.pop())
+        return OK
+
+    async with answering(answer) as (url, got), Pushing(Webhook(WebhookConfig(url=url), {former.key})) as one:
+        one.tell(former)
+        await until(lambda: len(got) == 2, "told of both")
+        statuses = [problem["status"] for _, document in got for problem in document["problems"]]
+        assert [status == "ended" for status in statuses] == [True, False]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -265,41 +284,6 @@ async def test_a_pause_that_cannot_be_meant_is_none(wanted: str) -> None:
     async with answering(busy) as (url, got), Pushing(hook(url)) as one:
         one.tell(smoke("a"))
         await until(lambda: len(got) == 2, "told again")
-
-
-async def test_a_problem_that_a_webhook_cannot_take_keeps_it_from_no_other() -> None:
-    async def picky(body: bytes) -> bytes:
-        return (
-            OK
-            if b'"bad"' not in body
-            else b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-        )
-
-    notified: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
-    async with answering(picky) as (url, got), Pushing(Webhook(WebhookConfig(url=url), notified)) as one:
-        one.tell(smoke("a"), smoke("bad"), smoke("b"), smoke("c"))
-        await until(lambda: len(notified) == 3, "notified of three")
-        one.tell(smoke("d"))
-        await until(lambda: devices(got)[-1] == "d", "and of what follows")
-        assert [dict(labels)["device"] for _, labels in sorted(notified)] == ["a", "b", "c", "d"]
-        one.tell(smoke("e"), smoke("f"))
-        await until(lambda: len(notified) == 6, "notified of two more")
-        assert [each["labels"]["device"] for each in got[-1][1]["problems"]] == ["e", "f"], "in one request again"
-
-
-async def test_a_webhook_that_refused_everything_is_notified_once_its_address_is_corrected() -> None:
-    wrong = True
-
-    async def lost(_: bytes) -> bytes:
-        return b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" if wrong else OK
-
-    async with answering(lost) as (url, got), Pushing(hook(url)) as one:
-        one.tell(smoke("a"), smoke("b"))
-        await until(lambda: len(got) >= 4, "refused, halved and tried again")
-        wrong = False
-        await until(
-            lambda: len(devices(got)) >= 2 and got[-1][1]["problems"][-1]["labels"]["device"] == "b", "notified"
-        )
 
 
 async def test_thousands_of_ends_while_a_webhook_is_away_leave_room_for_what_begins(
