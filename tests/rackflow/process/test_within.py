@@ -15,7 +15,8 @@ both_loops = pytest.mark.parametrize(
 
 
 @both_loops
-def test_a_standstill_is_no_silence(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+@pytest.mark.parametrize("after", [0.1, 1.5])
+def test_a_standstill_is_no_silence(after: float, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     async def work() -> None:
         loop, answer = asyncio.get_running_loop(), asyncio.Event()
 
@@ -25,7 +26,7 @@ def test_a_standstill_is_no_silence(new_loop: Callable[[], asyncio.AbstractEvent
             loop.call_soon(loop.call_later, SLICE_S / 5, answer.set)
 
         async with within(4 * SLICE_S):
-            loop.call_soon(stand_still)
+            loop.call_later(after * SLICE_S, stand_still)
             await answer.wait()
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
