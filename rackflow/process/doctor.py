@@ -30,6 +30,7 @@ from rackflow.process.resolve import Resolver
 from rackflow.process.secret import has_secret
 from rackflow.process.stopping import stop_tasks
 from rackflow.process.unset_clock import REMEDY, date_of, is_unset
+from rackflow.process.within import within
 from rackflow.process.yaml import read_text_file
 from rackflow.topics import DOCTOR_DEVICE
 from rackflow.version import installed_version
@@ -261,7 +262,9 @@ async def _listen(mqtt: MqttConnection, heard: asyncio.Event, listener: Listener
         asyncio.create_task(heard.wait(), name="doctor-heard"),
         asyncio.create_task(mqtt.lost(), name="doctor-lost"),
     ]
-    await asyncio.wait(waiting, timeout=HEAR_S, return_when=asyncio.FIRST_COMPLETED)
+    with contextlib.suppress(TimeoutError):
+        async with within(HEAR_S):
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     await stop_tasks(*waiting, within_s=HEAR_S)
     if not mqtt.is_open:
         listener.hung_up()
@@ -300,7 +303,9 @@ async def _check_stored(
         asyncio.create_task(reported.wait(), name="doctor-reported"),
         asyncio.create_task(mqtt.lost(), name="doctor-lost"),
     ]
-    await asyncio.wait(waiting, timeout=HEAR_S, return_when=asyncio.FIRST_COMPLETED)
+    with contextlib.suppress(TimeoutError):
+        async with within(HEAR_S):
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     await stop_tasks(*waiting, within_s=HEAR_S)
     if reported.is_set():
         return Finding("broker rights", "ok", f"the account may read {topics}, by which collectors free the outbox")
@@ -336,11 +341,11 @@ async def check_echo(broker: Broker, topic: str) -> list[Finding]:
             if refused := await mqtt.subscribe([topic]):
                 return [Finding(check, "failed", f"the account may not read {topic}: {refused[0]}", remedy)]
             mqtt.publish(topic, b"", retain=False)
-            async with asyncio.timeout(broker.timeout_s):
+            async with within(broker.timeout_s):
                 code = await codes.get()
             if code.is_failure:
                 return [Finding(check, "failed", f"the account may not write {topic}: {code}", remedy)]
-            async with asyncio.timeout(broker.timeout_s):
+            async with within(broker.timeout_s):
                 await heard.wait()
     except TimeoutError:
         return [Finding(check, "failed", f"what the account writes to {topic} does not come back", remedy)]
@@ -367,7 +372,7 @@ async def _check_write(
     if fault:
         return Finding("broker rights", "failed", f"{topic} cannot be sent: {fault}", "try again")
     try:
-        async with asyncio.timeout(timeout_s):
+        async with within(timeout_s):
             code = await confirmed.get()
     except TimeoutError:
         return Finding(
@@ -388,7 +393,7 @@ async def _check_read(mqtt: MqttConnection, heard: asyncio.Event, topics: str) -
         return Finding("broker rights", "failed", f"the account may not read {topics}: {refused[0]}", remedy)
     try:
         # A broker that filters what it delivers grants every subscription, so only a message shows that the account may read.
-        async with asyncio.timeout(HEAR_S):
+        async with within(HEAR_S):
             await heard.wait()
     except TimeoutError:
         why = f"nothing comes from {topics}: no agent has connected yet, or the access list keeps it from the account"

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-# On loopback only a hang takes so long.
-TIMEOUT_S = 5.0
+# On loopback only a hang takes so long: a busy machine may keep the server, or this process, from running for seconds.
+TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from collector.receive import Delivery, Filters, Subscriber
+from collector.receive.inbox import LONGEST_PAUSE_S
 from collector.receive.subscribe import OWN_LOG_EVERY_S, OwnLog
 from rackflow.process.broker import Broker
 from tests.collector.running import config_for, publisher, running, until
@@ -96,11 +97,12 @@ async def test_a_full_window_counts_as_this_collectors_slowness_until_half_of_it
     task = asyncio.create_task(subscriber.run(), name="subscriber")
     try:
         await until(lambda: subscriber.fault is None, "subscribed")
+        began_s = time.monotonic()
         async with publisher(mosquitto.port) as client:
             for number in range(30):
                 await client.publish(f"rackflow/v1/s/a/batch/d{number}", b"x", qos=1)
         await until(lambda: subscriber.waiting == 10, "the window is full")
-        assert events == []
+        assert events == [] or time.monotonic() - began_s > LONGEST_PAUSE_S
         await until(lambda: events == ["full"], "reported")
         seen: list[str] = []
         while len(seen) < 30:
@@ -180,10 +182,13 @@ async def test_a_collector_that_stood_still_says_so_and_blames_no_broker_and_no_
         task = asyncio.create_task(subscriber.run(), name="subscriber")
         try:
             await until(lambda: subscriber.fault is None, "subscribed")
-            before = subscriber.connection
+            # A busy machine may have kept this process from running for as long before.
+            before, told = subscriber.connection, len(events)
             hanging_up(mosquitto)
-            await until(lambda: subscriber.connection > before, "connected again")
-            assert (edges, events, subscriber.fault) == ([True], ["standstill"], None)
+            await until(
+                lambda: subscriber.connection - before == len(events) - told > 0, "connected again, and told so once"
+            )
+            assert (edges, set(events), subscriber.fault) == ([True], {"standstill"}, None)
             assert "this collector stood still" in caplog.text
             assert "broker not connected" not in caplog.text
         finally:

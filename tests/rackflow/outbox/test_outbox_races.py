@@ -225,19 +225,21 @@ async def test_while_the_disk_refuses_what_is_no_longer_live_is_sent_from_memory
 
 
 async def test_what_was_confirmed_takes_room_in_the_file_until_it_is_forgotten(tmp_path: Path) -> None:
-    async with on_disk(tmp_path / "outbox.db", limit=10_000_000, confirmed_s=1.0) as outbox:
+    now_s = [0.0]
+    async with on_disk(tmp_path / "outbox.db", limit=10_000_000, confirmed_s=1.0, clock=lambda: now_s[0]) as outbox:
         fill(outbox, 500, size=1000)
         assert await outbox.saved(500)
         for key in await take(outbox, 500):
             outbox.confirmed(key)
         assert (outbox.stats().messages, outbox.stats().oldest_ms) == (0, 0)
         assert outbox.stats().size_bytes > 500_000
-        await asyncio.sleep(1.01)  # the time that it is kept for
+        now_s[0] += 1.01  # the time that it is kept for
         fill(outbox, 1)
         for key in await take(outbox, 1):
             outbox.confirmed(key)
         async with asyncio.timeout(30):
             while outbox.stats().size_bytes >= 500_000:
+                now_s[0] += 0.1
                 fill(outbox, 1)
                 (key,) = await take(outbox, 1)
                 assert await outbox.saved(key)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -137,12 +138,16 @@ async def test_a_broker_that_is_not_there_is_reported_as_such(mosquitto: Mosquit
 
 async def test_an_idle_connection_says_in_time_that_it_is_there(mosquitto: Mosquitto) -> None:
     """The broker may end a connection that says nothing for 1.5 times the keepalive, here 1 s."""
-    broker = Broker(port=mosquitto.port).model_copy(update={"keepalive_s": 1})
-    async with MqttClient(broker, "idle", Callbacks()) as client:
-        lost = asyncio.create_task(client.lost(), name="lost")
-        await asyncio.wait([lost], timeout=1.2)
-        assert client.is_open
-    assert await lost == "closed from here"
+    broker, is_open = Broker(port=mosquitto.port).model_copy(update={"keepalive_s": 1}), False
+    while not is_open:
+        began_s = time.monotonic()
+        async with MqttClient(broker, "idle", Callbacks()) as client:
+            lost = asyncio.create_task(client.lost(), name="lost")
+            await asyncio.wait([lost], timeout=1.2)
+            # A machine that keeps this process from running for so long keeps it from saying so, too: then it is tried again.
+            is_open = client.is_open
+            assert is_open or time.monotonic() - began_s > 1.5
+        assert not is_open or await lost == "closed from here"
     mosquitto.stop()  # which writes the rest of its log
     assert "Received PINGREQ from idle" in mosquitto.log
 
