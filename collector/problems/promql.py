@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from collector.problems.causes import ANSWERS_S
 from collector.problems.shares import DARKENING_MOST_S, DARKENING_PAST_S, DARKENING_S
-from collector.problems.silent_devices import MISSING_AFTER, STILL_SILENT
+from collector.problems.silent_devices import AGENT_STILL_SILENT, MISSING_AFTER, STILL_SILENT
 from collector.problems.table import (
     LIMIT_LIFE_S,
     Condition,
@@ -205,7 +205,14 @@ def _last_before_silence(problem: Problem, records: Mapping[str, Record]) -> str
         # Without its reading, whether its device is silent or not. Of a silent device every reading is missing.
         seen = dict.fromkeys(_value_text(each, MISSING_AFTER) for each in problem.when)
         return f"{firing}\nunless\n{_in_brackets(_any_of(list(seen)))}"
+    if _is_of_agents(problem):
+        return f"{firing}\nand on (site, agent)\n{_in_brackets(AGENT_STILL_SILENT)}"
     return f"{firing}\nand on (site, device)\n  {STILL_SILENT}"
+
+
+def _is_of_agents(problem: Problem) -> bool:
+    """Whether a problem is about an agent, and about no device of it."""
+    return all(each.metric and catalogue()[each.metric].measurement == "dcim_agent" for each in problem.when)
 
 
 def duration(seconds: float) -> str:

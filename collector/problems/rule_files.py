@@ -14,7 +14,14 @@ from collector.problems.promql import (
     left_out_records,
     record_expression,
 )
-from collector.problems.silent_devices import SILENT, SILENT_ON, SILENT_ON_RULE, SILENT_RULE
+from collector.problems.silent_devices import (
+    AGENT_SILENT,
+    AGENT_SILENT_RULE,
+    SILENT,
+    SILENT_ON,
+    SILENT_ON_RULE,
+    SILENT_RULE,
+)
 from collector.problems.table import Problem, Table
 
 _HEADER = """\
@@ -38,6 +45,7 @@ def rules_yaml(table: Table) -> str:
     # would see its values an evaluation late.
     lines.append(f"  - name: {SAFETY_GROUP}\n    interval: {SAFETY_INTERVAL_S}s\n    rules:\n")
     lines += [*_record(SILENT, SILENT_RULE), *_record(SILENT_ON, SILENT_ON_RULE)]
+    lines += _record(AGENT_SILENT, AGENT_SILENT_RULE)
     lines += _records(table, records)
     lines += (line for name, text in left_out_records(table) for line in _record(name, text))
     lines += (line for problem in safety for line in _rule(problem, table))

@@ -42,7 +42,9 @@ def agent_subjects(
         key = agent.site, agent.agent
         subject = Subject({"site": agent.site, "agent": agent.agent})
         _add(subject, agent, metrics, now)
-        if (is_up := observations.agents_up.get(key)) is not None:
+        is_up = observations.agents_up.get(key)
+        subject.is_silent = is_up is not True
+        if is_up is not None:
             subject.add("dcim_agent_up", {}, float(is_up))
         for reason, count in observations.counts.get(key, {}).items():
             subject.add("dcim_agent_unobserved_devices", {"reason": reason}, float(count))

@@ -107,9 +107,13 @@ def test_every_problem_that_the_collector_evaluates_has_its_incident() -> None:
     assert all(name in example.problems for name, example in incidents.items())
 
 
-# One of each kind: a device's own reading, a state, a share of a feed, figures of a device, a loop, a rack, a feed and a panel.
+# One of each kind: a device or an agent that is silent, a device's own reading, a state, a share of a feed, figures of a device, a loop, a
+# rack, a feed and a panel.
 LASTING = (
     "DcimAgentSeesNothing",
+    "DcimAgentDown",
+    "DcimDeviceUnreachable",
+    "DcimCoolingBlind",
     "DcimUpsOnBattery",
     "DcimMainsLost",
     "DcimFeedLost",
