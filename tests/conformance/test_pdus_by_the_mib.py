@@ -4,9 +4,10 @@ import pytest
 
 from agent.snmp.seam import SnmpValue
 from tests.conformance.mib_device import MibDevice, assert_read_as_expected
+from tests.conformance.published_mibs import ALARM
 
 SYS_DESCR = "1.1.1.0"
-SINETICA = "24.1.1"
+SINETICA, HPE = "24.1.1", "4.1.232.165.2"
 CONTACT = "dcim_env_contact_active{kind=dry_contact,sensor"
 
 
@@ -68,6 +69,83 @@ CASES = {
     "an Eagle-i in degrees Fahrenheit": read_from("panduit-eagle", 2, 725, EAGLE),
     "a Hawk-i2 in kelvins": read_from("sinetica-hawk-i2", 3, 2957, HAWK, 22.55),
 }
+
+
+WTI_ALARMS = {
+    1: ("over_current", "warning"),
+    2: ("over_current", "critical"),
+    3: ("over_temperature", "warning"),
+    4: ("over_temperature", "critical"),
+    5: ("breaker_open", "critical"),
+    6: ("communication_lost", "warning"),
+    7: ("lost_voltage", "critical"),
+    12: ("alarm_input", "warning"),
+    13: ("plug_current", "warning"),
+    14: ("lost_opto_voltage", "critical"),
+    15: ("emergency_shutoff", "critical"),
+}
+CASES["a WTI switch set to degrees Fahrenheit, with alarms before the critical ones"] = MibDevice(
+    "wti-power",
+    "1.3.6.1.4.1.2634.3",
+    {
+        **{f"200.10.1.{column}.1": cell for column, cell in ((2, b"VMR-4HS20"), (3, 81), (4, 25), (5, 121), (6, 302))},
+        **{f"200.10.1.{column}.1": 0 for column in range(7, 16)},
+        **{f"280.{number}.0": int(number in (1, 6)) for number in WTI_ALARMS},
+    },
+    {
+        "dcim_pdu_bank_current_amperes{bank=1.A}": 2.5,
+        "dcim_pdu_bank_voltage_volts{bank=1.A}": 121.0,
+        "dcim_pdu_bank_power_watts{bank=1.A}": 302.0,
+        "dcim_pdu_bank_current_amperes{bank=1.B}": 0.0,
+        "dcim_pdu_bank_power_watts{bank=1.B}": 0.0,
+        **{
+            f"{ALARM}{{alarm={name},severity={severity}}}": float(number in (1, 6))
+            for number, (name, severity) in WTI_ALARMS.items()
+        },
+    },
+    bad={"dcim_pdu_temperature_celsius{sensor=1}": "range"},
+)
+CASES["two HP PDUs, the second of which has failed, with breakers out of their voltage and places without one"] = (
+    MibDevice(
+        "hpe-pdu-basic",
+        "1.3.6.1",
+        {
+            f"2.{SYS_DESCR}": b"HP PDU Management Module, revision 1.01.A, firmware version 1.20.01",
+            f"{HPE}.1.2.1.8.1": 2,
+            f"{HPE}.1.2.1.8.2": 4,
+            **{f"{HPE}.3.1.1.4.{pdu}": 1_500 + pdu for pdu in (1, 2)},
+            **{
+                f"{HPE}.3.2.1.{column}.1.{breaker}": cell
+                for breaker, cells in enumerate(((251, 310, 20, 4), (262, 305, 19, 5), (0, 0, 0, 0)), 1)
+                for column, cell in enumerate(cells, 2)
+            },
+        },
+        {
+            f"{ALARM}{{alarm=pdu.2,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=pdu.2,severity=warning}}": 0.0,
+            "dcim_pdu_input_power_watts{inlet=1}": 1_501.0,
+            "dcim_pdu_input_power_watts{inlet=2}": 1_502.0,
+            "dcim_pdu_bank_voltage_volts{bank=1.1}": 251.0,
+            "dcim_pdu_bank_voltage_volts{bank=1.2}": 262.0,
+            "dcim_pdu_bank_current_amperes{bank=1.1}": 3.1,
+            "dcim_pdu_bank_current_amperes{bank=1.2}": 3.05,
+            "dcim_pdu_bank_current_amperes{bank=1.3}": 0.0,
+            "dcim_pdu_bank_load_ratio{bank=1.1}": 0.2,
+            "dcim_pdu_bank_load_ratio{bank=1.2}": 0.19,
+            "dcim_pdu_bank_load_ratio{bank=1.3}": 0.0,
+            **{
+                f"{ALARM}{{alarm=bank_voltage.1.{breaker},severity={severity}}}": float(severity == worst)
+                for breaker, worst in ((1, "warning"), (2, "critical"))
+                for severity in ("critical", "warning")
+            },
+        },
+        {
+            "dcim_device_state": "ok",
+            "dcim_pdu_load_state{bank=1.1,scope=bank}": "normal",
+            "dcim_pdu_load_state{bank=1.2,scope=bank}": "normal",
+        },
+    )
+)
 
 
 @pytest.mark.parametrize("name", CASES)
