@@ -10,6 +10,7 @@ _ENLOGIC = Published(
     {
         "2.4.1.3.1": 5,
         "2.4.1.4.1": 4321,
+        "2.4.1.6.1": 5_000,
         "2.4.1.5.1": 4500,
         "2.4.1.9.1": 98_765,
         **{f"3.4.1.3.1.{phase}": 5 for phase in (1, 2, 3)},
@@ -59,6 +60,8 @@ _ENLOGIC = Published(
         "dcim_pdu_outlet_power_watts{outlet=1.7}": 276.0,
         "dcim_pdu_outlet_energy_joules_total{outlet=1.7}": 42 * 360_000.0,
         f"{ALARM}{{alarm=sensor-temperature.1.1,severity=warning}}": 0.0,
+        **{f"{ALARM}{{alarm=sensor-communication_lost.1.{sensor},severity=warning}}": 0.0 for sensor in (1, 2, 3, 4)},
+        "dcim_pdu_input_peak_power_watts{inlet=1}": 5_000.0,
         f"{ALARM}{{alarm=sensor-humidity.1.2,severity=warning}}": 0.0,
         "dcim_env_temperature_celsius{sensor=1.1}": 25.0,
         "dcim_env_relative_humidity_ratio{sensor=1.2}": 0.41,

@@ -4,9 +4,10 @@ import pytest
 
 from agent.snmp.seam import SnmpValue
 from tests.conformance.mib_device import MibDevice, assert_read_as_expected
+from tests.conformance.published_mibs import ALARM
 
 SYS_DESCR = "1.1.1.0"
-SINETICA = "24.1.1"
+SINETICA, HPE = "24.1.1", "4.1.232.165.2"
 CONTACT = "dcim_env_contact_active{kind=dry_contact,sensor"
 
 
@@ -68,6 +69,178 @@ CASES = {
     "an Eagle-i in degrees Fahrenheit": read_from("panduit-eagle", 2, 725, EAGLE),
     "a Hawk-i2 in kelvins": read_from("sinetica-hawk-i2", 3, 2957, HAWK, 22.55),
 }
+
+
+WTI_ALARMS = {
+    1: ("over_current", "warning"),
+    2: ("over_current", "critical"),
+    3: ("over_temperature", "warning"),
+    4: ("over_temperature", "critical"),
+    5: ("breaker_open", "critical"),
+    6: ("communication_lost", "warning"),
+    7: ("lost_voltage", "critical"),
+    12: ("alarm_input", "warning"),
+    13: ("plug_current", "warning"),
+    14: ("lost_opto_voltage", "critical"),
+    15: ("emergency_shutoff", "critical"),
+}
+CASES["a WTI switch set to degrees Fahrenheit, with alarms before the critical ones"] = MibDevice(
+    "wti-power",
+    "1.3.6.1.4.1.2634.3",
+    {
+        **{f"200.10.1.{column}.1": cell for column, cell in ((2, b"VMR-4HS20"), (3, 81), (4, 25), (5, 121), (6, 302))},
+        **{f"200.10.1.{column}.1": 0 for column in range(7, 16)},
+        **{f"280.{number}.0": int(number in (1, 6)) for number in WTI_ALARMS},
+    },
+    {
+        "dcim_pdu_bank_current_amperes{bank=1.A}": 2.5,
+        "dcim_pdu_bank_voltage_volts{bank=1.A}": 121.0,
+        "dcim_pdu_bank_power_watts{bank=1.A}": 302.0,
+        "dcim_pdu_bank_current_amperes{bank=1.B}": 0.0,
+        "dcim_pdu_bank_power_watts{bank=1.B}": 0.0,
+        **{
+            f"{ALARM}{{alarm={name},severity={severity}}}": float(number in (1, 6))
+            for number, (name, severity) in WTI_ALARMS.items()
+        },
+    },
+    bad={"dcim_pdu_temperature_celsius{sensor=1}": "range"},
+)
+CASES["two HP PDUs, the second of which has failed, with breakers out of their voltage and places without one"] = (
+    MibDevice(
+        "hpe-pdu-basic",
+        "1.3.6.1",
+        {
+            f"2.{SYS_DESCR}": b"HP PDU Management Module, revision 1.01.A, firmware version 1.20.01",
+            f"{HPE}.1.2.1.8.1": 2,
+            f"{HPE}.1.2.1.8.2": 4,
+            **{f"{HPE}.3.1.1.4.{pdu}": 1_500 + pdu for pdu in (1, 2)},
+            **{
+                f"{HPE}.3.2.1.{column}.1.{breaker}": cell
+                for breaker, cells in enumerate(((251, 310, 20, 4), (262, 305, 19, 5), (0, 0, 0, 0)), 1)
+                for column, cell in enumerate(cells, 2)
+            },
+        },
+        {
+            f"{ALARM}{{alarm=pdu.2,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=pdu.2,severity=warning}}": 0.0,
+            "dcim_pdu_input_power_watts{inlet=1}": 1_501.0,
+            "dcim_pdu_input_power_watts{inlet=2}": 1_502.0,
+            "dcim_pdu_bank_voltage_volts{bank=1.1}": 251.0,
+            "dcim_pdu_bank_voltage_volts{bank=1.2}": 262.0,
+            "dcim_pdu_bank_current_amperes{bank=1.1}": 3.1,
+            "dcim_pdu_bank_current_amperes{bank=1.2}": 3.05,
+            "dcim_pdu_bank_current_amperes{bank=1.3}": 0.0,
+            "dcim_pdu_bank_load_ratio{bank=1.1}": 0.2,
+            "dcim_pdu_bank_load_ratio{bank=1.2}": 0.19,
+            "dcim_pdu_bank_load_ratio{bank=1.3}": 0.0,
+            **{
+                f"{ALARM}{{alarm=bank_voltage.1.{breaker},severity={severity}}}": float(severity == worst)
+                for breaker, worst in ((1, "warning"), (2, "critical"))
+                for severity in ("critical", "warning")
+            },
+        },
+        {
+            "dcim_device_state": "ok",
+            "dcim_pdu_load_state{bank=1.1,scope=bank}": "normal",
+            "dcim_pdu_load_state{bank=1.2,scope=bank}": "normal",
+        },
+    )
+)
+
+CPDU = "1.3.6.1.4.1.318.1.1.32"
+# A phase whose voltage is too low, one whose line voltage is too high, and a row that is no phase.
+_PHASES = (
+    (1, 5, 4, 620, 198, 1_190, 1_228, 97, 5, 398),
+    (2, 5, 5, 410, 229, 910, 939, 97, 2, 421),
+    (0, 5, 4, 0, 0, 0, 0, 0, 5, 0),
+)
+# Type, unit, communication, state, whole and tenths: warm, in degrees Fahrenheit, lost, and a place without a sensor.
+_PROBES = ((1, 1, 2, 5, 31, 312), (1, 2, 2, 2, 75, 752), (2, 3, 3, 2, 40, 0), (3, 4, 2, 0, 0, 0), (1, 1, 1, 0, 0, 0))
+
+
+def advanced(kind: int | None) -> MibDevice:
+    """A NetShelter Advanced in star connection, whose name plate says so or is silent about it."""
+    star = kind == 3
+    return MibDevice(
+        "apc-cpdu",
+        CPDU,
+        {
+            **({} if kind is None else {"1.2.1.16.1": kind}),
+            **{f"2.4.1.{column}.1": cell for column, cell in ((3, 5), (4, 2_100), (6, 3_456))},
+            **{
+                f"3.4.1.{column}.1.{row}": cell
+                for row, cells in enumerate(_PHASES, 1)
+                for column, cell in enumerate(cells, 2)
+            },
+            **{
+                f"5.9.1.{column}.1.{row}": cell
+                for row, cells in enumerate(((1, 1, 950), (2, 4, 0), (0, 1, 0)), 1)
+                for column, cell in zip((2, 4, 5), cells, strict=True)
+            },
+            **{
+                f"6.{column}.1.{row}": cell
+                for row, cells in enumerate(_PROBES, 1)
+                for column, cell in zip(("2.1.6", "2.1.7", "4.1.3", "4.1.4", "4.1.5", "4.1.7"), cells, strict=True)
+            },
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=1}": 2_100.0,
+            "dcim_pdu_input_peak_power_watts{inlet=1}": 3_456.0,
+            **{
+                f"dcim_pdu_phase_{name}{{inlet=1,phase=L{phase}}}": value
+                for phase, values in ((1, (6.2, 198.0, 1_190.0, 1_228.0, 0.97)), (2, (4.1, 229.0, 910.0, 939.0, 0.97)))
+                for name, value in zip(
+                    (
+                        "current_amperes",
+                        "voltage_volts",
+                        "power_watts",
+                        "apparent_power_voltamperes",
+                        "power_factor_ratio",
+                    ),
+                    values,
+                    strict=True,
+                )
+            },
+            f"{ALARM}{{alarm=phase_voltage.1.1,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=phase_voltage.1.2,severity=warning}}": 0.0,
+            **(
+                {
+                    "dcim_pdu_line_voltage_volts{inlet=1,line=L1-L2}": 398.0,
+                    "dcim_pdu_line_voltage_volts{inlet=1,line=L2-L3}": 421.0,
+                    f"{ALARM}{{alarm=line_voltage.1.1,severity=warning}}": 0.0,
+                    f"{ALARM}{{alarm=line_voltage.1.2,severity=warning}}": 1.0,
+                }
+                if star
+                else {}
+            ),
+            "dcim_pdu_outlet_current_amperes{outlet=1}": 9.5,
+            "dcim_pdu_outlet_current_amperes{outlet=2}": 0.0,
+            f"{ALARM}{{alarm=outlet_current.1.1,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=outlet_current.1.2,severity=warning}}": 0.0,
+            "dcim_env_temperature_celsius{sensor=1.1}": 31.2,
+            "dcim_env_temperature_celsius{sensor=1.2}": 24.0,
+            f"{ALARM}{{alarm=sensor-temperature.1.1,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=sensor-temperature.1.2,severity=warning}}": 0.0,
+            **{
+                f"{ALARM}{{alarm=sensor-communication_lost.1.{probe},severity=warning}}": float(probe == 3)
+                for probe in (1, 2, 3, 4)
+            },
+        },
+        {
+            "dcim_pdu_load_state{inlet=1,scope=device}": "normal",
+            "dcim_pdu_load_state{inlet=1,phase=L1,scope=phase}": "normal",
+            "dcim_pdu_load_state{inlet=1,phase=L2,scope=phase}": "normal",
+        },
+        {
+            "dcim_env_relative_humidity_ratio{sensor=1.3}": "gated",
+            f"{ALARM}{{alarm=sensor-humidity.1.3,severity=warning}}": "gated",
+            "dcim_env_contact_active{kind=door,sensor=1.4}": "sentinel",
+        },
+    )
+
+
+CASES["a NetShelter Advanced in star connection"] = advanced(3)
+CASES["a NetShelter Advanced that does not tell its connection"] = advanced(None)
 
 
 @pytest.mark.parametrize("name", CASES)
