@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import MappingProxyType
 
 import pytest
 
@@ -13,7 +14,18 @@ from agent.profile import parse_profile
 from agent.schedule import DOWN_AFTER_FAILURES
 from agent.snmp.requests import SYS_UPTIME
 from agent.snmp.seam import SnmpClient
-from agent.snmp.silent import FIRST_S, LONGEST_S, MOST_SILENCES, PAUSE_S, ROW_BY_ROW_S, WALKS, UnansweredError
+from agent.snmp.silent import (
+    FIRST_S,
+    LONGEST_S,
+    LOSSES,
+    LOSSY_S,
+    MOST_SILENCES,
+    PAUSE_S,
+    ROW_BY_ROW_S,
+    SILENT_TIMES_WITH_LOSSES,
+    WALKS,
+    UnansweredError,
+)
 from rackflow.errors import DeviceTimeout
 from tests.agent.faulty_peers import FaultyAgent, Request, integer, tlv
 from tests.agent.snmp.snmp_clients import TREE, MakeClient, table, target_of
@@ -32,6 +44,16 @@ class Card(FaultyAgent):
     """Does not answer what `is_dropped` names."""
 
     is_dropped: Callable[[Request], bool] = staticmethod(lambda _: False)
+    slow: Mapping[str, float] = MappingProxyType({})
+    """By object: how many seconds a request for it takes."""
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Answer one request, after a while if it is slow."""
+        slow_s = max((self.slow.get(oid, 0.0) for oid in Request.parse(data).oids), default=0.0)
+        if slow_s:
+            asyncio.get_running_loop().call_later(slow_s, super().datagram_received, data, addr)
+        else:
+            super().datagram_received(data, addr)
 
     def good(self, request: Request) -> list[bytes]:
         return [] if self.is_dropped(request) else super().good(request)
@@ -112,6 +134,68 @@ async def test_several_of_them_cost_themselves_and_come_back_together(
     card.hang()
     await jump(LONGEST_S)
     assert await client.get(ROWS) == ALL
+
+
+async def lose_one(client: SnmpClient, card: Card) -> None:
+    """One poll is lost as a whole, and the next is answered."""
+    card.is_dropped = lambda _: True
+    await failed(client, ROWS)
+    card.is_dropped = lambda _: False
+    assert await client.get(ROWS) == ALL
+    card.requests.clear()
+
+
+async def test_where_polls_are_lost_now_and_then_the_next_one_asks_for_its_objects_at_once(
+    client_of: MakeClient, card: Card
+) -> None:
+    """Each request before them may be lost as well."""
+    client = client_for(client_of, card)
+    assert await client.get(ROWS) == ALL
+    for _ in range(LOSSES):
+        await lose_one(client, card)
+    card.is_dropped = lambda _: True
+    await failed(client, ROWS)
+    card.is_dropped = lambda _: False
+    card.requests.clear()
+    assert await client.get(ROWS) == ALL
+    assert [each.oids for each in card.requests] == [ROWS]
+    # An object that hangs there is found with the next poll but one.
+    card.hang(HUNG)
+    for _ in range(SILENT_TIMES_WITH_LOSSES):
+        await failed(client, ROWS)
+    assert await client.get(ROWS) == OTHERS
+    # Without losses for a while: with the next one.
+    card.hang()
+    await jump(LONGEST_S + LOSSY_S)
+    assert await client.get(ROWS) == ALL
+    card.hang(HUNG)
+    await failed(client, ROWS)
+    assert await client.get(ROWS) == OTHERS
+
+
+async def test_an_object_that_takes_most_of_the_time_of_a_poll_comes_back_to_it(
+    client_of: MakeClient, card: Card
+) -> None:
+    client = client_of(target_of(card.port, retries=1, timeout_s=5.0))
+    assert await client.get(ROWS) == ALL
+    card.hang(HUNG)
+
+    async def poll() -> dict[str, object]:
+        with PollDeadline(0.9, 30.0):
+            return dict(await client.get(ROWS))
+
+    with pytest.raises(TimeoutError):
+        await poll()
+    assert await poll() == OTHERS
+    card.hang()
+    card.slow = {HUNG: 0.6}
+    found: dict[str, object] = {}
+    for _ in range(3):
+        await jump(LONGEST_S)
+        found = await poll()
+        if HUNG in found:
+            break
+    assert found == ALL
 
 
 async def test_an_object_whose_one_request_is_lost_is_not_left_out(client_of: MakeClient, card: Card) -> None:

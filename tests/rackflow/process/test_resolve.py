@@ -79,7 +79,7 @@ async def test_an_interface_is_given_to_libraries_by_its_number() -> None:
 async def test_the_addresses_of_a_name_are_tried_in_turn_and_one_that_answered_is_tried_again() -> None:
     with dns() as server:
         first, second, third = server.answers["dual"] = ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
-        held = HeldAddress(Resolver(server, ResolverLimits(fresh_s=0), lambda _: True), "dual")
+        held = HeldAddress(Resolver(server, ResolverLimits(fresh_s=0), has_route=lambda _: True), "dual")
         assert [await held.find() for _ in range(4)] == [first, second, third, first]
         held.has_answered = True
         assert [await held.find() for _ in range(TRIES_OF_GOOD + 2)] == [first] * TRIES_OF_GOOD + [second, third]
@@ -111,7 +111,7 @@ async def test_an_address_without_a_route_costs_no_attempt_unless_there_is_no_ot
 def test_the_kernel_says_whether_there_is_a_route_as_a_connection_would_find_out(address: str) -> None:
     family, kind, _, _, where = socket.getaddrinfo(address, 9, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0]
     with socket.socket(family, kind) as connection:
-        connection.setblocking(False)
+        connection.setblocking(False)  # noqa: FBT003 - socket has no other way
         outcome = connection.connect_ex(where)
     assert system_has_route(address) == (outcome in (0, errno.EINPROGRESS, errno.ECONNREFUSED))
 
