@@ -113,9 +113,9 @@ class GufoClient(PortionedClient):
         """See `SnmpClient.close`."""
         self._drop_session()
 
-    def ask_all_again(self) -> None:
+    def ask_all_again(self, *, of_another: bool = False) -> None:
         """See `SnmpClient.ask_all_again`."""
-        super().ask_all_again()
+        super().ask_all_again(of_another=of_another)
         self._absent.forget()
 
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:

@@ -134,10 +134,14 @@ class PortionedClient(ABC):
         """See `SnmpClient.set_max_varbinds`."""
         self._objects = Limit(objects)
 
-    def ask_all_again(self) -> None:
+    def ask_all_again(self, *, of_another: bool = False) -> None:
         """See `SnmpClient.ask_all_again`."""
         self._failing.forget()
-        self._silent.ask_all_again()
+        if of_another:
+            self._silent, self._known = SilentObjects(), ""
+            self._rows, self._timeouts = Limit(self._target.max_repetitions), TryTimeouts(self._target)
+        else:
+            self._silent.ask_all_again()
 
     async def _walk_fast(self, oid: str, limit: int, before: Limit) -> dict[str, SnmpValue]:
         while True:

@@ -354,6 +354,70 @@ async def test_a_table_with_rows_that_are_never_answered_is_walked_without_them(
     assert len(card.requests) <= 3
 
 
+async def test_a_device_in_place_of_one_with_silent_rows_is_walked_fast_from_the_first_walk_on(
+    client_of: MakeClient, card: Card
+) -> None:
+    card.objects = table(20)
+    client = client_for(client_of, card)
+    hanging_rows(card, *ROWS[4:6])
+    for _ in range(WALKS - 1):
+        with pytest.raises(DeviceTimeout):
+            await client.walk(f"{TREE}.1")
+    assert len(await client.walk(f"{TREE}.1")) == len(ROWS) - 2
+    card.hang()
+    client.ask_all_again()
+    card.requests.clear()
+    assert await client.walk(f"{TREE}.1") == ALL
+    assert len(card.requests) > len(ROWS), "the same device"
+    client.ask_all_again(of_another=True)
+    card.requests.clear()
+    assert await client.walk(f"{TREE}.1") == ALL
+    assert len(card.requests) <= 3
+
+
+@pytest.mark.parametrize("news", ["serial", "firmware"])
+async def test_a_device_that_was_replaced_or_updated_is_not_read_row_by_row(
+    client_of: MakeClient, card: Card, news: str
+) -> None:
+    serial, firmware = f"{TREE}.9.1.0", f"{TREE}.9.2.0"
+    card.objects = table(20) | {serial: tlv(4, b"A1"), firmware: tlv(4, b"1.0"), SYS_UPTIME: tlv(0x43, b"\x01")}
+    device = Device(id="pdu-1", host="h", credential="c", profile="rows")
+    poller = SnmpPoller(device, {"rows": ROWS_PROFILE}, client_for(client_of, card))
+    hanging_rows(card, *ROWS[4:6])
+    for _ in range(DOWN_AFTER_FAILURES):
+        with contextlib.suppress(DeviceTimeout):
+            await poller.open()
+            break
+    assert len((await poller.poll("fast", 1e9)).values) == len(ROWS) - 2
+    card.hang()
+    card.objects[serial if news == "serial" else firmware] = tlv(4, b"B7")
+    card.requests.clear()
+    await poller.open()
+    assert len((await poller.poll("fast", 1e9)).values) == len(ROWS)
+    assert len(card.requests) < len(ROWS)
+
+
+ROWS_PROFILE = parse_profile(
+    f"""
+version: 1
+profile: rows
+class: env
+protocol: snmp
+title: A card with rows that hang
+source: a manual
+evidence: unverified
+recognise: {{subtrees: [{TREE}]}}
+identity: {{serial: [{{oid: {TREE}.9.1.0}}], firmware: [{{oid: {TREE}.9.2.0}}]}}
+tables:
+  - name: sensors
+    rows: {TREE}.1
+    labels: {{sensor: {{index: 1}}}}
+    points: [{{metric: dcim_env_temperature_celsius, oid: {TREE}.1, unit: celsius, poll: fast}}]
+""",
+    "rows.yaml",
+)
+
+
 async def test_the_walk_of_a_device_that_is_off_fails_as_ever(client_of: MakeClient, card: Card) -> None:
     client = client_for(client_of, card)
     assert len(await client.walk(f"{TREE}.1")) == 100
