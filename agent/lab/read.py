@@ -62,9 +62,9 @@ class TimedSnmp:
         """See `SnmpClient.set_max_varbinds`."""
         self._client.set_max_varbinds(objects)
 
-    def ask_all_again(self) -> None:
+    def ask_all_again(self, *, of_another: bool = False) -> None:
         """See `SnmpClient.ask_all_again`."""
-        self._client.ask_all_again()
+        self._client.ask_all_again(of_another=of_another)
 
     async def close(self) -> None:
         """See `SnmpClient.close`."""

@@ -53,7 +53,7 @@ class RecordingClient:
     def set_max_varbinds(self, objects: int) -> None:
         """A recording has no limit."""
 
-    def ask_all_again(self) -> None:
+    def ask_all_again(self, *, of_another: bool = False) -> None:
         """A recording always answers the same."""
 
     async def close(self) -> None:

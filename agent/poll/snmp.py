@@ -333,10 +333,12 @@ class SnmpPoller:
             self._checks.forget()
             self._own_rows.forget()
             self._leak_detectors.forget()
+            self._client.ask_all_again(of_another=True)
             self._replanning.device_changed()
         elif before is not None and not fingerprint.has_same_firmware(before):
             self._cells.forget_scales()
             self._checks.forget()
+            self._client.ask_all_again(of_another=True)
         self._family, self._fingerprint = family, fingerprint
         self._coolant = coolant_of(self._device, family.profile)
         await self._make_plan(family, fingerprint)

@@ -113,9 +113,9 @@ class GufoClient(PortionedClient):
         """See `SnmpClient.close`."""
         self._drop_session()
 
-    def ask_all_again(self) -> None:
+    def ask_all_again(self, *, of_another: bool = False) -> None:
         """See `SnmpClient.ask_all_again`."""
-        super().ask_all_again()
+        super().ask_all_again(of_another=of_another)
         self._absent.forget()
 
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
@@ -267,8 +267,9 @@ class GufoClient(PortionedClient):
         is_walk = self._v3 is None and call in _STEPS
         clock = asyncio.get_running_loop().time
         asked, timeouts = _ASKED.get(call, "other"), self._timeouts
-        # No early try in a new session, because opening one takes requests of its own with SNMPv3.
-        early_s = 0.0 if self._session is None else timeouts.early_s(asked, clock())
+        # No early try in a new session of SNMPv3, because opening one takes requests of its own.
+        is_opening = self._session is None and self._v3 is not None
+        early_s = 0.0 if is_opening else timeouts.early_s(asked, clock())
         tries_s = timeouts.tries_s(early_s, is_patient=is_opened_and_heard())
         complaint = ""
         for left, timeout_s in zip(range(len(tries_s) - 1, -1, -1), tries_s, strict=True):

@@ -31,8 +31,11 @@ class SnmpClient(Protocol):
     def set_max_varbinds(self, objects: int) -> None:
         """Ask for at most this many objects in one request from now on."""
 
-    def ask_all_again(self) -> None:
-        """Ask again for whatever the device has lately denied or lacked: it is opened or planned anew."""
+    def ask_all_again(self, *, of_another: bool = False) -> None:
+        """Ask again for whatever the device has lately denied or lacked: it is opened or planned anew.
+
+        `of_another`: it is another one, or has other firmware, so nothing that was found out about how it answers holds any more.
+        """
 
     async def close(self) -> None:
         """Free the socket; the client is not used again."""

@@ -8,6 +8,7 @@ libraries are given addresses. `/etc/hosts`, mDNS and whatever else the system i
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import math
 import socket
@@ -49,12 +50,32 @@ class ResolverLimits:
 
 
 Lookup = Callable[[str], list[str]]
+HasRoute = Callable[[str], bool]
 
 
 def system_lookup(host: str) -> list[str]:
     """All addresses of a name, in the system's order (RFC 6724), each once. Blocks. Raises OSError, or UnicodeError for no name at all."""
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+# What the kernel says of an address that it has no way to: no route, no address of that family, no such interface.
+_NO_ROUTE: Final = frozenset(
+    {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENODEV, errno.EINVAL}
+)
+
+
+def system_has_route(address: str) -> bool:
+    """Whether this machine has a route to a literal address, which its kernel says at once: nothing is sent."""
+    try:
+        family, kind, _, _, where = socket.getaddrinfo(address, 9, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[
+            0
+        ]
+        with socket.socket(family, kind) as probe:
+            probe.connect(where)
+    except OSError as error:
+        return error.errno not in _NO_ROUTE
+    return True
 
 
 @dataclass(slots=True)
@@ -77,11 +98,17 @@ class _Name:
 
 
 class Resolver:
-    """Addresses of names. Belongs to one event loop; `lookup` runs in threads."""
+    """Addresses of names. Belongs to one event loop; `lookup` runs in threads, `has_route` in the loop."""
 
-    def __init__(self, lookup: Lookup = system_lookup, limits: ResolverLimits = ResolverLimits()) -> None:
+    def __init__(
+        self,
+        lookup: Lookup = system_lookup,
+        limits: ResolverLimits = ResolverLimits(),
+        has_route: HasRoute = system_has_route,
+    ) -> None:
         self._lookup = lookup
         self._limits = limits
+        self._has_route = has_route
         self._names: OrderedDict[str, _Name] = OrderedDict()
         self._running: set[str] = set()
         self._queue: dict[str, None] = {}
@@ -124,6 +151,11 @@ class Resolver:
         """One address: IPv4 if there is one (a choice). Raises ResolveError."""
         found = await self.addresses(host)
         return min(found, key=_is_v6)
+
+    async def reachable(self, host: str) -> list[str]:
+        """Those of its addresses that this machine has a route to, IPv4 first (a choice); if there is none, all. Raises ResolveError."""
+        found = sorted(await self.addresses(host), key=_is_v6)
+        return ([each for each in found if self._has_route(each)] or found) if len(found) > 1 else found
 
     def look_again_at(self, host: str) -> float:
         """When to look for a host again that was found now and answers, by the loop's clock; never for a literal address."""
@@ -244,7 +276,8 @@ class HeldAddress:
     """The address at which a client asks its host. It is looked up again while a device answers there (`ResolverLimits.held_s`).
 
     A name may have several addresses, mostly one of IPv4 and one of IPv6, and many devices answer at one of them only. They are tried in
-    turn, beginning with IPv4, until one answers.
+    turn, beginning with IPv4, until one answers. Those to which this machine has no route are passed by: on a host without IPv6, every
+    second attempt would be lost to them.
     """
 
     def __init__(self, resolver: Resolver, host: str) -> None:
@@ -260,7 +293,7 @@ class HeldAddress:
 
     async def find(self) -> str:
         """Look the host up, and return the address to ask at; called at first and after failures. Raises ResolveError."""
-        found = sorted(await self._resolver.addresses(self._host), key=_is_v6)
+        found = await self._resolver.reachable(self._host)
         if self.has_answered:
             self.has_answered, self._failed = False, 0
         if self.text in found and 0 <= self._failed < TRIES_OF_GOOD:

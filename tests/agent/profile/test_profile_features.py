@@ -53,7 +53,7 @@ class Memory:
     def set_max_varbinds(self, objects: int) -> None:
         """Memory has no limit."""
 
-    def ask_all_again(self) -> None:
+    def ask_all_again(self, *, of_another: bool = False) -> None:
         """Memory denies nothing."""
 
     async def close(self) -> None:

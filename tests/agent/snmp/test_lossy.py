@@ -49,6 +49,23 @@ async def test_a_device_that_answers_fast_is_asked_again_long_before_its_timeout
 
 
 @either_engine
+async def test_a_device_that_answers_fast_is_asked_again_early_after_a_poll_that_was_lost_as_well(
+    make_client: MakeClient,
+) -> None:
+    async with FaultyAgent(table(3)).serving() as agent:
+        client = make_client(target_of(agent.port, retries=1, timeout_s=PATIENCE_S))
+        assert await client.get([f"{TREE}.1.1"]) == {f"{TREE}.1.1": 1}
+        agent.behaviour = lambda _: []
+        with pytest.raises(TimeoutError), PollDeadline(0.9, PATIENCE_S):
+            await client.get([f"{TREE}.1.1"])
+        before = len(agent.requests)
+        agent.behaviour = lambda request: [] if len(agent.requests) == before + 1 else agent.good(request)
+        async with asyncio.timeout(IN_TIME_S):
+            assert await client.get([f"{TREE}.1.1"]) == {f"{TREE}.1.1": 1}
+        await client.close()
+
+
+@either_engine
 async def test_a_request_of_an_opening_is_tried_again_more_often_once_the_device_has_answered(
     make_client: MakeClient,
 ) -> None:

@@ -5,6 +5,7 @@ from agent.snmp.silent import (
     FURTHER_TRIES,
     FURTHER_TRIES_WITH_LOSSES,
     LONGEST_S,
+    LOSSY_S,
     MAX_DOUBTFUL,
     PAUSE_S,
     ROW_BY_ROW_S,
@@ -41,7 +42,24 @@ def test_of_several_the_one_that_has_waited_longest_is_asked_for_and_the_others_
         silent.note_silent(oid, float(at_s))
     assert silent.parted(["third", "second", "first"], FIRST_S + 5) == ([], "first")
     assert silent.take(["third", "second", "good"]) == ["third", "second"]
-    assert silent.doubtful(["third", "good", "second"]) == ["third", "second"]
+    assert silent.doubtful(["third", "good", "second"], 0.0) == ["third", "second"]
+
+
+def test_where_requests_are_lost_objects_are_doubted_after_two_silences_in_a_row() -> None:
+    silent = SilentObjects()
+    for at_s in (0.0, 10.0):
+        silent.note_unanswered(["a", "b"])
+        assert silent.doubtful(["a", "b"], at_s) == ["a", "b"]
+        assert silent.was_silent_before(["a", "b"])
+        assert not silent.was_silent_before(["a"]), "a smaller request shows no loss"
+        silent.note_loss(at_s)
+        silent.note_answered(["a", "b"])
+    silent.note_unanswered(["a", "b"])
+    assert silent.doubtful(["a", "b"], 20.0) == []
+    silent.note_answered(["b"])
+    silent.note_unanswered(["a", "b"])
+    assert silent.doubtful(["a", "b"], 30.0) == ["a"]
+    assert silent.doubtful(["a", "b"], LOSSY_S) == ["a", "b"], "losses are long ago"
 
 
 def test_with_each_plan_another_silent_object_is_asked_for_first() -> None:
@@ -119,4 +137,4 @@ def test_what_is_remembered_is_bounded() -> None:
     oids = [str(number) for number in range(2 * MAX_DOUBTFUL)]
     for begin in range(0, len(oids), 20):
         silent.note_unanswered(oids[begin : begin + 20])
-    assert silent.doubtful(oids) == oids[MAX_DOUBTFUL:]
+    assert silent.doubtful(oids, 0.0) == oids[MAX_DOUBTFUL:]

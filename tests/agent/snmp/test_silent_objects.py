@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import MappingProxyType
 
 import pytest
 
@@ -13,7 +14,18 @@ from agent.profile import parse_profile
 from agent.schedule import DOWN_AFTER_FAILURES
 from agent.snmp.requests import SYS_UPTIME
 from agent.snmp.seam import SnmpClient
-from agent.snmp.silent import FIRST_S, LONGEST_S, MOST_SILENCES, PAUSE_S, ROW_BY_ROW_S, WALKS, UnansweredError
+from agent.snmp.silent import (
+    FIRST_S,
+    LONGEST_S,
+    LOSSES,
+    LOSSY_S,
+    MOST_SILENCES,
+    PAUSE_S,
+    ROW_BY_ROW_S,
+    SILENT_TIMES_WITH_LOSSES,
+    WALKS,
+    UnansweredError,
+)
 from rackflow.errors import DeviceTimeout
 from tests.agent.faulty_peers import FaultyAgent, Request, integer, tlv
 from tests.agent.snmp.snmp_clients import TREE, MakeClient, table, target_of
@@ -31,6 +43,16 @@ class Card(FaultyAgent):
     """Does not answer what `is_dropped` names."""
 
     is_dropped: Callable[[Request], bool] = staticmethod(lambda _: False)
+    slow: Mapping[str, float] = MappingProxyType({})
+    """By object: how many seconds a request for it takes."""
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Answer one request, after a while if it is slow."""
+        slow_s = max((self.slow.get(oid, 0.0) for oid in Request.parse(data).oids), default=0.0)
+        if slow_s:
+            asyncio.get_running_loop().call_later(slow_s, super().datagram_received, data, addr)
+        else:
+            super().datagram_received(data, addr)
 
     def good(self, request: Request) -> list[bytes]:
         return [] if self.is_dropped(request) else super().good(request)
@@ -118,6 +140,68 @@ async def test_several_of_them_cost_themselves_and_come_back_together(
     card.hang()
     await jump(LONGEST_S)
     assert await client.get(ROWS) == ALL
+
+
+async def lose_one(client: SnmpClient, card: Card) -> None:
+    """One poll is lost as a whole, and the next is answered."""
+    card.is_dropped = lambda _: True
+    await failed(client, ROWS)
+    card.is_dropped = lambda _: False
+    assert await client.get(ROWS) == ALL
+    card.requests.clear()
+
+
+async def test_where_polls_are_lost_now_and_then_the_next_one_asks_for_its_objects_at_once(
+    client_of: MakeClient, card: Card
+) -> None:
+    """Each request before them may be lost as well."""
+    client = client_for(client_of, card)
+    assert await client.get(ROWS) == ALL
+    for _ in range(LOSSES):
+        await lose_one(client, card)
+    card.is_dropped = lambda _: True
+    await failed(client, ROWS)
+    card.is_dropped = lambda _: False
+    card.requests.clear()
+    assert await client.get(ROWS) == ALL
+    assert [each.oids for each in card.requests] == [ROWS]
+    # An object that hangs there is found with the next poll but one.
+    card.hang(HUNG)
+    for _ in range(SILENT_TIMES_WITH_LOSSES):
+        await failed(client, ROWS)
+    assert await client.get(ROWS) == OTHERS
+    # Without losses for a while: with the next one.
+    card.hang()
+    await jump(LONGEST_S + LOSSY_S)
+    assert await client.get(ROWS) == ALL
+    card.hang(HUNG)
+    await failed(client, ROWS)
+    assert await client.get(ROWS) == OTHERS
+
+
+async def test_an_object_that_takes_most_of_the_time_of_a_poll_comes_back_to_it(
+    client_of: MakeClient, card: Card
+) -> None:
+    client = client_of(target_of(card.port, retries=1, timeout_s=5.0))
+    assert await client.get(ROWS) == ALL
+    card.hang(HUNG)
+
+    async def poll() -> dict[str, object]:
+        with PollDeadline(0.9, 30.0):
+            return dict(await client.get(ROWS))
+
+    with pytest.raises(TimeoutError):
+        await poll()
+    assert await poll() == OTHERS
+    card.hang()
+    card.slow = {HUNG: 0.6}
+    found: dict[str, object] = {}
+    for _ in range(3):
+        await jump(LONGEST_S)
+        found = await poll()
+        if HUNG in found:
+            break
+    assert found == ALL
 
 
 async def test_an_object_whose_one_request_is_lost_is_not_left_out(client_of: MakeClient, card: Card) -> None:
@@ -300,6 +384,70 @@ async def test_a_row_is_asked_for_twice_before_it_counts_as_never_answered(clien
     card.is_dropped = is_lost
     assert await client.walk(f"{TREE}.1") == ALL
     assert shown == 2
+
+
+async def test_a_device_in_place_of_one_with_silent_rows_is_walked_fast_from_the_first_walk_on(
+    client_of: MakeClient, card: Card
+) -> None:
+    card.objects = table(20)
+    client = client_for(client_of, card)
+    hanging_rows(card, *ROWS[4:6])
+    for _ in range(WALKS - 1):
+        with pytest.raises(DeviceTimeout):
+            await client.walk(f"{TREE}.1")
+    assert len(await client.walk(f"{TREE}.1")) == len(ROWS) - 2
+    card.hang()
+    client.ask_all_again()
+    card.requests.clear()
+    assert await client.walk(f"{TREE}.1") == ALL
+    assert len(card.requests) > len(ROWS), "the same device"
+    client.ask_all_again(of_another=True)
+    card.requests.clear()
+    assert await client.walk(f"{TREE}.1") == ALL
+    assert len(card.requests) <= 3
+
+
+@pytest.mark.parametrize("news", ["serial", "firmware"])
+async def test_a_device_that_was_replaced_or_updated_is_not_read_row_by_row(
+    client_of: MakeClient, card: Card, news: str
+) -> None:
+    serial, firmware = f"{TREE}.9.1.0", f"{TREE}.9.2.0"
+    card.objects = table(20) | {serial: tlv(4, b"A1"), firmware: tlv(4, b"1.0"), SYS_UPTIME: tlv(0x43, b"\x01")}
+    device = Device(id="pdu-1", host="h", credential="c", profile="rows")
+    poller = SnmpPoller(device, {"rows": ROWS_PROFILE}, client_for(client_of, card))
+    hanging_rows(card, *ROWS[4:6])
+    for _ in range(DOWN_AFTER_FAILURES):
+        with contextlib.suppress(DeviceTimeout):
+            await poller.open()
+            break
+    assert len((await poller.poll("fast", 1e9)).values) == len(ROWS) - 2
+    card.hang()
+    card.objects[serial if news == "serial" else firmware] = tlv(4, b"B7")
+    card.requests.clear()
+    await poller.open()
+    assert len((await poller.poll("fast", 1e9)).values) == len(ROWS)
+    assert len(card.requests) < len(ROWS)
+
+
+ROWS_PROFILE = parse_profile(
+    f"""
+version: 1
+profile: rows
+class: env
+protocol: snmp
+title: A card with rows that hang
+source: a manual
+evidence: unverified
+recognise: {{subtrees: [{TREE}]}}
+identity: {{serial: [{{oid: {TREE}.9.1.0}}], firmware: [{{oid: {TREE}.9.2.0}}]}}
+tables:
+  - name: sensors
+    rows: {TREE}.1
+    labels: {{sensor: {{index: 1}}}}
+    points: [{{metric: dcim_env_temperature_celsius, oid: {TREE}.1, unit: celsius, poll: fast}}]
+""",
+    "rows.yaml",
+)
 
 
 async def test_the_walk_of_a_device_that_is_off_fails_as_ever(client_of: MakeClient, card: Card) -> None:

@@ -1,6 +1,7 @@
 """Names: literal addresses need no look-up, a dead name delays nobody else, and what was known outlives a silent DNS server."""
 
 import asyncio
+import errno
 import socket
 import threading
 from collections import Counter
@@ -11,7 +12,15 @@ from dataclasses import dataclass, field
 import pytest
 
 from rackflow.errors import ResolveError
-from rackflow.process.resolve import TRIES_OF_GOOD, HeldAddress, Resolver, ResolverLimits, is_address, system_lookup
+from rackflow.process.resolve import (
+    TRIES_OF_GOOD,
+    HeldAddress,
+    Resolver,
+    ResolverLimits,
+    is_address,
+    system_has_route,
+    system_lookup,
+)
 from tests.servers.waiting import PATIENCE_S, Patience
 
 
@@ -70,7 +79,7 @@ async def test_an_interface_is_given_to_libraries_by_its_number() -> None:
 async def test_the_addresses_of_a_name_are_tried_in_turn_and_one_that_answered_is_tried_again() -> None:
     with dns() as server:
         first, second, third = server.answers["dual"] = ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
-        held = HeldAddress(Resolver(server, ResolverLimits(fresh_s=0)), "dual")
+        held = HeldAddress(Resolver(server, ResolverLimits(fresh_s=0), has_route=lambda _: True), "dual")
         assert [await held.find() for _ in range(4)] == [first, second, third, first]
         held.has_answered = True
         assert [await held.find() for _ in range(TRIES_OF_GOOD + 2)] == [first] * TRIES_OF_GOOD + [second, third]
@@ -82,8 +91,29 @@ async def test_the_addresses_of_a_name_are_tried_in_turn_and_one_that_answered_i
 async def test_an_ipv4_address_is_tried_first() -> None:
     with dns() as server:
         server.answers["dual"] = ["2001:db8::1", "192.0.2.1"]
-        held = HeldAddress(Resolver(server), "dual")
+        held = HeldAddress(Resolver(server, has_route=lambda _: True), "dual")
         assert [await held.find() for _ in range(2)] == ["192.0.2.1", "2001:db8::1"]
+
+
+async def test_an_address_without_a_route_costs_no_attempt_unless_there_is_no_other() -> None:
+    routed = {"192.0.2.1"}
+    with dns() as server:
+        server.answers["dual"] = ["2001:db8::1", "192.0.2.1"]
+        held = HeldAddress(Resolver(server, has_route=routed.__contains__), "dual")
+        assert [await held.find() for _ in range(3)] == ["192.0.2.1"] * 3
+        routed.add("2001:db8::1")
+        assert [await held.find() for _ in range(2)] == ["2001:db8::1", "192.0.2.1"], "the network has come up"
+        routed.clear()
+        assert [await held.find() for _ in range(2)] == ["2001:db8::1", "192.0.2.1"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "192.0.2.1", "2001:db8::1", "fe80::1%999"])
+def test_the_kernel_says_whether_there_is_a_route_as_a_connection_would_find_out(address: str) -> None:
+    family, kind, _, _, where = socket.getaddrinfo(address, 9, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0]
+    with socket.socket(family, kind) as connection:
+        connection.setblocking(False)  # noqa: FBT003 - socket has no other way
+        outcome = connection.connect_ex(where)
+    assert system_has_route(address) == (outcome in (0, errno.EINPROGRESS, errno.ECONNREFUSED))
 
 
 async def test_the_system_knows_localhost() -> None:
