@@ -433,6 +433,7 @@ def test_a_file_without_secrets_may_be_read_by_everybody(
         ("password: null-and-void", True),
         ("password: ~/x", True),
         ("password: environment", True),
+        ("password: public", True),  # only a community is known to all
         ('"password": hunter2', True),
         ("broker: {'password': hunter2}", True),
         ("credentials:\n  v3: {auth_key : k}", True),

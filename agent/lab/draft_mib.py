@@ -121,6 +121,8 @@ _STATES = {
 }
 ONE = "'1'"
 _ON = {"on", "yes", "true", "active", "closed", "tripped", "alarm", "open"}
+# Longest first, for words in small letters.
+_NOT = ("not", "non", "no")
 _OFF = {"off", "no", "false", "inactive", "ok", "normal", "nottripped"}
 
 
@@ -257,7 +259,7 @@ def _meaning(each: MibObject, metric: Metric, unit: str, scale: str) -> str | No
         known = {code: number for code, number in numbers.items() if number is not None}
         return (
             f", numbers: {{{', '.join(f'{code}: {number}' for code, number in known.items())}}}"
-            if len(known) > 1
+            if len({*known.values()}) > 1  # codes that all mean the same are guessed wrong
             else None
         )
     if metric.unit and not unit:
@@ -271,9 +273,23 @@ def _state(word: str, states: Iterable[str]) -> str | None:
 
 
 def _flag(word: str) -> int | None:
+    """Whether a word of a code means off (0) or on (1); None if it says neither."""
     plain = re.sub(r"[^a-z]", "", word.casefold())
-    ends = next((flag for names, flag in ((_OFF, 0), (_ON, 1)) if any(plain.endswith(name) for name in names)), None)
-    return 0 if plain in _OFF else 1 if plain in _ON else ends
+    if plain in _OFF or plain in _ON:
+        return int(plain in _ON)
+    # `notOk`, `no-alarm`, `abnormal`: by its end alone each would mean the opposite.
+    if (rest := _negated(word, plain)) and (flag := _flag(rest)) is not None:
+        return 1 - flag
+    return next((flag for names, flag in ((_OFF, 0), (_ON, 1)) if any(plain.endswith(name) for name in names)), None)
+
+
+def _negated(word: str, plain: str) -> str:
+    """What a word negates, such as the alarm of `noAlarm`; empty if it negates nothing."""
+    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", word)
+    if len(parts) > 1 and parts[0].casefold() in _NOT:
+        return " ".join(parts[1:])
+    rest = next((plain.removeprefix(each) for each in (*_NOT, "ab", "un") if plain.startswith(each)), "")
+    return rest if rest in _OFF or rest in _ON else ""
 
 
 def _loads(point: str, each: MibObject, head: str) -> bool:

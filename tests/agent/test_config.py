@@ -11,8 +11,9 @@ from agent.cli import main
 from agent.config import AgentConfig, Credential, Device
 from agent.config_file import load_agent_config
 from agent.vocabulary import KEYS, SECTIONS
-from rackflow.catalogue import POLL_SECONDS
+from rackflow.catalogue import MAX_POLL_SECONDS, POLL_SECONDS, PollClass
 from rackflow.errors import ConfigError
+from rackflow.process.config import check_config
 
 HALL = Path(__file__).parents[1] / "rackflow" / "site" / "site_hall.yaml"
 BAD = sorted((Path(__file__).parent / "bad_config").glob("*.yaml"))
@@ -59,6 +60,43 @@ def test_bad_configuration_is_one_line_and_exit_78(
     assert expected in line
     assert line.startswith(str(file))
     assert "secret-2" not in line
+
+
+V3 = {"version": "3", "user": "u", "auth": "sha256", "auth_key": "a" * 8, "priv": "aes128", "priv_key": "p" * 8}
+
+
+@pytest.mark.parametrize(
+    ("credential", "fault"),
+    [
+        (V3, ""),
+        ({"version": "3", "user": "u"}, ""),
+        (V3 | {"auth_key": "a" * 7}, "auth_key has 7 characters"),
+        (V3 | {"priv_key": "p" * 7}, "priv_key has 7 characters"),
+        (V3 | {"community": "public"}, "version 3 has no community"),
+        ({"community": "c", "user": "u"}, "user, auth and priv belong to version 3"),
+        # Whoever writes these expects encryption, and v2c has none.
+        ({"community": "c", "auth": "sha256", "auth_key": "a" * 8}, "user, auth and priv belong to version 3"),
+        ({"community": "c", "priv": "aes128", "priv_key": "p" * 8}, "user, auth and priv belong to version 3"),
+    ],
+)
+def test_a_credential_is_whole_and_of_one_version(credential: dict[str, str], fault: str) -> None:
+    whole = {**WHOLE, "credentials": {"c": credential}, "devices": []}
+    if not fault:
+        assert check_config(whole, AgentConfig, "test").credentials["c"].user == "u"
+        return
+    with pytest.raises(ConfigError, match=f"credentials.c: {fault}"):
+        check_config(whole, AgentConfig, "test")
+
+
+@pytest.mark.parametrize("poll", POLL_SECONDS)
+def test_no_class_is_polled_less_often_than_its_readings_stay_current(poll: PollClass) -> None:
+    """Each of them would be stale for a part of the time, and its device unobserved."""
+    most_s = MAX_POLL_SECONDS[poll]
+    assert check_config({**WHOLE, "intervals": {poll: most_s}}, AgentConfig, "test").intervals == {poll: most_s}
+    too_long = {"intervals": {poll: most_s + 0.1}}
+    for whole in ({**WHOLE, **too_long}, {**WHOLE, "devices": [{**DEVICE, **too_long}]}):
+        with pytest.raises(ConfigError, match=rf"intervals.*{poll}|must be at most 86400"):
+            check_config(whole, AgentConfig, "test")
 
 
 @pytest.mark.parametrize(

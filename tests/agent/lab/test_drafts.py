@@ -203,9 +203,11 @@ END
 """
 
 
-def module(folder: Path, said: str, *, units: str = "", syntax: str = "INTEGER", place: str = "acme 1") -> Path:
+def module(
+    folder: Path, said: str, *, units: str = "", syntax: str = "INTEGER", place: str = "acme 1", name: str = ""
+) -> Path:
     """A MIB of one object."""
-    name = "batteryState" if syntax.startswith("BITS") else "inputVoltage"
+    name = name or ("batteryState" if syntax.startswith("BITS") else "inputVoltage")
     path = folder / "a.mib"
     path.write_text(MODULE.format(name=name, syntax=syntax, units=units, said=said, place=place))
     return path
@@ -231,6 +233,33 @@ def test_a_rating_in_a_description_is_no_scale(
 ) -> None:
     [found] = read_mibs([module(tmp_path, said, units=units)])
     assert unit_and_scale(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("codes", "numbers"),
+    [
+        ("inactive(0), active(1)", "{0: 0, 1: 1}"),
+        ("notActive(1), active(2)", "{1: 0, 2: 1}"),
+        ("normal(1), abnormal(2)", "{1: 0, 2: 1}"),
+        ("ok(1), notOk(2)", "{1: 0, 2: 1}"),
+        ("no-alarm(1), alarm(2)", "{1: 0, 2: 1}"),
+        ("noalarm(1), inAlarm(2), unknown(3)", "{1: 0, 2: 1}"),
+        ("notInAlarm(1), inAlarm(2)", "{1: 0, 2: 1}"),
+        ("closed(1), unclosed(2)", "{1: 1, 2: 0}"),
+        ("normalOff(1), nominalOn(2)", "{1: 0, 2: 1}"),
+        # Which of these two is meant the names do not say, and codes that all mean the same say nothing.
+        ("open(1), closed(2)", ""),
+        ("off(1), switchedOff(2)", ""),
+    ],
+)
+def test_a_word_that_negates_another_means_its_opposite(
+    codes: str, numbers: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`abnormal` ends as normal does: the contact would never have been active, and `noAlarm` always."""
+    path = module(tmp_path, "An input", syntax=f"INTEGER {{ {codes} }}", name="contactActive")
+    text = run(capsys, "profiles", "draft", "--mib", path, "--class", "env")
+    live = [line for line in text.splitlines() if line.startswith("  - {metric: dcim_env_contact_active")]
+    assert [f"numbers: {numbers}}}" in line for line in live] == [True] * bool(numbers)
 
 
 def test_bits_are_no_codes_of_a_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

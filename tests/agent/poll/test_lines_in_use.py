@@ -30,6 +30,22 @@ async def test_a_line_is_there_from_then_on_once_two_polls_in_a_row_have_shown_i
     assert volts(await bench.read(), "input") == found
 
 
+async def test_lines_of_another_device_at_the_same_address_are_none_of_this_one() -> None:
+    """A spare with the address of the UPS it is for. Its lines would be reported as lines without power once the UPS is back."""
+    model = f"{UPS}.1.2.0"
+    own = lines((230, 0, 0), (230, 0, 0)) | {model: b"one line"}
+    spare = lines((230, 230, 230), (230, 0, 0)) | {model: b"three lines"}
+    bench = Bench("rfc1628-ups", own)
+    await bench.read()
+    # Within the pause between two openings.
+    for answers in (spare, spare, spare, own):
+        bench.client.values |= answers
+        await bench.poller.poll("slow", 1e9)
+    await bench.open()
+    bench.client.values |= lines((0, 0, 0), (230, 0, 0))
+    assert volts(await bench.read(), "input") == {"L1": 0.0}
+
+
 class OddWhenWalked(MemorySnmp):
     """A card that garbles a voltage when its table is read, and has it right when it is asked for that cell."""
 

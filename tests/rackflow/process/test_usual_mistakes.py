@@ -104,6 +104,7 @@ def device(keys: str) -> Device:
     ("host", "says"),
     [
         # Systems read these as 192.0.2.8, 192.0.0.2, 192.0.2.1 and 192.0.2.10: another device would be polled under this name.
+        ("ups\u200b.example.org", "has a character that cannot be seen; type it anew"),
         ("192.0.2.010", "has a number that begins with 0, which systems read as octal; write 192.0.2.10"),
         ("192.0.2", "is no IPv4 address; write four numbers of 0 to 255"),
         ("0xC0.0.2.1", "is no IPv4 address"),

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rackflow.errors import ConfigError
-from rackflow.process.yaml import MAX_DEPTH, MAX_FILE_BYTES, MAX_VALUES, lines_of, load_yaml_file, load_yaml_text
+from rackflow.process.yaml import (
+    MAX_DEPTH,
+    MAX_FILE_BYTES,
+    MAX_VALUES,
+    SHALLOW,
+    lines_of,
+    load_yaml_file,
+    load_yaml_text,
+)
 
 CANARY = "hunter2"
 LAUGHS = "\n".join(
@@ -46,6 +54,13 @@ def test_usual_depths_are_read() -> None:
     for _ in range(39):
         [found] = found
     assert found == []
+
+
+def test_a_file_of_thousands_of_entries_in_brackets_is_not_called_deep() -> None:
+    """As each device of a large site stands on a line of its own: it is one level deep, however many there are."""
+    text = "devices:\n" + "".join(f"  - {{id: d{number}, labels: {{rack: a1}}}}\n" for number in range(SHALLOW))
+    assert len(load_yaml_text(text, "f")["devices"]) == SHALLOW
+    assert len(load_yaml_text(f"[{'[1], ' * SHALLOW}]", "f")) == SHALLOW
 
 
 def test_aliases_that_multiply_are_refused() -> None:

@@ -1,5 +1,7 @@
 """Adding entries to a list in a YAML file: everything else stays as it was, to the byte."""
 
+import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from rackflow.errors import ConfigError
 from rackflow.process.yaml import load_yaml_text
 from rackflow.process.yaml_edit import Entry, append_to_list, replace_file
+from tests.servers.strace import WRITES, said, synced, traced
 
 PDU = Entry({"id": "pdu-1", "host": "192.0.2.7", "unit": 1}, comment="APC AP8841")
 BLOCK = "# APC AP8841\n{0}- id: pdu-1\n{0}  host: 192.0.2.7\n{0}  unit: 1\n"
@@ -96,3 +99,49 @@ def test_a_file_that_somebody_changed_meanwhile_is_left_alone(tmp_path: Path) ->
     with pytest.raises(ConfigError, match="changed by somebody else meanwhile"):
         replace_file(path, "old\n", "new\n")
     assert path.read_text(encoding="utf-8") == "theirs\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_file_that_root_edits_stays_its_owners(tmp_path: Path) -> None:
+    """The agent could not read its configuration any more, as `discover` is mostly called with sudo."""
+    path = tmp_path / "agent.yaml"
+    path.write_text("old\n", encoding="utf-8")
+    path.chmod(0o600)
+    os.chown(path, 12345, 23456)
+    replace_file(path, "old\n", "new\n")
+    assert (path.stat().st_uid, path.stat().st_gid, path.stat().st_mode & 0o777) == (12345, 23456, 0o600)
+
+
+def test_a_disk_that_takes_no_more_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "agent.yaml"
+    path.write_text("old\n", encoding="utf-8")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(ConfigError, match=r"cannot be written: .*; it is unchanged"):
+            replace_file(path, "old\n", "new\n" * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [(each.name, each.read_text(encoding="utf-8")) for each in tmp_path.iterdir()] == [("agent.yaml", "old\n")]
+
+
+EDITING = """
+import os, sys
+from pathlib import Path
+from rackflow.process.yaml_edit import replace_file
+
+path = Path(sys.argv[1]) / "agent.yaml"
+path.write_text("old\\n")
+os.write(1, b"editing")
+replace_file(path, "old\\n", "new\\n")
+os.write(1, b"edited")
+"""
+
+
+def test_an_edited_file_is_on_disk_with_its_name(tmp_path: Path) -> None:
+    """After a power cut it would be empty, and the agent would not start."""
+    found = traced(tmp_path, EDITING, tmp_path)
+    editing, edited = said(found, "editing"), said(found, "edited")
+    made = next(call for call in found if call.name in WRITES and ".agent.yaml." in call.path)
+    assert synced(found, made.path, made, edited)
+    assert synced(found, str(tmp_path), editing, edited)
