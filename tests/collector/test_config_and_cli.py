@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from collector.budgets import AgentBudget
 from collector.cli import main
 from collector.config import CollectorConfig, load_collector_config
 from collector.run import Collector
@@ -22,6 +23,7 @@ from tests.collector.derive.hall import HALL
 from tests.collector.documents import batch
 from tests.collector.running import config_for, publish, publisher
 from tests.servers.captures import REPOSITORY
+from tests.servers.deployed_broker import make_certificates
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
 from tests.servers.waiting import PATIENCE_S, eventually
@@ -29,6 +31,7 @@ from tests.servers.web import answers, request
 
 BAD = sorted((Path(__file__).parent / "bad_config").glob("*.yaml"))
 SECRET = "hunter2-hunter2"
+ACCOUNT = "broker: {{tls: true, cert_file: {folder}/pki/collectors/collector.crt, key_file: {folder}/pki/collectors/collector.key}}"
 
 
 @pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
@@ -191,6 +194,52 @@ def test_one_agent_may_poll_a_whole_large_site_unless_a_budget_says_otherwise() 
     assert plain.agent_budgets().common.bytes >= 400 * (3_000 + 54 * 800)
 
 
+def test_files_beside_the_dead_letters_are_named_for_the_collector_and_are_found_again_after_an_upgrade() -> None:
+    """Two collectors of one folder would write over each other's; and under another name energy and problems would begin anew."""
+    data = {"store": {"kind": "file", "path": "points"}, "dead_letter": "dead", "client_id": "a:1"}
+    names = {key: path.name for key, path in check_config(data, CollectorConfig, "test").written_paths().items()}
+    assert names == {
+        "dead_letter": "dead",
+        "owners": "owners-a_1.db",
+        "ledger": "ledger-a_1.db",
+        "derive.state": "books-a_1.db",
+        "problems.state": "problems-a_1.json",
+        "store.path": "points",
+    }
+
+
+def test_every_command_finds_mistakes_in_the_file_of_maintenance_windows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also the start: a collector without the windows would wake people for the work that is in them."""
+    (tmp_path / "windows.yaml").write_text("version: 1\nwindows: [{}]\n", encoding="utf-8")
+    assert main(["rules", str(write_config(tmp_path, problems={"maintenance": "windows.yaml"}))]) == 78
+    assert capsys.readouterr().err.startswith(f"{tmp_path / 'windows.yaml'}:2: windows[0]")
+
+
+def test_a_single_agent_has_what_its_own_budget_says_and_else_what_all_have() -> None:
+    budgets = {
+        "devices": 300,
+        "series": 50_000,
+        "bytes": 1_000_000,
+        "agents": 7,
+        "sites": 3,
+        "agent": {
+            "s": {"a": {"devices": 5}, "b": {"series": 2_000}, "c": {"bytes": 70_000}, "d": {"series": 10}},
+        },
+    }
+    data = {"store": {"kind": "file", "path": "points"}, "dead_letter": "dead", "budgets": budgets}
+    found = check_config(data, CollectorConfig, "test").agent_budgets(site_devices=3000)
+    assert (found.common, found.agents, found.sites) == (AgentBudget(300, 50_000, 1_000_000), 7, 3)
+    assert found.own == {
+        ("s", "a"): AgentBudget(5, 50_000, 1_000_000),
+        # A device costs series, and half of them are for readings.
+        ("s", "b"): AgentBudget(100, 2_000, 1_000_000),
+        ("s", "c"): AgentBudget(300, 50_000, 70_000),
+        ("s", "d"): AgentBudget(1, 10, 1_000_000),
+    }
+
+
 @pytest.mark.parametrize(
     ("lines", "key", "other"),
     [
@@ -228,6 +277,21 @@ def test_two_keys_never_write_one_file(
             "dead_letter",
             "of `carbon.path`",
         ),
+        *(
+            (
+                f"dead_letter: dead.jsonl\n{read}\nderive: {{{{state: {{folder}}/{file}}}}}",
+                "derive.state",
+                f"of `{owner}`",
+            )
+            for read, file, owner in (
+                ("problems: {{limits: {folder}/limits.yaml}}", "limits.yaml", "problems.limits"),
+                ("problems: {{maintenance: {folder}/windows.yaml}}", "windows.yaml", "problems.maintenance"),
+                ("http: {{web_config: {folder}/web.yaml}}", "web.yaml", "http.web_config"),
+                ("broker: {{tls: true, ca_file: {folder}/pki/ca.crt}}", "pki/ca.crt", "broker.ca_file"),
+                (ACCOUNT, "pki/collectors/collector.crt", "broker.cert_file"),
+                (ACCOUNT, "pki/collectors/collector.key", "broker.key_file"),
+            )
+        ),
     ],
 )
 def test_no_file_that_the_collector_reads_is_written_over(
@@ -237,6 +301,11 @@ def test_no_file_that_the_collector_reads_is_written_over(
     path = tmp_path / "collector.yaml"
     (tmp_path / "link.yaml").symlink_to(path)
     (tmp_path / "site.yaml").write_text(HALL.read_text(encoding="utf-8"), encoding="utf-8")
+    for file, content in (("limits.yaml", "problems: {}\n"), ("windows.yaml", "version: 1\n"), ("web.yaml", "{}\n")):
+        (tmp_path / file).write_text(content, encoding="utf-8")
+    if "pki" in lines:
+        make_certificates(tmp_path / "pki", "ca", "cas1")
+        make_certificates(tmp_path / "pki", "collector", "collector")
     text = lines.format(config=path, folder=tmp_path)
     path.write_text(f"store: {{kind: file, path: points}}\n{text}\n", encoding="utf-8")
     assert main(["check", str(path)]) == 78

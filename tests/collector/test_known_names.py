@@ -28,3 +28,14 @@ def test_check_and_doctor_name_devices_and_agents_that_the_site_file_does_not_ha
     said = (printed.out + printed.err).splitlines()
     assert [line for line in said if line.startswith(("owners.", "budgets."))] == named
     assert [each.found for each in examine(config) if each.check == "accounts"] == named
+
+
+def test_where_nobody_names_agents_a_budget_may_name_any(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "collector.yaml"
+    config.write_text(
+        f"store: {{kind: file, path: {tmp_path}/points}}\ndead_letter: {tmp_path}/dead.jsonl\nsite_file: {HALL}\n"
+        "budgets: {agent: {t1: {agent-a: {devices: 10}}}}\n",
+        encoding="utf-8",
+    )
+    assert main(["check", str(config)]) == 0
+    assert capsys.readouterr().out == f"{config}: ok\n"

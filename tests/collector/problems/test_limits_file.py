@@ -58,6 +58,12 @@ def test_a_limit_on_both_sides_of_zero_is_changed_on_both() -> None:
     ]
 
 
+def test_a_limit_below_zero_replaces_one_above() -> None:
+    own = limited("  DcimCduApproachHigh: {limit: -1}\n")
+    found = finding(own, "DcimCduApproachHigh", "dcim_cdu_loaded_approach_celsius", 0.5)
+    assert found == Finding(0.5, -1.0, "limits file")
+
+
 def test_a_limit_a_hold_and_a_keep_may_be_zero_and_one_named_by_its_metric_precedes_the_general_one() -> None:
     own = limited(
         "  DcimCduSupplyTemperatureHigh: {hold_s: 0, keep_s: 0}\n"
