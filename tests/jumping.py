@@ -15,6 +15,7 @@ from tests.servers.waiting import STEP_S, eventually
 T = TypeVar("T")
 TURNS: Final = 20
 """Turns of the loop after which data sent between two sockets of this process has arrived; each hop takes one or two turns."""
+KERNEL_S: Final = 0.001
 LONG_TIMEOUT_S: Final = 5.0
 """A deadline for devices that answer: `after` sets the clock forward, so nobody waits for it."""
 
@@ -56,25 +57,28 @@ def standing() -> Iterator[None]:
         loop.ahead_s -= time.monotonic() - stands_at_s
 
 
-async def jump(seconds: float) -> None:
+async def jump(seconds: float, turns: int = TURNS) -> None:
     """Run the loop until data on its way has arrived, then set the clock forward."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, JumpingLoop), "the conftest.py of this folder lacks pytest_asyncio_loop_factories"
-    for _ in range(TURNS):
+    for _ in range(turns):
         await asyncio.sleep(0)
     loop.ahead_s += seconds
 
 
 @asynccontextmanager
-async def turning(step_s: float) -> AsyncIterator[None]:
+async def turning(step_s: float, turns: int = TURNS) -> AsyncIterator[None]:
     """Within the block the clock goes on by `step_s` every few turns of the loop, and not by itself.
 
-    For peers in this loop: those that answer do so within a step or two, however busy the machine is, and no silence takes long.
+    For peers in this loop: those that answer do so within a step or two, however busy the machine is, and no silence takes long. With one
+    turn for each step an answer takes some time, as those must that are compared with others.
     """
 
     async def turn() -> None:
         while True:
-            await jump(step_s)
+            # On a busy machine the kernel delivers a datagram in a thread of its own, which needs a CPU.
+            time.sleep(KERNEL_S)  # noqa: ASYNC251 - nothing else may run meanwhile
+            await jump(step_s, turns)
 
     with standing():
         task = asyncio.create_task(turn(), name="turning")

@@ -225,16 +225,21 @@ async def test_a_device_that_is_off_gets_no_more_requests_than_ever_and_is_waite
     client_of: MakeClient, card: Card
 ) -> None:
     client = client_for(client_of, card)
-    assert await client.get(ROWS) == ALL
-    card.is_dropped = lambda _: True
     counts, times = [], []
-    for _ in range(4):
-        card.requests.clear()
-        times.append(await failed_after_s(client, ROWS))
-        counts.append(len(card.requests))
+    for _ in range(3):
+        assert await client.get(ROWS) == ALL
+        card.is_dropped = lambda _: True
+        took_s = []
+        for _ in range(4):
+            card.requests.clear()
+            took_s.append(await failed_after_s(client, ROWS))
+            counts.append(len(card.requests))
+        times.append(took_s)
+        card.is_dropped = lambda _: False
     assert len(set(counts)) == 1
-    assert max(times) < 2 * times[0]
-    card.is_dropped = lambda _: False
+    # The shortest, since pysnmp opens its peer anew in a thread, which costs as much of the clock as the machine makes it wait.
+    shortest_s = [min(each) for each in zip(*times, strict=True)]
+    assert max(shortest_s) < 2 * shortest_s[0]
     assert await client.get(ROWS) == ALL
     assert card.largest() == len(ROWS)
 

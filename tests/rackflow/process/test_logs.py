@@ -184,10 +184,16 @@ def test_a_terminal_whose_window_hangs_holds_up_nobody(monkeypatch: pytest.Monke
         finally:
             os.close(window)
         monkeypatch.undo()
-    lines = text.splitlines()
-    whole = sum(line.startswith("line ") for line in lines)
-    assert lines[:whole] == [f"line {number} {'x' * 60}" for number in range(whole)]
-    assert lines[whole].startswith(f"{2000 - whole} log lines left out") or "log lines left out" in lines[whole]
+    # On a busy machine the kernel's own thread for terminals may take some lines later: then more lines follow those that were left out.
+    number, notices = 0, 0
+    for line in text.splitlines():
+        if left_out := re.match(r"([\d,]+) log lines? left out", line):
+            number, notices = number + int(left_out[1].replace(",", "")), notices + 1
+        else:
+            assert line == (f"line {number} {'x' * 60}" if number < 2000 else "on again")
+            number += 1
+    assert number > 2000
+    assert notices
 
 
 def _read_until(file: int, end: bytes) -> bytes:
