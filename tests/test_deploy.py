@@ -25,6 +25,7 @@ from rackflow.process.stopping import STOP_WITHIN_S
 from rackflow.process.yaml import load_yaml_file, load_yaml_text
 from tests.agent.shipped import shipped_profiles
 from tests.collector.problems.examples import INCIDENTS
+from tests.collector.problems.flapping_examples import FLAPPING_INCIDENTS
 from tests.collector.problems.plant_examples import PLANT_INCIDENTS
 from tests.collector.problems.row_examples import ROW_INCIDENTS
 from tests.expressions import faults
@@ -119,7 +120,7 @@ def test_each_alert_is_seen_firing_by_a_unit_test() -> None:
     checks = [check for test in tests for check in test.get("alert_rule_test", [])]
     by_hand = {check["alertname"] for check in checks if check["exp_alerts"]}
     # Every incident is played through promtool as well: tests/collector/problems/test_both_ways.py.
-    assert by_hand | set(INCIDENTS) | set(PLANT_INCIDENTS) | set(ROW_INCIDENTS) == set(ALERTS)
+    assert by_hand | set(INCIDENTS) | set(PLANT_INCIDENTS) | set(ROW_INCIDENTS) | set(FLAPPING_INCIDENTS) == set(ALERTS)
 
 
 @pytest.fixture(scope="module")
@@ -233,9 +234,7 @@ def test_inhibitions_are_about_alerts_that_exist_and_labels_that_they_have() -> 
                 for kept in re.findall(r"(?:sum|min|count) by \(([^)]*)\)", expression):
                     assert set(rule["equal"]) <= set(kept.split(", "))
                 # What a collector counts by agent has its label, as what devices and agents say of themselves.
-                of_agents = (
-                    r"dcim_(device|agent)_(up|observed)\b|dcim_collector_(agent|ledger)_\w+|group:dcim_agent_\w+"
-                )
+                of_agents = r"dcim_(device|agent)_(up|observed)(_changes:count)?\b|dcim_collector_(agent|ledger)_\w+|group:dcim_agent_\w+"
                 assert "agent" not in rule["equal"] or re.search(of_agents, expression)
 
 

@@ -181,8 +181,14 @@ SOON = (
     Edge("DcimAgentNoStandby", 120, {"dcim_agent_pair_standbys": ("1", "0")}, by_all=True),
 )
 
+# Three times and the beginning of the fourth: it goes by minutes.
+GOES = "1 0 1 0 1 0 1", "1 0 1 0 1 0 1 0"
 # Step of a minute.
 LATER = (
+    Edge("DcimDeviceFlapping", 0, {'dcim_device_up{device="d"}': GOES}, 7),
+    Edge("DcimAgentFlapping", 0, {'dcim_agent_up{agent="g"}': GOES}, 7),
+    Edge("DcimBrokerFlapping", 0, {'dcim_collector_mqtt_connected{broker="b"}': GOES}, 7),
+    Edge("DcimAtsFlapping", 0, {'dcim_ats_selected_source{device="d",state="a"}': GOES}, 7),
     Edge("DcimUpsBatteryReplace", 900, {'dcim_ups_battery_health_ratio{device="d"}': ("0.8", "0.79")}),
     Edge("DcimUpsBatteryReplace", 900, {'dcim_ups_battery_bad_packs{device="d"}': ("0", "1")}),
     Edge("DcimUpsLoadHigh", 600, {'dcim_ups_output_load_ratio{device="d",phase="L1"}': ("0.8", "0.81")}),

@@ -227,7 +227,7 @@ def _unit(condition: Condition, table: Table) -> str:
     record = table.records.get(condition.record)
     if condition.per or (record is not None and record.per):
         return "ratio"
-    if record is not None and record.count:
+    if record is not None and (record.count or record.changes_within_s):
         return ""
     return catalogue()[_read(condition, table)].unit
 

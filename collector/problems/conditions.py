@@ -7,6 +7,7 @@ itself, so that a message causes only the evaluation of its own device.
 """
 
 import math
+from collections import deque
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -58,16 +59,44 @@ MAX_SEEN = 50_000
 # Highest values remembered of one series, each lower and later than the one before. If a series falls in more steps within a day, the
 # second-highest is dropped, so that its highest value may be forgotten too early.
 MAX_FALLS = 16
+# Changes remembered of one series: more than any problem asks for, at a fifth of the size that one a second for an hour would have.
+MAX_CHANGES = 720
+
+
+@dataclass(slots=True)
+class Changes:
+    """The latest value of a series, when it was noted, and when it had changed (wall times), as far back as is asked for."""
+
+    latest: float
+    noted_s: float
+    at_s: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_CHANGES))
 
 
 class ConditionMemory:
-    """What conditions with `after` and `fell` remember of earlier readings: when a value was last high enough, and its highest values."""
+    """What conditions remember of earlier readings: when a value was high enough (`after`), its highest values (`fell`), its changes."""
 
     def __init__(self) -> None:
         self.seen: dict[tuple[str, Labels], float] = {}
         """By problem and labels: when a value last met the condition `after`. Wall time, so that it can be kept over a restart."""
         self.highest: dict[tuple[str, Labels], list[tuple[float, float]]] = {}
         """By problem and labels: value and wall time of each reading that no later one exceeded. The first is the highest and oldest."""
+        self.changes: dict[tuple[str, Labels], Changes] = {}
+        """By record with `changes_within_s` and labels. Those of a series that has not changed are forgotten with the next restart."""
+
+    def count_changes(self, record: str, labels: Labels, value: float, within_s: float, wall_s: float) -> int:
+        """Note the value; return how often it changed within the last `within_s`."""
+        known = self.changes.get((record, labels))
+        if known is None:
+            if len(self.changes) < MAX_SEEN:
+                self.changes[record, labels] = Changes(value, wall_s)
+            return 0
+        # Whether it changed once or often in a longer gap, nobody knows.
+        if value != known.latest and wall_s - known.noted_s < within_s:
+            known.at_s.append(wall_s)
+        known.latest, known.noted_s = value, wall_s
+        while known.at_s and known.at_s[0] <= wall_s - within_s:
+            known.at_s.popleft()
+        return len(known.at_s)
 
     def reached(self, problem: str, labels: Labels, value: float, condition: Condition, wall_s: float) -> bool:
         """Note the value; return whether one reached `after.at_least` within the last `after.within_s`."""
@@ -104,6 +133,8 @@ class ConditionMemory:
             del self.highest[key]
         for key in [key for key, at_s in self.seen.items() if at_s < before_s]:
             del self.seen[key]
+        for changed in [changed for changed, each in self.changes.items() if each.noted_s < before_s]:
+            del self.changes[changed]
 
 
 # Sets of metrics for which the problems that they can decide are cached. A site has some twenty families, each with a few sets.
@@ -138,12 +169,25 @@ class Evaluator:
         self._records = table.records
         self.memory = ConditionMemory()
         self.metrics = table.metrics()
+        self._counted = {name: each for name, each in table.records.items() if each.changes_within_s}
         self._problems_by_metric: dict[str, list[Problem]] = {}
         # Subjects of one family have the same metrics; without this, finding their problems took a tenth of an evaluation.
         self._decidable_by_metrics: dict[tuple[str, ...], list[tuple[Problem, tuple[Condition, ...]]]] = {}
         for problem in table.problems.values():
             for metric in {name for each in problem.when for name in metrics_of(each, table.records)}:
                 self._problems_by_metric.setdefault(metric, []).append(problem)
+
+    def count_changes(self, subject: Subject, wall_s: float) -> None:
+        """Add to a subject how often its series have changed (records with `changes_within_s`). Call it before anything else is asked."""
+        for name, record in self._counted.items():
+            counts: list[tuple[Mapping[str, str], Value]] = []
+            for labels, raw in subject.series.get(record.metric, ()):
+                value = float(raw in record.states) if isinstance(raw, str) else raw
+                key = labels_of({**subject.base, **labels})
+                count = self.memory.count_changes(name, key, value, record.changes_within_s, wall_s)
+                counts.append((labels, float(count)))
+            if counts:
+                subject.series[name] = counts
 
     def decidable_by(self, subject: Subject) -> list[tuple[Problem, tuple[Condition, ...]]]:
         """The problems that the subject's series can decide, each with those of its conditions that can hold with these series."""
@@ -164,6 +208,8 @@ class Evaluator:
         if condition.after is not None or condition.fell is not None:
             return True  # such a condition must see every value, to remember it
         if not condition.record and condition.metric not in metrics:
+            return False
+        if condition.record in self._counted and condition.record not in metrics:
             return False
         bound = condition.above if condition.above is not None else condition.below
         if (
@@ -325,7 +371,9 @@ class Evaluator:
 
     def _series_of(self, source: Condition | Limit, subject: Subject) -> Iterator[tuple[Mapping[str, str], Value]]:
         """The subject's series that a condition or a limit asks about: those of a metric, or those of a recorded value."""
-        if source.record:
+        if source.record in self._counted:
+            yield from subject.series.get(source.record, ())
+        elif source.record:
             yield from self._recorded(self._records[source.record], subject)
         else:
             yield from subject.series.get(source.metric, ())

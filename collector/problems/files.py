@@ -13,11 +13,14 @@ from typing import TypeVar
 
 import msgspec
 
-from collector.problems.conditions import ConditionMemory
+from collector.problems.conditions import Changes, ConditionMemory
 from collector.problems.history import History, append_history, history_files, read_history
 from collector.problems.saved import (
+    MAX_SAVED_SPANS,
     PRESENT_REFRESH_S,
     REMEMBERED_REFRESH_S,
+    Changed,
+    Counted,
     Holding,
     Present,
     Remembered,
@@ -140,7 +143,29 @@ class ProblemFiles:
             Holding(each.problem.name, list(each.labels), list(each.subject), each.held_s(now), each.began_to_hold_s)
             for each in self._tracker.holding()
         ]
-        return msgspec.json.encode(Present(1, problems, notified, holding))
+        return msgspec.json.encode(Present(1, problems, notified, holding, self._counted(), self._changed()))
+
+    def _counted(self) -> list[Counted]:
+        """When the problems that count within a window have held, by the wall clock: a restart takes time that did not."""
+        offset_s = self._wall() - self._clock()
+        return [
+            Counted(
+                each.problem.name,
+                list(each.labels),
+                list(each.subject),
+                each.value,
+                each.peak,
+                [(begin + offset_s, end + offset_s) for begin, end in [*each.spans][-MAX_SAVED_SPANS:]],
+            )
+            for each in self._tracker.counted()
+        ]
+
+    def _changed(self) -> list[Changed]:
+        return [
+            Changed(record, list(labels), each.latest, each.noted_s, [*each.at_s])
+            for (record, labels), each in self._memory.changes.items()
+            if each.at_s
+        ]
 
     async def _append_history(self) -> None:
         waiting = self._history.take_waiting()
@@ -171,16 +196,32 @@ class ProblemFiles:
             self._restore_memory(memory)
 
     def _restore_problems(self, state: Present) -> None:
-        for each in state.problems:
-            problem = self._table.problems.get(each.name)
+        for saved in state.problems:
+            problem = self._table.problems.get(saved.name)
             if problem is None:
                 continue  # the table of this version does not have it
-            labels = tuple((name, text) for name, text in each.labels)
-            tracked = TrackedProblem(problem, labels, tuple(each.subject), each.value, each.peak, since_s=each.since_s)
+            labels = tuple((name, text) for name, text in saved.labels)
+            tracked = TrackedProblem(
+                problem, labels, tuple(saved.subject), saved.value, saved.peak, since_s=saved.since_s
+            )
             self._tracker.restore(tracked, self._clock())
+        now, wall_s = self._clock(), self._wall()
+        counted = set[Key]()
+        for each in state.counted:
+            problem, labels = self._table.problems.get(each.name), tuple(each.labels)
+            if problem is not None:
+                counted.add((each.name, labels))
+                tracked = TrackedProblem(problem, labels, tuple(each.subject), each.value, each.peak)
+                tracked.spans.extend([now + min(moment - wall_s, 0.0) for moment in span] for span in each.spans)
+                self._tracker.restore_counted(tracked)
         for held in state.holding:
             key = held.name, tuple((name, text) for name, text in held.labels)
-            self._tracker.restore_holding(tuple(held.subject), key, held.held_s, held.began_s, self._clock())
+            held_s = 0.0 if key in counted else held.held_s
+            self._tracker.restore_holding(tuple(held.subject), key, held_s, held.began_s, now)
+        for one in state.changed:
+            if one.record in self._table.records:
+                changes = self._memory.changes[one.record, tuple(one.labels)] = Changes(one.latest, one.noted_s)
+                changes.at_s.extend(one.at_s)
         for url, keys in state.notified.items():
             self._notified[url] = {(name, tuple(pairs)) for name, pairs in keys}
 

@@ -140,6 +140,7 @@ class LateJudge:
         if not wall_s - KEEP_S < at_s <= wall_s or at_s < device.at_s or batch.device_class == "agent":
             return
         subject = self._subject(late, device, at_s)
+        self._evaluator.count_changes(subject, at_s)
         found: dict[Key, Finding] = {}
         for problem, conditions in self._evaluator.decidable_by(subject):
             findings = self._evaluator.findings(problem, subject, at_s, conditions) if conditions else {}

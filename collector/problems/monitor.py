@@ -233,6 +233,7 @@ class Monitor:
         self._feed_reserve.note(key, subject)
         if settled is not None:
             return
+        self._evaluator.count_changes(subject, self._wall())
         self._shares.note(key, subject)
         if not self._update(key, subject, now) and is_well and now < device.first_expiry:
             self._settled.note(device, limits, needed, subject, now)
@@ -279,6 +280,7 @@ class Monitor:
     def _evaluate_subject_steps(self, key: SubjectKey, subject: Subject, now: float) -> Generator[None, None, None]:
         self._evaluated_since_sweep.add(key)
         self._ever_evaluated.add(key)
+        self._evaluator.count_changes(subject, self._wall())
         yield from self._failures.attempt_steps(PART, self._update_steps(key, subject, now), otherwise=False)
 
     def _update(self, key: SubjectKey, subject: Subject, now: float) -> bool:

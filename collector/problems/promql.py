@@ -77,6 +77,9 @@ def _holding_text(problem: Problem, table: Table) -> str:
 def record_expression(record: Record, records: Mapping[str, Record]) -> str:
     """The expression of a recorded value of the table."""
     selector = _selector(record.metric, {}, record.states)
+    if record.changes_within_s:
+        aside = ", ".join(["instance", "job", *(["state"] if record.states else [])])
+        return f"max without ({aside}) (changes({selector}[{duration(record.changes_within_s)}]))"
     if record.count:
         away = ", ".join([*record.count, "state"])
         return f"sum without ({away}) (max without (instance, job) ({selector}))"
@@ -363,12 +366,11 @@ def _left_out(name: str, share: Share) -> Iterator[str]:
 def _failing(share: Share, table: Table, *more: str) -> str:
     """The devices of all groups that fulfil the condition, with `more` of their labels. Each counts once, whatever it fulfils."""
     by, present = ", ".join([*share.by, *more]), _present(share)
-    return _any_of(
-        [
-            f"max by (device, {by}) ({_selector(each.metric, each.where, each.states, present)}{_comparison(each, table.records)})"
-            for each in share.of
-        ]
-    )
+    found = []
+    for each in share.of:
+        selector = _selector(each.metric or each.record, each.where, each.states, present)
+        found.append(f"max by (device, {by}) ({selector}{_comparison(each, table.records)})")
+    return _any_of(found)
 
 
 def _among(share: Share) -> str:

@@ -32,6 +32,8 @@ groups:
 SAFETY_GROUP = "dcim-safety"
 # Of the 2 s in which the safety class is to be reported, a scrape and an evaluation take one each at most.
 SAFETY_INTERVAL_S = 1
+# Each count of changes reads half an hour of readings of one a second: 265 ms of CPU for 5,000 devices, measured with Prometheus 2.42.
+CHANGES_INTERVAL_S = 30
 # Columns of the generated files. A chosen value.
 _WIDTH = 130
 
@@ -50,7 +52,10 @@ def rules_yaml(table: Table) -> str:
     lines += (line for name, text in left_out_records(table) for line in _record(name, text))
     lines += (line for problem in safety for line in _rule(problem, table))
     lines.append("\n  - name: dcim-recorded\n    rules:\n")
-    lines += _records(table, table.records.keys() - records)
+    counted = {name for name, each in table.records.items() if each.changes_within_s}
+    lines += _records(table, table.records.keys() - records - counted)
+    lines.append(f"\n  - name: dcim-changes\n    interval: {CHANGES_INTERVAL_S}s\n    rules:\n")
+    lines += _records(table, counted)
     lines.append(f"\n  - name: dcim-history\n    interval: {HISTORY_INTERVAL_S}s\n    rules:\n")
     lines += (line for name, text in history_records(table).items() for line in _record(name, text))
     group = ""

@@ -28,6 +28,8 @@ BYTES_PER_S: Final = 100_000.0
 MAX_BYTES: Final = 64_000_000
 # Entries encoded in one slice, a millisecond.
 _PER_SLICE: Final = 500
+# Times of holding that are kept of one problem, the latest ones. Without earlier ones it is reported later, never sooner.
+MAX_SAVED_SPANS: Final = 20
 SavedLabels = list[tuple[str, str]]
 Seen = list[tuple[str, SavedLabels, float]]
 Highest = list[tuple[str, SavedLabels, list[tuple[float, float]]]]
@@ -54,13 +56,39 @@ class Holding(msgspec.Struct):
     began_s: float = 0.0
 
 
+class Counted(msgspec.Struct):
+    """One problem that counts within a window (`within_s`), active or not, and from when until when it held (wall times)."""
+
+    name: str
+    labels: SavedLabels
+    subject: list[str]
+    value: float
+    peak: float
+    spans: list[tuple[float, float]]
+
+
+class Changed(msgspec.Struct):
+    """One series that has changed lately (`conditions.Changes`), of a record of the table."""
+
+    record: str
+    labels: SavedLabels
+    latest: float
+    noted_s: float
+    at_s: list[float]
+
+
 class Present(msgspec.Struct, rename={"notified": "told"}):
-    """The present problems, and which webhook was notified of which; `seen` and `highest` are in files of 0.1 and before."""
+    """The present problems, and which webhook was notified of which; `seen` and `highest` are in files of 0.1 and before.
+
+    What has only changed or held within a window is written with them: a version that knows nothing of it leaves it out.
+    """
 
     version: int
     problems: list[Saved]
     notified: dict[str, list[tuple[str, SavedLabels]]] = {}
     holding: list[Holding] = []
+    counted: list[Counted] = []
+    changed: list[Changed] = []
     seen: Seen = []
     highest: Highest = []
 

@@ -58,6 +58,10 @@ class _Family:
             metric = record.metric
             pers.append(record.per)
             self._record(record, records)
+            if record.changes_within_s:
+                self.exact.add(metric)
+                self.remembers = True
+                return
         if condition.states or condition.fell is not None:
             self.exact.add(metric)
         after = condition.after.at_least if condition.after is not None else None

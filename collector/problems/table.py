@@ -112,6 +112,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether values that are not above 0 are left out."""
     life_s: float = 0.0
     """How long Prometheus takes the last value after a series has gone; 0 for as long as usual."""
+    changes_within_s: float = 0.0
+    """If not 0, the value is how often the metric has changed within that time, or to or from one of its states. Unknown is no change."""
     unless: list[Condition] = []
     """Where one of these holds for the device, there is no value."""
     why: str = ""
@@ -380,7 +382,8 @@ def _check_problem(problem: Problem, problems: Mapping[str, Problem], records: M
     if not (problem.when or problem.share or problem.promql):
         raise ValueError(f"{name}: has no condition; write `when`, `share` or `promql`")
     _check_share(problem, problems)
-    if problem.outlasts_reading and not (problem.silent_s and all(map(_is_of_readings, problem.when)) and problem.when):
+    of_readings = [each for each in problem.when if each.metric and not each.states]
+    if problem.outlasts_reading and not (problem.silent_s and of_readings and len(of_readings) == len(problem.when)):
         raise ValueError(f"{name}: outlasts_reading: is for numbers of `when`, without `states`, and with a `silent_s`")
     if not problem.summary.endswith("."):
         raise ValueError(f"{name}: summary: is a sentence and ends in a full stop")
@@ -408,10 +411,6 @@ def _check_waits_for(problem: Problem, problems: Mapping[str, Problem]) -> None:
         raise ValueError(
             f"{problem.name}: waits_for: {problem.waits_for}: is not one of its causes that an `except_in` names"
         )
-
-
-def _is_of_readings(condition: Condition) -> bool:
-    return bool(condition.metric) and not condition.states
 
 
 def _check_share(problem: Problem, problems: Mapping[str, Problem]) -> None:
@@ -479,6 +478,8 @@ def _check_record(name: str, record: Record, records: Mapping[str, Record]) -> N
         raise ValueError(f"{metric.name}: states: {sorted(unknown)}: no such state")
     if record.per:
         _metric(record.per)
+    if record.changes_within_s and (record.count or record.per or len(record.states) != bool(metric.states)):
+        raise ValueError(f"records: {name}: changes_within_s: is of a number, or of one of `states`")
     for inner in record.unless:
         _check_condition(inner, records)
 

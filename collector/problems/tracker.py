@@ -328,6 +328,18 @@ class Tracker:
         """Those that hold and are not active yet."""
         return [each for each in self._all.values() if each.holds and not each.is_active]
 
+    def counted(self) -> list[TrackedProblem]:
+        """Those that count within a window and have held lately, active or not."""
+        return [each for each in self._all.values() if each.problem.within_s and each.spans]
+
+    def restore_counted(self, tracked: TrackedProblem) -> None:
+        """Take over when a problem that counts within a window had held before a restart (`spans`). Call it after `restore`."""
+        if (known := self._all.get(tracked.key)) is not None:
+            known.spans.extend(tracked.spans)
+        elif len(self._all) < MAX_TRACKED:
+            self._all[tracked.key] = tracked
+            self._by_subject[tracked.subject].add(tracked.key)
+
     def restore_holding(self, subject: SubjectKey, key: Key, held_s: float, began_s: float, now: float) -> None:
         """Take over a problem that had held for `held_s` before a restart, since `began_s` (wall time; 0 if that is unknown).
 

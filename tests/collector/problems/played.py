@@ -44,7 +44,8 @@ def series_of(thing: Thing) -> Iterator[tuple[str, dict[str, str], Value]]:
     if thing.kind == "device":
         yield "dcim_device_observed", {"agent": thing.agent}, 0.0 if thing.is_up is None else 1.0
         if thing.is_up is not None:
-            yield "dcim_device_up", {"agent": thing.agent}, float(thing.is_up)
+            is_up = thing.is_up if isinstance(thing.is_up, Cycle) else float(thing.is_up)
+            yield "dcim_device_up", {"agent": thing.agent}, is_up
         yield "dcim_device_info", {"agent": thing.agent, "device_class": thing.device_class}, 1.0
 
 
@@ -72,10 +73,12 @@ def play(example: Example, site: str = "s", steps: int = STEPS) -> list[TrackedP
         now = float(step * STEP_S)
         for number, thing in enumerate(example.things):
             is_device = thing.kind == "device"
-            is_silent = is_device and thing.is_up is not True
+            is_up = value_at(thing.is_up, step) == 1.0 if isinstance(thing.is_up, Cycle) else thing.is_up
+            is_silent = is_device and is_up is not True
             subject = Subject(base_of(thing, site, number), is_silent=is_silent, agent=thing.agent if is_device else "")
             for name, labels, value in series_of(thing):
                 subject.add(name, labels, value_at(value, step))
+            evaluator.count_changes(subject, now)
             if thing.kind == "device":
                 shares.note(("device", str(number)), subject)
             found = {

@@ -12,6 +12,7 @@ from collector.problems.rule_files import rules_yaml
 from collector.problems.table import Limit, load_table
 from rackflow.process.yaml import load_yaml_text
 from tests.collector.problems.examples import DIPS, INCIDENTS, NEAR_MISSES, TOGETHER
+from tests.collector.problems.flapping_examples import FLAPPING_INCIDENTS, FLAPPING_NEAR_MISSES
 from tests.collector.problems.plant_examples import PLANT_INCIDENTS, PLANT_NEAR_MISSES
 from tests.collector.problems.played import (
     FEW_STEPS,
@@ -33,9 +34,10 @@ RULES = REPOSITORY / "deploy" / "prometheus" / "rules" / "dcim.rules.yml"
 OF_ROWS = ROW_INCIDENTS | ROW_TOGETHER | ROW_NEAR_MISSES
 OF_DEVICES = INCIDENTS | DIPS | TOGETHER | NEAR_MISSES | OF_ROWS
 OF_PLANT = PLANT_INCIDENTS | PLANT_NEAR_MISSES
-EXAMPLES = OF_DEVICES | OF_PLANT
+OF_FLAPPING = FLAPPING_INCIDENTS | FLAPPING_NEAR_MISSES
+EXAMPLES = OF_DEVICES | OF_PLANT | OF_FLAPPING
 # What only Prometheus can tell, or only over a collector that runs; dcim.test.yml and the tests of a running collector have these.
-ELSEWHERE = {"DcimBrokerDown"}
+ELSEWHERE = {"DcimBrokerDown", "DcimBrokerFlapping"}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -102,7 +104,7 @@ def test_no_problem_of_the_plant_takes_longer_than_minutes() -> None:
 
 def test_every_problem_that_the_collector_evaluates_has_its_incident() -> None:
     evaluated = {problem.name for problem in load_table().problems.values() if problem.when or problem.share}
-    incidents = INCIDENTS | PLANT_INCIDENTS | ROW_INCIDENTS
+    incidents = INCIDENTS | PLANT_INCIDENTS | ROW_INCIDENTS | FLAPPING_INCIDENTS
     assert evaluated - ELSEWHERE == set(incidents)
     assert all(name in example.problems for name, example in incidents.items())
 

@@ -31,7 +31,7 @@ from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
 from tests.collector.problems.course import CDU, FLOW, Course, never
 from tests.servers.strace import on_disk, said, synced, traced
-from tests.servers.waiting import PATIENCE_S
+from tests.servers.waiting import PATIENCE_S, eventually
 
 Labels = tuple[tuple[str, str], ...]
 LABELS: Labels = (("device", "pdu-1"), ("phase", "L1"), ("site", "t1"))
@@ -255,6 +255,78 @@ def test_what_counts_within_a_window_goes_on_after_a_restart() -> None:
     course.tracker.restore_holding(CDU, FLOW, held, 0.0, 0.0)
     assert course.at(1.0, FLOW) == course.at(2.0) == course.at(3.0, FLOW) == course.at(6.9, FLOW) == set()
     assert course.at(7.1, FLOW) == {FLOW[0]}
+
+
+class Restarted:
+    """What the files give to a collector that is started again, `away_s` later."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.now = path, 100.0
+        self.course, self.memory = Course(), ConditionMemory()
+
+    async def restart(self, away_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its clock begins anew: a monotonic one is that of the host."""
+        monkeypatch.setattr("collector.problems.files.SAVE_EVERY_S", 0.01)
+        wall_s = SEEN_S + self.now
+        saving = asyncio.create_task(self._files(wall_s).run(), name="saving")
+        await eventually(self.path.exists, "the problems are written")
+        saving.cancel()
+        await asyncio.wait([saving])
+        self.now, self.course, self.memory = 5.0, Course(), ConditionMemory()
+        await self._files(wall_s + away_s).load()
+
+    def _files(self, wall_s: float) -> ProblemFiles:
+        return ProblemFiles(
+            self.path,
+            load_table(),
+            tracker=self.course.tracker,
+            memory=self.memory,
+            history=History(),
+            failures=Failures("problems_file"),
+            clock=lambda: self.now,
+            wall=lambda: wall_s,
+        )
+
+
+@pytest.mark.parametrize(("away_s", "is_reported"), [(5.0, True), (50.0, False)])
+async def test_what_had_counted_within_a_window_counts_though_it_does_not_hold_when_the_collector_is_restarted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away_s: float, *, is_reported: bool
+) -> None:
+    """Ten seconds of low flow, which is good when the collector stops; five more of them within the same minute, or not."""
+    one = Restarted(tmp_path / "problems.json")
+    for second in range(11):
+        one.course.at(80.0 + second, FLOW)
+    assert one.course.at(91.0) == set()
+    await one.restart(away_s, monkeypatch)
+    assert one.course.at(6.0) == set()
+    for second in range(6):
+        one.course.at(7.0 + second, FLOW)
+    assert (one.course.reported() == {FLOW[0]}) == is_reported
+
+
+async def test_a_problem_that_counts_within_a_window_does_not_end_with_the_first_dip_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load of 85 % for ten minutes of the last half hour, between dips."""
+    high, one = ("DcimUpsLoadHigh", LABELS), Restarted(tmp_path / "problems.json")
+    assert one.course.at(100.0 - 900.0, high) == set()
+    assert one.course.at(100.0, high) == {high[0]}
+    await one.restart(5.0, monkeypatch)
+    assert one.course.at(6.0, high) == one.course.at(7.0) == one.course.at(7.0 + 300.0) == {high[0]}
+
+
+async def test_what_has_come_and_gone_counts_on_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, one = "device:dcim_device_up_changes:count", Restarted(tmp_path / "problems.json")
+    for second in range(6):
+        one.memory.count_changes(record, LABELS, float(second % 2), 1800.0, SEEN_S + second)
+    one.memory.count_changes(record, (("device", "steady"),), 1.0, 1800.0, SEEN_S)
+    one.memory.count_changes("of:another_version:count", LABELS, 1.0, 1800.0, SEEN_S)
+    one.memory.count_changes("of:another_version:count", LABELS, 0.0, 1800.0, SEEN_S)
+    await one.restart(5.0, monkeypatch)
+    assert one.memory.changes.keys() == {(record, LABELS)}
+    assert one.memory.count_changes(record, LABELS, 0.0, 1800.0, SEEN_S + 60.0) == 6
 
 
 def test_what_is_reported_is_not_kept_as_about_to_be_as_well() -> None:

@@ -347,7 +347,7 @@ def test_what_goes_to_and_fro_at_its_limit_begins_once_and_ends_once(name: str) 
     problem = load_table().problems[name]
     which, tracker, changes = key(name), Tracker(load_table()), []
     held = int(problem.hold_s) + CYCLE_S
-    for now in range(0, held + 1300 + int(problem.within_s), CYCLE_S):
+    for now in range(0, held + 700 + int(problem.within_s + problem.keep_s), CYCLE_S):
         holds = now < held or (now < held + 600 and now % 40 < 20)
         tracker.update(CDU, {which: 1.0} if holds else {}, float(now))
         changes += [each.is_active for each in tracker.tick(float(now), float(now))]

@@ -17,7 +17,7 @@ class Then(NamedTuple):
 class Cycle(NamedTuple):
     """A series that says one value after the other, again and again: the load of a training job."""
 
-    values: tuple[float, ...]
+    values: tuple[float | str, ...]
 
 
 Value = float | str | Then | Cycle
@@ -32,7 +32,7 @@ class Thing:
     series: Series
     kind: str = "device"
     device_class: str = "ups"
-    is_up: bool | None = True
+    is_up: bool | Cycle | None = True
     labels: dict[str, str] = field(default_factory=dict)
     agent: str = "g"
     """Who polls it, if it is a device."""
@@ -49,6 +49,14 @@ class Example:
 def device(device_class: str = "ups", *, up: bool | None = True, feed: str = "A", **series: Value) -> Thing:
     """A device with series that have no labels."""
     return Thing(dict(series), device_class=device_class, is_up=up, labels={"feed": feed})
+
+
+def coming_and_going(device_class: str = "pdu", *, times: int = 0, **place: str) -> Thing:
+    """A device that answers every other time; only so often, if `times` says how often."""
+    once = (1.0, 0.0)
+    return Thing(
+        {}, device_class=device_class, is_up=Cycle(once * times + (1.0,) * 1000 if times else once), labels=place
+    )
 
 
 def one(key: str, value: Value, device_class: str = "ups") -> Thing:
