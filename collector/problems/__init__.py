@@ -11,7 +11,8 @@ Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and
 * Readings that come after an outage: `late_queue` lets them wait, `late` finds what was wrong when they were taken.
 * Words: `report` describes a problem; `whereabouts` adds where its sensor is, `feed_reserve` what the UPSs of a lost feed have left.
 * Who is notified: `push` sends to webhooks and Alertmanagers. `maintenance` has the windows in which nobody is notified, `silences` keeps
-  them at Alertmanagers, and `acknowledged` reads there who takes care of a problem.
+  them at Alertmanagers, `ended_elsewhere` finds there what another collector has ended, and `acknowledged` reads there who takes care of a
+  problem.
 * Over a restart: `files`, with the formats in `saved` and `history`.
 * Prometheus: `promql` and `silent_devices` write expressions, `rule_files` the files; `reference_page` writes the page of all problems.
 * `config` has the section of the configuration, `starting` starts the tasks.

@@ -56,7 +56,15 @@ def _waiting(problem: Problem, text: str, table: Table) -> str:
     if not problem.is_safety:
         # Each moment since the last evaluation counts, as in the collector.
         waited_for = f"last_over_time({waited_for}[{duration(STEP_S)}])"
-    beginning = f"{_in_brackets(text)}\nunless on ({', '.join(other.share.by)})\n  {waited_for}"
+    own = problem.share
+    if own is not None and own.apart:
+        # Of any of its agents that has silent devices in it.
+        by = ", ".join(own.by)
+        silent = f"max by (device, {by}, {own.apart}) (dcim_device_up{{{_present(own).removeprefix(', ')}}} == 0)"
+        waited_for = f"(\n    {silent}\n    and on ({', '.join(other.share.by)})\n    {waited_for}\n  )"
+        beginning = f"{_in_brackets(text)}\nunless on ({by})\n  {waited_for}"
+    else:
+        beginning = f"{_in_brackets(text)}\nunless on ({', '.join(other.share.by)})\n  {waited_for}"
     return _any_of([beginning, f"{_in_brackets(text)}\nand ignoring ({_OF_ALERT})\n  {_firing(problem)}"])
 
 
@@ -336,12 +344,20 @@ def _latest(metric: str) -> str:
 
 
 def _share_now(problem: Problem, table: Table) -> str:
-    """Where more than the share of a group's devices fulfils the condition now."""
+    """Where more than the share of a group's devices fulfils the condition now, or of a part of it (`apart`)."""
     share = problem.share
     if share is None:
         return ""
-    by = ", ".join(share.by)
-    counted = _failing(share, table)
+    whole = _share_of_groups(problem, share, table)
+    if not share.apart:
+        return whole
+    part = _share_of_groups(problem, share, table, share.apart)
+    return _any_of([whole, f"max by ({', '.join(share.by)}) {_in_brackets(part)}"])
+
+
+def _share_of_groups(problem: Problem, share: Share, table: Table, *more: str) -> str:
+    by = ", ".join([*share.by, *more])
+    counted = _failing(share, table, *more)
     devices = f"max by (device, {by}) ({_among(share)}{_comparison(share.among, table.records)})"
     if share.except_in:
         left_out = "".join(f"\nunless on (site, device)\n  {each}" for each in _left_out(problem.name, share))
@@ -387,12 +403,18 @@ def _share_text(problem: Problem, table: Table) -> str:
     if share is None or not problem.silent_s:
         return _share_now(problem, table)
     # An active problem goes on as long as it may hold: silent devices count as if they all fulfilled the condition.
-    by, failing = ", ".join(share.by), _failing(share, table)
-    known = f"max by (device, {by}) (last_over_time({_among(share)}[5m:15s]))"
-    perhaps_failing = f"{_in_brackets(failing)}\nor\n{known}\nand on (site, device)\n  {STILL_SILENT}"
-    worst_case = f"count by ({by}) (\n{_indent(perhaps_failing)}\n)\n/\n(count by ({by}) ({known}) >= {share.least})\n> {share.above:.12g}"
+    by, worst_case = ", ".join(share.by), _worst_case(share, table)
+    if share.apart:
+        worst_case = _any_of([worst_case, f"max by ({by}) {_in_brackets(_worst_case(share, table, share.apart))}"])
     kept = f"max by ({by}) ({_firing(problem)})\nand\n{_in_brackets(worst_case)}"
     return f"{_in_brackets(_share_now(problem, table))}\nor\n{_in_brackets(kept)}"
+
+
+def _worst_case(share: Share, table: Table, *more: str) -> str:
+    by, failing = ", ".join([*share.by, *more]), _failing(share, table, *more)
+    known = f"max by (device, {by}) (last_over_time({_among(share)}[5m:15s]))"
+    perhaps_failing = f"{_in_brackets(failing)}\nor\n{known}\nand on (site, device)\n  {STILL_SILENT}"
+    return f"count by ({by}) (\n{_indent(perhaps_failing)}\n)\n/\n(count by ({by}) ({known}) >= {share.least})\n> {share.above:.12g}"
 
 
 def _snake(problem: str) -> str:

@@ -20,6 +20,7 @@ import msgspec
 
 from collector.http import connector
 from collector.problems.config import ProblemsConfig, WebhookConfig
+from collector.problems.ended_elsewhere import ended_elsewhere
 from collector.problems.report import ProblemReport, describe
 from collector.problems.table import SEVERITY_RANK, Problem
 from collector.problems.tracker import MAX_TRACKED, Key, TrackedProblem, Tracker
@@ -295,8 +296,7 @@ class Pusher:
                     self._waiting[key] = self._ending.pop(key)[0]
                 is_due = self._target.repeats and now >= repeat_at
                 if is_due:
-                    for each in self._tracker.active():
-                        self._waiting.setdefault(each.key, each)
+                    await self._repeat(session)
                     repeat_at = now + REPEAT_S
                 is_there = True
                 if is_due or (self._target.repeats and not self._is_reached):
@@ -306,6 +306,16 @@ class Pusher:
                     await asyncio.sleep(max(PAUSES_S[min(self._failed, len(PAUSES_S) - 1)], self._retry_after_s))
                     self._failed += 1
                     self._wake.set()
+
+    async def _repeat(self, session: aiohttp.ClientSession) -> None:
+        """Have each active problem sent again, but for those whose end the target knows from another collector."""
+        active = self._tracker.active()
+        uncertain = [each for each in active if each.is_uncertain and each.key not in self._waiting]
+        ended = await ended_elsewhere(session, self._target.url, uncertain) if uncertain else frozenset[Key]()
+        for each in active:
+            # Meanwhile it may have been seen again.
+            if each.is_active and (each.key not in ended or not each.is_uncertain):
+                self._waiting.setdefault(each.key, each)
 
     async def _learn_clock(self, session: aiohttp.ClientSession) -> bool:
         """Send a list of no problems, so that the target's clock is known before it gets one. Returns whether it may be there.

@@ -51,6 +51,8 @@ class _Contribution(NamedTuple):
     rack: str
     beside: str
     """Its value of the label `Share.beside`."""
+    apart: str
+    """Its value of the label `Share.apart`."""
 
     @property
     def overlap(self) -> Others:
@@ -65,6 +67,7 @@ class _FamilyShare(NamedTuple):
     by: tuple[str, ...]
     overlaps_by: tuple[tuple[str, ...], ...]
     beside: str
+    apart: str
     among: Condition | None
     of: tuple[Condition, ...]
 
@@ -97,9 +100,16 @@ class _Group:
     """Devices that fulfil it, by rack."""
     parts: Counter[str] = field(default_factory=Counter)
     """Devices that fulfil it, by the label `Share.beside`."""
+    apart: "dict[str, _Group]" = field(default_factory=dict)
+    """Its parts by the label `Share.apart`."""
 
     def count(self, part: _Contribution, change: Literal[1, -1]) -> None:
         """Add a device (1), or take it away (-1)."""
+        if part.apart:
+            own = self.apart.setdefault(part.apart, _Group())
+            own.count(part._replace(apart=""), change)
+            if not own.size:
+                del self.apart[part.apart]
         self.size += change
         if part.belongs:
             self.belong += change
@@ -130,17 +140,24 @@ class _Group:
             self.shown - other.shown,
             racks,
             self.parts - other.parts,
+            {name: each.without(other.apart.get(name, _Group())) for name, each in self.apart.items()},
         )
 
-    def holds(self, share: Share) -> bool:
-        """Whether the problem holds: more than its share of enough devices, and not of one part alone if it asks for several."""
-        if self.belong < share.least or self.fulfil / self.belong <= share.above:
-            return False
-        return self.fulfil - max(self.parts.values(), default=0) >= share.beside_least
+    def value(self, share: Share) -> float | None:
+        """The share in which the problem holds, or that of its part in which it does; None if in none.
+
+        It holds with more than its share of enough devices, and not of one part alone if it asks for several (`beside`).
+        """
+        is_shared = self.fulfil - max(self.parts.values(), default=0) >= share.beside_least
+        if self.belong >= share.least and self.fulfil / self.belong > share.above and is_shared:
+            return self.fulfil / self.belong
+        return max((own for each in self.apart.values() if (own := each.value(share)) is not None), default=None)
 
     def is_open(self, share: Share) -> bool:
         """Whether the problem would hold if all silent devices fulfilled its condition."""
-        return self.may_belong >= share.least and self.may_fulfil > share.above * self.may_belong
+        if self.may_belong >= share.least and self.may_fulfil > share.above * self.may_belong:
+            return True
+        return any(each.is_open(share) for each in self.apart.values())
 
 
 @dataclass(slots=True)
@@ -204,7 +221,7 @@ class Shares:
             name: (each, index)
             for name in self._overlaps
             for index, each in enumerate(self._shares[name].except_in)
-            if each in waited_for
+            if each in waited_for and self._waits_for.get(name) != each
         }
         """By problem: which of `except_in` other problems wait for, and where it stands there."""
         self._places |= {name: {} for name in self._waited_for}
@@ -217,7 +234,7 @@ class Shares:
     def note(self, key: SubjectKey, subject: Subject) -> None:
         """Take the present readings of a device."""
         holds = self._evaluator.holds
-        for name, by, overlaps_by, beside, among, of in self._family_shares(subject):
+        for name, by, overlaps_by, beside, apart, among, of in self._family_shares(subject):
             before = self._parts[name].get(key)
             texts = _texts(by, subject)
             if not all(texts) and not self._may_lack(name, texts):
@@ -234,6 +251,7 @@ class Shares:
                 is_silent=subject.is_silent,
                 rack="" if name in self._without_racks else subject.base.get("rack", ""),
                 beside=subject.base.get(beside, "") if beside else "",
+                apart=_texts((apart,), subject)[0] if apart else "",
             )
             if part == before:
                 continue
@@ -252,7 +270,7 @@ class Shares:
 
     def conditions_of(self, subject: Subject) -> Iterator[Condition]:
         """The conditions that decide what a device with these metrics contributes."""
-        for _, _, _, _, among, of in self._family_shares(subject):
+        for *_, among, of in self._family_shares(subject):
             if among is not None:
                 yield among
             yield from of
@@ -271,6 +289,7 @@ class Shares:
                     tuple(share.by),
                     tuple(tuple(self._shares[each].by) for each in share.except_in),
                     share.beside,
+                    share.apart,
                     share.among if can_hold(share.among, subject.series) else None,
                     tuple(each for each in share.of if can_hold(each, subject.series)),
                 )
@@ -352,14 +371,21 @@ class Shares:
         return found
 
     def waits(self, problem: tuple[str, Labels]) -> bool:
-        """Whether a problem with `waits_for` is of an agent that is going dark: then that other problem may be about to explain it."""
+        """Whether a problem with `waits_for` is of an agent that is going dark: then that other problem may be about to explain it.
+
+        One of several agents (`Share.apart`) waits while one of those goes dark that its silent devices have.
+        """
         name, labels = problem
         other = self._waits_for.get(name, "")
         groups = self.going_dark.get(other)
         if not groups:
             return False
-        by = self._shares[other].by
-        return tuple((label, text) for label, text in labels if label in by) in groups
+        by, share = self._shares[other].by, self._shares.get(name)
+        if share is None or not share.apart:
+            return tuple((label, text) for label, text in labels if label in by) in groups
+        parts = self._groups[name].get(labels, _Group()).apart
+        own = {label: text for label, text in labels if label in by}
+        return any(each.fulfil and labels_of({**own, share.apart: part}) in groups for part, each in parts.items())
 
     def _darkening(self, name: str, now: float | None) -> set[Labels]:
         """Groups of the other problem (agents) that go dark in several of the own groups (feeds) at once, which one lost feed does not.
@@ -421,7 +447,7 @@ def _texts(by: tuple[str, ...], subject: Subject) -> tuple[str, ...]:
 
 def _found(share: Share, groups: Mapping[Labels, _Group]) -> dict[Labels, Found]:
     return {
-        labels: Found(group.fulfil / group.belong, tuple(sorted(group.racks))[:MAX_RACKS])
+        labels: Found(value, tuple(sorted(group.racks))[:MAX_RACKS])
         for labels, group in groups.items()
-        if group.holds(share)
+        if (value := group.value(share)) is not None
     }

@@ -131,6 +131,8 @@ class Share(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by: list[str]
     above: float
     least: int
+    apart: str = ""
+    """A label outside of `by`, as `agent`: it holds where it does for a whole group, or for one of the group's parts by this label."""
     may_lack: list[str] = []
     """Labels of `by` that a device need not have: those without one are a group of their own."""
     beside: str = ""
@@ -222,8 +224,8 @@ class Problem(msgspec.Struct, frozen=True):
     """Its problems have a label `reading`, the name of the metric: the row stands for many metrics."""
     why: str
     waits_for: str = ""
-    """One of `causes`, with a share, that needs longer to be recognised: while it may be about to stand for the agent of this problem (its
-    devices fall silent one after the other, `Shares.going_dark`), this problem does not begin, and its hold starts over."""
+    """One of `causes` or `except_in` that needs longer to be recognised: while it may be about to stand for the agent of this problem, or
+    one of its agents (`Shares.going_dark`), this problem does not begin, and its hold starts over."""
     linger_s: float = 0.0
     """How long after its end it still explains its consequences, s, because they end later than their cause."""
     cause_where: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
@@ -407,10 +409,9 @@ def _check_waits_for(problem: Problem, problems: Mapping[str, Problem]) -> None:
     if not problem.waits_for:
         return
     is_named = any(each.share and problem.waits_for in each.share.except_in for each in problems.values())
-    if not is_named or problem.waits_for not in problem.causes:
-        raise ValueError(
-            f"{problem.name}: waits_for: {problem.waits_for}: is not one of its causes that an `except_in` names"
-        )
+    own = {*problem.causes, *(problem.share.except_in if problem.share else ())}
+    if not is_named or problem.waits_for not in own:
+        raise ValueError(f"{problem.name}: waits_for: {problem.waits_for}: is not one of its causes, or left out")
 
 
 def _check_share(problem: Problem, problems: Mapping[str, Problem]) -> None:
@@ -418,8 +419,8 @@ def _check_share(problem: Problem, problems: Mapping[str, Problem]) -> None:
         raise ValueError(f"{problem.name}: `when` and `share` exclude each other")
     if problem.share is None:
         return
-    if bool(problem.share.beside) != bool(problem.share.beside_least):
-        raise ValueError(f"{problem.name}: beside: stands with `beside_least`, and not without it")
+    if bool(problem.share.beside) != bool(problem.share.beside_least) or (problem.share.beside and problem.share.apart):
+        raise ValueError(f"{problem.name}: beside: stands with `beside_least` and without `apart`")
     for name in problem.share.except_in:
         other = problems.get(name)
         if other is None or other.share is None or other.share.except_in:

@@ -2,6 +2,12 @@
 
 from tests.collector.problems.things import Example, Thing, device, feeds
 
+
+def split(dark: int, lit: int, **place: str) -> list[Thing]:
+    """PDUs of feed A in a row that two agents poll, so many each."""
+    return [each for agent in ("g", "h") for each in feeds(dark, lit, agent=agent, room="hall-1", row="a", **place)]
+
+
 ROW_INCIDENTS: dict[str, Example] = {
     # More than half of both feeds, of the site and of the room: what these devices have in common is their row.
     "DcimRowSilent": Example(
@@ -58,9 +64,43 @@ ROW_TOGETHER: dict[str, Example] = {
         ],
         ("DcimRowSilent", *("DcimCoolingBlind",) * 2, *("DcimDeviceUnreachable",) * 4),
     ),
+    "a row loses a feed of which two agents poll three PDUs each": Example(
+        [*split(3, 0), *(each for agent in ("g", "h") for each in feeds(0, 3, agent=agent, room="hall-1", row="b"))],
+        ("DcimRowFeedLost", *("DcimDeviceUnreachable",) * 6),
+    ),
+    "a row loses a feed of which two agents poll four PDUs each": Example(
+        [*split(4, 0), *(each for agent in ("g", "h") for each in feeds(0, 4, agent=agent, room="hall-1", row="b"))],
+        ("DcimRowFeedLost", *("DcimDeviceUnreachable",) * 8),
+    ),
+    "a room loses a feed, and another agent polls each of its rows": Example(
+        [
+            *feeds(4, 0, agent="g", room="hall-1", row="a"),
+            *feeds(4, 0, agent="h", room="hall-1", row="b"),
+            *(each for agent in ("g", "h") for each in feeds(0, 4, agent=agent, room="hall-2", row="c")),
+        ],
+        ("DcimRoomFeedLost", *("DcimRowFeedLost",) * 2, *("DcimDeviceUnreachable",) * 8),
+    ),
+    "one of two agents has lost its way to what it polls of a feed in a row": Example(
+        [
+            *feeds(4, 0, agent="g", room="hall-1", row="a"),
+            *feeds(0, 4, agent="h", room="hall-1", row="a"),
+            *feeds(0, 4, agent="g", room="hall-1", row="b"),
+        ],
+        ("DcimRowFeedLost", *("DcimDeviceUnreachable",) * 4),
+    ),
 }
 
 ROW_NEAR_MISSES: dict[str, Example] = {
+    "half of a feed in a row that two agents poll does not answer": Example(
+        split(2, 2), ("DcimDeviceUnreachable",) * 4
+    ),
+    "one of two agents of a row sees nothing, and a device of the other one does not answer": Example(
+        [
+            *feeds(5, 0, agent="g", room="hall-1", row="a"),
+            *feeds(1, 3, agent="h", room="hall-1", row="a"),
+        ],
+        ("DcimAgentSeesNothing", *("DcimDeviceUnreachable",) * 6),
+    ),
     "three quarters of a row do not answer, half of each feed": Example(
         [
             *(each for feed in "AB" for each in feeds(2, 2, feed=feed, room="hall-1", row="a")),

@@ -6,7 +6,7 @@ Each course is played second by second by the collector's evaluation and by Prom
 import json
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -42,6 +42,7 @@ class Device:
     device_class: str = "pdu"
     ups_dark: tuple[int, int] | None = None
     """From when until when it is a UPS on battery, which answers."""
+    agent: str = "g"
 
     @property
     def labels(self) -> dict[str, str]:
@@ -145,6 +146,24 @@ COURSES = {
         [*list(slow("A", "row-1", FOREVER))[:3], *close_cdus(4, 11, FOREVER)],
         {48: set(), 59: {BLIND, NO_ROOM, NO_ROW}},
     ),
+    # Without a wait the row would have lost its feed after 48 s: two of its five PDUs are another agent's, and answer.
+    "the network of one of two agents of a row, which polls one feed and CDUs each half minute": (
+        [
+            *list(slow("A", "row-1", FOREVER))[:3],
+            *close_cdus(4, 11, FOREVER),
+            *(Device(f"other{number}", "A", row="row-1", agent="h") for number in range(2)),
+            *(Device(f"far{number}", "A", row="row-2", agent="h") for number in range(4)),
+        ],
+        {48: set(), 59: {BLIND, NO_ROOM, NO_ROW}, 80: {BLIND, NO_ROOM, NO_ROW, CDU}},
+    ),
+    "feed A of a row that two agents poll": (
+        [
+            *(replace(each, agent="gh"[number % 2]) for number, each in enumerate(slow("A", "row-1", FOREVER))),
+            *(replace(each, agent="gh"[number % 2]) for number, each in enumerate(slow("B", "row-1"))),
+            *(replace(each, agent="gh"[number % 2]) for number, each in enumerate(slow("A", "row-2"))),
+        ],
+        {46: set(), 58: {f"{ROW} A"}},
+    ),
     "two CDUs of an agent of one feed": (
         [*pdus("A", 10), *close_cdus(2, 1, FOREVER)],
         {40: set(), 49: {CDU}},
@@ -184,9 +203,6 @@ COURSES = {
 LONGER_AT_PROMETHEUS = {140: {BLIND}, 165: {BLIND, f"{LOST} A"}, 192: {NO_ROW, CDU}}
 
 
-AGENT = {"agent": "g"}
-
-
 def name_of(problem: str, feed: str) -> str:
     return f"{problem} {feed}".strip()
 
@@ -201,10 +217,11 @@ def test_the_collector_tells_of_what_is_lost_and_of_nothing_else(lost: str) -> N
     for now in range(max(expected) + 1):
         for device in devices:
             base = {"site": "s", "device": device.name, **device.labels}
-            subject = Subject(base, is_silent=not device.up(now), agent="g")
-            subject.add("dcim_device_observed", AGENT, 1.0)
-            subject.add("dcim_device_up", AGENT, float(device.up(now)))
-            subject.add("dcim_device_info", {**AGENT, "device_class": device.device_class}, 1.0)
+            subject = Subject(base, is_silent=not device.up(now), agent=device.agent)
+            agent = {"agent": device.agent}
+            subject.add("dcim_device_observed", agent, 1.0)
+            subject.add("dcim_device_up", agent, float(device.up(now)))
+            subject.add("dcim_device_info", {**agent, "device_class": device.device_class}, 1.0)
             if device.ups_dark is not None:
                 subject.add("dcim_ups_output_source", {}, device.source(now))
             key = "device", "s", device.name
@@ -234,7 +251,7 @@ def test_prometheus_tells_the_same(tmp_path: Path) -> None:
         site = f"s{number}"
         for device in devices:
             place = "".join(f',{label}="{text}"' for label, text in device.labels.items())
-            labels = f'{{site="{site}",device="{device.name}",agent="g"{place}}}'
+            labels = f'{{site="{site}",device="{device.name}",agent="{device.agent}"{place}}}'
             ups = " ".join(str(int(device.up(now))) for now in range(max(expected) + 1))
             series.append({"series": f"dcim_device_observed{labels}", "values": f"1x{max(expected)}"})
             series.append({"series": f"dcim_device_up{labels}", "values": ups})

@@ -3,14 +3,18 @@
 import asyncio
 import time
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from collector.problems import push
 from collector.problems.conditions import labels_of
 from collector.problems.push import Alertmanager as PushTarget
+from collector.problems.push import Pusher
 from collector.problems.table import load_table
-from collector.problems.tracker import TrackedProblem
+from collector.problems.tracker import Key, TrackedProblem, Tracker
+from rackflow.process.bulkhead import Failures
+from rackflow.process.stopping import stop_tasks
 from tests.collector.problems.test_push_faults import HOUR_S, Pushing, answering, notifying, smoke, works
 from tests.collector.running import until
 from tests.servers.alertmanager import Alertmanager
@@ -36,6 +40,51 @@ async def test_a_collector_whose_clock_is_an_hour_off_has_its_problems_notified_
                 one.tell(each)
                 await eventually(lambda: not manager.alerts(), "ended")
     assert [document["status"] for _, document in notified[:1]] == ["firing"]
+
+
+async def test_what_another_collector_saw_end_is_not_told_again_by_one_that_sees_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two collectors with an Alertmanager has lost the broker. It repeats what is wrong, but not what the other one has ended."""
+    monkeypatch.setattr(push, "PULL_LAG_S", 0.0)
+    monkeypatch.setattr(push, "REPEAT_S", 0.2)
+    tracker, ended, lasting = Tracker(load_table()), smoke("ended"), smoke("lasting")
+
+    def see(*keys: Key, silent: bool = False) -> list[TrackedProblem]:
+        tracker.update(("u",), dict.fromkeys(keys, 1.0), time.monotonic(), is_silent=lambda _: silent)
+        return tracker.tick(time.monotonic(), time.time())
+
+    with Alertmanager(tmp_path / "alertmanager").serving() as manager:
+        target = f"{manager.url}/api/v2/alerts"
+
+        def updated() -> dict[str, str]:
+            found = cast("list[dict[str, Any]]", request(target).json())
+            return {each["labels"]["device"]: each["updatedAt"] for each in found}
+
+        async def repeated(device: str, times: int = 2) -> dict[str, str]:
+            for _ in range(times):
+                before = (await asyncio.to_thread(updated)).get(device)
+                await eventually(lambda before=before: updated().get(device) != before, "repeated")  # type: ignore[misc]
+            return await asyncio.to_thread(updated)
+
+        blind = Pusher(PushTarget(target), tracker, Failures())
+        pushing = asyncio.create_task(blind.run(), name="push")
+        async with Pushing(PushTarget(target)) as other:
+            try:
+                for each in see(ended.key, lasting.key):
+                    blind.offer(each)
+                await eventually(lambda: len(updated()) == 2, "both are told")
+                see(silent=True)
+                assert await repeated("ended", 2)
+                assert all(each.is_uncertain for each in tracker.active())
+                ended.is_active, ended.ended_s = False, time.time()
+                other.tell(ended)
+                await eventually(lambda: "ended" not in updated(), "the other one has ended it")
+                assert set(await repeated("lasting", 3)) == {"lasting"}
+                see(ended.key, lasting.key)
+                assert set(await repeated("ended", 1)) == {"ended", "lasting"}, "it sees again"
+            finally:
+                await stop_tasks(pushing, within_s=2.0)
 
 
 async def test_alertmanager_notifies_of_a_switch_that_is_stuck_on_a_lost_feed_and_of_no_other_one(
