@@ -18,7 +18,7 @@ from agent.config_checks import (
     without_feed,
 )
 from agent.config_file import check_devices, load_agent_config, load_checked
-from agent.poll import PollerFactory
+from agent.poll import KeptDetectors, PollerFactory
 from agent.process import run
 from agent.profile import Profile
 from agent.run import Shared
@@ -71,7 +71,8 @@ def _run(arguments: argparse.Namespace) -> int:
     raise_open_files()
     warn_of_unset_clock()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        factory = PollerFactory(profiles)
+        kept_in = config.outbox.path.with_name(config.outbox.path.name + ".detectors") if config.outbox.path else None
+        factory = PollerFactory(profiles, kept=KeptDetectors(kept_in))
         deadline = StopDeadline()
         shared = Shared(factory.snmp_clients, factory.plans, profiles)
         runner.run(run(config, factory, reload=reload, shared=shared, deadline=deadline))

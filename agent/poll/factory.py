@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from agent.config import AgentConfig, Credential, Device
 from agent.modbus import ModbusClient, ModbusLinks, ModbusTarget, SunspecClient
+from agent.poll.kept_detectors import KeptDetectors
 from agent.poll.modbus import ModbusPoller
 from agent.poll.own_rows import Place, units_beside, units_by_place
 from agent.poll.plans import SharedPlans
@@ -33,8 +34,14 @@ NEAREST = 3
 class PollerFactory:
     """Makes pollers. All of one factory share their look-ups of names, Modbus pollers their links, SNMP pollers keys and engines."""
 
-    def __init__(self, profiles: Mapping[str, Profile], resolver: Resolver | None = None) -> None:
+    def __init__(
+        self,
+        profiles: Mapping[str, Profile],
+        resolver: Resolver | None = None,
+        kept: KeptDetectors | None = None,
+    ) -> None:
         self.profiles = profiles
+        self._kept = kept or KeptDetectors(None)
         resolver = resolver or Resolver()
         self._links = ModbusLinks(resolver)
         self.snmp_clients = SnmpClients(resolver=resolver)
@@ -60,11 +67,17 @@ class PollerFactory:
             profile = self.profiles[device.profile].loaded()
             unit = wrap_modbus(link)
             shown = SunspecClient(unit) if profile.modbus.sunspec else unit
-            return ModbusPoller(device, profile, shown, plans=self.plans, connections=link.connections)
+            detectors = self._kept.of(device.id)
+            return ModbusPoller(
+                device, profile, shown, plans=self.plans, connections=link.connections, detectors=detectors
+            )
         target = snmp_target(config, device)
         client = self.snmp_clients(target, device.engine or config.engine)
         beside = units_beside(device, self._units_of(config))
-        return SnmpPoller(device, self.profiles, wrap_snmp(client), plans=self.plans, beside=beside)
+        detectors = self._kept.of(device.id)
+        return SnmpPoller(
+            device, self.profiles, wrap_snmp(client), plans=self.plans, beside=beside, detectors=detectors
+        )
 
     def _units_of(self, config: AgentConfig) -> Mapping[Place, frozenset[int]]:
         if self._units[0] is not config:

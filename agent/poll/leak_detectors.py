@@ -15,13 +15,13 @@ A fault is a false alarm wherever nothing is missing, so
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from agent.poll.per_plan import PerPlan, class_of_each_series
 from agent.profile import Plan
-from agent.readings import Readings
+from agent.readings import Identity, Readings
 from rackflow.catalogue import POLL_SECONDS, PollClass
 
 # A card that is busy, or a gateway that has not read its sensors again after a restart, has readings by then. Chosen; the problem
@@ -36,7 +36,7 @@ LATE_POLLS: Final = 2.5
 # A device that has just started may not list its sensors yet (STARTING_S of `plan_age`), and is planned again until it does.
 GONE_AFTER_S: Final = 300.0
 # A detector that its device does not list any more may have been taken out for good, or its module has failed. Chosen: every shift has
-# seen it by then. A restart of the agent ends it at once.
+# seen it by then. `kept_detectors` keeps it over a restart of the agent.
 REMEMBERED_S: Final = 24 * 3600.0
 # Rows of a faulty device may have other names in each plan. More than any device has detectors.
 MAX_DETECTORS: Final = 1000
@@ -76,6 +76,22 @@ class _Detector:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptDetector:
+    """What outlasts the agent of one detector. `last_at_s` is in the monotonic seconds of the present process."""
+
+    last_at_s: float
+    is_fault: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDevice:
+    """The detectors that a device had, by their keys, and the device's serial number or model."""
+
+    identity: str
+    detectors: Mapping[str, KeptDetector]
+
+
+@dataclass(frozen=True, slots=True)
 class _Planned:
     """The detectors of a plan by their keys, with the class that reads them, and faults that the device reports itself."""
 
@@ -86,10 +102,15 @@ class _Planned:
 class LeakDetectors:
     """The leak detectors of one device. `begin` is called with each plan, `report` with the readings of each poll.
 
-    Times are monotonic seconds.
+    Times are monotonic seconds. `before` are those that the device had when the agent ended; `keep` gets them whenever one comes, goes,
+    or becomes a fault or none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, before: KeptDevice | None = None, keep: Callable[[KeptDevice], None] | None = None) -> None:
+        self._before, self._keep = before, keep
+        self._identity = ""
+        # What was kept last: whether each detector is a fault.
+        self._kept: dict[str, bool] = {}
         self.are_any = False
         """Whether the device has, or had, any; if not, `report` need not be called."""
         self._planned = _Planned({}, {})
@@ -104,6 +125,22 @@ class LeakDetectors:
         """Forget all detectors: another device has this address now."""
         self._planned, self._known, self._gone = _Planned({}, {}), {}, {}
         self._sort_by_class()
+
+    def opened(self, identity: Identity, now_s: float) -> None:
+        """Note which device it is, before `begin`. If it is the one of before the agent was started, it has the detectors that it had."""
+        self._identity = identity.serial or identity.model
+        before, self._before = self._before, None
+        if before is None or before.identity != self._identity:
+            return
+        for key, each in before.detectors.items():
+            if now_s - each.last_at_s <= REMEMBERED_S and len(self._known) < MAX_DETECTORS:
+                self._known[key] = _Detector(each.last_at_s, is_fault=each.is_fault)
+                if each.is_fault:
+                    # As it was: reported from the first poll on, until it answers, and then its end.
+                    self._known[key].silent_polls, self._known[key].silent_at_s = 1, now_s
+                    self._known[key].is_reported = True
+                self._gone[key] = "safety"
+        self._kept = {key: each.is_fault for key, each in self._known.items()}
 
     def begin(self, plan: Plan) -> None:
         """Watch the detectors of this plan from now on."""
@@ -137,6 +174,17 @@ class LeakDetectors:
             ):
                 after_s = GONE_AFTER_S if key in self._gone else FAULT_AFTER_S
                 _add_fault(fault, detector, readings, is_faulty=detector.is_faulty(after_s))
+        if self._keep is not None:
+            self._keep_changes(self._keep)
+
+    def _keep_changes(self, keep: Callable[[KeptDevice], None]) -> None:
+        # Each second and for each device, so nothing is made unless something has changed.
+        kept = self._kept
+        if len(kept) == len(self._known) and all(kept.get(key) is each.is_fault for key, each in self._known.items()):
+            return
+        self._kept = {key: each.is_fault for key, each in self._known.items()}
+        detectors = {key: KeptDetector(each.last_at_s, is_fault=each.is_fault) for key, each in self._known.items()}
+        keep(KeptDevice(self._identity, detectors))
 
     def _sort_by_class(self) -> None:
         self._read_with, self._reported_with = {}, {}

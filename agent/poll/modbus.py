@@ -83,6 +83,7 @@ class ModbusPoller:
         clock: Callable[[], float] = time.monotonic,
         plans: SharedPlans | None = None,
         connections: Callable[[], int] = lambda: 0,
+        detectors: LeakDetectors | None = None,
     ) -> None:
         self._device = device
         self._plans = plans or SharedPlans()
@@ -121,7 +122,7 @@ class ModbusPoller:
         self._word_orders = WordOrders(device.id)
         self._register_fit = RegisterFit(device.id)
         self._inputs = PlannedInputs()
-        self._leak_detectors = LeakDetectors()
+        self._leak_detectors = detectors or LeakDetectors()
         self._cells = PlannedCells()
         # Cells that planning could not read. The device is opened again once one of them answers.
         self._unread: list[str] = []
@@ -151,6 +152,7 @@ class ModbusPoller:
             # Another unit answers, and the plan was made from what the former one had in use.
             if self._cells.forget():
                 return await self.open()
+        self._leak_detectors.opened(identity, self._clock())
         if identity != before:  # the unit or only its firmware has changed
             self._checks.forget()
             self._register_fit.forget()

@@ -78,6 +78,7 @@ class SnmpPoller:
         clock: Callable[[], float] = time.monotonic,
         plans: SharedPlans | None = None,
         beside: frozenset[int] = frozenset(),
+        detectors: LeakDetectors | None = None,
     ) -> None:
         self._clock = clock
         self._device = device
@@ -107,7 +108,7 @@ class SnmpPoller:
         self._series_count = SeriesCount()
         self._checks = Checks(device.id)
         self._inputs = PlannedInputs()
-        self._leak_detectors = LeakDetectors()
+        self._leak_detectors = detectors or LeakDetectors()
         self._conflict = AddressConflict(device.id)
 
     async def open(self) -> Identified:
@@ -339,6 +340,7 @@ class SnmpPoller:
             self._cells.forget_scales()
             self._checks.forget()
             self._client.ask_all_again(of_another=True)
+        self._leak_detectors.opened(fingerprint.identity, self._clock())
         self._family, self._fingerprint = family, fingerprint
         self._coolant = coolant_of(self._device, family.profile)
         await self._make_plan(family, fingerprint)

@@ -1,0 +1,132 @@
+"""Keeps over a restart of the agent which leak detectors each device had, so that one that is silent by then is still a fault.
+
+A small file beside the outbox, `PATH.detectors`. Without an outbox on disk nothing is kept: a restart then ends such faults. What cannot be
+read or written costs no more than that, and is logged. In a pair each agent keeps what it has seen itself.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from agent.poll.leak_detectors import REMEMBERED_S, KeptDetector, KeptDevice, LeakDetectors
+from rackflow.errors import ConfigError
+from rackflow.process.files import read_regular, replace_durably
+from rackflow.process.threads import run_detached
+
+log = logging.getLogger(__name__)
+
+# Some 100 bytes a detector. An agent has a few hundred; chosen so that a file that is none of ours is not read.
+MAX_BYTES: Final = 16 * 1024 * 1024
+
+
+class _Detector(msgspec.Struct, forbid_unknown_fields=True):
+    last_at: float
+    """Unix seconds."""
+    is_fault: bool
+
+
+class _Device(msgspec.Struct, forbid_unknown_fields=True):
+    identity: str
+    detectors: dict[str, _Detector]
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    version: int
+    devices: dict[str, _Device]
+
+
+class KeptDetectors:
+    """The file of one agent; without a `path` nothing is kept. `clock` gives monotonic seconds, `wall` those since 1970."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._clock, self._wall = clock, wall
+        self._devices: dict[str, _Device] = self._read(path) if path else {}
+        # What the writing thread has still to write, and whether it runs.
+        self._lock = threading.Lock()
+        self._unwritten: bytes | None = None
+        self._is_writing = False
+
+    def of(self, device: str) -> LeakDetectors:
+        """The detectors of a device that is not open yet, with those it had before the agent was started."""
+        if self._path is None:
+            return LeakDetectors()
+        return LeakDetectors(self._before(device), partial(self._note, device))
+
+    def _before(self, device: str) -> KeptDevice | None:
+        known = self._devices.get(device)
+        if known is None:
+            return None
+        # The difference of two clocks, since the monotonic one begins anew with each boot. A clock that was set back makes none younger.
+        now_s, offset_s = self._clock(), self._clock() - self._wall()
+        detectors = {
+            key: KeptDetector(min(each.last_at + offset_s, now_s), is_fault=each.is_fault)
+            for key, each in known.detectors.items()
+        }
+        return KeptDevice(known.identity, detectors)
+
+    def _note(self, device: str, now: KeptDevice) -> None:
+        offset_s = self._wall() - self._clock()
+        self._devices[device] = _Device(
+            now.identity,
+            {key: _Detector(round(each.last_at_s + offset_s, 3), each.is_fault) for key, each in now.detectors.items()},
+        )
+        if self._path is not None:
+            self._save(self._path, msgspec.json.encode(_File(1, self._devices)))
+
+    def _save(self, path: Path, content: bytes) -> None:
+        with self._lock:
+            self._unwritten = content
+            if self._is_writing:
+                return
+            self._is_writing = True
+        # A disk that hangs must hold up no poll: meanwhile only the last content waits.
+        run_detached(partial(self._write, path), "leak-detectors")
+
+    def _write(self, path: Path) -> None:
+        while (content := self._next()) is not None:
+            try:
+                replace_durably(path, content)
+            except OSError as error:
+                log.warning(
+                    "detectors=%s cannot be written, a restart ends the faults of silent leak detectors: %s",
+                    path,
+                    error,
+                )
+
+    def _next(self) -> bytes | None:
+        with self._lock:
+            content, self._unwritten = self._unwritten, None
+            self._is_writing = content is not None
+            return content
+
+    def _read(self, path: Path) -> dict[str, _Device]:
+        try:
+            content, _ = read_regular(path, MAX_BYTES)
+            found = msgspec.json.decode(content, type=_File)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ConfigError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            log.warning(
+                "detectors=%s cannot be read, silent leak detectors are no faults until they have answered: %s",
+                path,
+                error,
+            )
+            return {}
+        oldest = self._wall() - REMEMBERED_S
+        return {
+            name: device
+            for name, device in (found.devices.items() if found.version == 1 else ())
+            if any(each.last_at >= oldest for each in device.detectors.values())
+        }
