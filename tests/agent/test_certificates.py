@@ -59,8 +59,7 @@ def test_the_certificate_of_the_lease_is_one_of_an_agents(tmp_path: Path) -> Non
     """Once it has ended neither machine of a pair polls, and nobody would have been told before."""
     own, lease = made(tmp_path, "gw-1"), made(tmp_path, "gw-1-lease")
     whole = {"agent": "gw-1", "labels": {"site": "t1"}, "devices": [], "broker": {"tls": True, **own}}
-    alone, paired, shared = (
-        check_config(whole | more, AgentConfig, "test") for more in ({}, {"pair": lease}, {"pair": {}})
-    )
+    pairs: list[dict[str, object]] = [{}, {"pair": lease}, {"pair": {}}]
+    alone, paired, shared = (check_config(whole | pair, AgentConfig, "test") for pair in pairs)
     found = [{each.subject for each in config.certificates()["agent"]} for config in (alone, paired, shared)]
     assert found == [{"gw-1"}, {"gw-1", "gw-1-lease"}, {"gw-1"}]
