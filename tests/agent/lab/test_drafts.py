@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from agent.lab.draft import Column, columns_of, guesses
+from agent.lab.draft import Column, columns_of, draft, guesses
 from agent.lab.draft_mib import unit_and_scale
 from agent.lab.draft_modbus import likely_order
 from agent.lab.mib import read_mibs
@@ -318,3 +318,14 @@ def test_what_devices_send_for_no_reading_says_nothing_of_the_unit() -> None:
 def test_a_guess_fits_all_numbers_of_a_column() -> None:
     column = Column("1.1", [Record(f"1.1.{row}", "2", value) for row, value in enumerate((2301, 120))])
     assert not [each for each in guesses(column) if "voltage" in each]
+
+
+def test_a_description_of_several_lines_stays_behind_its_mark() -> None:
+    """What a device says of itself would be keys of the profile."""
+    records = [
+        Record("1.3.6.1.2.1.1.1.0", "4", b"ACME\nprofile: other\r\n1.2"),
+        Record("1.3.6.1.4.1.99999.1.0", "2", 230),
+    ]
+    text = draft(records, "mine", "pdu")
+    assert "# sysDescr: ACME profile: other 1.2\n" in text
+    assert load_yaml_text(text, "mine.yaml")["profile"] == "mine"
