@@ -299,6 +299,12 @@ def test_places_roles_and_coolants_come_from_the_site_file(tmp_path: Path) -> No
     assert config.labels_of(cdu) == {"site": "t1", "room": "hall", "row": "a"}
     assert {loop: each.fluid for loop, each in cdu.coolant.items()} == {"primary": "water", "secondary": "pg25"}
     assert (meter.role, cdu.role) == ("it", None)
+    # What the site file has no key for stays as it is here.
+    details = {"secondary": {"fluid": "pg25", "additive": "inhibitor", "concentration": "25 %"}}
+    devices = [{**ON_SITE[3], "coolant": details}]
+    (cdu,) = load_agent_config(written(tmp_path, PLACED | {"devices": devices})).devices
+    assert cdu.coolant["secondary"].model_dump() == details["secondary"]
+    assert cdu.coolant["primary"].fluid == "water"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from agent.lab.draft import columns_of
+from agent.lab.draft import Column, columns_of, draft, guesses
 from agent.lab.draft_mib import unit_and_scale
 from agent.lab.draft_modbus import likely_order
 from agent.lab.mib import read_mibs
@@ -272,10 +272,10 @@ def test_an_object_without_a_place_is_named_with_its_file(tmp_path: Path) -> Non
         read_mibs([module(tmp_path, "", place="")])
 
 
-def columns_in(oids: Iterable[str]) -> list[str]:
-    """The columns that a draft takes these instances for, without the vendor's OID."""
+def columns_in(oids: Iterable[str], texts: Iterable[str] = ()) -> list[str]:
+    """The columns that a draft takes these instances for, without the vendor's OID. `texts` are those of `oids` that hold no number."""
     root = "1.3.6.1.4.1.99999."
-    records = [Record(root + oid, "2", 230) for oid in oids]
+    records = [Record(root + oid, *(("4", b"text") if oid in texts else ("2", 230))) for oid in oids]
     return [column.oid.removeprefix(root) for column in columns_of(records)]
 
 
@@ -297,3 +297,35 @@ def test_tables_of_one_shape_beside_each_other_are_no_columns() -> None:
 
 def test_objects_that_stand_alone_are_no_rows() -> None:
     assert columns_in(["1.1.0", "1.2.0", "1.3.1.0"]) == ["1.1", "1.2", "1.3.1"]
+
+
+def test_groups_without_a_row_in_common_are_no_table() -> None:
+    assert columns_in(["1.5.7.3", "1.6.8.4"]) == ["1.5.7", "1.6.8"]
+
+
+def test_of_a_column_all_cells_are_numbers_or_none_is() -> None:
+    """Two groups that begin alike, each with a number and a text."""
+    oids = ["2.1.1.5.1", "2.1.1.6.1", "2.1.2.5.1", "2.1.2.6.1"]
+    assert columns_in(oids) == ["2.1.1", "2.1.2"]
+    assert columns_in(oids, texts=["2.1.1.6.1", "2.1.2.6.1"]) == ["2.1.1.5", "2.1.1.6", "2.1.2.5", "2.1.2.6"]
+
+
+def test_what_devices_send_for_no_reading_says_nothing_of_the_unit() -> None:
+    column = Column("1.1", [Record(f"1.1.{row}", "2", value) for row, value in enumerate((2301, 65535, 2297, -1, 0))])
+    assert guesses(column)[0] == "a voltage in 0.1 volt"
+
+
+def test_a_guess_fits_all_numbers_of_a_column() -> None:
+    column = Column("1.1", [Record(f"1.1.{row}", "2", value) for row, value in enumerate((2301, 120))])
+    assert not [each for each in guesses(column) if "voltage" in each]
+
+
+def test_a_description_of_several_lines_stays_behind_its_mark() -> None:
+    """What a device says of itself would be keys of the profile."""
+    records = [
+        Record("1.3.6.1.2.1.1.1.0", "4", b"ACME\nprofile: other\r\n1.2"),
+        Record("1.3.6.1.4.1.99999.1.0", "2", 230),
+    ]
+    text = draft(records, "mine", "pdu")
+    assert "# sysDescr: ACME profile: other 1.2\n" in text
+    assert load_yaml_text(text, "mine.yaml")["profile"] == "mine"

@@ -149,6 +149,20 @@ def test_a_profile_says_its_scale_exactly() -> None:
     assert (factor.numerator, factor.denominator) == (1, 1000)
 
 
+def test_a_profile_extends_one_of_its_protocol_that_extends_none() -> None:
+    """Which of three comes first nobody would see, and registers mean nothing to SNMP."""
+
+    def extending(name: str, base: "Profile") -> "Profile":
+        text = GOOD.replace("profile: good", f"profile: {name}\nextends: {base.profile}")
+        return parse_profile(text, f"{name}.yaml", {base.profile: base})
+
+    middle = extending("middle", parse_profile(GOOD, "good.yaml"))
+    with pytest.raises(ProfileError, match=r"third\.yaml:4: extends: 'middle' extends 'good' itself; extend that one"):
+        extending("third", middle)
+    with pytest.raises(ProfileError, match=r"own\.yaml:4: extends: 'eastron-sdm630' is a profile for modbus"):
+        extending("own", shipped_profiles()["eastron-sdm630"])
+
+
 def test_a_shelved_profile_is_small_until_it_is_asked_for_and_then_the_same(tmp_path: Path) -> None:
     own = GOOD.replace("profile: good", "profile: rfc1628-ups\nextends: rfc1628-ups")
     (tmp_path / "rfc1628-ups.yaml").write_text(own, encoding="utf-8")
