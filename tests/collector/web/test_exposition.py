@@ -20,7 +20,7 @@ from collector.problems import load_table
 from collector.readings import SeriesKeys, resolve
 from collector.readings.series_keys import OF_AGENTS, RESERVED
 from collector.self_metrics import DeliveryFigures, SelfMetrics
-from collector.web.exposition import LABEL_LIMIT, labels_text, render
+from collector.web.exposition import LABEL_LIMIT, labels_text, render, render_steps
 from collector.web.kept_page import KeptPage
 from rackflow import Batch, Metric, catalogue, series_key
 from rackflow.documents import Account, Coolant
@@ -390,3 +390,13 @@ def test_the_page_follows_whatever_its_lines_were_made_from() -> None:
     assert any('device_class="meter"' in line for line in shows({SUPPLY: 33.5}, {}, {}, "meter"))
     assert latest.remove_device("cas1", "gw-3", "cdu-07")
     assert not [line for line in shows({FLOW: 0.2}, {}, {}) if "supply" in line]
+
+
+def test_the_ends_of_certificates_of_agents_and_of_the_collector_stand_together() -> None:
+    latest, name = Latest(1000), "dcim_certificate_expiry_timestamp_seconds"
+    apply(latest, agent_batch({series_key(name, {"component": "agent", "subject": "gw-3"}): 1.8e9}))
+    own = {name: [f'{name}{{component="web",subject="c"}} 1.9e9\n']}
+    parts, _ = run_through(render_steps(latest, 0.0, own=own))
+    lines = [line for _, text in parts for line in text.splitlines() if name in line]
+    assert [line[0] for line in lines[:2]] == ["#", "#"]
+    assert [re.findall('component="([^"]*)"', line) for line in lines[2:]] == [["agent"], ["web"]]

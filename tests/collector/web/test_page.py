@@ -155,6 +155,8 @@ def test_free_text_is_escaped() -> None:
         (4294967295.0, "timestamp_seconds", "-"),
         (-1.0, "timestamp_seconds", "-"),
         (0.05, "siemens_per_meter", "500 µS/cm"),
+        (2.5e9, "bytes", "2,500 MB"),
+        (0.01234, "ntu", "0.0123 NTU"),
         (3.0, "", "3"),
         (1e300, "watts", "1e+297 kW"),
     ],

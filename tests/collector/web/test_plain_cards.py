@@ -1,7 +1,9 @@
 """What the page without script says of problems and figures: causes with what is known of each, figures with what they rest on."""
 
 import re
+import time
 
+import pytest
 from msgspec.structs import replace
 
 from collector.derive import Figure
@@ -11,6 +13,7 @@ from collector.problems.report import Acknowledged, Cause, InWindow, ProblemRepo
 from collector.web.figures_page import ALL_SHOWN, figures_card
 from collector.web.page import Findings, Moment, Shell, page_steps
 from collector.web.problems_page import SHOWN, problems_card
+from rackflow.process.bulkhead import Failures
 from tests.at_once import at_once
 from tests.collector.documents import document
 from tests.collector.polls import NOW_S, Agent, hello
@@ -63,7 +66,20 @@ def test_what_nobody_can_see_any_more_says_so() -> None:
     assert card.endswith("for 5 min, nobody can tell whether it goes on")
 
 
-def test_maintenance_and_an_acknowledgement_say_who_and_until_when() -> None:
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_maintenance_and_an_acknowledgement_say_who_and_until_when_whatever_the_time_zone_of_this_machine_is(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        check_care()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def check_care() -> None:
     cared = problem(
         maintenance=InWindow("W-1", UNTIL, "new detectors", "ann"), acknowledged=Acknowledged("ben", UNTIL, "seen <it>")
     )
@@ -101,9 +117,11 @@ def test_a_pue_is_a_number_and_a_share_is_in_percent() -> None:
             [
                 figure("site_interim_pue_ratio", 1.25, window="day"),
                 figure("rack_power_utilisation_ratio", 0.83, rack="a1"),
+                figure("cdu_coefficient_of_performance_ratio", 12.5, device="c"),
             ]
         )
     )
+    assert "cdu coefficient of performance c 12.50 (" in card
     assert "site interim pue day 1.25 (" in card
     assert "rack power utilisation a1 83 % (" in card
 
@@ -156,6 +174,31 @@ def test_a_device_that_is_down_and_readings_beyond_the_limit_make_their_tiles_re
     found = tiles(render_page(latest, Moment(NOW_S + 1.0, WALL_S), {}))
     assert found["devices up"] == ("1 of 2", "bad")
     assert found["series"][1] == "bad"
+
+
+def test_a_device_that_is_down_is_red_beside_one_that_nobody_observes_and_one_that_was_never_heard_of() -> None:
+    latest = Latest(1000)
+    agent, gone = Agent(latest), Agent(latest, "gw-4")
+    for each, device in ((agent, "a"), (gone, "b")):
+        latest.apply_status(hello(each.name, device), NOW_S)
+        each.arrives(replace(each.made(0.0, device=device, values={}), up=each is gone), 0.0)
+    latest.apply_status(hello(gone.name, online=False), NOW_S + 1.0)
+    text = render_page(latest, Moment(NOW_S + 1.0, WALL_S), {}, findings=Findings(never_heard=["c"]))
+    assert tiles(text)["devices up"] == ("0 of 3", "bad")
+    assert "active alarms, 1 of 3 devices observed" in tiles(text)
+
+
+def test_a_device_whose_alarms_cannot_be_judged_says_so_and_nothing_is_green() -> None:
+    latest = Latest(1000)
+    agent = Agent(latest)
+    latest.apply_status(hello(agent.name, "a", "b"), NOW_S)
+    for device in ("a", "b"):
+        agent.polls(0.0, device=device)
+    for reading in latest.readings_of("cas1", "b").values():
+        reading.value = None  # type: ignore[assignment]  # a fault of the program
+    text = render_page(latest, Moment(NOW_S + 1.0, WALL_S), {}, failures=Failures())
+    assert "<b>cas1/b</b> its alarms cannot be judged" in text
+    assert "<title>! " in text
 
 
 def test_a_problem_that_has_ended_and_a_consequence_are_no_problems_of_the_headline() -> None:
@@ -230,8 +273,18 @@ def test_outlets_are_shown_of_the_device_that_was_asked_for_and_not_of_its_names
 
 
 def test_a_broker_that_is_away_is_named_once_as_the_cause_and_a_store_as_a_fault() -> None:
-    text = page(Latest(100), broker="connection refused", store="no route")
-    assert (text.count("connection refused"), text.count("store: no route")) == (1, 1)
+    text = page(Latest(100), broker="connection refused", store="no route", ledger="no space")
+    assert (text.count("connection refused"), text.count("store: no route"), text.count("ledger: no space")) == (
+        1,
+        1,
+        1,
+    )
+
+
+def test_a_page_without_devices_says_why_it_is_empty_and_its_title_that_nothing_is_known() -> None:
+    text = page(Latest(100))
+    assert "No message about any device has arrived yet." in text
+    assert "<title>? " in text
 
 
 def test_a_device_of_an_agent_that_is_offline_is_neither_up_nor_down_and_its_rejected_readings_are_counted() -> None:

@@ -127,6 +127,14 @@ def test_a_page_without_devices_is_not_green() -> None:
     assert (found.state, found.causes) == ("unknown", ["broker: not connected yet"])
 
 
+def test_the_cause_that_hides_most_devices_comes_first() -> None:
+    latest = Latest(1000)
+    for name, devices in (("gw-1", "a"), ("gw-2", "bcd"), ("gw-3", "ef")):
+        for device in devices:
+            Agent(latest, name).polls(0.0, device=device)
+    assert [each.split()[2] for each in verdict(latest, 100.0).causes] == ["gw-2", "gw-3", "gw-1"]
+
+
 def test_causes_beyond_those_that_are_shown_are_counted() -> None:
     latest = Latest(10_000)
     for number in range(CAUSES_SHOWN + 2):
