@@ -3,7 +3,7 @@
 A test that passes on a free machine may hang on it having been scheduled within a fraction of a second: a deadline of 0.5 s on a
 device that answers, "within 2 s" where nothing but the result matters, a comparison of two clocks. `--stalls 2` shows such tests in
 one run. A child of each process that runs tests sends SIGSTOP, waits, and sends SIGCONT; the servers that tests started go on.
-`--stalls-longest 3` stops it for up to 3 s: so long a machine with twenty runnable processes for each CPU kept it waiting.
+`--stalls-longest 3` stops it for up to 3 s, as a machine may that has far too few CPUs.
 
 Only a child can do that: a stopped process cannot continue itself, and whoever is stopped must not hold what the other needs.
 """

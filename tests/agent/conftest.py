@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from agent.snmp.seam import SnmpClient, SnmpTarget
 from agent.snmp.usm import RefusedDatagrams
 from tests.agent.faulty_peers import GET, integer, oid_octets, tlv
 from tests.agent.snmp.snmp_clients import MakeClient
+from tests.jumping import LOOPS
 from tests.servers import snmpd as plain
 
 BASE = "1.3.6.1.4.1.8072.9999"
@@ -26,6 +27,11 @@ VALUES = {
     f"{BASE}.7.0": ("uinteger", "7", 7),
 }
 """By OID: type and text in the daemon's configuration, and the value that a client must return."""
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """A loop whose clock these tests can set forward."""
+    return LOOPS
 
 
 class Snmpd(plain.Snmpd):
