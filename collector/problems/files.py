@@ -25,6 +25,7 @@ from collector.problems.saved import (
     Present,
     Remembered,
     Saved,
+    SavedLabels,
     StateFile,
     encode_remembered_steps,
     read_present,
@@ -196,26 +197,25 @@ class ProblemFiles:
             self._restore_memory(memory)
 
     def _restore_problems(self, state: Present) -> None:
-        for saved in state.problems:
-            problem = self._table.problems.get(saved.name)
+        now, wall_s = self._clock(), self._wall()
+        # The one that began first last: what were two groups may be one in this version.
+        for each in sorted(state.problems, key=lambda saved: saved.since_s, reverse=True):
+            problem = self._table.problems.get(each.name)
             if problem is None:
                 continue  # the table of this version does not have it
-            labels = tuple((name, text) for name, text in saved.labels)
-            tracked = TrackedProblem(
-                problem, labels, tuple(saved.subject), saved.value, saved.peak, since_s=saved.since_s
-            )
-            self._tracker.restore(tracked, self._clock())
-        now, wall_s = self._clock(), self._wall()
+            _, labels = self._key_of(each.name, each.labels)
+            tracked = TrackedProblem(problem, labels, tuple(each.subject), each.value, each.peak, since_s=each.since_s)
+            self._tracker.restore(tracked, now)
         counted = set[Key]()
         for each in state.counted:
-            problem, labels = self._table.problems.get(each.name), tuple(each.labels)
+            problem, key = self._table.problems.get(each.name), self._key_of(each.name, each.labels)
             if problem is not None:
-                counted.add((each.name, labels))
-                tracked = TrackedProblem(problem, labels, tuple(each.subject), each.value, each.peak)
+                counted.add(key)
+                tracked = TrackedProblem(problem, key[1], tuple(each.subject), each.value, each.peak)
                 tracked.spans.extend([now + min(moment - wall_s, 0.0) for moment in span] for span in each.spans)
                 self._tracker.restore_counted(tracked)
         for held in state.holding:
-            key = held.name, tuple((name, text) for name, text in held.labels)
+            key = self._key_of(held.name, held.labels)
             held_s = 0.0 if key in counted else held.held_s
             self._tracker.restore_holding(tuple(held.subject), key, held_s, held.began_s, now)
         for one in state.changed:
@@ -223,7 +223,13 @@ class ProblemFiles:
                 changes = self._memory.changes[one.record, tuple(one.labels)] = Changes(one.latest, one.noted_s)
                 changes.at_s.extend(one.at_s)
         for url, keys in state.notified.items():
-            self._notified[url] = {(name, tuple(pairs)) for name, pairs in keys}
+            self._notified[url] = {self._key_of(name, pairs) for name, pairs in keys}
+
+    def _key_of(self, name: str, labels: SavedLabels) -> Key:
+        """The key of a problem in this version, whose groups may have fewer labels: rows that lost a feed had one for each agent."""
+        problem = self._table.problems.get(name)
+        by = problem.share.by if problem is not None and problem.share is not None else None
+        return name, tuple((label, text) for label, text in labels if by is None or label in by)
 
     def _restore_memory(self, saved: Remembered | Present) -> None:
         for name, pairs, at_s in saved.seen:

@@ -14,6 +14,8 @@ from collector.problems.table import load_table
 from collector.problems.tracker import Tracker
 
 SOURCE = "dcim_ups_output_source"
+INPUT = "dcim_ups_input_voltage_volts"
+BATTERY = "dcim_ups_battery_state"
 LEAK = "dcim_leak_detected"
 UPS = {"ups-1": "ups", "ups-2": "ups"}
 PDUS = {f"pdu-{number}": "pdu" for number in range(1, 5)}
@@ -116,6 +118,19 @@ def test_a_feed_lost_ups_by_ups_is_reported_as_it_grows_and_each_message_ends_on
         ("DcimUpsOnBattery", "ended"),
     ]
     assert site.reported() == {}
+
+
+def test_a_ups_whose_battery_is_empty_is_off_and_nothing_else() -> None:
+    """Its input is dead as before: whoever is on the way need not look for the breaker above it."""
+    site = Site({"ups-1": "ups"})
+    site.says["ups-1"] = {SOURCE: "normal", INPUT: 230.0}
+    site.run(5)
+    site.says["ups-1"] = {SOURCE: "battery", INPUT: 0.0}
+    assert site.run(60) == [("DcimUpsOnBattery", "active")]
+    site.says["ups-1"] = {SOURCE: "battery", INPUT: 0.0, BATTERY: "depleted"}
+    assert site.run(20) == [("DcimUpsBatteryLow", "active")]
+    site.says["ups-1"] = {SOURCE: "none", INPUT: 0.0, BATTERY: "depleted"}
+    assert [each for each in site.run(600) if each[1] == "active"] == [("DcimUpsOutputOff", "active")]
 
 
 def test_a_lost_feed_is_not_reported_as_back_because_the_agent_died() -> None:

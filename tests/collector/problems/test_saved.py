@@ -161,6 +161,30 @@ async def test_a_problem_that_this_version_does_not_know_costs_no_other(tmp_path
     assert (found.key, found.began_to_hold_s) == (key, SEEN_S)
 
 
+async def test_what_were_groups_of_each_agent_before_an_upgrade_is_one_group_and_told_to_nobody_again(
+    tmp_path: Path,
+) -> None:
+    """A row has lost a feed while the collector is upgraded, to a version in which its agents count together."""
+    path, url, row = tmp_path / "problems.json", "http://127.0.0.1:1/hook", "DcimRowFeedLost"
+    place = [("feed", "A"), ("room", "r"), ("row", "a"), ("site", "t1")]
+    of_agents = [sorted([("agent", agent), *place]) for agent in "gh"]
+    shares = ["share", row]
+    saved = [Saved(row, labels, shares, 1.0, 1.0, SEEN_S + late) for late, labels in enumerate(of_agents)]
+    before = monitor(path)
+    before.files.notified(url)
+    reported = {digest: [(row, labels) for labels in of_agents] for digest in before.files._notified}  # noqa: SLF001
+    holding = [Holding("DcimRoomFeedLost", [each for each in of_agents[0] if each[0] != "row"], shares, 4.0, SEEN_S)]
+    path.write_bytes(msgspec.json.encode(Present(1, saved, reported, holding)))
+    one = monitor(path)
+    await one.files.load()
+    key = row, tuple(place)
+    assert [(each.key, each.since_s) for each in one.tracker.active()] == [(key, SEEN_S)]
+    assert one.files.notified(url) == {key}
+    room = "DcimRoomFeedLost", tuple(each for each in place if each[0] != "row")
+    one.tracker.update(("share", row), {room: 1.0}, time.monotonic(), decides=never)
+    assert [(each.key, each.began_to_hold_s) for each in one.tracker.holding()] == [(room, SEEN_S)]
+
+
 async def test_after_a_restart_it_is_known_how_much_a_device_once_gave(tmp_path: Path) -> None:
     """Otherwise a battery that gives less since the morning would be as good as new after an upgrade at noon."""
     path, key = tmp_path / "problems.json", ("DcimDeviceGivesLess", LABELS)

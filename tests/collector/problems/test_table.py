@@ -237,6 +237,20 @@ def test_every_critical_alarm_of_a_profile_about_lost_mains_is_explained_by_them
         assert named <= set(explained[cause]["alarm"]), cause
 
 
+def test_what_a_ups_on_battery_explains_of_it_is_explained_once_its_battery_is_empty() -> None:
+    """It is on battery no more then, and its lost input would be a call for each phase, beside that its output is off."""
+    explained = {
+        problem.name: problem.cause_where.get("DcimUpsOnBattery", {}).get("alarm", ())
+        for problem in load_table().problems.values()
+        if problem.causes.get("DcimUpsOnBattery") == ("site", "device")
+    }
+    assert {"DcimPhaseDead", "DcimPowerAlarmCritical"} <= explained.keys()
+    for name, alarms in explained.items():
+        problem = load_table().problems[name]
+        assert problem.causes.get("DcimUpsOutputOff") == ("site", "device"), name
+        assert set(alarms) <= set(problem.cause_where.get("DcimUpsOutputOff", {}).get("alarm", alarms)), name
+
+
 @pytest.mark.parametrize("other", ["DcimFeedLost", "DcimAgentDown", "DcimNone"])
 def test_a_problem_waits_only_for_a_cause_whose_agents_are_seen_to_go_dark(other: str) -> None:
     text = files("collector.problems").joinpath("problems.yaml").read_text(encoding="utf-8")
