@@ -341,6 +341,22 @@ async def test_an_in_row_cdu_that_is_switched_to_other_units_says_the_same() -> 
     assert {key: readings.values[key] for key in one.values} == pytest.approx(one.values, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("power_of_ten", "decimals", "scale"),
+    [(0, 3, 1e-3), (3, 6, 1e-3), (0, 0, 1.0), (3, 1, 100.0), (6, 4, 100.0), (6, 0, 1e6), (7, 7, None)],
+)
+async def test_the_energy_of_a_shark_is_scaled_as_the_meter_is_set(
+    power_of_ten: int, decimals: int, scale: float | None
+) -> None:
+    one = MAPS["eig-shark"]
+    import_key = next(key for key in one.values if "energy_joules_total{direction=import" in key)
+    async with serving(one, one.registers | {30_005: power_of_ten << 4 | decimals}) as port:
+        readings = await poll(port, "eig-shark", 1)
+    as_served = one.values[import_key] / (100 * 3600)
+    expected = None if scale is None else pytest.approx(as_served * scale * 3600)
+    assert readings.values.get(import_key) == expected
+
+
 async def test_a_pac_with_three_wires_has_no_reading_to_a_neutral() -> None:
     one = MAPS["siemens-pac4200"]
     async with serving(one, one.registers | {50_002: 1}) as port:
