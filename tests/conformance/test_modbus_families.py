@@ -23,6 +23,7 @@ from simulator.modbus.server import ModbusServer
 from simulator.models.registers import MappedRegisters
 from tests.agent.modbus.modbus_peers import target_of
 from tests.agent.shipped import shipped_profiles
+from tests.conformance.modbus_cdus import cdu_maps
 from tests.conformance.modbus_coolers import cooler_maps
 from tests.conformance.modbus_doors import door_maps
 from tests.conformance.modbus_gear import METER, gear_maps
@@ -46,6 +47,7 @@ MAPS: Mapping[str, Served] = (
     | more_meter_maps()
     | monitor_maps()
     | door_maps()
+    | cdu_maps()
     | cooler_maps()
     | genset_maps()
     | rail_meter_maps()
@@ -321,6 +323,38 @@ async def test_a_cdu_that_is_switched_to_other_units_is_followed() -> None:
         0.0025236, rel=1e-4
     )
     assert readings.values["dcim_cdu_ambient_temperature_celsius"] == pytest.approx(25.0)
+
+
+async def test_an_in_row_cdu_that_is_switched_to_other_units_says_the_same() -> None:
+    one = MAPS["in-row-cdu-l2l"]
+    switched = replace(one, coils={8692: 1}, registers=dict(one.registers), values={})
+    temperatures = [*range(5000, 5010, 2), 5038, 5040]
+    pressures = range(5010, 5034, 2)
+    for at in (*temperatures, *pressures, 5042, 5044):
+        shown = decode([one.registers[at], one.registers[at + 1]], "float32", "little-swapped")
+        assert isinstance(shown, float)
+        scale, shift = (1.8, 32) if at in temperatures else (0.1450377, 0) if at in pressures else (0.2641721, 0)
+        switched.put(at, "~f", shown * scale + shift)
+    async with serving(switched) as port:
+        readings = await poll(port, "in-row-cdu-l2l", 1)
+    assert readings.bad == {}
+    assert {key: readings.values[key] for key in one.values} == pytest.approx(one.values, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("power_of_ten", "decimals", "scale"),
+    [(0, 3, 1e-3), (3, 6, 1e-3), (0, 0, 1.0), (3, 1, 100.0), (6, 4, 100.0), (6, 0, 1e6), (7, 7, None)],
+)
+async def test_the_energy_of_a_shark_is_scaled_as_the_meter_is_set(
+    power_of_ten: int, decimals: int, scale: float | None
+) -> None:
+    one = MAPS["eig-shark"]
+    import_key = next(key for key in one.values if "energy_joules_total{direction=import" in key)
+    async with serving(one, one.registers | {30_005: power_of_ten << 4 | decimals}) as port:
+        readings = await poll(port, "eig-shark", 1)
+    as_served = one.values[import_key] / (100 * 3600)
+    expected = None if scale is None else pytest.approx(as_served * scale * 3600)
+    assert readings.values.get(import_key) == expected
 
 
 async def test_a_pac_with_three_wires_has_no_reading_to_a_neutral() -> None:
