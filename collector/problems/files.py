@@ -207,12 +207,12 @@ class ProblemFiles:
             tracked = TrackedProblem(problem, labels, tuple(each.subject), each.value, each.peak, since_s=each.since_s)
             self._tracker.restore(tracked, now)
         counted = set[Key]()
-        for each in state.counted:
-            problem, key = self._table.problems.get(each.name), self._key_of(each.name, each.labels)
+        for part in state.counted:
+            problem, key = self._table.problems.get(part.name), self._key_of(part.name, part.labels)
             if problem is not None:
                 counted.add(key)
-                tracked = TrackedProblem(problem, key[1], tuple(each.subject), each.value, each.peak)
-                tracked.spans.extend([now + min(moment - wall_s, 0.0) for moment in span] for span in each.spans)
+                tracked = TrackedProblem(problem, key[1], tuple(part.subject), part.value, part.peak)
+                tracked.spans.extend([now + min(moment - wall_s, 0.0) for moment in span] for span in part.spans)
                 self._tracker.restore_counted(tracked)
         for held in state.holding:
             key = self._key_of(held.name, held.labels)

@@ -15,7 +15,7 @@ from tests.agent.modbus.modbus_peers import target_of
 from tests.agent.shipped import shipped_profiles
 from tests.conformance.modbus_gear import METER
 from tests.conformance.modbus_maps import Served
-from tests.conformance.test_modbus_families import MAPS, poll, serving
+from tests.conformance.served_modbus import MAPS, poll, serving
 
 TABLES: tuple[RegisterTable, ...] = ("holding", "input")
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.conformance.test_modbus_families import MAPS, poll, serving
+from tests.conformance.served_modbus import MAPS, poll, serving
 
 
 @pytest.mark.parametrize(

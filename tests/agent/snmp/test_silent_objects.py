@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from types import MappingProxyType
 
 import pytest
 
@@ -21,67 +19,13 @@ from agent.snmp.silent import (
     LOSSY_S,
     MOST_SILENCES,
     PAUSE_S,
-    ROW_BY_ROW_S,
     SILENT_TIMES_WITH_LOSSES,
-    WALKS,
-    UnansweredError,
 )
 from rackflow.errors import DeviceTimeout
-from tests.agent.faulty_peers import FaultyAgent, Request, integer, tlv
-from tests.agent.snmp.snmp_clients import TREE, MakeClient, table, target_of
-from tests.jumping import jump, turning
-
-# The peer runs in the loop of the client, whose clock goes on with the turns of that loop.
-TIMEOUT_S = 0.1
-ROWS = [f"{TREE}.1.{row}" for row in range(1, 21)]
-HUNG = f"{TREE}.1.13"
-ALL = {oid: row for row, oid in enumerate(ROWS, 1)}
-OTHERS = {oid: value for oid, value in ALL.items() if oid != HUNG}
-
-
-class Card(FaultyAgent):
-    """Does not answer what `is_dropped` names."""
-
-    is_dropped: Callable[[Request], bool] = staticmethod(lambda _: False)
-    slow: Mapping[str, float] = MappingProxyType({})
-    """By object: how many seconds a request for it takes."""
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Answer one request, after a while if it is slow."""
-        slow_s = max((self.slow.get(oid, 0.0) for oid in Request.parse(data).oids), default=0.0)
-        if slow_s:
-            asyncio.get_running_loop().call_later(slow_s, super().datagram_received, data, addr)
-        else:
-            super().datagram_received(data, addr)
-
-    def good(self, request: Request) -> list[bytes]:
-        return [] if self.is_dropped(request) else super().good(request)
-
-    def hang(self, *hung: str) -> None:
-        self.is_dropped = lambda request: not set(hung).isdisjoint(request.oids)
-
-    def largest(self) -> int:
-        """Objects in the largest request since the last call."""
-        most = max((len(request.oids) for request in self.requests), default=0)
-        self.requests.clear()
-        return most
-
-    def asked(self, oid: str) -> list[list[str]]:
-        """The requests since the last call in which this object was."""
-        found = [request.oids for request in self.requests if oid in request.oids]
-        self.requests.clear()
-        return found
-
-
-@pytest.fixture
-async def card() -> AsyncIterator[Card]:
-    served = Card(table(100) | {SYS_UPTIME: tlv(0x43, b"\x01")})
-    async with served.serving(), turning(TIMEOUT_S / 10):
-        yield served
-
-
-def client_for(make_client: MakeClient, card: Card, retries: int = 1) -> SnmpClient:
-    return make_client(target_of(card.port, retries=retries, timeout_s=TIMEOUT_S))
+from tests.agent.faulty_peers import Request, integer, tlv
+from tests.agent.snmp.silent_card import ALL, HUNG, OTHERS, ROWS, Card, client_for, hanging_rows
+from tests.agent.snmp.snmp_clients import TREE, MakeClient, target_of
+from tests.jumping import jump
 
 
 async def failed(client: SnmpClient, oids: list[str]) -> None:
@@ -339,133 +283,6 @@ async def test_a_device_that_dies_while_it_is_searched_is_asked_for_nothing_more
     assert 0 < before < len(card.requests) <= before + 4
     card.hang(HUNG)
     assert await client.get(ROWS) == OTHERS
-
-
-def hanging_rows(card: Card, *hung: str) -> None:
-    """No answer to any request that these are in, or would be in the answer to."""
-    card.is_dropped = lambda request: not {oid for oid, _ in card.found(request, request.oids)}.isdisjoint(hung)
-
-
-@pytest.mark.parametrize("hung", [ROWS[12:13], ROWS[:1], ROWS[19:], ROWS[4:7]], ids=["13", "first", "last", "3"])
-async def test_a_table_with_rows_that_are_never_answered_is_walked_without_them(
-    client_of: MakeClient, card: Card, hung: list[str]
-) -> None:
-    card.objects = table(20)
-    client = client_for(client_of, card)
-    assert await client.walk(f"{TREE}.1") == ALL
-    hanging_rows(card, *hung)
-    for _ in range(WALKS - 1):
-        with pytest.raises(DeviceTimeout):
-            await client.walk(f"{TREE}.1")
-    assert await client.walk(f"{TREE}.1") == {oid: value for oid, value in ALL.items() if oid not in hung}
-    # The next column at once.
-    assert await client.walk(f"{TREE}.2") == {f"{TREE}.2.1": -1}
-    with pytest.raises(UnansweredError):
-        await client.get_next(f"{TREE}.1" if hung == ROWS[:1] else ROWS[ROWS.index(hung[0]) - 1])
-    card.hang()
-    assert await client.walk(f"{TREE}.1") == ALL
-    await jump(ROW_BY_ROW_S)
-    card.requests.clear()
-    assert await client.walk(f"{TREE}.1") == ALL
-    assert len(card.requests) <= 3
-
-
-async def test_a_row_is_asked_for_twice_before_it_counts_as_never_answered(client_of: MakeClient, card: Card) -> None:
-    """A table is walked once an hour: what is taken for silent is missing until then."""
-    card.objects = table(20)
-    client = client_for(client_of, card)
-    hanging_rows(card, HUNG)
-    for _ in range(WALKS - 1):
-        with pytest.raises(DeviceTimeout):
-            await client.walk(f"{TREE}.1")
-    shown = 0
-
-    def is_lost(request: Request) -> bool:
-        """The row is lost until the device has shown that it answers others: before it is asked for row by row, and for this row."""
-        nonlocal shown
-        shown += request.oids == [SYS_UPTIME]
-        return shown < 2 and HUNG in {oid for oid, _ in card.found(request, request.oids)}
-
-    card.is_dropped = is_lost
-    assert await client.walk(f"{TREE}.1") == ALL
-    assert shown == 2
-
-
-async def test_a_device_in_place_of_one_with_silent_rows_is_walked_fast_from_the_first_walk_on(
-    client_of: MakeClient, card: Card
-) -> None:
-    card.objects = table(20)
-    client = client_for(client_of, card)
-    hanging_rows(card, *ROWS[4:6])
-    for _ in range(WALKS - 1):
-        with pytest.raises(DeviceTimeout):
-            await client.walk(f"{TREE}.1")
-    assert len(await client.walk(f"{TREE}.1")) == len(ROWS) - 2
-    card.hang()
-    client.ask_all_again()
-    card.requests.clear()
-    assert await client.walk(f"{TREE}.1") == ALL
-    assert len(card.requests) > len(ROWS), "the same device"
-    client.ask_all_again(of_another=True)
-    card.requests.clear()
-    assert await client.walk(f"{TREE}.1") == ALL
-    assert len(card.requests) <= 3
-
-
-@pytest.mark.parametrize("news", ["serial", "firmware"])
-async def test_a_device_that_was_replaced_or_updated_is_not_read_row_by_row(
-    client_of: MakeClient, card: Card, news: str
-) -> None:
-    serial, firmware = f"{TREE}.9.1.0", f"{TREE}.9.2.0"
-    card.objects = table(20) | {serial: tlv(4, b"A1"), firmware: tlv(4, b"1.0"), SYS_UPTIME: tlv(0x43, b"\x01")}
-    device = Device(id="pdu-1", host="h", credential="c", profile="rows")
-    poller = SnmpPoller(device, {"rows": ROWS_PROFILE}, client_for(client_of, card))
-    hanging_rows(card, *ROWS[4:6])
-    for _ in range(DOWN_AFTER_FAILURES):
-        with contextlib.suppress(DeviceTimeout):
-            await poller.open()
-            break
-    assert len((await poller.poll("fast", 1e9)).values) == len(ROWS) - 2
-    card.hang()
-    card.objects[serial if news == "serial" else firmware] = tlv(4, b"B7")
-    card.requests.clear()
-    await poller.open()
-    assert len((await poller.poll("fast", 1e9)).values) == len(ROWS)
-    assert len(card.requests) < len(ROWS)
-
-
-ROWS_PROFILE = parse_profile(
-    f"""
-version: 1
-profile: rows
-class: env
-protocol: snmp
-title: A card with rows that hang
-source: a manual
-evidence: unverified
-recognise: {{subtrees: [{TREE}]}}
-identity: {{serial: [{{oid: {TREE}.9.1.0}}], firmware: [{{oid: {TREE}.9.2.0}}]}}
-tables:
-  - name: sensors
-    rows: {TREE}.1
-    labels: {{sensor: {{index: 1}}}}
-    points: [{{metric: dcim_env_temperature_celsius, oid: {TREE}.1, unit: celsius, poll: fast}}]
-""",
-    "rows.yaml",
-)
-
-
-async def test_the_walk_of_a_device_that_is_off_fails_as_ever(client_of: MakeClient, card: Card) -> None:
-    client = client_for(client_of, card)
-    assert len(await client.walk(f"{TREE}.1")) == 100
-    card.is_dropped = lambda _: True
-    for _ in range(WALKS + 1):
-        card.requests.clear()
-        with pytest.raises(DeviceTimeout):
-            await client.walk(f"{TREE}.1")
-        assert len(card.requests) <= 6
-    card.hang()
-    assert len(await client.walk(f"{TREE}.1")) == 100
 
 
 PROFILE = parse_profile(
