@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agent.profile.loading.expand import places_in, repetitions, with_defaults
+from agent.profile.loading.expand import places_in, repeat_faults, repetitions, with_defaults
 from agent.profile.schema import ModbusLimits, Point
 
 
@@ -63,3 +63,29 @@ def test_a_repetition_without_one_of_its_names_is_left_out() -> None:
         ({"outlet": "1", "inlet": "A"}, 10),
         ({"outlet": "3", "inlet": "C"}, 14),
     ]
+
+
+def test_what_a_place_says_itself_comes_before_the_defaults_of_its_profile() -> None:
+    one = with_defaults(
+        point(register=1, step=1, table="holding", type="int16", order="big"),
+        ModbusLimits(table="input", order="little"),
+    )
+    assert (one.table, one.type, one.order) == ("holding", "int16", "big")
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ({"register": 65_530, "step": 2, "type": "uint32"}, ""),
+        ({"register": 65_531, "step": 2, "type": "uint32"}, "the last repetition stands behind register 65535"),
+        ({"register": 10, "bit": [12, 13], "bit_step": 2}, ""),
+        ({"register": 10, "bit": [13, 14], "bit_step": 2}, "would stand in two registers"),
+        ({"register": 10, "bit": [1, 0], "bit_step": 2}, ""),
+        ({"register": 10, "bit": [1, 0], "bit_step": 15}, "would stand in two registers"),
+        ({"register": 10, "step": 2, "labels": {"outlet": "7"}}, "outlet is among the labels, too"),
+    ],
+)
+def test_a_repetition_that_reads_something_else_is_refused(keys: dict[str, Any], fault: str) -> None:
+    one = point(**keys)
+    said = list(repeat_faults(one, one.labels))
+    assert [fault in each for each in said] == [True] * bool(fault)
