@@ -87,3 +87,42 @@ def test_labels_from_an_index_are_those_of_the_metric() -> None:
     )
     assert faults(table % (OID, "L1")) == ""
     assert "label phase: ['L9'] are not among" in faults(table % (OID, "L9"))
+
+
+@pytest.mark.parametrize(
+    ("bits", "fault"),
+    [
+        ("{0: {alarm: a, severity: warning}, 1: {alarm: b, severity: warning}}", ""),
+        ("{0: {alarm: a, severity: warning}, 1: {alarm: b}}", "needs the label severity"),
+        ("{0: {alarm: a, severity: warning}, 1: {alarm: b, severity: bad}}", "label severity: ['bad'] are not among"),
+        ("{0: {alarm: a, severity: warning}, 1: {alarm: a, severity: warning}}", "another point has the same labels"),
+    ],
+)
+def test_each_bit_is_a_series_of_its_own(bits: str, fault: str) -> None:
+    said = faults(f"{{metric: dcim_device_alarm_active, register: 7, bits: {bits}}}", text=MODBUS)
+    assert fault in said if fault else said == ""
+    # Of two points only the bits may tell them apart.
+    other = "{metric: dcim_device_alarm_active, register: 8, bits: {0: {alarm: c, severity: warning}}}"
+    if not fault:
+        both = f"{{metric: dcim_device_alarm_active, register: 7, bits: {bits}}}\n  - {other}"
+        assert faults(both, text=MODBUS) == ""
+
+
+@pytest.mark.parametrize(("number", "fault"), [("1", False), ("7", True)])
+def test_a_case_is_a_number_that_the_metric_may_have(number: str, *, fault: bool) -> None:
+    cases = f"[{{register: 7, in: [1], is: {number}}}, {{is: 0}}]"
+    said = faults(f"{{metric: dcim_ats_redundant, cases: {cases}}}", of="ats", text=MODBUS)
+    assert ("is outside of the metric's range" in said) == fault == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("head", "fault"),
+    [
+        ("identity: {serial: [{register: 65535, words: 1}]}", ""),
+        ("identity: {serial: [{register: 65535, words: 4}]}", "identity.serial: register 65535: its 4 registers end"),
+    ],
+)
+def test_the_identity_is_in_registers_that_there_are(head: str, fault: str) -> None:
+    point = "{metric: dcim_pdu_input_power_watts, register: 1, unit: watt}"
+    said = faults(point, text=MODBUS.replace("points:", f"{head.replace('{', '{{').replace('}', '}}')}\npoints:"))
+    assert fault in said if fault else said == ""
