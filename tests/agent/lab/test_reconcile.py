@@ -225,3 +225,23 @@ def test_two_spellings_of_an_address_are_one() -> None:
     asked = Search("modbus", ["2001:db8::7"], 502, (1,), units_named=True)
     device = configured(host="2001:0db8:0000::0007")
     assert said(reconcile([found("2001:db8::7")], [device], {}, asked)) == [("known", "m")]
+
+
+def test_devices_of_two_classes_may_have_one_serial_number() -> None:
+    """Two vendors number from 1001 on. The second would be called the first one's other address, and get no entry."""
+    profiles = load_profiles(lazy=True)
+    pdu = replace(found(THERE, "1001"), match=Match(profiles["raritan-pdu2"], 40, ()))
+    assert profiles["raritan-pdu2"].class_ != MATCH.profile.class_
+    assert [each.status for each in reconcile([found(HERE, "1001"), pdu], [], {}, search())] == ["new", "new"]
+    twice = [found(HERE, "1001"), found(THERE, "1001")]
+    assert [each.status for each in reconcile(twice, [], {}, search())] == ["new", "duplicate"]
+
+
+def test_an_id_stays_as_short_as_a_configuration_takes_it() -> None:
+    long = "x" * 70
+    results = reconcile(
+        [replace(found(HERE), name=long), found(THERE)], [configured(id="x" * 64, host="h")], {}, search()
+    )
+    ids = [each.id for each in results if each.status == "new"]
+    assert ids[0] == "x" * 62 + "-2"
+    assert all(len(each) <= 64 for each in ids)

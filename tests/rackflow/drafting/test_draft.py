@@ -108,6 +108,27 @@ def test_a_comma_that_may_stand_before_thousands_is_not_taken_for_a_point() -> N
         drafted(Given("a1", "racks", {"design_power_w": "12,000"}))
 
 
+def test_a_value_that_is_asked_for_is_to_fill_in() -> None:
+    """NetBox does not say which phase a feed of one phase is on, and the default is all three."""
+    found = drafted(Given("p", "pdus", {"rack": "r", "feed": "A", "phases": "?"}))
+    assert found["pdus"][0]["phases"] is None
+
+
+@pytest.mark.timeout(20)
+def test_panels_that_supply_each_other_are_drafted_as_they_are() -> None:
+    """The site file refuses the circle, with its line."""
+    panels = [Given("p1", "panels", {"from": "p2"}), Given("p2", "panels", {"from": "p1"})]
+    found = drafted(*panels, Given("pdu", "pdus", {"rack": "r", "from": "p1"}))
+    assert [each["from"] for each in found["panels"]] == [["p2"], ["p1"]]
+
+
+def test_racks_of_two_rooms_stand_in_a_row_of_each() -> None:
+    racks = [Given("r1", "racks", {"room": "north"}), Given("r2", "racks", {"room": "south"})]
+    found = drafted(*racks)
+    rooms = {row["id"]: row["room"] for row in found["rows"]}
+    assert [rooms[rack["row"]] for rack in found["racks"]] == ["north", "south"]
+
+
 def test_the_most_exact_place_counts_and_the_others_follow_from_it() -> None:
     found = drafted(Given("c", "cdus", {"room": "hall", "row": "a", "rack": "a1", "secondary": "tcs"}))
     assert found["cdus"][0]["rack"] == "a1"

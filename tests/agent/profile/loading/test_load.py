@@ -27,6 +27,16 @@ points:
 """
 
 
+TABLE = """
+tables:
+  - name: lines
+    rows: 1.3.6.1.4.1.1.3.1
+    labels: {phase: {index: 1, map: {1: L1}}}
+    points:
+      - {metric: dcim_ups_output_voltage_volts, oid: 1.3.6.1.4.1.1.3.2, unit: volt}
+"""
+
+
 def test_every_shipped_profile_is_sound_and_says_where_it_comes_from() -> None:
     profiles = shipped_profiles()
     assert {"rfc1628-ups", "apc-ups", "apc-rpdu2", "aalc-rpu", "schneider-iem3000"} <= profiles.keys()
@@ -161,6 +171,19 @@ def test_a_profile_extends_one_of_its_protocol_that_extends_none() -> None:
         extending("third", middle)
     with pytest.raises(ProfileError, match=r"own\.yaml:4: extends: 'eastron-sdm630' is a profile for modbus"):
         extending("own", shipped_profiles()["eastron-sdm630"])
+
+
+def test_what_a_profile_says_itself_stands_before_what_it_takes_over() -> None:
+    """The first of two points for one series is planned."""
+    base = parse_profile(GOOD + TABLE, "good.yaml")
+    own = (
+        (GOOD + TABLE)
+        .replace("profile: good", "profile: own\nextends: good")
+        .replace("1.3.6.1.4.1.1.", "1.3.6.1.4.1.2.")
+    )
+    whole = parse_profile(own, "own.yaml", {"good": base})
+    assert [point.oid for point in whole.points] == ["1.3.6.1.4.1.2.0", "1.3.6.1.4.1.1.0"]
+    assert [table.rows for table in whole.tables] == [["1.3.6.1.4.1.2.3.1"], ["1.3.6.1.4.1.1.3.1"]]
 
 
 def test_a_shelved_profile_is_small_until_it_is_asked_for_and_then_the_same(tmp_path: Path) -> None:
