@@ -140,6 +140,8 @@ def test_a_ups_that_comes_and_goes_is_in_the_history_if_it_was_on_battery_for_te
         assert history_of(["normal"] * 10 + seldom + ["normal"] * 30) == []
     [ended] = history_of(["normal"] * 10 + (["battery"] * 6 + ["normal"] * 14) * 6 + ["normal"] * 100)
     assert (ended.name, ended.since_s - NOW_S, ended.ended_s - NOW_S) == ("DcimUpsOnBattery", -290.0, -184.0)
+    [ended] = history_of((["battery"] + ["normal"] * 49) * 2 + ["battery"] * 12 + ["normal"] * 100)
+    assert ended.since_s - NOW_S == -250.0, "what was more than a minute before is no part of it"
 
 
 def history_of(states: Sequence[str]) -> list[Ended]:

@@ -101,6 +101,16 @@ def test_a_series_counts_until_an_hour_after_it_was_last_heard() -> None:
     assert admitted(usage, readings(loop(1)), 1100.0 + KEPT_S) == []
 
 
+def test_all_series_of_an_agent_are_looked_at_once_a_minute_however_many_are_refused() -> None:
+    """It takes 1 ms for 10,000: an agent that invents labels would hold up all others by it with each reading."""
+    usage = Usage(budgets(series=2))
+    assert admitted(usage, readings(loop(1))) == [loop(1)]
+    assert admitted(usage, readings(loop(2)), 30.0) == [loop(2)]
+    assert admitted(usage, readings(loop(3)), KEPT_S + 20.0) == [loop(3)]
+    assert admitted(usage, readings(loop(4)), KEPT_S + 40.0) == []
+    assert admitted(usage, readings(loop(4)), KEPT_S + 81.0) == [loop(4)]
+
+
 def test_bytes_count_keys_and_descriptions_and_a_new_description_replaces_the_old_one() -> None:
     size = document_bytes(DOCUMENT)
     usage = Usage(budgets(size_bytes=size + series_bytes(loop(1))))

@@ -1,10 +1,14 @@
 """Figures over a year of hours."""
 
+from dataclasses import replace
+
 import pytest
 
+from collector.derive.energy.accounting import Accounts, Emissions
 from collector.derive.energy.carbon import KWH_J, Factor, Factors
 from collector.derive.energy.hourly import Hour, HourlyTotals, Terms
 from collector.derive.energy.statement import Statement
+from collector.derive.engine import Figure
 from rackflow.process.slices import EACH_STEP, in_slices, run_through
 from rackflow.site import Grid
 from tests.collector.derive.energy.energy_accounts import accounts_of
@@ -193,3 +197,45 @@ def test_a_site_whose_it_used_nothing_has_no_pue_and_says_so() -> None:
     figures = run_through(Statement(accounts_of(amounts), totals, Factors(), 24).figure_steps())
     (pue,) = (each for each in figures if "pue" in each.output.metric.name and ("window", "day") in each.output.labels)
     assert (pue.value, pue.share, pue.missing) == (None, 1.0, ("no energy was used",))
+
+
+def figures_of(totals: HourlyTotals, accounts: Accounts, hour: int) -> dict[tuple[str, str], Figure]:
+    """By metric and window."""
+    found = run_through(Statement(accounts, totals, Factors(), hour).figure_steps())
+    return {(each.output.metric.name, dict(each.output.labels)["window"]): each for each in found}
+
+
+def test_the_hour_that_has_not_ended_is_in_no_window_though_nearly_all_of_it_was_counted() -> None:
+    """In its last minute it would be in the figures of the hour before, which would rest on two hours of one."""
+    totals = HourlyTotals()
+    for hour, used in ((23, 12.0), (24, 90.0)):
+        totals.hours[hour] = Hour(
+            {"facility:m": used * KWH_J, "it:u": 10 * KWH_J}, {"facility:m": 3590.0, "it:u": 3590.0}
+        )
+    found = figures_of(totals, accounts_of({"facility:m", "it:u"}), 24)["dcim_site_interim_pue_ratio", "hour"]
+    assert found.value == pytest.approx(1.2)
+    assert found.share == 1.0
+
+
+def test_pumps_that_nobody_reads_leave_the_partial_pue_of_their_loop_unknown() -> None:
+    """It would be 1.0, as if they ran without any power."""
+    totals, parts = HourlyTotals(), {"racks:l": 100 * KWH_J, "pumps:l": 3 * KWH_J}
+    accounts = replace(accounts_of(parts), loops=("l",))
+    totals.hours[23] = Hour(dict(parts), dict.fromkeys(parts, 3600.0))
+    key = "dcim_loop_interim_ppue_ratio", "hour"
+    assert figures_of(totals, accounts, 24)[key].value == pytest.approx(1.03)
+    del totals.hours[23].amount["pumps:l"], totals.hours[23].covered_s["pumps:l"]
+    assert figures_of(totals, accounts, 24)[key].value is None
+
+
+def test_an_hour_is_emitted_once_though_the_clock_is_set_back_over_its_end() -> None:
+    totals, factors = (
+        HourlyTotals(),
+        Factors(hourly={hour: Factor(100.0, None, estimated=False, source="x") for hour in (23, 24)}),
+    )
+    for hour in (23, 24):
+        totals.hours[hour] = Hour({"facility:m": 10 * KWH_J}, {"facility:m": 3600.0})
+    accounts, emissions = accounts_of({"facility:m"}), Emissions(until_hour=23)
+    for now_hour in (25, 24, 25):
+        emissions.advance(accounts, totals, factors, now_hour)
+    assert emissions.location_g == pytest.approx(2 * 10 * 100.0)
