@@ -29,8 +29,8 @@ async def ended_elsewhere(
 ) -> frozenset[Key]:
     """Those of the uncertain problems that an Alertmanager does not have any more. None of them while it cannot be asked.
 
-    It was told that they last for minutes yet, so somebody else has ended them; or it was started anew, and then nobody is notified of
-    their end. `url` is that of its alerts.
+    It was told a minute ago that they last for minutes yet, so somebody else has ended them; or it was started anew, and then nobody is
+    notified of their end. `url` is that of its alerts.
     """
     names = "|".join(sorted({each.problem.name for each in uncertain}))
     try:

@@ -254,6 +254,10 @@ class Pusher:
         self._waiting: dict[Key, TrackedProblem] = {}
         self._ending: dict[Key, tuple[TrackedProblem, float]] = {}
         """Problems that have ended, and when this target is to be notified."""
+        self._accepted: dict[Key, float] = {}
+        """When the target, if it is one that `repeats`, last accepted an active problem (monotonic)."""
+        self._left_out: set[Key] = set()
+        """Active problems that are not repeated, because another collector has ended them; until they are seen again, or over."""
         self._wake = asyncio.Event()
         self._is_failing = False
         self._failed = 0
@@ -309,12 +313,22 @@ class Pusher:
 
     async def _repeat(self, session: aiohttp.ClientSession) -> None:
         """Have each active problem sent again, but for those whose end the target knows from another collector."""
-        active = self._tracker.active()
-        uncertain = [each for each in active if each.is_uncertain and each.key not in self._waiting]
-        ended = await ended_elsewhere(session, self._target.url, uncertain) if uncertain else frozenset[Key]()
+        active, now = self._tracker.active(), time.monotonic()
+        # Those that present readings do not show: their device is silent, or its readings are still to come.
+        unseen = {each.key: each for each in active if not each.is_seen}
+        self._left_out &= unseen.keys()
+        self._accepted = {each.key: at for each in active if (at := self._accepted.get(each.key)) is not None}
+        # What was not told for so long has ended there by itself, and nobody has seen its end.
+        asked = [
+            each
+            for key, each in unseen.items()
+            if key not in self._waiting and now < self._accepted.get(key, -LIFE_S) + LIFE_S
+        ]
+        if asked:
+            self._left_out |= await ended_elsewhere(session, self._target.url, asked)
         for each in active:
             # Meanwhile it may have been seen again.
-            if each.is_active and (each.key not in ended or not each.is_uncertain):
+            if each.is_active and (each.is_seen or each.key not in self._left_out):
                 self._waiting.setdefault(each.key, each)
 
     async def _learn_clock(self, session: aiohttp.ClientSession) -> bool:
@@ -376,6 +390,8 @@ class Pusher:
                 self._target.note(reports)
             has_accepted = has_accepted or is_sent
             for each, report in reports:
+                if is_sent and self._target.repeats and each.is_active:
+                    self._accepted[each.key] = time.monotonic()
                 # A problem that changed while it was being sent is sent again.
                 is_same = each.is_active == (report.status != "ended")
                 if is_same and self._waiting.get(each.key) is each:

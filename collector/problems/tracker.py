@@ -127,6 +127,11 @@ class TrackedProblem:
         return self.holds or self.evidence is not Evidence.CURRENT
 
     @property
+    def is_seen(self) -> bool:
+        """Whether present readings show that it holds."""
+        return self.holds and self.evidence is Evidence.CURRENT
+
+    @property
     def is_fading(self) -> bool:
         """Whether it does not hold at present, and is active until it has not held for long enough (`keep_s`, `within_s`)."""
         return self.is_active and not self.may_hold

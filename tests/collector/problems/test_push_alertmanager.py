@@ -81,6 +81,9 @@ async def test_what_another_collector_saw_end_is_not_told_again_by_one_that_sees
                 other.tell(ended)
                 await eventually(lambda: "ended" not in updated(), "the other one has ended it")
                 assert set(await repeated("lasting", 3)) == {"lasting"}
+                tracker.update(("u",), {lasting.key: 1.0}, time.monotonic(), decides=lambda _: False)
+                assert tracker.get(ended.key), "it is back, and what decides it is still to come"
+                assert set(await repeated("lasting", 3)) == {"lasting"}
                 see(ended.key, lasting.key)
                 assert set(await repeated("ended", 1)) == {"ended", "lasting"}, "it sees again"
             finally:
