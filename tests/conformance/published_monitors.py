@@ -470,7 +470,7 @@ MONITORS = {
             "dcim_env_contact_active{kind=door,sensor=b2_DOOR}": 0.0,
             **{
                 f"{ALARM}{{alarm={sensor},severity={severity}}}": float((sensor, severity) == ("b1_TEMP", "critical"))
-                for sensor in ("b1_TEMP", "b2_TEMP", "b1_HUMI", "b1_AFLW", "b1_AMPS")
+                for sensor in ("b1_TEMP", "b2_TEMP", "b1_HUMI", "b1_DEWP", "b1_AFLW", "b1_AMPS")
                 for severity in ("critical", "warning")
             },
         },

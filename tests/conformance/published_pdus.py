@@ -277,6 +277,14 @@ PDUS = {
             "150.2.2.1.5.2": 0,
             "150.3.2.1.3.1": 2,
             "150.3.2.1.4.1": 41,
+            "150.2.2.1.6.1": 5,
+            "150.2.2.1.6.2": 1,
+            "150.3.2.1.5.1": 4,
+            "150.2.2.1.3.3": 3,
+            "150.2.2.1.6.3": 1,
+            "150.4.2.1.3.1": 2,
+            "150.4.2.1.4.1": 2,
+            **{f"130.2.2.1.11.{outlet}": outlet for outlet in (1, 2, 3, 4)},
         },
         {
             "dcim_pdu_input_power_watts{inlet=1}": 4120.0,
@@ -287,6 +295,16 @@ PDUS = {
             "dcim_pdu_outlet_on{outlet=1}": 1.0,
             "dcim_pdu_outlet_on{outlet=2}": 0.0,
             f"{ALARM}{{alarm=power_supply,severity=critical}}": 1.0,
+            **{
+                f"{ALARM}{{alarm=outlet_current.{outlet},severity=warning}}": float(outlet > 2)
+                for outlet in (1, 2, 3, 4)
+            },
+            f"{ALARM}{{alarm=sensor-temperature.1,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=sensor-humidity.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=sensor-communication_lost.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=sensor-communication_lost.3,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=sensor-contact.1,severity=warning}}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=1}": 1.0,
             "dcim_env_temperature_celsius{sensor=1}": 25.0,
             "dcim_env_relative_humidity_ratio{sensor=1}": 0.41,
             "dcim_env_dew_point_celsius{sensor=1}": 10.828451,  # Magnus, of the two above

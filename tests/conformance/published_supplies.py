@@ -304,6 +304,25 @@ SUPPLIES = {
             "2.12.1.2.3": b"",
             "2.12.1.3.3": 0,
             "2.12.1.4.3": 1,
+            "5.2.8.1.5.1": 5,
+            "5.2.8.1.5.2": 2,
+            "5.3.3.2.0": 4,
+            "5.3.4.1.3.1": 3,
+            "5.3.4.1.3.2": 2,
+            "5.3.4.1.3.3": 1,
+            "5.3.4.1.8.1": 97,
+            "5.3.6.0": 2,
+            "9.1.1.2.1": b"Mains L1",
+            "9.1.1.3.1": 2_304,
+            "9.1.1.4.1": -1,
+            "9.1.1.5.1": 4,
+            # 77 degrees Fahrenheit
+            "9.1.1.2.2": b"Room",
+            "9.1.1.3.2": 770,
+            "9.1.1.4.2": -1,
+            "9.1.1.5.2": 7,
+            "11.2.0": 0,
+            "15.1.1.2.1": 3,
         },
         {
             "dcim_ups_battery_voltage_volts": 54.12,
@@ -315,8 +334,23 @@ SUPPLIES = {
             "dcim_device_alarm_active{alarm=rectifier_failure,severity=warning}": 1.0,
             "dcim_device_alarm_active{alarm=Door_open,severity=warning}": 0.0,
             "dcim_device_alarm_active{alarm=Fan,severity=warning}": 1.0,
+            **{
+                f"dcim_device_alarm_active{{alarm={alarm},severity=warning}}": value
+                for alarm, value in (
+                    *(("backup_time", 1.0), ("battery_life", 0.0), ("solar_charger_failure", 0.0), ("inverter.1", 1.0)),
+                    *(("battery_test_failed.1", 0.0), ("battery_test_failed.2", 1.0)),
+                    *(("battery_lithium.1", 0.0), ("battery_lithium.2", 1.0)),
+                )
+            },
+            "dcim_device_alarm_active{alarm=inverter.1,severity=critical}": 0.0,
+            "dcim_ups_battery_health_ratio{string=1}": 0.97,
+            "dcim_env_voltage_volts{sensor=Mains_L1}": 230.4,
         },
         {"dcim_ups_battery_charge_state": "discharging", "dcim_ups_output_source": "battery"},
+        {
+            "dcim_device_alarm_active{alarm=battery_lithium.3,severity=warning}": "sentinel",
+            "dcim_env_temperature_celsius{sensor=Room}": "range",
+        },
     ),
     "gude-ets": Published(
         "1.3.6.1.4.1.28507.4.1",

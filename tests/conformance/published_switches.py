@@ -100,7 +100,7 @@ SWITCHES = {
             **{f"2.{flag}.0": int(flag == 11) for flag in range(5, 12)},
             **{
                 f"2.4.1.{column}.{outlet}": value
-                for outlet, *row in ((1, 52, 1, 1), (2, 35, 1, 3), (3, 0, 2, 6), (4, 0, 1, 4))
+                for outlet, *row in ((1, 52, 1, 1), (2, 35, 1, 3), (3, 0, 2, 6), (4, 0, 1, 4), (5, 162, 1, 5))
                 for column, value in zip((2, 4, 5), row, strict=True)
             },
         },
@@ -119,13 +119,14 @@ SWITCHES = {
             },
             f"{ALARM}{{alarm=input_current_high,severity=critical}}": 0.0,
             **{
-                f"{ALARM}{{alarm=outlet_overload.{outlet},severity=critical}}": float(outlet == 3)
-                for outlet in (1, 2, 3, 4)
+                f"{ALARM}{{alarm=outlet_overload.{outlet},severity={severity}}}": float(outlet == active)
+                for outlet in (1, 2, 3, 4, 5)
+                for severity, active in (("critical", 3), ("warning", 5))
             },
-            **{f"dcim_pdu_outlet_on{{outlet={outlet}}}": float(outlet < 3) for outlet in (1, 2, 3, 4)},
+            **{f"dcim_pdu_outlet_on{{outlet={outlet}}}": float(outlet not in (3, 4)) for outlet in (1, 2, 3, 4, 5)},
             **{
                 f"dcim_pdu_outlet_current_amperes{{outlet={outlet}}}": value
-                for outlet, value in ((1, 5.2), (2, 3.5), (3, 0.0), (4, 0.0))
+                for outlet, value in ((1, 5.2), (2, 3.5), (3, 0.0), (4, 0.0), (5, 16.2))
             },
         },
         {},

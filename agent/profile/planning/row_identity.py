@@ -20,7 +20,11 @@ def unclear_parts(table: Table, indexes: Sequence[str]) -> frozenset[int]:
 
     Example: the profile has 1 to 3 for L1 to L3, and the device has rows 0, 1 and 2. Either row 0 is a total and L3 is not fitted, or the
     device counts from 0 and L1 would get the readings of L2. A missing reading is better than one of another phase.
+
+    If row 0 is the only one, it is not unclear: see `counts_from_0`.
     """
+    if counts_from_0(indexes):
+        return frozenset()
     found: set[int] = set()
     labels = [label for point in table.points for label in (table.labels | point.labels).values()]
     flat = (part for label in labels for part in label_parts(label))
@@ -32,6 +36,11 @@ def unclear_parts(table: Table, indexes: Sequence[str]) -> frozenset[int]:
         if 0 in parts and last not in parts:
             found.add(label.index)
     return frozenset(found)
+
+
+def counts_from_0(indexes: Sequence[str]) -> bool:
+    """Whether a table has a single row, numbered 0, which stands for the first line: some cards serve the columns as scalars."""
+    return set(indexes) == {"0"}
 
 
 def shifted_parts(
@@ -93,7 +102,8 @@ def rows_of_unit(
     is_first = unit is None or unit <= 1
     units = {index.partition(".")[0] for index in indexes if "." in index}
     if unit is None or (is_first and (not units or (len(units) == 1 and str(unit) not in units))):
-        yield from (Row(index, cells, role, unclear, shifted) for index in indexes)
+        from_0 = counts_from_0(indexes)
+        yield from (Row(index, cells, role, unclear, shifted, from_0=from_0) for index in indexes)
         return
     for index in indexes:
         if "." not in index:

@@ -69,6 +69,8 @@ class Row:
     """Parts of the index that may not be the parts that the profile means; see `shifted_parts`."""
     skip: int = 0
     """How many parts at the start of the index the profile does not know: 1 if the index begins with the number of the unit."""
+    from_0: bool = False
+    """Whether 0 stands for the first of the numbers that a profile names; see `counts_from_0`."""
 
     def label(self, source: LabelSource) -> str | None:
         """The label's value, or None if this row does not have it. A row that lacks a label gives no series, which is counted."""
@@ -83,7 +85,7 @@ class Row:
             case FromIndex():
                 part = self.part(source.index)
                 is_unclear = source.index in self.shifted or (source.map and source.index in self.unclear)
-                return None if part is None or is_unclear else _mapped(part, source.map)
+                return None if part is None or is_unclear else self._name(part, source.map)
             case FromColumn():
                 value = self.cells.get(f"{source.column}.{source.index_of(self.index)}")
                 # If the map lacks the code or text, there is no label and the row gives no series: a label made up from a raw
@@ -93,6 +95,13 @@ class Row:
                 text = bare_text(value)
                 # Without a name that can be a label: the index. Of two Chinese names the second would continue the series of the first.
                 return clean_label(text) if is_readable(text) else clean_label(self.index) if self.index else None
+
+    def _name(self, number: int, names: Mapping[int, str]) -> str | None:
+        """The label that a part of the index stands for."""
+        if not names:
+            return str(number)
+        is_first = self.from_0 and number == 0 and 0 not in names
+        return names.get(1 if is_first else number)
 
     def is_named(self, source: LabelSource) -> bool:
         """Whether a text in this row gives the label. Numbers are no names: rows with the same number are about the same part."""
@@ -257,7 +266,3 @@ class Row:
         if source.scale_by:
             return all(self.cells.get(cell_ref(each, self.index)) is not None for each in source.scale_by)
         return self.cell(source.scale_cell) is not None
-
-
-def _mapped(code: int, names: Mapping[int, str]) -> str | None:
-    return names.get(code) if names else str(code)

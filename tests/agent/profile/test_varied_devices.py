@@ -67,9 +67,9 @@ def test_rows_that_are_counted_from_0_never_give_a_phase_the_reading_of_another(
     from_0 = {"1": "0", "2": "1", "3": "2"}
     for name in FAMILIES:
         device = usual_device(name)
-        # Profiles that also name the instance of row 1 itself would have to look for a row 0, and one family does count from 0.
+        # Profiles that also name the instance of row 1 itself would have to look for a row 0, and some families do count from 0.
         named = any(f"{column}.{index}" in device.scalars for column, rows in device.columns.items() for index in rows)
-        if named or name == "e3meter-ips":
+        if named or name in COUNTED_FROM_0:
             continue
         found = outcome_of(device.renumbered(moved(from_0)))
         mapped = {key for key in found.readings.keys() & usual[name].readings if PHASE.search(key)}
@@ -177,6 +177,7 @@ async def read_whole(
 
 # A fourth of them, chosen by name, so that a new family does not choose others.
 FEW = [name for name in FAMILIES if crc32(name.encode()) % 4 == 1]
+COUNTED_FROM_0 = ("e3meter-ips", "voltronic-company", "voltronic-ups")
 EVEN_NAMES = ("apc-rpdu", "apc-netbotz", "eaton-epdu")
 
 
@@ -258,7 +259,7 @@ async def test_a_scalar_with_two_other_instances_is_left_out_and_counted(usual: 
 
 
 # Families that read a series from several tables, or from instances beside them: another of their sources stands in.
-SEVERAL_SOURCES = {"apc-ats", "apc-cpdu", "apc-sensors", "apc-ups", "delta-ups", "panduit-pdu"}
+SEVERAL_SOURCES = {"apc-ats", "apc-cpdu", "apc-sensors", "apc-ups", "delta-ups", "hpe-pdu-basic", "panduit-pdu"}
 
 
 def test_of_two_units_with_a_deeper_index_no_line_has_the_reading_of_another(usual: Mapping[str, Outcome]) -> None:

@@ -84,12 +84,32 @@ def test_the_part_that_the_profile_does_not_know_is_skipped_in_the_rows_of_a_uni
         ({0: "total", **LINES}, ["0", "1", "2"], set()),  # the profile says what 0 is
         ({2: "L1", 3: "L2"}, ["0", "2"], set()),  # not counted from 1
         ({**LINES, 9: "N"}, ["0", "1", "2", "9"], {1}),  # the last of the numbers in a row counts
+        (LINES, ["0"], set()),  # the only line there is
+        (LINES, ["0", "0"], set()),  # the same, as the profile and its base list it
     ],
 )
 def test_a_line_is_unclear_where_the_device_may_count_from_0(
     codes: dict[int, str], indexes: list[str], unclear: set[int]
 ) -> None:
     assert unclear_parts(table({"phase": {"index": 1, "map": codes}}), indexes) == unclear
+
+
+@pytest.mark.parametrize(
+    ("codes", "indexes", "labels"),
+    [
+        (LINES, ["0"], ["L1"]),  # a card that serves the columns as scalars
+        (LINES, ["0", "1", "2"], [None, "L1", "L2"]),
+        ({0: "total", **LINES}, ["0"], ["total"]),
+        ({2: "L1", 3: "L2"}, ["0"], [None]),
+        ({}, ["0"], ["0"]),
+    ],
+)
+def test_the_only_row_of_a_table_is_the_first_line_though_it_is_numbered_0(
+    codes: dict[int, str], indexes: list[str], labels: list[str | None]
+) -> None:
+    label = table({"phase": {"index": 1, "map": codes}}).labels["phase"]
+    assert [row.label(label) for row in of_unit(indexes, None)] == labels
+    assert [row.label(label) for row in of_unit(indexes, 1)] == labels
 
 
 @pytest.mark.parametrize(
