@@ -73,13 +73,35 @@ def _holding_text(problem: Problem, table: Table) -> str:
         return problem.promql.strip("\n")
     if problem.share is not None:
         return _share_text(problem, table)
-    alternatives = [_alternative(problem, each, table.records) for each in problem.when]
-    text = _any_of(alternatives)
+    if _is_held_recorded(problem):
+        held = _name_of_held(problem.name)
+        window = f"{duration(problem.within_s)}:{SAFETY_STEP_S}s"
+        text = f"{held}\nand\n  {_counted(problem, held, window, SAFETY_STEP_S)}"
+    else:
+        text = _any_of([_alternative(problem, each, table.records) for each in problem.when])
     return (
         f"{_in_brackets(text)}\nor\n{_in_brackets(_last_before_silence(problem, table.records))}"
         if problem.silent_s
         else text
     )
+
+
+def held_records(table: Table) -> Iterator[tuple[str, str]]:
+    """Records of what holds of the problems of the safety class that count within a window: name and expression of each.
+
+    Every second a subquery would evaluate the condition for each second of the window: for 400 CDUs that took a fifth of a core.
+    """
+    for problem in table.problems.values():
+        if _is_held_recorded(problem):
+            texts = [
+                _with_reading_label(problem, each, _condition_text(each, table.records), table.records)
+                for each in problem.when
+            ]
+            yield _name_of_held(problem.name), _any_of(list(dict.fromkeys(texts)))
+
+
+def _is_held_recorded(problem: Problem) -> bool:
+    return problem.is_safety and bool(problem.when) and not problem.promql and 0 < problem.within_s <= problem.keep_s
 
 
 def record_expression(record: Record, records: Mapping[str, Record]) -> str:
@@ -254,8 +276,14 @@ def _held_within_window(problem: Problem, condition: Condition, records: Mapping
     # Where its end comes `keep_s` after it last held in any case, it needs to hold now: what its window still has must not add to that.
     value = holding if problem.within_s <= problem.keep_s else _value_text(condition)
     step_s = SAFETY_STEP_S if problem.is_safety else max(STEP_S, round(problem.within_s / LOOKS))
-    window = f"[{duration(problem.within_s)}:{step_s}s]"
-    return f"{value}\nand\n  count_over_time(\n    (\n{_indent(holding, 6)}\n    ){window}\n  ) > {round(problem.hold_s / step_s)}"
+    window = f"{duration(problem.within_s)}:{step_s}s"
+    counted = _counted(problem, f"\n    (\n{_indent(holding, 6)}\n    )", window, step_s, end="\n  ")
+    return f"{value}\nand\n  {counted}"
+
+
+def _counted(problem: Problem, held: str, window: str, step_s: float, end: str = "") -> str:
+    """Where what holds, in steps, has done so for `hold_s` within the window."""
+    return f"count_over_time({held}[{window}]{end}) > {round(problem.hold_s / step_s)}"
 
 
 def _condition_text(condition: Condition, records: Mapping[str, Record]) -> str:
@@ -449,6 +477,11 @@ def _name_of_waited_for(problem: str) -> str:
 def _name_of_shown(problem: str) -> str:
     """The record of the silent devices of a problem's groups in which one that answers shows the problem (`unless_shown`)."""
     return f"device:{_snake(problem)}_shown:info"
+
+
+def _name_of_held(problem: str) -> str:
+    """The record of what holds at the moment of a problem that counts within a window."""
+    return f"held:{_snake(problem)}:value"
 
 
 def _name_of_left_out(problem: str) -> str:

@@ -10,6 +10,7 @@ from collector.problems.promql import (
     HISTORY_INTERVAL_S,
     alert_expression,
     duration,
+    held_records,
     history_records,
     left_out_records,
     record_expression,
@@ -50,6 +51,7 @@ def rules_yaml(table: Table) -> str:
     lines += _record(AGENT_SILENT, AGENT_SILENT_RULE)
     lines += _records(table, records)
     lines += (line for name, text in left_out_records(table) for line in _record(name, text))
+    lines += (line for name, text in held_records(table) for line in _record(name, text))
     lines += (line for problem in safety for line in _rule(problem, table))
     lines.append("\n  - name: dcim-recorded\n    rules:\n")
     counted = {name for name, each in table.records.items() if each.changes_within_s}

@@ -192,8 +192,9 @@ def selector_text(selector: Selector) -> str:
     return f"{selector.name}{{{', '.join(kept)}}}"
 
 
-# Records that have values only while an agent, room or row has lost its devices; tests/collector/problems/test_blind_agent.py plays that.
-OF_BLIND_AGENTS = {
+# Records that have values only while an agent, room or row has lost its devices (tests/collector/problems/test_blind_agent.py plays that),
+# or a CDU its flow.
+ONLY_IN_TROUBLE = {
     "group:dcim_agent_sees_nothing:ratio",
     "group:dcim_agent_sees_nothing_dark_elsewhere:count",
     "group:dcim_agent_sees_nothing_going_dark:count",
@@ -205,6 +206,7 @@ OF_BLIND_AGENTS = {
     "group:dcim_row_silent:ratio",
     "device:dcim_row_silent:info",
     "device:dcim_feed_lost_shown:info",
+    "held:dcim_cdu_flow_low:value",
 }
 
 
@@ -214,19 +216,19 @@ def rule_complaints(hall: Hall) -> Iterator[str]:
     for rule in rules():
         name = rule.get("record", rule.get("alert"))
         result = hall.now(rule["expr"])
-        if "record" in rule and not result and name not in OF_BLIND_AGENTS:
+        if "record" in rule and not result and name not in ONLY_IN_TROUBLE:
             yield f"{name}: records nothing"
         seen = {*SCRAPE_LABELS, *rule.get("labels", ()), *MADE_LABEL.findall(rule["expr"])}
         read = 0
         for selector in parse(rule["expr"]).selectors:
             samples = hall.now(selector_text(selector)) if selector.name != "up" else []
-            if not samples and selector.name in recorded and selector.name not in OF_BLIND_AGENTS:
+            if not samples and selector.name in recorded and selector.name not in ONLY_IN_TROUBLE:
                 samples = hall.now(recorded[selector.name])  # some are recorded twice a minute
             seen |= {label for sample in samples for label in sample.labels}
             seen.update(*map(labels_of, metrics_of(selector)))  # parts of the words in brackets are optional
-            if selector.name in OF_BLIND_AGENTS:
+            if selector.name in ONLY_IN_TROUBLE:
                 seen |= {"site", "agent"}
-            read += bool(samples) or selector.name in {"up", *OF_BLIND_AGENTS}
+            read += bool(samples) or selector.name in {"up", *ONLY_IN_TROUBLE}
         words = " ".join(rule.get("annotations", {}).values())
         if read or result:
             lacking = set(re.findall(r"\$labels\.(\w+)", words)) - seen

@@ -180,7 +180,7 @@ COURSES = {
     ),
     "the switch of one of two rows, and back": (
         [*switch("row-1", (20, 100)), *list(switch("row-2"))[:8]],
-        {60: {NO_ROW, CDU}, 110: {NO_ROW, CDU}, 192: set()},
+        {60: {NO_ROW, CDU}, 110: {NO_ROW, CDU}, 192: {CDU}},
     ),
     "the switch of a row, while UPSs show that feed A is lost": (
         [*switch("row-1", FOREVER), *switch("row-2"), *(Device(f"ups{n}", "A", ups_dark=FOREVER) for n in range(3))],

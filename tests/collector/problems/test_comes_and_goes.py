@@ -3,6 +3,7 @@
 import pytest
 
 from collector.problems.table import load_table
+from collector.problems.tracker import Key
 from tests.collector.problems.course import Course, key
 
 
@@ -28,6 +29,25 @@ def test_short_times_that_add_up_over_more_than_the_window_are_not_told(name: st
     course, which = Course(), key(name)
     for second in range(3600):
         assert course.at(float(second), *([which] if second % 30 < 4 else [])) == set()
+
+
+CHATTERING = [
+    (key("DcimSmoke", sensor="1"), 2, 300),
+    (key("DcimLeakDetected", detector="pan"), 2, 300),
+    (key("DcimCoolingBlind"), 60, 120),
+]
+
+
+@pytest.mark.parametrize(("which", "bad_s", "every_s"), CHATTERING, ids=[each[0][0] for each in CHATTERING])
+def test_a_detector_that_chatters_or_a_cdu_that_answers_every_other_minute_is_told_once(
+    which: Key, bad_s: int, every_s: int
+) -> None:
+    course, begun = Course(), 0
+    for second in range(2 * 3600):
+        before, now = course.reported(), course.at(float(second), *([which] if second % every_s < bad_s else []))
+        begun += len(now - before)
+        assert second < bad_s or now == {which[0]}
+    assert begun == 1
 
 
 def test_a_window_that_delays_no_end_is_no_longer_than_what_follows_the_end() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from collector.problems.conditions import Evaluator, Subject
+from collector.problems.conditions import ConditionMemory, Evaluator, Subject
 from collector.problems.table import load_table
 from collector.problems.tracker import Tracker
 from rackflow.catalogue import catalogue
@@ -85,6 +85,16 @@ def test_a_device_that_went_down_while_nobody_could_tell_has_changed_once() -> N
     """Silent for ten minutes, of which its agent was away for five: it is told as one that does not answer."""
     found = told("dcim_device_up", {"device": "d"}, lambda now: None if now < 300 else float(now > 900), 3600)
     assert [what for _, what in found] == ["+DcimDeviceUnreachable", "-DcimDeviceUnreachable"]
+
+
+def test_whether_a_device_changed_once_or_often_in_a_gap_of_hours_nobody_knows() -> None:
+    """As in Prometheus, which looks back by half an hour. What is known after the gap counts."""
+    memory = ConditionMemory()
+    counts = [
+        memory.count_changes("r", (), value, 1800.0, at_s)
+        for value, at_s in ((1.0, 0.0), (0.0, 1799.0), (1.0, 3598.0), (0.0, 5400.0), (1.0, 5401.0))
+    ]
+    assert counts == [0, 1, 2, 0, 1]
 
 
 def test_times_that_are_told_by_themselves_are_consequences_once_it_is_told_that_they_come_and_go() -> None:
