@@ -14,7 +14,8 @@ Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and
   them at Alertmanagers, `ended_elsewhere` finds there what another collector has ended, and `acknowledged` reads there who takes care of a
   problem.
 * Over a restart: `files`, with the formats in `saved` and `history`.
-* Prometheus: `promql` and `silent_devices` write expressions, `rule_files` the files; `reference_page` writes the page of all problems.
+* Prometheus: `promql` and `silent_devices` write expressions, `record_names` has the names of records, `rule_files` writes the files;
+  `reference_page` writes the page of all problems.
 * `config` has the section of the configuration, `starting` starts the tasks.
 """
 

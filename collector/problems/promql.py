@@ -4,17 +4,26 @@ Alertmanager can then merge both, and either survives the other. Two collectors 
 job)`, or `min` where that is nearer to a problem, counts it once. `rule_files.py` puts the expressions into files.
 """
 
-import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from collector.problems.causes import ANSWERS_S
+from collector.problems.record_names import (
+    name_of_dark_elsewhere,
+    name_of_dark_of_one,
+    name_of_going_dark,
+    name_of_held,
+    name_of_history,
+    name_of_left_out,
+    name_of_share,
+    name_of_shown,
+    name_of_waited_for,
+)
 from collector.problems.shares import DARKENING_MOST_S, DARKENING_PAST_S, DARKENING_S
 from collector.problems.silent_devices import AGENT_STILL_SILENT, MISSING_AFTER, STILL_SILENT
 from collector.problems.table import (
     LIMIT_LIFE_S,
     Condition,
-    EarlierValue,
     Limit,
     Problem,
     Record,
@@ -44,7 +53,7 @@ _OF_ALERT = "alertname, alertstate, severity, subsystem"
 def alert_expression(problem: Problem, table: Table) -> str:
     """The expression of a problem's alert: the name of a record if `left_out_records` has one of it."""
     is_recorded = any(each.share and problem.name in each.share.except_in for each in table.problems.values())
-    return _waiting(problem, _name_of_share(problem.name) if is_recorded else _holding_text(problem, table), table)
+    return _waiting(problem, name_of_share(problem.name) if is_recorded else _holding_text(problem, table), table)
 
 
 def _waiting(problem: Problem, text: str, table: Table) -> str:
@@ -52,7 +61,7 @@ def _waiting(problem: Problem, text: str, table: Table) -> str:
     other = table.problems.get(problem.waits_for)
     if other is None or other.share is None:
         return text
-    waited_for = _name_of_waited_for(other.name)
+    waited_for = name_of_waited_for(other.name)
     if not problem.is_safety:
         # Each moment since the last evaluation counts, as in the collector.
         waited_for = f"last_over_time({waited_for}[{duration(STEP_S)}])"
@@ -74,7 +83,7 @@ def _holding_text(problem: Problem, table: Table) -> str:
     if problem.share is not None:
         return _share_text(problem, table)
     if _is_held_recorded(problem):
-        held = _name_of_held(problem.name)
+        held = name_of_held(problem.name)
         window = f"{duration(problem.within_s)}:{SAFETY_STEP_S}s"
         text = f"{held}\nand\n  {_counted(problem, held, window, SAFETY_STEP_S)}"
     else:
@@ -97,7 +106,7 @@ def held_records(table: Table) -> Iterator[tuple[str, str]]:
                 _with_reading_label(problem, each, _condition_text(each, table.records), table.records)
                 for each in problem.when
             ]
-            yield _name_of_held(problem.name), _any_of(list(dict.fromkeys(texts)))
+            yield name_of_held(problem.name), _any_of(list(dict.fromkeys(texts)))
 
 
 def _is_held_recorded(problem: Problem) -> bool:
@@ -139,14 +148,14 @@ def left_out_records(table: Table) -> Iterator[tuple[str, str]]:
                 continue
             known.add(name)
             other = table.problems[name]
-            yield _name_of_share(name), _share_text(other, table)
-            groups = [_name_of_share(name), _lately(other)]
+            yield name_of_share(name), _share_text(other, table)
+            groups = [name_of_share(name), _lately(other)]
             if name in waited_for:
                 yield from _darkening_records(share, other)
-                groups.append(_name_of_going_dark(name))
+                groups.append(name_of_going_dark(name))
             whose = _whose(other)
             yield (
-                _name_of_left_out(name),
+                name_of_left_out(name),
                 f"max by (device, {whose}) (dcim_device_up == 0)\nand on ({whose})\n{_in_brackets(_any_of(groups))}",
             )
         if share is not None and "unless_shown" in share.except_in.values():
@@ -154,7 +163,7 @@ def left_out_records(table: Table) -> Iterator[tuple[str, str]]:
             silent = f"dcim_device_up{{{_present(share).removeprefix(', ')}}} == 0"
             shown = f"{_in_brackets(_failing(share, table))}\nunless on (site, device)\n  dcim_device_up == 0"
             yield (
-                _name_of_shown(problem.name),
+                name_of_shown(problem.name),
                 f"max by (device, {by}) ({silent})\nand on ({by})\n{_in_brackets(shown)}",
             )
 
@@ -166,7 +175,7 @@ def _whose(problem: Problem) -> str:
 def _lately(problem: Problem) -> str:
     """Where a problem stands, or did until all of its devices have been asked again: as `Tracker.standing`."""
     return (
-        f"last_over_time({_name_of_share(problem.name)}[{duration(ANSWERS_S)}])\n"
+        f"last_over_time({name_of_share(problem.name)}[{duration(ANSWERS_S)}])\n"
         f"and on ({_whose(problem)})\n  {_firing(problem)}"
     )
 
@@ -174,19 +183,19 @@ def _lately(problem: Problem) -> str:
 def _darkening_records(share: Share, other: Problem) -> Iterator[tuple[str, str]]:
     """Records of the groups of `other` that go dark, which problems wait for: as `Shares.going_dark`. `share` names it in `except_in`."""
     own = other.share.by if other.share is not None else []
-    whose, dark = _whose(other), _name_of_dark_elsewhere(other.name)
+    whose, dark = _whose(other), name_of_dark_elsewhere(other.name)
     both = ", ".join(dict.fromkeys([*own, *share.by]))
     present = _named(dict.fromkeys([*own, *share.by]))
     silent = f"count by ({both}) (max by (device, {both}) (dcim_device_up{{{present}}} == 0))"
     feeds = f"count by ({whose}) (group by ({both}) (dcim_device_observed{{{present}}}))"
     yield dark, f"sum by ({whose}) ({silent})\n-\nmax by ({whose}) ({silent})"
-    going_dark = _name_of_going_dark(other.name)
+    going_dark = name_of_going_dark(other.name)
     yield going_dark, _rising(dark, going_dark)
-    of_one = _name_of_dark_of_one(other.name)
+    of_one = name_of_dark_of_one(other.name)
     # By the word of all collectors, as a CDU that does not answer: nobody waits for what one of them has missed.
     silent = f"count by ({whose}) (max by (device, {whose}) (dcim_device_up{{{_named(own)}}}) == 0)"
     yield of_one, f"{silent} - 1\nunless on ({whose})\n  {feeds} > 1"
-    waited_for = _name_of_waited_for(other.name)
+    waited_for = name_of_waited_for(other.name)
     yield waited_for, _any_of([going_dark, _rising(of_one, waited_for)])
 
 
@@ -213,7 +222,7 @@ def history_records(table: Table) -> dict[str, str]:
             if each.after is not None:
                 selector = _selector(each.metric, each.where, each.after.states)
                 text = f"max without (instance, job) ({selector}) >= {each.after.at_least:.12g}"
-                if found.setdefault(_history_name(each, each.after), text) != text:
+                if found.setdefault(name_of_history(each, each.after), text) != text:
                     raise ValueError(f"{problem.name}: two conditions on {each.metric} look back in different ways")
     found[_TARGETS] = _TARGETS_RULE
     return found | {f"history:{metric}:last": f"max without (instance, job) ({metric})" for metric in table.remembered}
@@ -297,7 +306,7 @@ def _condition_text(condition: Condition, records: Mapping[str, Record]) -> str:
         selector = _selector(condition.metric, condition.where, condition.after.states)
         # The recorded series, or the value itself until the first recording.
         lately = f"max without (instance, job) (max_over_time({selector}[{duration(1.2 * HISTORY_INTERVAL_S)}]))"
-        before = f"max_over_time({_history_name(condition, condition.after)}[{duration(condition.after.within_s)}])\n    or\n    {lately}"
+        before = f"max_over_time({name_of_history(condition, condition.after)}[{duration(condition.after.within_s)}])\n    or\n    {lately}"
         joined = " ignoring (state)" if condition.states else ""
         whose = f"max without ({', '.join(condition.without)}) " if condition.without else ""
         text = f"{text}\nand{joined}\n  {whose}(\n    {before}\n  ) >= {condition.after.at_least:.12g}"
@@ -403,8 +412,8 @@ def _share_of_groups(problem: Problem, share: Share, table: Table, *more: str) -
 def _left_out(name: str, share: Share) -> Iterator[str]:
     """What names the devices that a share leaves out."""
     for other, kind in share.except_in.items():
-        left_out = _name_of_left_out(other)
-        yield left_out if kind == "always" else f"({left_out} unless on (site, device) {_name_of_shown(name)})"
+        left_out = name_of_left_out(other)
+        yield left_out if kind == "always" else f"({left_out} unless on (site, device) {name_of_shown(name)})"
 
 
 def _failing(share: Share, table: Table, *more: str) -> str:
@@ -443,54 +452,6 @@ def _worst_case(share: Share, table: Table, *more: str) -> str:
     known = f"max by (device, {by}) (last_over_time({_among(share)}[5m:15s]))"
     perhaps_failing = f"{_in_brackets(failing)}\nor\n{known}\nand on (site, device)\n  {STILL_SILENT}"
     return f"count by ({by}) (\n{_indent(perhaps_failing)}\n)\n/\n(count by ({by}) ({known}) >= {share.least})\n> {share.above:.12g}"
-
-
-def _snake(problem: str) -> str:
-    return re.sub("(?<!^)(?=[A-Z])", "_", problem).lower()
-
-
-def _name_of_share(problem: str) -> str:
-    """The record of the share in which a problem holds, and of what it is while devices are silent."""
-    return f"group:{_snake(problem)}:ratio"
-
-
-def _name_of_dark_elsewhere(problem: str) -> str:
-    """The record of how many devices of its groups do not answer outside of the darkest feed."""
-    return f"group:{_snake(problem)}_dark_elsewhere:count"
-
-
-def _name_of_going_dark(problem: str) -> str:
-    """The record of its groups whose devices fall silent in several feeds at once (`Shares._darkening`)."""
-    return f"group:{_snake(problem)}_going_dark:count"
-
-
-def _name_of_dark_of_one(problem: str) -> str:
-    """The record of how many devices do not answer beside the first, of groups whose devices are of one feed at most."""
-    return f"group:{_snake(problem)}_dark_of_one_feed:count"
-
-
-def _name_of_waited_for(problem: str) -> str:
-    """The record of its groups for which it may be about to stand, so that what it explains does not begin (`Shares.waits`)."""
-    return f"group:{_snake(problem)}_waited_for:count"
-
-
-def _name_of_shown(problem: str) -> str:
-    """The record of the silent devices of a problem's groups in which one that answers shows the problem (`unless_shown`)."""
-    return f"device:{_snake(problem)}_shown:info"
-
-
-def _name_of_held(problem: str) -> str:
-    """The record of what holds at the moment of a problem that counts within a window."""
-    return f"held:{_snake(problem)}:value"
-
-
-def _name_of_left_out(problem: str) -> str:
-    return f"device:{_snake(problem)}:info"
-
-
-def _history_name(each: Condition, after: EarlierValue) -> str:
-    what = "_or_".join(after.states) or f"at_least_{after.at_least:g}"
-    return f"history:{each.metric}:{what}".replace("-", "minus_").replace(".", "_")
 
 
 def _shared(one: str, other: str) -> list[str]:

@@ -389,13 +389,7 @@ class Pusher:
             if is_sent:
                 self._target.note(reports)
             has_accepted = has_accepted or is_sent
-            for each, report in reports:
-                if is_sent and self._target.repeats and each.is_active:
-                    self._accepted[each.key] = time.monotonic()
-                # A problem that changed while it was being sent is sent again.
-                is_same = each.is_active == (report.status != "ended")
-                if is_same and self._waiting.get(each.key) is each:
-                    del self._waiting[each.key]
+            self._done(reports, is_sent=is_sent)
         self._most = MAX_SENT
         # A target that accepts nothing at all may have a wrong address: its refusals say nothing about single problems.
         for key, status in refused.items() if has_accepted else ():
@@ -406,6 +400,16 @@ class Pusher:
             self._waiting.pop(key, None)
             self._target.forget(key)
         return has_accepted or not refused
+
+    def _done(self, reports: Reports, *, is_sent: bool) -> None:
+        """These need not wait any longer: the target has taken them, or need not be notified of them."""
+        for each, report in reports:
+            if is_sent and self._target.repeats and each.is_active:
+                self._accepted[each.key] = time.monotonic()
+            # A problem that changed while it was being sent is sent again.
+            is_same = each.is_active == (report.status != "ended")
+            if is_same and self._waiting.get(each.key) is each:
+                del self._waiting[each.key]
 
     async def _send(self, session: aiohttp.ClientSession, reports: Reports) -> tuple[bool, int]:
         """Whether there is anything to send of these problems, and what came of it: as `_post`, OK if there is nothing."""

@@ -352,17 +352,6 @@ SUPPLIES = {
             "dcim_env_temperature_celsius{sensor=Room}": "range",
         },
     ),
-    "gude-ets": Published(
-        "1.3.6.1.4.1.28507.4.1",
-        {"2.0": 0, "3.0": 255, "4.0": 0, "5.0": 2},
-        {
-            "dcim_ats_source_usable{source=a}": 0.0,
-            "dcim_ats_source_usable{source=b}": 1.0,
-            "dcim_ats_redundant": 0.0,
-            "dcim_device_alarm_active{alarm=secondary_selected_by_hand,severity=info}": 0.0,
-        },
-        {"dcim_ats_selected_source": "b"},
-    ),
     "victron-gx": Published(
         "1.3.6.1.4.1.41312.1",
         {

@@ -158,74 +158,83 @@ _PHASES = (
 _PROBES = ((1, 1, 2, 5, 31, 312), (1, 2, 2, 2, 75, 752), (2, 3, 3, 2, 40, 0), (3, 4, 2, 0, 0, 0), (1, 1, 1, 0, 0, 0))
 
 
+def _advanced_cells(kind: int | None) -> dict[str, SnmpValue]:
+    """What a NetShelter Advanced answers."""
+    return {
+        **({} if kind is None else {"1.2.1.16.1": kind}),
+        **{f"2.4.1.{column}.1": cell for column, cell in ((3, 5), (4, 2_100), (6, 3_456))},
+        **{
+            f"3.4.1.{column}.1.{row}": cell
+            for row, cells in enumerate(_PHASES, 1)
+            for column, cell in enumerate(cells, 2)
+        },
+        **{
+            f"5.9.1.{column}.1.{row}": cell
+            for row, cells in enumerate(((1, 1, 950), (2, 4, 0), (0, 1, 0)), 1)
+            for column, cell in zip((2, 4, 5), cells, strict=True)
+        },
+        **{
+            f"6.{column}.1.{row}": cell
+            for row, cells in enumerate(_PROBES, 1)
+            for column, cell in zip(("2.1.6", "2.1.7", "4.1.3", "4.1.4", "4.1.5", "4.1.7"), cells, strict=True)
+        },
+    }
+
+
+def _advanced_values(*, is_star: bool) -> dict[str, float]:
+    """What is read of it."""
+    return {
+        "dcim_pdu_input_power_watts{inlet=1}": 2_100.0,
+        "dcim_pdu_input_peak_power_watts{inlet=1}": 3_456.0,
+        **{
+            f"dcim_pdu_phase_{name}{{inlet=1,phase=L{phase}}}": value
+            for phase, values in ((1, (6.2, 198.0, 1_190.0, 1_228.0, 0.97)), (2, (4.1, 229.0, 910.0, 939.0, 0.97)))
+            for name, value in zip(
+                (
+                    "current_amperes",
+                    "voltage_volts",
+                    "power_watts",
+                    "apparent_power_voltamperes",
+                    "power_factor_ratio",
+                ),
+                values,
+                strict=True,
+            )
+        },
+        f"{ALARM}{{alarm=phase_voltage.1.1,severity=warning}}": 1.0,
+        f"{ALARM}{{alarm=phase_voltage.1.2,severity=warning}}": 0.0,
+        **(
+            {
+                "dcim_pdu_line_voltage_volts{inlet=1,line=L1-L2}": 398.0,
+                "dcim_pdu_line_voltage_volts{inlet=1,line=L2-L3}": 421.0,
+                f"{ALARM}{{alarm=line_voltage.1.1,severity=warning}}": 0.0,
+                f"{ALARM}{{alarm=line_voltage.1.2,severity=warning}}": 1.0,
+            }
+            if is_star
+            else {}
+        ),
+        "dcim_pdu_outlet_current_amperes{outlet=1}": 9.5,
+        "dcim_pdu_outlet_current_amperes{outlet=2}": 0.0,
+        f"{ALARM}{{alarm=outlet_current.1.1,severity=warning}}": 1.0,
+        f"{ALARM}{{alarm=outlet_current.1.2,severity=warning}}": 0.0,
+        "dcim_env_temperature_celsius{sensor=1.1}": 31.2,
+        "dcim_env_temperature_celsius{sensor=1.2}": 24.0,
+        f"{ALARM}{{alarm=sensor-temperature.1.1,severity=warning}}": 1.0,
+        f"{ALARM}{{alarm=sensor-temperature.1.2,severity=warning}}": 0.0,
+        **{
+            f"{ALARM}{{alarm=sensor-communication_lost.1.{probe},severity=warning}}": float(probe == 3)
+            for probe in (1, 2, 3, 4)
+        },
+    }
+
+
 def advanced(kind: int | None) -> MibDevice:
     """A NetShelter Advanced in star connection, whose name plate says so or is silent about it."""
-    star = kind == 3
     return MibDevice(
         "apc-cpdu",
         CPDU,
-        {
-            **({} if kind is None else {"1.2.1.16.1": kind}),
-            **{f"2.4.1.{column}.1": cell for column, cell in ((3, 5), (4, 2_100), (6, 3_456))},
-            **{
-                f"3.4.1.{column}.1.{row}": cell
-                for row, cells in enumerate(_PHASES, 1)
-                for column, cell in enumerate(cells, 2)
-            },
-            **{
-                f"5.9.1.{column}.1.{row}": cell
-                for row, cells in enumerate(((1, 1, 950), (2, 4, 0), (0, 1, 0)), 1)
-                for column, cell in zip((2, 4, 5), cells, strict=True)
-            },
-            **{
-                f"6.{column}.1.{row}": cell
-                for row, cells in enumerate(_PROBES, 1)
-                for column, cell in zip(("2.1.6", "2.1.7", "4.1.3", "4.1.4", "4.1.5", "4.1.7"), cells, strict=True)
-            },
-        },
-        {
-            "dcim_pdu_input_power_watts{inlet=1}": 2_100.0,
-            "dcim_pdu_input_peak_power_watts{inlet=1}": 3_456.0,
-            **{
-                f"dcim_pdu_phase_{name}{{inlet=1,phase=L{phase}}}": value
-                for phase, values in ((1, (6.2, 198.0, 1_190.0, 1_228.0, 0.97)), (2, (4.1, 229.0, 910.0, 939.0, 0.97)))
-                for name, value in zip(
-                    (
-                        "current_amperes",
-                        "voltage_volts",
-                        "power_watts",
-                        "apparent_power_voltamperes",
-                        "power_factor_ratio",
-                    ),
-                    values,
-                    strict=True,
-                )
-            },
-            f"{ALARM}{{alarm=phase_voltage.1.1,severity=warning}}": 1.0,
-            f"{ALARM}{{alarm=phase_voltage.1.2,severity=warning}}": 0.0,
-            **(
-                {
-                    "dcim_pdu_line_voltage_volts{inlet=1,line=L1-L2}": 398.0,
-                    "dcim_pdu_line_voltage_volts{inlet=1,line=L2-L3}": 421.0,
-                    f"{ALARM}{{alarm=line_voltage.1.1,severity=warning}}": 0.0,
-                    f"{ALARM}{{alarm=line_voltage.1.2,severity=warning}}": 1.0,
-                }
-                if star
-                else {}
-            ),
-            "dcim_pdu_outlet_current_amperes{outlet=1}": 9.5,
-            "dcim_pdu_outlet_current_amperes{outlet=2}": 0.0,
-            f"{ALARM}{{alarm=outlet_current.1.1,severity=warning}}": 1.0,
-            f"{ALARM}{{alarm=outlet_current.1.2,severity=warning}}": 0.0,
-            "dcim_env_temperature_celsius{sensor=1.1}": 31.2,
-            "dcim_env_temperature_celsius{sensor=1.2}": 24.0,
-            f"{ALARM}{{alarm=sensor-temperature.1.1,severity=warning}}": 1.0,
-            f"{ALARM}{{alarm=sensor-temperature.1.2,severity=warning}}": 0.0,
-            **{
-                f"{ALARM}{{alarm=sensor-communication_lost.1.{probe},severity=warning}}": float(probe == 3)
-                for probe in (1, 2, 3, 4)
-            },
-        },
+        _advanced_cells(kind),
+        _advanced_values(is_star=kind == 3),
         {
             "dcim_pdu_load_state{inlet=1,scope=device}": "normal",
             "dcim_pdu_load_state{inlet=1,phase=L1,scope=phase}": "normal",
