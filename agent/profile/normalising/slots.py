@@ -119,6 +119,8 @@ class Slot:
     """Least value of the short path."""
     high: float
     """Largest value of the short path."""
+    states: Mapping[int, str] | None = None
+    """The state of each code, if the first source is an integer that means nothing else: another short path."""
 
 
 def slot_of(key: str, metric: Metric, decoders: tuple[Decoder, ...], gate: GateCheck | None = None) -> Slot:
@@ -132,6 +134,15 @@ def slot_of(key: str, metric: Metric, decoders: tuple[Decoder, ...], gate: GateC
         # The short path knows one interval: the widest. What lies outside (0 V of a dead line) takes the long path.
         widest = max(first.expect, key=lambda each: each[1] - each[0])
         low, high = max(low, widest[0]), min(high, widest[1])
+    is_plain_state = metric.type == "state" and not (gate or composed or first.words or first.bits or first.cases)
+    states = first.states if is_plain_state and not any(map(first.is_sentinel, first.states or ())) else None
     return Slot(
-        key=key, metric=metric, decoders=decoders, gate=gate, is_plain=is_plain, low=low, high=min(high, MAX_VALUE)
+        key=key,
+        metric=metric,
+        decoders=decoders,
+        gate=gate,
+        is_plain=is_plain,
+        low=low,
+        high=min(high, MAX_VALUE),
+        states=states,
     )

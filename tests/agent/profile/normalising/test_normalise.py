@@ -1,6 +1,7 @@
 """Normalising: scales, sentinels, states, gates, fallbacks; and that nothing implausible or infinite gets through."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from rackflow.process.slices import run_through
 CHARGE = catalogue()["dcim_ups_battery_charge_ratio"]
 SOURCE = catalogue()["dcim_ups_output_source"]
 LEAK = catalogue()["dcim_cdu_leak_detected"]
+NAMED = {1: "normal", 2: "battery", 3: "bypass"}
 
 raw_values = st.one_of(
     st.none(),
@@ -133,6 +135,30 @@ def test_states_come_from_codes_and_unknown_codes_are_rejected() -> None:
     slot = slot_of("s", SOURCE, (Decoder("a", states={3: "normal", 5: "battery"}),))
     assert normalise_answers([slot], {"a": 5}).states == {"s": "battery"}
     assert normalise_answers([slot], {"a": 9}).bad == {"s": "state"}
+
+
+@given(raw_values | st.integers(0, 5) | st.booleans(), st.sampled_from([(), (2,), (7,)]), st.integers(0, 1))
+def test_a_state_is_the_same_on_the_short_path(raw: RawValue, sentinels: tuple[int, ...], ranges: int) -> None:
+    decoder = Decoder("a", states=NAMED, sentinels=frozenset(sentinels), sentinel_ranges=((3.0, 4.0),) * ranges)
+    slot = slot_of("k", SOURCE, (decoder, Decoder("b", states={9: "normal"})))
+    answers = {"a": raw, "b": 9}
+    assert normalise_answers([slot], answers) == normalise_answers([replace(slot, states=None)], answers)
+
+
+@pytest.mark.parametrize(
+    "decoder",
+    [
+        Decoder("a", states=NAMED, words={"1": "bypass"}),
+        Decoder("a", states=NAMED, bits=(1,)),
+        Decoder("a", states=NAMED, sentinels=frozenset({1})),
+        Decoder("a", states=NAMED, sentinel_ranges=((0, 1),)),
+        Decoder("a", states=NAMED, text="flags"),
+    ],
+)
+def test_a_state_that_may_mean_something_else_takes_no_short_path(decoder: Decoder) -> None:
+    assert slot_of("k", SOURCE, (Decoder("a", states=NAMED),)).states == NAMED
+    assert slot_of("k", SOURCE, (decoder,)).states is None
+    assert normalise_answers([slot_of("k", SOURCE, (decoder,))], {"a": 1}).states != {"k": "normal"}
 
 
 def test_a_range_of_sentinels_has_both_of_its_ends() -> None:
