@@ -20,7 +20,7 @@ import msgspec
 
 from collector.http import connector
 from collector.problems.config import ProblemsConfig, WebhookConfig
-from collector.problems.ended_elsewhere import ended_elsewhere
+from collector.problems.ended_elsewhere import EndedElsewhere
 from collector.problems.report import ProblemReport, describe
 from collector.problems.table import SEVERITY_RANK, Problem
 from collector.problems.tracker import MAX_TRACKED, Key, TrackedProblem, Tracker
@@ -254,10 +254,7 @@ class Pusher:
         self._waiting: dict[Key, TrackedProblem] = {}
         self._ending: dict[Key, tuple[TrackedProblem, float]] = {}
         """Problems that have ended, and when this target is to be notified."""
-        self._accepted: dict[Key, float] = {}
-        """When the target, if it is one that `repeats`, last accepted an active problem (monotonic)."""
-        self._left_out: set[Key] = set()
-        """Active problems that are not repeated, because another collector has ended them; until they are seen again, or over."""
+        self._ended_elsewhere = EndedElsewhere(target.url, certain_s, wall)
         self._wake = asyncio.Event()
         self._is_failing = False
         self._failed = 0
@@ -313,22 +310,10 @@ class Pusher:
 
     async def _repeat(self, session: aiohttp.ClientSession) -> None:
         """Have each active problem sent again, but for those whose end the target knows from another collector."""
-        active, now = self._tracker.active(), time.monotonic()
-        # Those that present readings do not show: their device is silent, or its readings are still to come.
-        unseen = {each.key: each for each in active if not each.is_seen}
-        self._left_out &= unseen.keys()
-        self._accepted = {each.key: at for each in active if (at := self._accepted.get(each.key)) is not None}
-        # What was not told for so long has ended there by itself, and nobody has seen its end.
-        asked = [
-            each
-            for key, each in unseen.items()
-            if key not in self._waiting and now < self._accepted.get(key, -LIFE_S) + LIFE_S
-        ]
-        if asked:
-            self._left_out |= await ended_elsewhere(session, self._target.url, asked)
+        active = self._tracker.active()
+        await self._ended_elsewhere.update(session, active, self._waiting)
         for each in active:
-            # Meanwhile it may have been seen again.
-            if each.is_active and (each.is_seen or each.key not in self._left_out):
+            if each.is_active and not self._ended_elsewhere.is_left_out(each):
                 self._waiting.setdefault(each.key, each)
 
     async def _learn_clock(self, session: aiohttp.ClientSession) -> bool:
@@ -405,7 +390,7 @@ class Pusher:
         """These need not wait any longer: the target has taken them, or need not be notified of them."""
         for each, report in reports:
             if is_sent and self._target.repeats and each.is_active:
-                self._accepted[each.key] = time.monotonic()
+                self._ended_elsewhere.note_accepted(each.key)
             # A problem that changed while it was being sent is sent again.
             is_same = each.is_active == (report.status != "ended")
             if is_same and self._waiting.get(each.key) is each:
@@ -467,6 +452,11 @@ def life_s(problem: Problem) -> float:
     cause that is gone earlier inhibits nothing, and each of its consequences would notify somebody.
     """
     return max(LIFE_S, REPEAT_S + problem.linger_s + PULL_LAG_S + PAUSES_S[-1])
+
+
+def certain_s() -> float:
+    """How long Alertmanager certainly has what it has accepted, s: its clock may be ahead, and it is told and asked slowly."""
+    return LIFE_S - CLOCKS_AGREE_S - 2 * TIMEOUT_S
 
 
 def retry_after_s(text: str, wall_s: float) -> float:
