@@ -18,7 +18,7 @@ from agent.config_checks import (
     without_feed,
 )
 from agent.config_file import check_devices, load_agent_config, load_checked
-from agent.poll import KeptDetectors, PollerFactory
+from agent.poll import KeptDetectors, PollerFactory, detectors_file
 from agent.process import run
 from agent.profile import Profile
 from agent.run import Shared
@@ -71,8 +71,7 @@ def _run(arguments: argparse.Namespace) -> int:
     raise_open_files()
     warn_of_unset_clock()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        kept_in = config.outbox.path.with_name(config.outbox.path.name + ".detectors") if config.outbox.path else None
-        factory = PollerFactory(profiles, kept=KeptDetectors(kept_in))
+        factory = PollerFactory(profiles, kept=KeptDetectors(detectors_file(config.outbox.path)))
         deadline = StopDeadline()
         shared = Shared(factory.snmp_clients, factory.plans, profiles)
         runner.run(run(config, factory, reload=reload, shared=shared, deadline=deadline))

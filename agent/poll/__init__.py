@@ -10,14 +10,14 @@ meaning may be wrong. `plans` and `per_plan` share work between equal devices. `
 * When it is planned or opened again: `replanning`, after the time that `plan_age` gives it; `pace` limits how many are opened at once.
 * In a poll: `sliced` makes readings of answers, `shown_scales` believes a scale once answers have shown it, `not_now` knows what a Modbus
   unit does not give at present, `halves` whether two registers of one number belong together, `leak_detectors` reports those without a
-  reading (`kept_detectors` keeps them over a restart), `marks` puts into `bad` what an SNMP poll could not read, `series_count` counts
+  reading (`kept_detectors` saves them for the next start), `marks` puts into `bad` what an SNMP poll could not read, `series_count` counts
   series.
 """
 
 from agent.poll.barrier import DeviceBarrier
 from agent.poll.factory import PollerFactory, check_profile, credential_of, snmp_target, unknown_profile
 from agent.poll.identity import identify_modbus, identify_snmp, printable
-from agent.poll.kept_detectors import KeptDetectors
+from agent.poll.kept_detectors import KeptDetectors, detectors_file
 from agent.poll.modbus import ModbusPoller
 from agent.poll.own_rows import units_beside, units_by_place
 from agent.poll.pace import OpeningPace
@@ -39,6 +39,7 @@ __all__ = [
     "SnmpPoller",
     "check_profile",
     "credential_of",
+    "detectors_file",
     "identify_modbus",
     "identify_snmp",
     "printable",

@@ -1,7 +1,7 @@
-"""Keeps over a restart of the agent which leak detectors each device had, so that one that is silent by then is still a fault.
+"""Saves which leak detectors each device has, so that one that gives no reading after a restart of the agent is still a fault.
 
-A small file beside the outbox, `PATH.detectors`. Without an outbox on disk nothing is kept: a restart then ends such faults. What cannot be
-read or written costs no more than that, and is logged. In a pair each agent keeps what it has seen itself.
+One small file beside the outbox (`detectors_file`). Without an outbox on disk there is none, and a restart ends such faults. So it does
+where the file cannot be read or written, which is logged. In a pair each agent saves what it has seen itself.
 """
 
 import logging
@@ -21,17 +21,19 @@ from rackflow.process.threads import run_detached
 
 log = logging.getLogger(__name__)
 
-# Some 100 bytes a detector. An agent has a few hundred; chosen so that a file that is none of ours is not read.
+# A detector takes some 100 bytes, and an agent has a few hundred: a larger file was not written by an agent. Chosen value.
 MAX_BYTES: Final = 16 * 1024 * 1024
 
 
 class _Detector(msgspec.Struct, forbid_unknown_fields=True):
     last_at: float
-    """Unix seconds."""
+    """When it last gave a reading, in seconds since 1970."""
     is_fault: bool
 
 
 class _Device(msgspec.Struct, forbid_unknown_fields=True):
+    """As `KeptDevice`, by the wall clock."""
+
     identity: str
     detectors: dict[str, _Detector]
 
@@ -41,8 +43,13 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     devices: dict[str, _Device]
 
 
+def detectors_file(outbox: Path | None) -> Path | None:
+    """Where an agent with this outbox saves its detectors; None with an outbox in memory."""
+    return outbox.with_name(outbox.name + ".detectors") if outbox is not None else None
+
+
 class KeptDetectors:
-    """The file of one agent; without a `path` nothing is kept. `clock` gives monotonic seconds, `wall` those since 1970."""
+    """The file of one agent; without a `path` nothing is saved. `clock` gives monotonic seconds, `wall` those since 1970."""
 
     def __init__(
         self,
@@ -53,22 +60,22 @@ class KeptDetectors:
         self._path = path
         self._clock, self._wall = clock, wall
         self._devices: dict[str, _Device] = self._read(path) if path else {}
-        # What the writing thread has still to write, and whether it runs.
+        # Between the loop and the thread that writes: what is still to be written, and whether the thread runs.
         self._lock = threading.Lock()
         self._unwritten: bytes | None = None
         self._is_writing = False
 
     def of(self, device: str) -> LeakDetectors:
-        """The detectors of a device that is not open yet, with those it had before the agent was started."""
+        """The detectors of a device that is not open yet. It begins with those that the file has of the device, and changes are saved."""
         if self._path is None:
             return LeakDetectors()
-        return LeakDetectors(self._before(device), partial(self._note, device))
+        return LeakDetectors(self._before(device), partial(self._save, self._path, device))
 
     def _before(self, device: str) -> KeptDevice | None:
         known = self._devices.get(device)
         if known is None:
             return None
-        # The difference of two clocks, since the monotonic one begins anew with each boot. A clock that was set back makes none younger.
+        # The file has wall times, since the monotonic clock begins anew with each boot. If the wall clock was set back, none is after now.
         now_s, offset_s = self._clock(), self._clock() - self._wall()
         detectors = {
             key: KeptDetector(min(each.last_at + offset_s, now_s), is_fault=each.is_fault)
@@ -76,18 +83,14 @@ class KeptDetectors:
         }
         return KeptDevice(known.identity, detectors)
 
-    def _note(self, device: str, now: KeptDevice) -> None:
+    def _save(self, path: Path, device: str, now: KeptDevice) -> None:
         offset_s = self._wall() - self._clock()
         self._devices[device] = _Device(
             now.identity,
             {key: _Detector(round(each.last_at_s + offset_s, 3), each.is_fault) for key, each in now.detectors.items()},
         )
-        if self._path is not None:
-            self._save(self._path, msgspec.json.encode(_File(1, self._devices)))
-
-    def _save(self, path: Path, content: bytes) -> None:
         with self._lock:
-            self._unwritten = content
+            self._unwritten = msgspec.json.encode(_File(1, self._devices))
             if self._is_writing:
                 return
             self._is_writing = True
@@ -106,12 +109,14 @@ class KeptDetectors:
                 )
 
     def _next(self) -> bytes | None:
+        """What the thread has to write now; None if nothing is left: then it ends, and the next change starts another one."""
         with self._lock:
             content, self._unwritten = self._unwritten, None
             self._is_writing = content is not None
             return content
 
     def _read(self, path: Path) -> dict[str, _Device]:
+        """The devices in the file, without those whose detectors would all be forgotten by now."""
         try:
             content, _ = read_regular(path, MAX_BYTES)
             found = msgspec.json.decode(content, type=_File)

@@ -77,7 +77,7 @@ class _Detector:
 
 @dataclass(frozen=True, slots=True)
 class KeptDetector:
-    """What outlasts the agent of one detector. `last_at_s` is in the monotonic seconds of the present process."""
+    """What is kept of a detector over a restart: when it last gave a reading (monotonic seconds of this process), and if it is a fault."""
 
     last_at_s: float
     is_fault: bool
@@ -102,8 +102,8 @@ class _Planned:
 class LeakDetectors:
     """The leak detectors of one device. `begin` is called with each plan, `report` with the readings of each poll.
 
-    Times are monotonic seconds. `before` are those that the device had when the agent ended; `keep` gets them whenever one comes, goes,
-    or becomes a fault or none.
+    Times are monotonic seconds. `before` are those that the device had before the agent was started; `keep` is called with the present
+    ones whenever one comes or goes, or becomes a fault or none (`kept_detectors` saves them).
     """
 
     def __init__(self, before: KeptDevice | None = None, keep: Callable[[KeptDevice], None] | None = None) -> None:
@@ -127,7 +127,7 @@ class LeakDetectors:
         self._sort_by_class()
 
     def opened(self, identity: Identity, now_s: float) -> None:
-        """Note which device it is, before `begin`. If it is the one of before the agent was started, it has the detectors that it had."""
+        """Note which device it is. Call it before `begin`. The first time, the detectors of `before` are restored if it is that device."""
         self._identity = identity.serial or identity.model
         before, self._before = self._before, None
         if before is None or before.identity != self._identity:
@@ -136,7 +136,7 @@ class LeakDetectors:
             if now_s - each.last_at_s <= REMEMBERED_S and len(self._known) < MAX_DETECTORS:
                 self._known[key] = _Detector(each.last_at_s, is_fault=each.is_fault)
                 if each.is_fault:
-                    # As it was: reported from the first poll on, until it answers, and then its end.
+                    # The fault goes on with the first poll, until the detector gives a reading; then its end is reported.
                     self._known[key].silent_polls, self._known[key].silent_at_s = 1, now_s
                     self._known[key].is_reported = True
                 self._gone[key] = "safety"
@@ -178,7 +178,7 @@ class LeakDetectors:
             self._keep_changes(self._keep)
 
     def _keep_changes(self, keep: Callable[[KeptDevice], None]) -> None:
-        # Each second and for each device, so nothing is made unless something has changed.
+        # Called each second for each device, so nothing is built unless something has changed.
         kept = self._kept
         if len(kept) == len(self._known) and all(kept.get(key) is each.is_fault for key, each in self._known.items()):
             return

@@ -354,9 +354,8 @@ class PortionedClient(ABC):
         return found
 
     def _note_answered(self, oids: Sequence[str]) -> None:
-        if self._silent.was_silent_before(oids):
-            self._silent.note_loss(asyncio.get_running_loop().time())
-        self._silent.note_answered(oids)
+        if self._silent:
+            self._silent.note_answered(oids, asyncio.get_running_loop().time())
 
     def _brief_s(self) -> float:
         brief_s = self._timeouts.brief_s

@@ -8,6 +8,7 @@ was answered before. If that is answered, the objects are asked for again, in sm
 
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from rackflow.errors import DeviceProtocolError
@@ -32,11 +33,12 @@ TOO_LARGE_TIMES_WITH_LOSSES: Final = 6
 # network that loses three of ten each way, 87 lacked an object with one further try, and none with four. Chosen values.
 FURTHER_TRIES: Final = 1
 FURTHER_TRIES_WITH_LOSSES: Final = 4
-# How often a request must be silent in a row before its objects are doubted; and where datagrams are lost, which LOSSES requests within
-# LOSSY_S show that were silent and answered at the next attempt: there, the request for something known is lost as often, and so a lost
-# poll made the next one fail more often, too. Less than DOWN_AFTER_FAILURES of `schedule.py`. Chosen values.
+# How often in a row requests for an object must be silent before it is doubted; and where datagrams are lost. There, the request for
+# something known, which is sent in case of doubt, is lost as often, and so each lost poll made the next one fail more often. Less than
+# DOWN_AFTER_FAILURES of `schedule.py`. Chosen values.
 SILENT_TIMES: Final = 1
 SILENT_TIMES_WITH_LOSSES: Final = 2
+# So many requests within LOSSY_S that were silent and then answered, none larger than before, show that datagrams are lost. Chosen values.
 LOSSES: Final = 2
 LOSSY_S: Final = 900.0
 # How often in a row the walk of one column must end in silence before it is made row by row, without the rows that are not answered. One
@@ -54,14 +56,21 @@ class UnansweredError(DeviceProtocolError):
     """The device answers other requests and not this one."""
 
 
+@dataclass(slots=True)
+class _Doubt:
+    """Requests for an object that were silent since it was last answered."""
+
+    smallest: int
+    """Objects in the smallest of these requests."""
+    times: int = 0
+
+
 class SilentObjects:
     """The objects of one device that are silent, each left out until its time, and those that are doubtful: their request was silent."""
 
     def __init__(self) -> None:
-        # Each with the size of the smallest request for it that was silent, and how often in a row one was.
-        self._doubtful: dict[str, int] = {}
-        self._silent_times: dict[str, int] = {}
-        # When requests were last answered that had been silent before.
+        self._doubtful: dict[str, _Doubt] = {}
+        # When requests were last answered that had been silent before: they were lost, or the device was off for a moment.
         self._lost_at_s: deque[float] = deque(maxlen=LOSSES)
         self._again_at_s: dict[str, float] = {}
         self._pauses_s: dict[str, float] = {}
@@ -84,39 +93,32 @@ class SilentObjects:
     def note_unanswered(self, oids: Collection[str]) -> None:
         """A request for these was not answered."""
         for oid in oids:
-            self._doubtful[oid] = min(len(oids), self._doubtful.get(oid, len(oids)))
-            self._silent_times[oid] = self._silent_times.get(oid, 0) + 1
+            doubt = self._doubtful.setdefault(oid, _Doubt(len(oids)))
+            doubt.smallest, doubt.times = min(len(oids), doubt.smallest), doubt.times + 1
         while len(self._doubtful) > MAX_DOUBTFUL:
-            self._forget_doubt(next(iter(self._doubtful)))
+            del self._doubtful[next(iter(self._doubtful))]
 
-    def note_answered(self, oids: Collection[str]) -> None:
+    def note_answered(self, oids: Collection[str], now_s: float) -> None:
         """One request for all of these was answered."""
-        if self.was_silent_before(oids):
+        if self._was_silent(oids):
             self._times_needed = TOO_LARGE_TIMES_WITH_LOSSES
-        for known in (self._doubtful, self._silent_times, self._again_at_s, self._pauses_s):
+            self._lost_at_s.append(now_s)
+        for known in (self._doubtful, self._again_at_s, self._pauses_s):
             for oid in known.keys() & oids if known else ():
                 del known[oid]
         if len(oids) >= self._too_large:
             self._too_large = self._too_large_times = 0
 
-    def was_silent_before(self, oids: Collection[str]) -> bool:
-        """Whether a request that is not larger than one for all of these, and has some of them, was silent."""
-        return bool(self._doubtful) and any(self._doubtful.get(oid, len(oids) + 1) <= len(oids) for oid in oids)
-
-    def note_loss(self, now_s: float) -> None:
-        """A request was answered that had been silent before: it was lost, or the device was off for a moment."""
-        self._lost_at_s.append(now_s)
+    def _was_silent(self, oids: Collection[str]) -> bool:
+        """Whether a request with some of these objects, and not more than there are of these, was silent."""
+        return any(self._doubtful[oid].smallest <= len(oids) for oid in self._doubtful.keys() & oids)
 
     def _are_losses_usual(self, now_s: float) -> bool:
         return len(self._lost_at_s) == LOSSES and now_s - self._lost_at_s[0] < LOSSY_S
 
-    def _forget_doubt(self, oid: str) -> None:
-        self._doubtful.pop(oid, None)
-        self._silent_times.pop(oid, None)
-
     def note_silent(self, oid: str, now_s: float) -> bool:
         """The object was not answered when it was asked for alone, although others are. Returns whether that is news."""
-        self._forget_doubt(oid)
+        self._doubtful.pop(oid, None)
         is_new = oid not in self._pauses_s
         self._pauses_s[oid] = pause_s = min(2 * self._pauses_s.get(oid, FIRST_S / 2), LONGEST_S)
         self._again_at_s[oid] = now_s + pause_s
@@ -178,8 +180,10 @@ class SilentObjects:
 
     def doubtful(self, oids: Sequence[str], now_s: float) -> list[str]:
         """Those of the objects whose last request was not answered; where datagrams are lost, whose last two were not."""
+        if not self._doubtful:
+            return []
         times = SILENT_TIMES_WITH_LOSSES if self._are_losses_usual(now_s) else SILENT_TIMES
-        return [oid for oid in oids if self._silent_times.get(oid, 0) >= times]
+        return [oid for oid in oids if oid in self._doubtful and self._doubtful[oid].times >= times]
 
     def parted(self, oids: Sequence[str], now_s: float) -> tuple[list[str], str]:
         """Those of the objects that are not silent, and one that is and is due, or ""."""

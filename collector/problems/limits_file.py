@@ -33,7 +33,7 @@ class ProblemLimits(StrictModel):
     limits: dict[str, Number] = {}
     """Limits by metric, for a problem that compares several metrics with limits of their own."""
     hold_s: Seconds | None = None
-    """How long it must hold before it is reported, s; without a break where that is 0, or as long as the time within which it counts."""
+    """How long it must hold before it is reported, s. With 0, or with the length of the time within which it counts, without a break."""
     keep_s: Seconds | None = None
     """How long it stays active after it last held, s."""
     severity: Severity | None = None

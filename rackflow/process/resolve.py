@@ -59,18 +59,19 @@ def system_lookup(host: str) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-# What the kernel says of an address that it has no way to: no route, no address of that family, no such interface.
+# Any port will do: no packet is sent. 9 is that of the discard service (RFC 863).
+_PROBED_PORT: Final = 9
+# What Linux says of an address that it has no way to: no route, no address of that family, no such interface (EINVAL of a zone, too).
 _NO_ROUTE: Final = frozenset(
     {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENODEV, errno.EINVAL}
 )
 
 
 def system_has_route(address: str) -> bool:
-    """Whether this machine has a route to a literal address, which its kernel says at once: nothing is sent."""
+    """Whether this machine has a route to a literal address. The kernel says so at once: connecting a UDP socket sends nothing."""
     try:
-        family, kind, _, _, where = socket.getaddrinfo(address, 9, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[
-            0
-        ]
+        found = socket.getaddrinfo(address, _PROBED_PORT, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
+        family, kind, _, _, where = found[0]
         with socket.socket(family, kind) as probe:
             probe.connect(where)
     except OSError as error:
@@ -147,15 +148,15 @@ class Resolver:
             name.is_slow = name.is_slow or (host in self._running and self._was_slow(name, clock()))
         return self._known_or_raise(host, name, clock())
 
-    async def address(self, host: str) -> str:
-        """One address: IPv4 if there is one (a choice). Raises ResolveError."""
-        found = await self.addresses(host)
-        return min(found, key=_is_v6)
-
     async def reachable(self, host: str) -> list[str]:
-        """Those of its addresses that this machine has a route to, IPv4 first (a choice); if there is none, all. Raises ResolveError."""
+        """The addresses of a host to which this machine has a route, IPv4 first (a choice); all of them if it has none to any.
+
+        Raises ResolveError.
+        """
         found = sorted(await self.addresses(host), key=_is_v6)
-        return ([each for each in found if self._has_route(each)] or found) if len(found) > 1 else found
+        if len(found) == 1:
+            return found  # nearly every host: there is nothing to choose
+        return [each for each in found if self._has_route(each)] or found
 
     def look_again_at(self, host: str) -> float:
         """When to look for a host again that was found now and answers, by the loop's clock; never for a literal address."""

@@ -1,19 +1,20 @@
-"""A timeout for answers that a process may read late because it did not run: it counts only time in which an answer could be read."""
+"""A timeout that counts only time in which this process runs: after a standstill, answers that came meanwhile are still read."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Final
 
-# A machine that is starved or was suspended costs one of these, and what came meanwhile is read in the next. Chosen value.
+# The timeout is counted in slices by timers of the loop. A standstill of any length (a starved or suspended machine) uses up one of them,
+# and the loop reads what came meanwhile before the next one ends. Chosen value.
 SLICE_S: Final = 0.25
 
 
 @contextlib.asynccontextmanager
 async def within(seconds: float) -> AsyncIterator[None]:
-    """Raises TimeoutError after `seconds`, like `asyncio.timeout`, of which a standstill of this process takes SLICE_S at most.
+    """Like `asyncio.timeout`: raises TimeoutError after `seconds`. Of these, each standstill of the process uses up SLICE_S at most.
 
-    Only for work that nobody waits for in a bounded time, such as a check that a person has asked for: it ends late by as much.
+    So the block may last longer by the standstills. Only for work that nobody needs within a bounded time, such as a check by `doctor`.
     """
     loop = asyncio.get_running_loop()
     timer: asyncio.TimerHandle
@@ -21,7 +22,7 @@ async def within(seconds: float) -> AsyncIterator[None]:
     def tick(left_s: float) -> None:
         nonlocal timer
         if left_s <= 0.0:
-            # The limit ends the work in the next turn, and the sockets are looked at before.
+            # It ends the block in the next turn of the loop, which looks at the sockets first.
             limit.reschedule(loop.time())
         else:
             timer = loop.call_later(min(left_s, SLICE_S), tick, left_s - SLICE_S)

@@ -375,7 +375,7 @@ export default {
   "problem.DcimCduFilterClogged": "CDU {device}: filter {filter} clogged",
   "problem.DcimReadingSuspect": "{device}: sensor suspect[, {reason}]",
   "problem.DcimDeviceUnreachable": "[Rack {rack}, ]{device} does not answer",
-  "problem.DcimAgentFlapping": "Agent {agent} comes and goes: its devices are not observed each time",
+  "problem.DcimAgentFlapping": "Agent {agent} comes and goes: each time, its devices are not observed",
   "problem.DcimNetworkFlapping": "Agent {agent}: many of its devices come and go",
   "problem.DcimRoomFlapping": "Room {room}: many devices come and go",
   "problem.DcimRowFlapping": "[Row {row}|{room}]: many devices come and go",

@@ -32,7 +32,7 @@ def test_a_silent_object_is_left_out_for_ten_seconds_then_for_twice_as_long_up_t
     assert pause_s == LONGEST_S
     silent.ask_all_again()
     assert silent.parted(["hung"], now_s) == ([], "hung")
-    silent.note_answered(["hung"])
+    silent.note_answered(["hung"], now_s)
     assert not silent
 
 
@@ -50,13 +50,11 @@ def test_where_requests_are_lost_objects_are_doubted_after_two_silences_in_a_row
     for at_s in (0.0, 10.0):
         silent.note_unanswered(["a", "b"])
         assert silent.doubtful(["a", "b"], at_s) == ["a", "b"]
-        assert silent.was_silent_before(["a", "b"])
-        assert not silent.was_silent_before(["a"]), "a smaller request shows no loss"
-        silent.note_loss(at_s)
-        silent.note_answered(["a", "b"])
+        silent.note_answered(["a"], at_s)  # a smaller request shows no loss
+        silent.note_answered(["b", "c"], at_s)
     silent.note_unanswered(["a", "b"])
     assert silent.doubtful(["a", "b"], 20.0) == []
-    silent.note_answered(["b"])
+    silent.note_answered(["b"], 20.0)
     silent.note_unanswered(["a", "b"])
     assert silent.doubtful(["a", "b"], 30.0) == ["a"]
     assert silent.doubtful(["a", "b"], LOSSY_S) == ["a", "b"], "losses are long ago"
@@ -79,10 +77,10 @@ def test_a_request_is_too_large_only_if_none_as_large_was_answered_in_between() 
     silent = SilentObjects()
     assert not silent.are_too_large(20)
     assert silent, "the answer to one of that size must be noted"
-    silent.note_answered([str(number) for number in range(20)])
+    silent.note_answered([str(number) for number in range(20)], 0.0)
     assert not silent
     assert not silent.are_too_large(20)
-    silent.note_answered([str(number) for number in range(19)])
+    silent.note_answered([str(number) for number in range(19)], 0.0)
     assert silent.are_too_large(20)
     assert not silent
 
@@ -92,11 +90,11 @@ def test_where_a_silent_request_was_answered_later_a_size_must_be_silent_more_of
     oids = [str(number) for number in range(20)]
     silent = SilentObjects()
     silent.note_unanswered(oids)
-    silent.note_answered(oids[:10])
+    silent.note_answered(oids[:10], 0.0)
     assert [silent.are_too_large(20) for _ in range(TOO_LARGE_TIMES)][-1], "answers to smaller ones show no loss"
     assert silent.further_tries == FURTHER_TRIES
     silent.note_unanswered(oids)
-    silent.note_answered(oids)
+    silent.note_answered(oids, 0.0)
     assert silent.further_tries == FURTHER_TRIES_WITH_LOSSES, "of a single object, too"
     found = [silent.are_too_large(20) for _ in range(TOO_LARGE_TIMES_WITH_LOSSES)]
     assert found == [False] * (TOO_LARGE_TIMES_WITH_LOSSES - 1) + [True]
