@@ -35,6 +35,8 @@ class _Device(msgspec.Struct, forbid_unknown_fields=True):
     """As `KeptDevice`, by the wall clock."""
 
     identity: str
+    kept_at: float
+    """Unix seconds. Not that of the last reading of a detector: a fault of yesterday is one today."""
     detectors: dict[str, _Detector]
 
 
@@ -87,6 +89,7 @@ class KeptDetectors:
         offset_s = self._wall() - self._clock()
         self._devices[device] = _Device(
             now.identity,
+            round(self._wall(), 3),
             {key: _Detector(round(each.last_at_s + offset_s, 3), each.is_fault) for key, each in now.detectors.items()},
         )
         with self._lock:
@@ -133,5 +136,5 @@ class KeptDetectors:
         return {
             name: device
             for name, device in (found.devices.items() if found.version == 1 else ())
-            if any(each.last_at >= oldest for each in device.detectors.values())
+            if device.kept_at >= oldest
         }

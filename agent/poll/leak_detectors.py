@@ -38,6 +38,9 @@ GONE_AFTER_S: Final = 300.0
 # A detector that its device does not list any more may have been taken out for good, or its module has failed. Chosen: every shift has
 # seen it by then. `kept_detectors` keeps it over a restart of the agent.
 REMEMBERED_S: Final = 24 * 3600.0
+# How often those that have not changed are kept again, so that they count as long after the agent ends as if they had: they are forgotten
+# REMEMBERED_S after they were kept. Each time is a small file written. Chosen value.
+KEEP_AGAIN_S: Final = 6 * 3600.0
 # Rows of a faulty device may have other names in each plan. More than any device has detectors.
 MAX_DETECTORS: Final = 1000
 
@@ -103,7 +106,7 @@ class LeakDetectors:
     """The leak detectors of one device. `begin` is called with each plan, `report` with the readings of each poll.
 
     Times are monotonic seconds. `before` are those that the device had before the agent was started; `keep` is called with the present
-    ones whenever one comes or goes, or becomes a fault or none (`kept_detectors` saves them).
+    ones whenever one comes or goes, or becomes a fault or none, and each KEEP_AGAIN_S (`kept_detectors` saves them).
     """
 
     def __init__(self, before: KeptDevice | None = None, keep: Callable[[KeptDevice], None] | None = None) -> None:
@@ -111,6 +114,7 @@ class LeakDetectors:
         self._identity = ""
         # What was kept last: whether each detector is a fault.
         self._kept: dict[str, bool] = {}
+        self._kept_at_s = -math.inf
         self.are_any = False
         """Whether the device has, or had, any; if not, `report` need not be called."""
         self._planned = _Planned({}, {})
@@ -133,7 +137,8 @@ class LeakDetectors:
         if before is None or before.identity != self._identity:
             return
         for key, each in before.detectors.items():
-            if now_s - each.last_at_s <= REMEMBERED_S and len(self._known) < MAX_DETECTORS:
+            # However old its last reading is: a fault does not end with the agent. What no plan has is forgotten in `report`.
+            if len(self._known) < MAX_DETECTORS:
                 self._known[key] = _Detector(each.last_at_s, is_fault=each.is_fault)
                 if each.is_fault:
                     # The fault goes on with the first poll, until the detector gives a reading; then its end is reported.
@@ -175,13 +180,17 @@ class LeakDetectors:
                 after_s = GONE_AFTER_S if key in self._gone else FAULT_AFTER_S
                 _add_fault(fault, detector, readings, is_faulty=detector.is_faulty(after_s))
         if self._keep is not None:
-            self._keep_changes(self._keep)
+            self._keep_changes(self._keep, now_s)
 
-    def _keep_changes(self, keep: Callable[[KeptDevice], None]) -> None:
+    def _keep_changes(self, keep: Callable[[KeptDevice], None], now_s: float) -> None:
         # Called each second for each device, so nothing is built unless something has changed.
         kept = self._kept
-        if len(kept) == len(self._known) and all(kept.get(key) is each.is_fault for key, each in self._known.items()):
+        is_same = len(kept) == len(self._known) and all(
+            kept.get(key) is each.is_fault for key, each in self._known.items()
+        )
+        if is_same and (not kept or now_s - self._kept_at_s < KEEP_AGAIN_S):
             return
+        self._kept_at_s = now_s
         self._kept = {key: each.is_fault for key, each in self._known.items()}
         detectors = {key: KeptDetector(each.last_at_s, is_fault=each.is_fault) for key, each in self._known.items()}
         keep(KeptDevice(self._identity, detectors))

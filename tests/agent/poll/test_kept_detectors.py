@@ -8,7 +8,7 @@ import pytest
 
 from agent.config import Device
 from agent.poll import KeptDetectors, SnmpPoller
-from agent.poll.leak_detectors import FAULT_AFTER_S, GONE_AFTER_S, REMEMBERED_S, LeakDetectors
+from agent.poll.leak_detectors import FAULT_AFTER_S, GONE_AFTER_S, KEEP_AGAIN_S, REMEMBERED_S, LeakDetectors
 from agent.profile import SYS_OBJECT_ID, SYS_UPTIME
 from agent.readings import Identity, Readings
 from tests.agent.memory_peers import MemorySnmp
@@ -42,6 +42,20 @@ class Agent:
             self.wall_s += 1
             self.detectors.report("safety", readings, self.now_s)
         return readings.values
+
+    def pass_by(self, seconds: float) -> None:
+        """Time without polls."""
+        self.now_s += seconds
+        self.wall_s += seconds
+
+    def saved_at(self, wall_s: float) -> None:
+        """Wait until the file is of this time or later."""
+
+        def is_new() -> bool:
+            devices = json.loads(self.path.read_bytes())["devices"] if self.path.exists() else {}
+            return bool(devices and devices["cdu-1"]["kept_at"] >= wall_s)
+
+        wait_until(is_new, "the file is new")
 
     def saved(self, *, is_fault: bool) -> None:
         """Wait until the file says this of the detector."""
@@ -86,6 +100,44 @@ def test_one_that_its_device_does_not_list_any_more_is_a_fault_for_a_day(agent: 
     assert agent.poll(other, seconds=int(GONE_AFTER_S)) == other, "b may be a, with another name"
     agent.restart(away_s=REMEMBERED_S + 1)
     assert agent.poll(seconds=2 * int(GONE_AFTER_S)) == {}
+
+
+def test_detectors_that_have_answered_for_days_are_known_after_a_restart(agent: Agent) -> None:
+    agent.poll(DRY)
+    for _ in range(3 * 24):
+        agent.pass_by(3600.0)
+        agent.poll(DRY)
+    agent.saved_at(agent.wall_s - KEEP_AGAIN_S)
+    agent.restart()
+    assert agent.poll(seconds=int(FAULT_AFTER_S) + 2) == {FAULT: 1.0}
+
+
+def test_a_fault_of_days_goes_on_over_a_restart_while_the_device_lists_its_detector(agent: Agent) -> None:
+    agent.poll(DRY)
+    agent.poll(seconds=int(FAULT_AFTER_S) + 2)
+    for _ in range(3 * 24):
+        agent.pass_by(3600.0)
+        assert agent.poll() == {FAULT: 1.0}
+    agent.saved_at(agent.wall_s - KEEP_AGAIN_S)
+    agent.restart()
+    assert agent.poll() == {FAULT: 1.0}
+    agent.restart("b")
+    other = {"dcim_leak_detected{sensor=b}": 0.0}
+    assert agent.poll(other) == other, "nor is it one as soon as it is not listed"
+
+
+def test_an_agent_that_was_off_for_a_day_has_forgotten_its_detectors(agent: Agent) -> None:
+    agent.poll(DRY)
+    agent.saved(is_fault=False)
+    agent.restart(away_s=REMEMBERED_S + 1)
+    assert agent.poll(seconds=2 * int(FAULT_AFTER_S)) == {}
+
+
+def test_a_device_without_detectors_has_no_file(agent: Agent) -> None:
+    agent.poll({"dcim_leak_detected{sensor=c}": 0.0}, seconds=3)
+    agent.pass_by(KEEP_AGAIN_S)
+    agent.poll(seconds=3)
+    assert not agent.path.exists()
 
 
 def test_what_the_device_of_before_had_is_nothing_to_another_one(agent: Agent) -> None:
