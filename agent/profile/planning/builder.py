@@ -207,8 +207,10 @@ class PlanBuilder:
             for refs in readings_first
             for block in coalesce([self.registers[ref] for ref in refs], limits.max_registers, max_gap)
         ]
-        # The same of scales: what is in another request than they are is read before them. The sort keeps the order otherwise.
-        blocks.sort(key=lambda block: any(each.ref in parts.scale_refs for each in block.fields))
+        # The same of scales: what is in another request than they are is read before them. The sort keeps the order otherwise. Units stay
+        # last, because readings may be in one request with a scale.
+        last = parts.scale_refs.keys(), units.keys()
+        blocks.sort(key=lambda block: [any(each.ref in refs for each in block.fields) for refs in reversed(last)])
         return ClassPlan(
             tuple(parts.slots.values()),
             blocks=tuple(blocks),

@@ -84,6 +84,19 @@ async def test_a_scale_beside_its_numbers_costs_no_request_and_one_elsewhere_is_
         assert bench.unit.asked == [(10, 1), (3, 1)]
 
 
+async def test_a_unit_is_read_behind_readings_that_are_in_one_request_with_a_scale() -> None:
+    """Or a reading in the new unit would be taken for one in the old unit."""
+    points = power("[{register: 6, as: factor}]") + (
+        "  - {metric: dcim_ups_temperature_celsius, poll: fast, register: 12, type: int16,"
+        " unit_by: {register: 100, map: {0: celsius, 1: fahrenheit}}}\n"
+    )
+    async with unit_bench(modbus(points, HEAD), Unit({**dict.fromkeys(range(6, 13), 5), 100: 0})) as bench:
+        await bench.poller.open()
+        bench.unit.asked.clear()
+        await bench.polled()
+        assert bench.unit.asked == [(6, 7), (100, 1)]
+
+
 async def test_a_ratio_that_is_set_anew_rejects_readings_until_it_is_planned_anew() -> None:
     points = power("[{register: 6, as: factor}]") + (
         f"  - {{metric: dcim_meter_current_amperes, poll: fast, labels: {{{ROLE}, phase: L1}}, register: 12, unit: ampere}}\n"
