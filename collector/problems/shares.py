@@ -104,12 +104,15 @@ class _Group:
     """Its parts by the label `Share.apart`."""
 
     def count(self, part: _Contribution, change: Literal[1, -1]) -> None:
-        """Add a device (1), or take it away (-1)."""
+        """Add a device (1), or take it away (-1), here and in its part."""
+        self._count(part, change)
         if part.apart:
             own = self.apart.setdefault(part.apart, _Group())
-            own.count(part._replace(apart=""), change)
+            own._count(part, change)  # noqa: SLF001 - of its own class
             if not own.size:
                 del self.apart[part.apart]
+
+    def _count(self, part: _Contribution, change: Literal[1, -1]) -> None:
         self.size += change
         if part.belongs:
             self.belong += change
