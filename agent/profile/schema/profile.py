@@ -82,7 +82,7 @@ class Part(Place):
     divisor: Oid | None = None
     """SNMP: column that holds what the number is divided by: 10 for tenths."""
     scale_by: Scales = Field(default_factory=list)
-    """Modbus: a register that says what the number is multiplied by, beside `scale`, or several of them that all count."""
+    """Modbus: one or several registers that say what the number is multiplied by, in addition to `scale`."""
     unit_by: UnitBy | None = None
     """A cell or register that names the unit, for devices on which it can be switched."""
     text: Literal["number", "quantity", "flags"] | None = None
