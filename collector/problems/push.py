@@ -81,7 +81,7 @@ class Target(Protocol):
 
     @property
     def repeats(self) -> bool:
-        """Whether active problems must be sent again every `REPEAT_S`."""
+        """Whether active problems must be sent again every `REPEAT_S`: it is an Alertmanager, which can be asked what it still has."""
         ...
 
     def end_after_s(self, problem: Problem, /) -> float:
@@ -312,13 +312,17 @@ class Pusher:
                     self._wake.set()
 
     async def _repeat(self, session: aiohttp.ClientSession) -> None:
-        """Have each active problem sent again, but for those whose end the target knows from another collector."""
+        """Have each active problem sent again, except those that another collector has ended at the target.
+
+        Whoever sees a problem repeats it in any case. Only those that no present reading shows may have been ended by a collector that sees
+        more.
+        """
         active, now = self._tracker.active(), time.monotonic()
-        # Those that present readings do not show: their device is silent, or its readings are still to come.
+        # Their device is silent, or its readings are still to come.
         unseen = {each.key: each for each in active if not each.is_seen}
         self._left_out &= unseen.keys()
         self._accepted = {each.key: at for each in active if (at := self._accepted.get(each.key)) is not None}
-        # What was not told for so long has ended there by itself, and nobody has seen its end.
+        # A problem that the target has not accepted for so long is gone there by itself: no other collector needs to have ended it.
         asked = [
             each
             for key, each in unseen.items()
