@@ -16,6 +16,7 @@ T = TypeVar("T")
 TURNS: Final = 20
 """Turns of the loop after which data sent between two sockets of this process has arrived; each hop takes one or two turns."""
 KERNEL_S: Final = 0.001
+"""How long `turning` blocks in each step, so that the kernel can deliver datagrams. Chosen value."""
 LONG_TIMEOUT_S: Final = 5.0
 """A deadline for devices that answer: `after` sets the clock forward, so nobody waits for it."""
 
@@ -70,8 +71,8 @@ async def jump(seconds: float, turns: int = TURNS) -> None:
 async def turning(step_s: float, turns: int = TURNS) -> AsyncIterator[None]:
     """Within the block the clock goes on by `step_s` every few turns of the loop, and not by itself.
 
-    For peers in this loop: those that answer do so within a step or two, however busy the machine is, and no silence takes long. With one
-    turn for each step an answer takes some time, as those must that are compared with others.
+    For peers in this loop: those that answer do so within a step or two, however busy the machine is, and no silence takes long. With
+    `turns=1` an answer takes several steps, for tests that compare how long answers take.
     """
 
     async def turn() -> None:

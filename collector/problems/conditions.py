@@ -1,6 +1,7 @@
 """Decides for which series the conditions of a problem hold, in the present readings of one device, agent or site (a `Subject`).
 
-No I/O. A decision depends on the present readings alone, except for conditions with `after` and `fell`, see `ConditionMemory`.
+No I/O. A decision depends on the present readings alone, except for conditions with `after` or `fell` and records that count changes
+(`changes_within_s`), see `ConditionMemory`.
 
 The same table is translated for Prometheus by `promql.py`; tests run each problem through both. Each device is evaluated by
 itself, so that a message causes only the evaluation of its own device.
@@ -59,17 +60,20 @@ MAX_SEEN = 50_000
 # Highest values remembered of one series, each lower and later than the one before. If a series falls in more steps within a day, the
 # second-highest is dropped, so that its highest value may be forgotten too early.
 MAX_FALLS = 16
-# Changes remembered of one series: more than any problem asks for, at a fifth of the size that one a second for an hour would have.
+# Changes remembered of one series: a hundred times what any problem asks for, and a fifth of those of an hour with one each second.
 MAX_CHANGES = 720
 
 
 @dataclass(slots=True)
 class Changes:
-    """The latest value of a series, when it was noted, and when it had changed (wall times), as far back as is asked for."""
+    """When a series has changed lately. Wall times, so that they can be kept over a restart."""
 
     latest: float
+    """Its latest value."""
     noted_s: float
+    """When that was noted, whether it had changed or not."""
     at_s: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_CHANGES))
+    """Of each change within the record's `changes_within_s`, the oldest first."""
 
 
 class ConditionMemory:
@@ -81,16 +85,16 @@ class ConditionMemory:
         self.highest: dict[tuple[str, Labels], list[tuple[float, float]]] = {}
         """By problem and labels: value and wall time of each reading that no later one exceeded. The first is the highest and oldest."""
         self.changes: dict[tuple[str, Labels], Changes] = {}
-        """By record with `changes_within_s` and labels. Those of a series that has not changed are forgotten with the next restart."""
+        """By record and labels. A restart keeps only series that have changed lately."""
 
     def count_changes(self, record: str, labels: Labels, value: float, within_s: float, wall_s: float) -> int:
-        """Note the value; return how often it changed within the last `within_s`."""
+        """Note the value; return how often it changed within the last `within_s`. A series that is first seen has not changed."""
         known = self.changes.get((record, labels))
         if known is None:
             if len(self.changes) < MAX_SEEN:
                 self.changes[record, labels] = Changes(value, wall_s)
             return 0
-        # Whether it changed once or often in a longer gap, nobody knows.
+        # A gap longer than `within_s` says nothing: what has changed in it may have done so before the time that counts.
         if value != known.latest and wall_s - known.noted_s < within_s:
             known.at_s.append(wall_s)
         known.latest, known.noted_s = value, wall_s

@@ -5,7 +5,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -162,6 +162,7 @@ class ProblemFiles:
         ]
 
     def _changed(self) -> list[Changed]:
+        """The series that have changed lately. The others have nothing to restore."""
         return [
             Changed(record, list(labels), each.latest, each.noted_s, [*each.at_s])
             for (record, labels), each in self._memory.changes.items()
@@ -192,13 +193,14 @@ class ProblemFiles:
             self._history.restore(ended, self._wall())
         if state is not None:
             self._restore_problems(state)
+            self._restore_changes(state.changed)
         # Files of 0.1 and before have what conditions remember in the file of the present problems.
         if (memory := remembered or state) is not None:
             self._restore_memory(memory)
 
     def _restore_problems(self, state: Present) -> None:
-        now, wall_s = self._clock(), self._wall()
-        # The one that began first last: what were two groups may be one in this version.
+        now = self._clock()
+        # Two saved problems may have one key in this version (`_key_of`). The last one replaces the others: the one that began first.
         for each in sorted(state.problems, key=lambda saved: saved.since_s, reverse=True):
             problem = self._table.problems.get(each.name)
             if problem is None:
@@ -206,24 +208,34 @@ class ProblemFiles:
             _, labels = self._key_of(each.name, each.labels)
             tracked = TrackedProblem(problem, labels, tuple(each.subject), each.value, each.peak, since_s=each.since_s)
             self._tracker.restore(tracked, now)
-        counted = set[Key]()
-        for part in state.counted:
-            problem, key = self._table.problems.get(part.name), self._key_of(part.name, part.labels)
-            if problem is not None:
-                counted.add(key)
-                tracked = TrackedProblem(problem, key[1], tuple(part.subject), part.value, part.peak)
-                tracked.spans.extend([now + min(moment - wall_s, 0.0) for moment in span] for span in part.spans)
-                self._tracker.restore_counted(tracked)
+        counted = self._restore_counted(state.counted, now)
         for held in state.holding:
             key = self._key_of(held.name, held.labels)
+            # Of one that counts within a window, its spans have that time.
             held_s = 0.0 if key in counted else held.held_s
             self._tracker.restore_holding(tuple(held.subject), key, held_s, held.began_s, now)
-        for one in state.changed:
-            if one.record in self._table.records:
-                changes = self._memory.changes[one.record, tuple(one.labels)] = Changes(one.latest, one.noted_s)
-                changes.at_s.extend(one.at_s)
         for url, keys in state.notified.items():
             self._notified[url] = {self._key_of(name, pairs) for name, pairs in keys}
+
+    def _restore_counted(self, saved: Iterable[Counted], now: float) -> set[Key]:
+        """Restore when problems that count within a window had held; return which problems that were."""
+        restored = set[Key]()
+        wall_s = self._wall()
+        for each in saved:
+            problem, key = self._table.problems.get(each.name), self._key_of(each.name, each.labels)
+            if problem is not None:
+                restored.add(key)
+                tracked = TrackedProblem(problem, key[1], tuple(each.subject), each.value, each.peak)
+                # After the wall clock was set back, none is later than now.
+                tracked.spans.extend([now + min(moment - wall_s, 0.0) for moment in span] for span in each.spans)
+                self._tracker.restore_counted(tracked)
+        return restored
+
+    def _restore_changes(self, saved: Iterable[Changed]) -> None:
+        for each in saved:
+            if each.record in self._table.records:
+                changes = self._memory.changes[each.record, tuple(each.labels)] = Changes(each.latest, each.noted_s)
+                changes.at_s.extend(each.at_s)
 
     def _key_of(self, name: str, labels: SavedLabels) -> Key:
         """The key of a problem in this version, whose groups may have fewer labels: rows that lost a feed had one for each agent."""

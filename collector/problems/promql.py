@@ -57,7 +57,10 @@ def alert_expression(problem: Problem, table: Table) -> str:
 
 
 def _waiting(problem: Problem, text: str, table: Table) -> str:
-    """The expression of a problem that begins only while the one that it waits for is not about to stand."""
+    """`text`, the expression of a problem, so that it begins only while the one that it waits for is not about to stand.
+
+    One that is firing goes on. As `Shares.waits`.
+    """
     other = table.problems.get(problem.waits_for)
     if other is None or other.share is None:
         return text
@@ -96,9 +99,10 @@ def _holding_text(problem: Problem, table: Table) -> str:
 
 
 def held_records(table: Table) -> Iterator[tuple[str, str]]:
-    """Records of what holds of the problems of the safety class that count within a window: name and expression of each.
+    """Records of where the conditions of safety problems hold that count within a window: name and expression of each.
 
-    Every second a subquery would evaluate the condition for each second of the window: for 400 CDUs that took a fifth of a core.
+    Without them a subquery would evaluate the condition for each second of the window, every second: for 400 CDUs that took a fifth of a
+    core of Prometheus.
     """
     for problem in table.problems.values():
         if _is_held_recorded(problem):
@@ -110,6 +114,7 @@ def held_records(table: Table) -> Iterator[tuple[str, str]]:
 
 
 def _is_held_recorded(problem: Problem) -> bool:
+    """Whether what holds of a problem is recorded each second, to be counted within its window (`held_records`)."""
     return problem.is_safety and bool(problem.when) and not problem.promql and 0 < problem.within_s <= problem.keep_s
 
 
@@ -393,6 +398,7 @@ def _share_now(problem: Problem, table: Table) -> str:
 
 
 def _share_of_groups(problem: Problem, share: Share, table: Table, *more: str) -> str:
+    """Where more than the share of the devices of a group fulfils the condition now. `more` labels make the groups smaller."""
     by = ", ".join([*share.by, *more])
     counted = _failing(share, table, *more)
     devices = f"max by (device, {by}) ({_among(share)}{_comparison(share.among, table.records)})"
@@ -448,6 +454,7 @@ def _share_text(problem: Problem, table: Table) -> str:
 
 
 def _worst_case(share: Share, table: Table, *more: str) -> str:
+    """Where more than the share would fulfil the condition if all silent devices did. `more` labels make the groups smaller."""
     by, failing = ", ".join([*share.by, *more]), _failing(share, table, *more)
     known = f"max by (device, {by}) (last_over_time({_among(share)}[5m:15s]))"
     perhaps_failing = f"{_in_brackets(failing)}\nor\n{known}\nand on (site, device)\n  {STILL_SILENT}"

@@ -81,7 +81,7 @@ class Target(Protocol):
 
     @property
     def repeats(self) -> bool:
-        """Whether active problems must be sent again every `REPEAT_S`."""
+        """Whether active problems must be sent again every `REPEAT_S`: it is an Alertmanager, which can be asked what it still has."""
         ...
 
     def end_after_s(self, problem: Problem, /) -> float:
@@ -309,7 +309,11 @@ class Pusher:
                     self._wake.set()
 
     async def _repeat(self, session: aiohttp.ClientSession) -> None:
-        """Have each active problem sent again, but for those whose end the target knows from another collector."""
+        """Have each active problem sent again, except those that another collector has ended at the target.
+
+        Whoever sees a problem repeats it in any case. Only those that no present reading shows may have been ended by a collector that sees
+        more.
+        """
         active = self._tracker.active()
         await self._ended_elsewhere.update(session, active, self._waiting)
         for each in active:

@@ -1,4 +1,7 @@
-"""Names of the records that the rules of Prometheus write for a problem, beside those of the table. Pure."""
+"""Names of the records that the rules of Prometheus need for a problem, in addition to those of the table (`records`).
+
+`promql.py` writes their expressions.
+"""
 
 import re
 
@@ -45,9 +48,11 @@ def name_of_held(problem: str) -> str:
 
 
 def name_of_left_out(problem: str) -> str:
+    """The record of the silent devices that the problem accounts for, which other problems leave out (`Share.except_in`)."""
     return f"device:{_snake(problem)}:info"
 
 
 def name_of_history(each: Condition, after: EarlierValue) -> str:
+    """The record of whether a value was at least `after.at_least`, or one of its states: conditions look back on it for days."""
     what = "_or_".join(after.states) or f"at_least_{after.at_least:g}"
     return f"history:{each.metric}:{what}".replace("-", "minus_").replace(".", "_")

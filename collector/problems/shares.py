@@ -105,14 +105,15 @@ class _Group:
 
     def count(self, part: _Contribution, change: Literal[1, -1]) -> None:
         """Add a device (1), or take it away (-1), here and in its part."""
-        self._count(part, change)
+        self.count_here(part, change)
         if part.apart:
             own = self.apart.setdefault(part.apart, _Group())
-            own._count(part, change)  # noqa: SLF001 - of its own class
+            own.count_here(part, change)
             if not own.size:
                 del self.apart[part.apart]
 
-    def _count(self, part: _Contribution, change: Literal[1, -1]) -> None:
+    def count_here(self, part: _Contribution, change: Literal[1, -1]) -> None:
+        """The same without its part."""
         self.size += change
         if part.belongs:
             self.belong += change

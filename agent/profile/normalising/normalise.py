@@ -37,8 +37,9 @@ def normalise_answers(slots: Sequence[Slot], raw: Raw) -> Readings:
     """The value, state or rejection of every slot that was answered. Values are finite and within the catalogue's range.
 
     Plain slots, seven in ten, take a short path here that does the same as `_take_first` for an integer that is neither a
-    sentinel nor out of range. It halves the time per series (0.30 µs against 0.61 µs over the shipped recordings). So do states of
-    integers, which take a sixth of the instructions. Everything else falls through to the long path. Only the long path rejects values.
+    sentinel nor out of range. It halves the time per series (0.30 µs against 0.61 µs over the shipped recordings). Integers that are codes
+    of a state have a short path as well, of a sixth of the instructions. Everything else falls through to the long path, which alone
+    rejects values.
     """
     readings = Readings()
     values, states = readings.values, readings.states

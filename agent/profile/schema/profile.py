@@ -82,7 +82,7 @@ class Part(Place):
     divisor: Oid | None = None
     """SNMP: column that holds what the number is divided by: 10 for tenths."""
     scale_by: Scales = Field(default_factory=list)
-    """Modbus: a register that says what the number is multiplied by, beside `scale`, or several of them that all count."""
+    """Modbus: one or several registers that say what the number is multiplied by, in addition to `scale`."""
     unit_by: UnitBy | None = None
     """A cell or register that names the unit, for devices on which it can be switched."""
     text: Literal["number", "quantity", "flags"] | None = None
@@ -117,11 +117,6 @@ class Part(Place):
         """The column that holds the scale."""
         return self.decimals or self.exponent or self.varscale or self.divisor
 
-    @property
-    def has_scale_cell(self) -> bool:
-        """Whether the device says what the number is multiplied by."""
-        return bool(self.scale_cell or self.scale_by)
-
     def units(self) -> tuple[str, ...]:
         """The wire units that it may have."""
         return tuple(self.unit_by.map.values()) if self.unit_by else (self.unit,)
@@ -130,7 +125,7 @@ class Part(Place):
         """Whether the value depends on a power of ten that the device may not keep to."""
         units = (self.unit, *self.units())
         factors = [abs(Fraction(self.scale)), *(WIRE_UNITS[unit].factor for unit in units)]
-        return bool(self.has_scale_cell or _POWERS_OF_TEN.intersection(factors))
+        return bool(self.scale_cell or self.scale_by or _POWERS_OF_TEN.intersection(factors))
 
     def counts_parts(self) -> bool:
         """Whether the raw number is a whole one, of tenths or smaller parts of its unit."""
