@@ -334,6 +334,8 @@ class Monitor:
             ):
                 # After a start, a subject that has not been heard of yet is not gone.
                 was_there = key[1:] in self._evaluated_at if key[0] == "device" else key in self._ever_evaluated
+                if was_there and key[0] != "figures":
+                    self.tracker.note_gone(key)
                 self.tracker.update(key, {}, now, decides=partial(_always, answer=was_there))
         self._shares.forget_absent(present_devices)
         self._feed_reserve.forget_absent(present_devices)

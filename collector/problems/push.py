@@ -37,6 +37,10 @@ LIFE_S = 240.0
 # By how much Prometheus may see the end of a problem later than the collector: 5 s of scraping, 5 s of evaluation, and a margin. Until
 # then it reports the problem as active. If the collector ended it earlier, that report would begin it again and page somebody.
 PULL_LAG_S = 15.0
+# The same for what is wrong with a device or agent that was taken away. Prometheus cannot tell that from a collector that has just
+# started, and goes on for five minutes in steps of 15 s, and 15 s more (`silent_devices`, of problems with `silent_s`). Without a
+# Prometheus the alert ends sooner, because nobody repeats it.
+GONE_LAG_S = 330.0
 # How long a problem must be over before a webhook is notified of its end. If it begins again within that time, nothing is sent.
 SETTLE_S = 30.0
 # How long a target may take to answer; one that takes longer is tried again. A chosen value: it bounds how long a silent target holds up
@@ -273,6 +277,8 @@ class Pusher:
     def offer(self, changed: TrackedProblem) -> None:
         """A problem began, ended, or has another cause."""
         after_s = self._target.end_after_s(changed.problem)
+        if changed.is_gone and changed.problem.silent_s and self._target.repeats:
+            after_s += GONE_LAG_S
         self._ending.pop(changed.key, None)
         if not changed.is_active and after_s and len(self._ending) < MAX_TRACKED:
             self._waiting.pop(changed.key, None)

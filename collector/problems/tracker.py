@@ -88,6 +88,8 @@ class TrackedProblem:
     ended meanwhile, so they are offered once more."""
     awaited_until: float = 0.0
     """With AWAITED: until when readings are waited for. If none has shown by then that it holds, it ends."""
+    is_gone: bool = False
+    """Whether what it is about is gone: a device that was taken away, or an agent that was forgotten. It does not hold then."""
     began_to_hold_s: float = 0.0
     """`holds_since` as wall time; 0 while it does not hold."""
     backdated_s: float = 0.0
@@ -266,6 +268,11 @@ class Tracker:
                 continue
             self._note_not_holding(tracked, now)
 
+    def note_gone(self, subject: SubjectKey) -> None:
+        """A device or an agent was forgotten. Call it before the `update` that ends what was wrong with it."""
+        for key in self._by_subject.get(subject, ()):
+            self._all[key].is_gone = True
+
     def tick(self, now: float, wall_s: float) -> list[TrackedProblem]:
         """Begin and end problems that are due. Returns those that began, ended or got another cause since the last tick.
 
@@ -373,7 +380,7 @@ class Tracker:
             tracked.spans.append([since, now])
         self._extend(tracked, now)
         tracked.value, tracked.last_held = value, now
-        tracked.is_restored = False
+        tracked.is_restored = tracked.is_gone = False
         tracked.evidence = Evidence.CURRENT
         tracked.peak = worse_of(tracked.problem, tracked.peak, value)
 

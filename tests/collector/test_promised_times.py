@@ -73,6 +73,7 @@ HOUR_S, DAY_S = 3600.0, 86_400.0
         ("Alertmanager is told again", push.REPEAT_S, 60.0),
         ("Alertmanager keeps what it is not told again", push.LIFE_S, 240.0),
         ("Prometheus may see an end later", push.PULL_LAG_S, 15.0),
+        ("and that of what is gone", push.GONE_LAG_S, 330.0),
         ("a problem is over before a webhook hears of it", push.SETTLE_S, 30.0),
         ("a target may take to answer", push.TIMEOUT_S, 5.0),
         ("what begins together goes into one request", push.GATHER_S, 0.05),

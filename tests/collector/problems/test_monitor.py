@@ -395,7 +395,7 @@ async def test_after_a_restart_the_problems_of_an_agent_that_is_forgotten_end_as
     heard.latest.remove_agent("cas1", "gw-3")
     for after in heard, unheard:
         assert down(after)
-        after.now += KEEP_S + 1.0
+        after.now += load_table().problems["DcimAgentDown"].keep_s + 1.0
     assert not down(heard)
     assert down(unheard), "what is not there yet is not gone"
 

@@ -90,6 +90,30 @@ async def test_what_another_collector_saw_end_is_not_told_again_by_one_that_sees
                 await stop_tasks(pushing, within_s=2.0)
 
 
+async def test_what_was_taken_away_is_ended_only_when_prometheus_has_forgotten_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prometheus goes on with it for minutes, and would begin it again."""
+    monkeypatch.setattr(push, "PULL_LAG_S", 0.0)
+    with Alertmanager(tmp_path / "alertmanager").serving() as manager:
+        target = f"{manager.url}/api/v2/alerts"
+
+        def there() -> set[str]:
+            return {each["labels"]["device"] for each in cast("list[dict[str, Any]]", request(target).json())}
+
+        async with Pushing(PushTarget(target)) as one:
+            gone, well = smoke("gone"), smoke("well")
+            one.tell(gone, well)
+            await eventually(lambda: there() == {"gone", "well"}, "both are told")
+            for each in (gone, well):
+                each.is_active, each.ended_s, each.is_gone = False, time.time(), each is gone
+            one.tell(gone, well)
+            await eventually(lambda: there() == {"gone"}, "what is well has ended")
+            monkeypatch.setattr(push, "GONE_LAG_S", 0.0)
+            one.tell(gone)
+            await eventually(lambda: not there(), "and then what is gone")
+
+
 async def test_alertmanager_notifies_of_a_switch_that_is_stuck_on_a_lost_feed_and_of_no_other_one(
     tmp_path: Path,
 ) -> None:

@@ -2,11 +2,13 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from collector.problems.push import GONE_LAG_S
 from collector.problems.rule_files import rules_yaml
 from collector.problems.table import load_table
 from tests.collector.documents import status
@@ -73,13 +75,37 @@ def test_what_nobody_could_see_for_an_hour_is_over() -> None:
 
 
 def test_a_device_that_is_taken_away_while_its_agent_is_silent_ends() -> None:
+    """It is known that it is gone, and not well: Prometheus goes on with it."""
     hall = Hall()
     hall.run(150)
     hall.agent("offline")
     hall.run(60, polls=False)
+    before = {each.problem.name: each for each in hall.monitor.tracker.active()}
     for name in SILENT:
         hall.latest.remove_device("cas1", "gw-3", name)
     assert hall.run(90, polls=False) == {DOWN}
+    assert {name: each.is_gone for name, each in before.items()} == {UNREACHABLE: True, BLIND: True, DOWN: False}
+
+
+def test_what_is_over_because_its_device_is_well_is_not_gone() -> None:
+    hall = Hall()
+    hall.run(150)
+    before = hall.monitor.tracker.active()
+    assert hall.run(300, silent=()) == set()
+    assert not any(each.is_gone or each.is_active for each in before)
+
+
+def test_prometheus_goes_on_with_what_is_gone_for_no_longer_than_alertmanager_waits(tmp_path: Path) -> None:
+    """If the collector told its end sooner, Prometheus would begin it again, and page somebody for what was taken away."""
+    whose = 'agent="gw",site="s",device="pdu-1",room="r"'
+    # Both keep it for a while after it last held.
+    lasts = round((GONE_LAG_S + load_table().problems[UNREACHABLE].keep_s) / STEP_S)
+    series = {
+        f"dcim_device_up{{{whose}}}": f"0x{BEFORE - 1} stale",
+        f"dcim_device_observed{{{whose}}}": f"1x{BEFORE - 1} stale",
+    }
+    expected = {BEFORE - 5: {UNREACHABLE}, BEFORE + lasts - 15: {UNREACHABLE}, BEFORE + lasts + 2: set[str]()}
+    play(series, expected, tmp_path)
 
 
 STEP_S = 5
@@ -110,6 +136,11 @@ def test_prometheus_goes_on_with_the_same(away: str, tmp_path: Path) -> None:
         connected = 'dcim_collector_mqtt_connected{broker="b",instance="c",job="dcim-collector-safety"}'
         series[connected] = f"1x{BEFORE - 1} 0x{AWAY - 1} 1x{AFTER}"
         expected = {at: names | ({DOWN} if names else set()) for at, names in expected.items()}
+    play(series, expected, tmp_path)
+
+
+def play(series: dict[str, str], expected: Mapping[int, set[str]], tmp_path: Path) -> None:
+    """Have promtool look at what fires after so many steps."""
     tests = [
         {
             "expr": f'group by (alertname) (ALERTS{{alertstate="firing",alertname=~"{UNREACHABLE}|{BLIND}|{DOWN}"}})',
