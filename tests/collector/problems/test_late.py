@@ -331,7 +331,9 @@ def test_a_fault_whose_device_has_not_spoken_again_is_waited_for() -> None:
     assert [dict(each.labels)["device"] for each in backlog.settled()] == ["cdu-08"]
 
 
-def pdus(backlog: Backlog, dark: Callable[[int, int], bool], seconds: range, numbers: Iterable[int] = range(6)) -> None:
+def pdus(
+    backlog: Backlog, dark: Callable[[int, int], bool], seconds: Iterable[int], numbers: Iterable[int] = range(6)
+) -> None:
     """Polls of the PDUs of one feed; `dark` says which do not answer at a second."""
     for second in seconds:
         for number in numbers:
