@@ -161,9 +161,9 @@ def history_of(states: Sequence[str]) -> list[Ended]:
 
 def test_a_dip_is_no_end_and_two_faults_with_a_pause_are_two() -> None:
     backlog = Backlog()
-    backlog.late(*smokes([1] * 50 + [0] * 20 + [1] * 50 + [0] * 200 + [1] * 10 + [0] * 200))
+    backlog.late(*smokes([1] * 50 + [0] * 20 + [1] * 50 + [0] * 700 + [1] * 10 + [0] * 700, first_s=-1600.0))
     found = [(each.since_s - NOW_S, each.ended_s - NOW_S) for each in backlog.settled()]
-    assert sorted(found) == [(-600.0, -480.0), (-280.0, -270.0)]
+    assert sorted(found) == [(-1600.0, -1480.0), (-780.0, -770.0)]
 
 
 def numbers(key: str, values: Iterable[float], first_s: float = -600.0, every_s: float = 1.0) -> list[Batch]:
@@ -267,7 +267,7 @@ def test_the_verdict_waits_until_no_more_has_come_for_a_while() -> None:
 
 def test_one_that_was_reported_before_is_no_other_one_that_came_later() -> None:
     backlog = Backlog()
-    backlog.late(*smokes([1] * 120 + [0] * 200 + [1] * 10 + [0] * 200))
+    backlog.late(*smokes([1] * 120 + [0] * 700 + [1] * 10 + [0] * 700, first_s=-1600.0))
     first, second = sorted(backlog.settled(), key=lambda each: each.since_s)
     assert list(not_reported_yet([first, second], [first], [])) == [second]
     assert list(not_reported_yet([first, second], [second], [])) == [first]
@@ -302,7 +302,7 @@ def test_a_fault_that_was_reported_before_the_outage_has_one_end() -> None:
     backlog.tracker.restore(before, backlog.now)
     backlog.late(*smokes([1] * 100 + [0] * 500))
     backlog.live("DcimSmoke", PLACE, holds=False)
-    backlog.now += 61.0  # `keep_s`
+    backlog.now += 601.0  # `keep_s`
     backlog.live("DcimSmoke", PLACE, holds=False)
     backlog.history.note(before)
     (ended,) = backlog.settled()
@@ -331,7 +331,9 @@ def test_a_fault_whose_device_has_not_spoken_again_is_waited_for() -> None:
     assert [dict(each.labels)["device"] for each in backlog.settled()] == ["cdu-08"]
 
 
-def pdus(backlog: Backlog, dark: Callable[[int, int], bool], seconds: range, numbers: Iterable[int] = range(6)) -> None:
+def pdus(
+    backlog: Backlog, dark: Callable[[int, int], bool], seconds: Iterable[int], numbers: Iterable[int] = range(6)
+) -> None:
     """Polls of the PDUs of one feed; `dark` says which do not answer at a second."""
     for second in seconds:
         for number in numbers:
@@ -451,9 +453,9 @@ def test_the_memory_of_one_backlog_is_free_for_the_next(monkeypatch: pytest.Monk
     backlog = Backlog()
     fault = [0] * 10 + [1] * 10 + [0] * 80
     for at, device in enumerate(("cdu-07", "cdu-08")):
-        backlog.late(*smokes(fault, first_s=-1000.0 + at, device=device))
+        backlog.late(*smokes(fault, first_s=-3600.0 + at, device=device))
     assert [dict(each.labels)["device"] for each in backlog.settled()] == ["cdu-07"]
-    for first_s in (-800.0, -700.0, -600.0):
+    for first_s in (-2400.0, -1700.0, -900.0):  # further apart than `keep_s`
         backlog.late(*smokes(fault, first_s=first_s, device="cdu-09"))
     assert [dict(each.labels)["device"] for each in backlog.settled()].count("cdu-09") == 3
     assert backlog.queue.left_out == 0

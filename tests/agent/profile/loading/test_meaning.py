@@ -126,3 +126,25 @@ def test_the_identity_is_in_registers_that_there_are(head: str, fault: str) -> N
     point = "{metric: dcim_pdu_input_power_watts, register: 1, unit: watt}"
     said = faults(point, text=MODBUS.replace("points:", f"{head.replace('{', '{{').replace('}', '}}')}\npoints:"))
     assert fault in said if fault else said == ""
+
+
+@pytest.mark.parametrize(
+    ("numbers", "fault"), [("", "changes while the device works"), (", numbers: {1: 0.5, 2: 1.0}", "")]
+)
+def test_a_condition_may_rest_on_a_cell_of_codes_but_not_on_a_measured_number(numbers: str, fault: str) -> None:
+    ratio = f"{{metric: dcim_ups_output_total_load_ratio, register: 7{numbers or ', unit: ratio'}}}"
+    other = "{metric: dcim_ups_battery_charge_ratio, register: 8, unit: ratio, when: {register: 7, in: [1, 2]}}"
+    said = faults(f"{ratio}\n  - {other}", of="ups", text=MODBUS)
+    assert fault in said if fault else said == ""
+
+
+@pytest.mark.parametrize(("most", "fault"), [(500, ""), (501, "points: 5010 with repetitions, more than 5000; split")])
+def test_a_profile_has_a_bounded_number_of_points(most: int, fault: str) -> None:
+    """Each point takes memory in each agent that has such a device, and repetitions make many of a few lines."""
+    points = [
+        f"{{metric: dcim_pdu_outlet_power_watts, register: {at * most}, unit: watt, step: 1,"
+        f" repeat: {{outlet: [{', '.join(f'o{at}-{number}' for number in range(most))}]}}}}"
+        for at in range(10)
+    ]
+    said = faults("\n  - ".join(points), text=MODBUS)
+    assert fault in said if fault else said == ""

@@ -56,6 +56,22 @@ def test_the_largest_of_unequal_shelves_may_fail_and_without_one_rating_nothing_
     assert unrated.values("rack_shelf_load_ratio") == {}
 
 
+def test_a_single_shelf_has_no_redundancy_to_lose() -> None:
+    """A margin below 0 is the alarm of a lost redundancy, which such a rack never had."""
+    gone = [
+        (f"  - {{id: shelf-a1-{at}, rack: a1, from: bus-{at[0]}, breaker_a: 125, rated_power_w: 66 kW}}\n", "")
+        for at in ("a2", "b1", "b2")
+    ]
+    gone += [(f"  - {{id: tap-a1-{at}, role: other, measures: [shelf-a1-{at}]}}\n", "") for at in ("a2", "b1", "b2")]
+    rack = "{id: a1, row: a, design_power_w: 132 kW, liquid_share: 0.85, pdus_per_feed: "
+    site = ai_hall(*gone, (f"{rack}2", f"{rack}1"))
+    single = Readings(site)
+    for meter in TAPS.keys() & site.meters.keys():
+        metered(single, meter, 40.0, 40.0, 40.0)
+    assert single.values("rack_shelf_redundancy_margin_watts") == {}
+    assert single.values("rack_shelf_load_ratio") == {"rack=a1": SHELF_W / 66_000}
+
+
 def test_a_rack_on_busways_survives_a_feed_while_breakers_and_shelves_of_the_other_carry_it() -> None:
     readings = loaded()
     assert readings.values("rack_feed_loss_load_ratio")["rack=a1,feed=A,phase=L1"] == pytest.approx(160 / 250)
