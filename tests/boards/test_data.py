@@ -195,6 +195,7 @@ def selector_text(selector: Selector) -> str:
 # Records that have values only while an agent, room or row has lost its devices (tests/collector/problems/test_blind_agent.py plays that),
 # or a CDU its flow.
 ONLY_IN_TROUBLE = {
+    "agent:dcim_silent:info",
     "group:dcim_agent_sees_nothing:ratio",
     "group:dcim_agent_sees_nothing_dark_elsewhere:count",
     "group:dcim_agent_sees_nothing_going_dark:count",

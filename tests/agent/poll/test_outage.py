@@ -411,10 +411,13 @@ points:
 
 
 class Flat(MemoryModbus):
-    """The same number in every register, and 1 in every coil: these are settings, which an outage does not change."""
+    """The same number in every register, and 1 in every coil and in `settings`, which an outage does not change."""
+
+    settings: frozenset[int] = frozenset()
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:  # noqa: ARG002 - the seam's signature
-        return [1 if table == "coil" else self.registers[0]] * count
+        places = range(address, address + count)
+        return [1 if table == "coil" or place in self.settings else self.registers[0] for place in places]
 
 
 def has_watched_conditions(profile: Profile) -> bool:
@@ -428,6 +431,8 @@ def has_watched_conditions(profile: Profile) -> bool:
 )
 async def test_an_outage_plans_no_modbus_family_anew_and_takes_no_reading(name: str) -> None:
     unit = Flat({0: 230})
+    scales = [scale for _, point in SHIPPED[name].loaded().all_points() for scale in point.scale_by]
+    unit.settings = frozenset(scale.register_ for scale in scales if scale.register_ is not None)
     poller = ModbusPoller(Device(id="d", host="h", protocol="modbus", profile=name), SHIPPED[name].loaded(), unit)
     await poller.open()
     before = await polled(poller)

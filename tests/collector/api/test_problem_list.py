@@ -239,9 +239,10 @@ def test_since_leaves_out_what_ended_before_and_nothing_is_older_than_a_day() ->
     shown = Shown()
     shown.problem("DcimSmoke", now=100.0, device="x")
     shown.ended("DcimSmoke", 200.0, device="x")
-    assert len(shown.get("problems/history", 3000.0, since="2026-11-18T09:00:00Z")["items"]) == 1
-    assert shown.get("problems/history", 3000.0, since="2026-11-18T12:00:00Z")["items"] == []
-    assert shown.get("problems/history", 200.0 + 86_500.0, since="2020-01-01T00:00:00Z")["items"] == []
+    ended_s = 200.0 + load_table().problems["DcimSmoke"].keep_s
+    assert len(shown.get("problems/history", 3000.0, since=iso(WALL_S + ended_s - 60.0))["items"]) == 1
+    assert shown.get("problems/history", 3000.0, since=iso(WALL_S + ended_s + 60.0))["items"] == []
+    assert shown.get("problems/history", ended_s + 86_460.0, since="2020-01-01T00:00:00Z")["items"] == []
     assert shown.get("problems/history", 3000.0)["since"] < "2026-11-18"
     assert shown.get("problems/history", 3000.0, since="2020-01-01T00:00:00Z")["since"] == iso(WALL_S + 3000.0 - KEEP_S)
     assert WALL_S < 1_795_046_400.0  # the day of these times

@@ -155,11 +155,18 @@ def test_when_the_collector_dies_prometheus_goes_on_telling_of_what_may_still_be
 
 
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("steps", [FEW_STEPS, STEPS], ids=["minutes", "an hour"])
-def test_prometheus_tells_the_same_with_the_same_labels(steps: int, tmp_path: Path) -> None:
-    """All examples that take so long at once, each as a site of its own: promtool evaluates every rule at each step, whatever is there."""
-    examples = {name: example for name, example in EXAMPLES.items() if steps_of(example) == steps}
-    sites = {f"ex-{number}": example for number, example in enumerate(examples.values())}
+@pytest.mark.parametrize(
+    ("steps", "part"),
+    [(FEW_STEPS, slice(0, None, 2)), (FEW_STEPS, slice(1, None, 2)), (STEPS, slice(None))],
+    ids=["minutes", "minutes, the others", "an hour"],
+)
+def test_prometheus_tells_the_same_with_the_same_labels(steps: int, part: slice, tmp_path: Path) -> None:
+    """Many examples that take so long at once, each as a site of its own: promtool evaluates every rule at each step, whatever is there.
+
+    Not all, because it lets no expression read more than 10,000 samples.
+    """
+    examples = [example for example in EXAMPLES.values() if steps_of(example) == steps][part]
+    sites = {f"ex-{number}": example for number, example in enumerate(examples)}
     series = [each for site, example in sites.items() for each in promtool_series(example, site, steps)]
     expected = [promtool_expected(play(example, site, steps), site, steps) for site, example in sites.items()]
     assert promtool(tmp_path, series, expected) == ""
