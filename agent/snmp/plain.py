@@ -84,8 +84,12 @@ class PlainSession:
         answer = self._answer
         if answer is None or answer.done():
             # A datagram left in the socket would make the loop call again at once. Reading one byte removes the whole datagram.
-            with contextlib.suppress(OSError):
+            try:
                 os.read(self._descriptor, 1)
+            except BlockingIOError:
+                pass
+            except OSError:
+                self.close()
             return
         try:
             found = self._sock.recv_get_many()
@@ -95,6 +99,8 @@ class PlainSession:
             if on_late is not None:
                 on_late()
         except BaseException as error:  # noqa: BLE001 - for whoever waits, panics too
+            # libuv stops watching a socket that had an error, and uvloop does not say so. The next request adds the reader again.
+            self.close()
             answer.set_exception(error)
         else:
             self.on_late = None

@@ -3,10 +3,11 @@
 import asyncio
 import gc
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 from gufo.snmp import SnmpVersion
 from gufo.snmp.aio import SnmpSession
 
@@ -103,6 +104,30 @@ async def test_a_refused_datagram_is_an_error_of_the_request() -> None:
     with pytest.raises(OSError, match="refused"):
         await session.get_many([ONE])
     session.close()
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_refused_datagram_does_not_cost_the_answer_to_a_later_request(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """After an error, libuv stops watching a socket."""
+
+    async def main() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            port = nobody.getsockname()[1]
+        session, descriptor = session_to(port)
+        with pytest.raises(OSError, match="refused"):
+            await session.get_many([ONE])
+        async with a_session() as (agent, _, _):
+            with socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_DGRAM) as theirs:
+                theirs.connect(("127.0.0.1", agent.port))
+            async with asyncio.timeout(10):
+                assert await session.get_many([ONE]) == {ONE: 1}
+        session.close()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main())
 
 
 @pytest.mark.parametrize("how", ["closed", "forgotten"])
