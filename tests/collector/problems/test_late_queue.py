@@ -95,7 +95,7 @@ def test_problems_that_are_over_count_among_those_that_are_followed(
     """A fault that comes and goes all through a day of backlog would otherwise fill the memory."""
     monkeypatch.setattr(late, "MAX_SPANS", 1)
     backlog = Backlog()
-    backlog.late(*smokes([1] * 120 + [0] * 200 + [1] * 10 + [0] * 200))
+    backlog.late(*smokes([1] * 120 + [0] * 700 + [1] * 10 + [0] * 700, first_s=-1600.0))
     with caplog.at_level("INFO"):
         (first,) = backlog.settled()
     assert first.ended_s - first.since_s == 120.0
