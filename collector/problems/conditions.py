@@ -8,7 +8,6 @@ itself, so that a message causes only the evaluation of its own device.
 """
 
 import math
-from collections import deque
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -72,7 +71,7 @@ class Changes:
     """Its latest value."""
     noted_s: float
     """When that was noted, whether it had changed or not."""
-    at_s: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_CHANGES))
+    at_s: list[float] = field(default_factory=list)
     """Of each change within the record's `changes_within_s`, the oldest first."""
 
 
@@ -97,9 +96,10 @@ class ConditionMemory:
         # A gap longer than `within_s` says nothing: what has changed in it may have done so before the time that counts.
         if value != known.latest and wall_s - known.noted_s < within_s:
             known.at_s.append(wall_s)
+            del known.at_s[:-MAX_CHANGES]
         known.latest, known.noted_s = value, wall_s
         while known.at_s and known.at_s[0] <= wall_s - within_s:
-            known.at_s.popleft()
+            del known.at_s[0]
         return len(known.at_s)
 
     def reached(self, problem: str, labels: Labels, value: float, condition: Condition, wall_s: float) -> bool:
