@@ -159,10 +159,12 @@ def test_when_the_collector_dies_prometheus_goes_on_telling_of_what_may_still_be
 def test_prometheus_tells_the_same_with_the_same_labels(steps: int, tmp_path: Path) -> None:
     """All examples that take so long at once, each as a site of its own: promtool evaluates every rule at each step, whatever is there."""
     examples = {name: example for name, example in EXAMPLES.items() if steps_of(example) == steps}
-    sites = {f"ex-{number}": example for number, example in enumerate(examples.values())}
-    series = [each for site, example in sites.items() for each in promtool_series(example, site, steps)]
-    expected = [promtool_expected(play(example, site, steps), site, steps) for site, example in sites.items()]
-    assert promtool(tmp_path, series, expected) == ""
+    # In halves: promtool loads at most 10,000 samples for one rule.
+    for half in (0, 1):
+        sites = {f"ex-{number}": example for number, example in enumerate(examples.values()) if number % 2 == half}
+        series = [each for site, example in sites.items() for each in promtool_series(example, site, steps)]
+        expected = [promtool_expected(play(example, site, steps), site, steps) for site, example in sites.items()]
+        assert promtool(tmp_path, series, expected) == ""
 
 
 def test_the_rules_that_are_shipped_are_those_of_the_table() -> None:
