@@ -90,7 +90,13 @@ async def polled(
     config = check_config(whole, AgentConfig, "test")
     counters, outbox = Counters(), MemoryOutbox("E", 1 << 20)
     context = AgentContext(
-        site="t1", agent="gw-1", epoch="E", outbox=outbox, counters=counters, announce=lambda _: None
+        site="t1",
+        agent="gw-1",
+        epoch="E",
+        outbox=outbox,
+        counters=counters,
+        announce=lambda _: None,
+        clock=asyncio.get_running_loop().time,
     )
     factory = PollerFactory(PROFILES)
     loops = [
