@@ -231,6 +231,22 @@ def test_clock_offset_is_taken_from_the_least_delayed_message() -> None:
     assert abs(float(values(latest, 1800.0)["dcim_agent_clock_offset_seconds"])) < 0.01
 
 
+def test_what_others_have_cached_of_a_devices_series_does_not_outlive_a_series_that_is_new_or_gone() -> None:
+    """/metrics would not show a sensor that was plugged in later, as long as the collector runs."""
+    latest = Latest(100)
+    apply(latest, at(0.0))
+    device = latest.device("cas1", "cdu-07")
+    assert device is not None
+    device.cache["lines"] = "of supply"
+    apply(latest, at(1.0))
+    assert device.cache, "the same series"
+    apply(latest, msgspec.structs.replace(at(2.0), values={SUPPLY: 32.0, FLOW: 2e-3}))
+    assert not device.cache
+    device.cache["lines"] = "of both"
+    latest.expire_device(device, NOW_S + 1e6)
+    assert not device.cache
+
+
 def test_identity_alone_makes_a_device_known() -> None:
     """A device that has been silent since the collector started is not observed, neither absent nor down."""
     latest = Latest(100)

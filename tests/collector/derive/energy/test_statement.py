@@ -163,6 +163,18 @@ def test_contracts_for_more_than_the_site_uses_make_it_renewable_once() -> None:
     assert found["dcim_site_carbon_free_energy_ratio"] == 1.0
 
 
+def test_a_site_whose_only_contract_has_a_profile_and_no_meter_has_a_renewable_share() -> None:
+    """4 of the 10 kWh of each hour; a site without anything renewable has no such figure."""
+    amounts = {"facility:m": 10 * KWH_J}
+    totals, accounts = HourlyTotals(), accounts_of(amounts)
+    for hour in range(24):
+        totals.hours[hour] = Hour(dict(amounts), dict.fromkeys(amounts, 3600.0))
+    contracted = replace(accounts, profile_w=(4_000.0,) * 24)
+    key = "dcim_site_ref_ratio", "day"
+    assert figures_of(totals, contracted, 24)[key].value == pytest.approx(0.4)
+    assert key not in figures_of(totals, accounts, 24)
+
+
 def test_one_hour_without_the_grids_share_leaves_that_of_the_day_unknown() -> None:
     amounts = {"facility:m": 10 * KWH_J}
     totals, factors = HourlyTotals(), Factors()

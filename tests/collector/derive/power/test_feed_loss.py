@@ -249,6 +249,13 @@ def test_firm_power_of_unequal_ups_in_parallel_is_what_is_left_without_the_large
     assert campus_readings(swapped).values("ups_redundancy_margin_watts")["feed=A,group=ups-a2+ups-a1"] == 12_080
 
 
+def test_a_panel_that_one_of_the_upss_in_parallel_feeds_alone_leaves_them_a_group() -> None:
+    """The panel of its own pumps, say, which the site file may list before theirs."""
+    alone = campus(("  - {id: main-a,", "  - {id: pumps-a, from: [ups-a1], room: plant}\n  - {id: main-a,"))
+    margin = campus_readings(alone).values("ups_redundancy_margin_watts")
+    assert margin == {"feed=A,group=ups-a1+ups-a2": 60_000 - 47_920}
+
+
 def test_racks_of_another_group_on_the_same_feed_are_not_inherited() -> None:
     apart = campus(
         ("  - {id: ups-b,", "  - {id: ups-b2, from: [B], rated_power_w: 50000, room: plant}\n  - {id: ups-b,"),
