@@ -49,3 +49,5 @@ def test_what_was_learnt_is_dropped_at_the_first_connection_after_an_hour() -> N
     assert limit.bytes == MAX_PAYLOAD_BYTES
     limit.refused(60_000, 5000.0)
     assert limit.bytes == 30_000, "what the former broker had accepted says nothing about this one"
+    limit.connected(MAX_PAYLOAD_BYTES, 5000.0 + LEARNT_FOR_S)
+    assert limit.bytes == 30_000, "the hour is that since the last refusal"

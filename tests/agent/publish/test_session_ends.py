@@ -17,7 +17,7 @@ from rackflow.process.broker import Broker
 from rackflow.process.takeover import SESSION_TAKEN_OVER
 from tests.agent.publish.test_bounds import publisher_of
 from tests.agent.publish.test_connection import connection
-from tests.agent.publish.test_publish import TOPIC, batch
+from tests.agent.publish.test_publish import STATUS, TOPIC, batch
 from tests.servers.scripted_broker import ScriptedBroker
 from tests.servers.waiting import eventually
 
@@ -136,3 +136,43 @@ async def test_the_parts_of_a_message_that_was_too_large_are_as_old_as_it_was() 
     parts = [decode((await outbox.take()).payload, Batch) for _ in range(stats.messages)]
     assert [each.seq for each in parts] == list(range(2, 2 + len(parts)))
     assert {name for each in parts for name in each.values} == keys.keys()
+
+
+async def test_the_parts_of_a_message_of_an_earlier_run_are_of_this_one() -> None:
+    """Their numbers are: under the earlier epoch, a collector would take them for messages that it has, and drop them."""
+    outbox = MemoryOutbox("E1", 1 << 20)
+    publisher, _ = publisher_of(outbox)
+    keys = {f"dcim_pdu_outlet_power_watts{{outlet={at:03}}}": 1.0 for at in range(100)}
+    earlier = msgspec.structs.replace(batch(7, ""), epoch="E0", values=keys, states={})
+    key = outbox.put(TOPIC, lambda _: encode(earlier), now_ms=1)
+    sent = Sent(0.0, key, TOPIC, (await outbox.take()).payload)
+    publisher._on_refused(sent, PACKET_TOO_LARGE, "Packet too large")  # noqa: SLF001 - as a broker's answer
+    parts = [decode((await outbox.take()).payload, Batch) for _ in range(outbox.stats().messages)]
+    assert len(parts) > 1
+    assert {each.epoch for each in parts} == {STATUS.epoch}
+
+
+async def test_a_batch_of_one_reading_that_is_too_large_is_given_up_and_not_sent_again() -> None:
+    """It has one part, itself: the broker would refuse it for ever."""
+    outbox = MemoryOutbox("E1", 1 << 20)
+    publisher, counters = publisher_of(outbox)
+    one = msgspec.structs.replace(batch(1, ""), values={"dcim_pdu_outlet_power_watts": 1.0}, states={})
+    key = outbox.put(TOPIC, lambda _: encode(one), now_ms=1)
+    sent = Sent(0.0, key, TOPIC, (await outbox.take()).payload)
+    publisher._on_refused(sent, PACKET_TOO_LARGE, "Packet too large")  # noqa: SLF001 - as a broker's answer
+    stats = outbox.stats()
+    assert stats.messages == 0
+    assert stats.account.dropped == [Numbers(epoch="E1", first=1, last=1, reason="too_large")]
+    assert counters.publish_failures["size"] == 1
+
+
+async def test_of_the_messages_in_flight_the_largest_is_the_one_that_was_too_large() -> None:
+    """Some brokers end the connection at it, and a small one before it would be given up in its place."""
+    publisher, _ = publisher_of(MemoryOutbox("E1", 1 << 20))
+    client = connection()
+    for key, size in enumerate((10, 5000, 20), 1):
+        client.send(TOPIC, bytes(size), key, retain=False)
+    client.ended_by = PACKET_TOO_LARGE
+    refused = publisher._answers.refused_by_ending(client)  # noqa: SLF001 - as a session
+    assert refused is not None
+    assert (refused[0].key, refused[1]) == (2, PACKET_TOO_LARGE)

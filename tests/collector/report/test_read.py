@@ -12,8 +12,9 @@ from agent.epoch import new_epoch
 from collector.derive import Hour
 from collector.ledger import EpochAccount, EpochKey
 from collector.ledger.account import Missing
-from collector.records import SCHEMA
+from collector.records import SCHEMA, unpack
 from collector.records.file import pack, pack_polls
+from collector.report import read
 from collector.report.period import month
 from collector.report.read import SiteMonth, read_records, within_month
 from rackflow import RackflowError
@@ -46,6 +47,29 @@ def test_the_first_and_the_last_hour_of_a_month_are_read_and_none_beside_them(tm
         ("core", []),
         ("edge", [OCTOBER.first, OCTOBER.end - 1]),
     ]
+    assert sorted(core.polls) == sorted(edge.polls) == [OCTOBER.first, OCTOBER.end - 1]
+
+
+def test_a_site_of_which_there_is_only_energy_is_reported(tmp_path: Path) -> None:
+    file = records(tmp_path / "books.db", [(FIRST_S, END_S, 1)])
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("DELETE FROM polls")
+    [edge] = read_records(file, OCTOBER)
+    assert (edge.site, sorted(edge.hours), edge.polls) == ("edge", [OCTOBER.first, OCTOBER.end - 1], {})
+
+
+def test_hours_and_polls_are_of_the_same_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The collector saves while its report is made: half of a save would be polls without their energy, or the reverse."""
+    file = records(tmp_path / "books.db", [(FIRST_S, END_S, 1)])
+    with closing(sqlite3.connect(file, isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")  # as the collector's
+
+        def then_save(body: bytes) -> Hour:
+            writer.execute("DELETE FROM polls")
+            return unpack(body)
+
+        monkeypatch.setattr(read, "unpack", then_save)
+        core, edge = read_records(file, OCTOBER)
     assert sorted(core.polls) == sorted(edge.polls) == [OCTOBER.first, OCTOBER.end - 1]
 
 
@@ -109,6 +133,13 @@ def test_a_report_has_the_gaps_of_its_month_and_those_of_which_nobody_knows_when
     assert [run.first for run in chosen.missing] == [2, 3, 5, 6, 7]
     # Their number is that of the month as well: those of September and November are no loss of October.
     assert (found.missing_messages, chosen.missing_messages) == (7, 5)
+
+
+def test_a_gap_counts_with_all_of_its_messages() -> None:
+    gap = Missing(11, 400, int(FIRST_S * 1000), int(FIRST_S * 1000) + 60_000)
+    found = replace(account("edge", END_S), missing=[gap], missing_messages=390)
+    [chosen] = within_month([found], SiteMonth("edge", OCTOBER, {}, {}, {}, END_S))
+    assert chosen.missing_messages == 390
 
 
 def test_a_report_has_the_runs_of_its_own_agents_that_lived_in_the_month() -> None:

@@ -159,7 +159,7 @@ def test_the_days_energy_is_stacked_and_what_was_not_metered_is_hatched() -> Non
             row("energy_it", 30.0),
             row("energy_it", None, start=DAYS[1]),
             row("energy_cooling", 20.0),
-            row("energy_other", -2.0),
+            row("energy_other", -12.0),
         ]
     )
     chart = energy_chart(rows, "edge")
@@ -347,7 +347,9 @@ def test_polls_are_listed_for_the_site_its_agents_and_the_worst_devices_first() 
 
 @pytest.mark.parametrize(("more", "said"), [(1, "and 1 device with better"), (2, "and 2 devices with better")])
 def test_devices_that_are_not_listed_are_counted(more: int, said: str) -> None:
-    text = page([each for at in range(DEVICES_SHOWN + more) for each in polls(f"a/{at}", (100, 100 - at, at, 0))])
+    totals = [*polls("edge", (100, 90, 10, 0)), *polls("a/*", (100, 90, 10, 0))]  # no devices
+    devices = [each for at in range(DEVICES_SHOWN + more) for each in polls(f"a/{at}", (100, 100 - at, at, 0))]
+    text = page([*totals, *devices])
     assert f"{said} values, in the CSV file" in text
     assert f"<th>a/{more} <small>" in text
     assert f"<th>a/{more - 1} <small>" not in text

@@ -154,14 +154,17 @@ def test_an_hour_counts_once_for_an_agent_and_for_the_site_however_many_polled_i
 def test_the_account_of_an_epoch_lists_what_there_is_and_each_gap_with_its_times() -> None:
     epoch = new_epoch(1_790_000_000_000, 1)
     gap = Missing(4, 6, 1_790_000_100_000, 1_790_000_160_000)
-    sums = EpochAccount(EpochKey("s", "north", epoch), 1, 1_790_003_600_000, 9, 6, 2, 0, 3, Counter(full=1), [gap])
+    dropped = Counter(full=1, expired=2)
+    sums = EpochAccount(EpochKey("s", "north", epoch), 1, 1_790_003_600_000, 16, 6, 2, 4, 3, dropped, [gap])
     period = month("2026-10", "UTC", NOW_S)
     rows = list(account_rows("s", [sums], period))
     assert {row.figure: row.value for row in rows} == {
-        "messages_produced": 9.0,
+        "messages_produced": 16.0,
         "messages_stored": 6.0,
         "messages_missing": 3.0,
         "messages_came_again": 2.0,
+        "messages_in_flight": 4.0,
+        "messages_dropped_expired": 2.0,
         "messages_dropped_full": 1.0,
         "messages_missing_run": 3.0,
     }
