@@ -89,7 +89,9 @@ def _flow_share(*values: float, rated: Sequence[float], at: int) -> Result:
     if not running[at]:
         return Unknown("its pumps do not run")
     together = [each for each, runs in enumerate(running) if runs]
-    whole = sum(flows[each] for each in together)
-    if len(together) < 2 or whole <= 0:  # noqa: PLR2004 - one alone shares with nobody
+    if len(together) < 2:  # noqa: PLR2004 - one alone shares with nobody
         return Unknown("no other CDU of the loop runs")
+    whole = sum(flows[each] for each in together)
+    if whole <= 0:
+        return Unknown("no CDU of the loop measures any flow")
     return flows[at] / whole * sum(rated[each] for each in together) / rated[at]

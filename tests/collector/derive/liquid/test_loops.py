@@ -239,6 +239,16 @@ def test_a_cdu_that_runs_alone_shares_the_flow_with_nobody() -> None:
     assert (figure.value, figure.missing) == (None, ("no other CDU of the loop runs",))
 
 
+def test_cdus_that_run_without_any_flow_have_no_share_of_it_and_say_so() -> None:
+    """Their common valve is closed; it is no error of the figure."""
+    readings = Readings(hall((SECOND_CDU, SECOND_CDU)))
+    for cdu in ("cdu-1", "cdu-2"):
+        flow: dict[str, float | str] = {"cdu_flow_cubic_meters_per_second{loop=secondary}": 0.0}
+        readings.take(cdu, flow | {"cdu_pump_state{pump=1}": "running"}, device_class="cdu")
+    figure = readings.figures()["cdu_flow_share_ratio{device=cdu-1}"]
+    assert (figure.value, figure.missing) == (None, ("no CDU of the loop measures any flow",))
+
+
 def test_a_loop_with_a_cdu_that_has_no_water_side_has_no_balance() -> None:
     """What it gives to the air is in the secondary heat only: the loop would look as if a sensor were wrong."""
     for site, expected in ((hall(), {"loop=tcs": 0.0}), (hall(THREE_CDUS), {})):

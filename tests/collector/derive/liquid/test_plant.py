@@ -68,6 +68,12 @@ def test_a_group_whose_feeds_nothing_measures_is_unknown_and_says_so() -> None:
     assert readings.values("generator_load_ratio") == {"group=gen-1+gen-2+gen-3": pytest.approx(120 / 1200)}
 
 
+def test_a_meter_of_generators_that_names_their_feeds_does_not_measure_what_they_would_carry() -> None:
+    """It shows nothing while the mains are there: they would always seem to have all of their power left."""
+    site = ai_hall(("measures: [gen-1, gen-2, gen-3]", "measures: [A, B]"))
+    assert list(plant(site).values("generator_load_ratio").values()) == [pytest.approx(300 / 1200)]
+
+
 def test_a_meter_of_one_of_two_feeds_does_not_measure_what_the_generators_of_both_carry() -> None:
     readings = plant(ai_hall(("  - {id: it-a,", "  - {id: feed-a, role: other, measures: [A]}\n  - {id: it-a,")))
     power(readings, "feed-a", 120e3)
