@@ -59,13 +59,14 @@ class Reading:
     """A connection that counts what is done with it."""
 
     def __init__(self) -> None:
-        self.paused = self.dropped = 0
+        self.paused = self.resumed = self.dropped = 0
 
     def pause(self) -> None:
         self.paused += 1
 
     def resume(self) -> None:
         """It is read again."""
+        self.resumed += 1
 
     def drop(self) -> None:
         self.dropped += 1
@@ -92,6 +93,29 @@ def test_what_was_left_at_the_broker_on_an_earlier_connection_costs_the_next_one
 
     with asyncio.Runner(loop_factory=TurnedLoop) as runner:
         assert runner.run(course()) == (1, 0)
+
+
+def test_a_socket_is_read_again_once_half_of_the_room_is_free() -> None:
+    """Read again with each message that leaves, it would be paused and resumed once per message."""
+
+    async def course() -> tuple[int, list[int]]:
+        one = delivery(TOPIC, b"xxx", 0.0, packet_id=1)
+        inbox, socket = Inbox(100, 10 * one.cost_bytes, lambda _: None), Reading()
+        inbox.begin(session_continues=True)
+        inbox.steer(socket)
+        for _ in range(11):
+            inbox.add(one)
+        resumed = []
+        for _ in range(7):
+            inbox.free(await inbox.take())
+            resumed.append(socket.resumed)
+        inbox.end()
+        return socket.paused, resumed
+
+    with asyncio.Runner(loop_factory=TurnedLoop) as runner:
+        paused, resumed = runner.run(course())
+    assert paused == 1
+    assert resumed == [0, 0, 0, 0, 0, 1, 1]
 
 
 def test_of_several_connections_that_end_for_want_of_room_only_the_time_since_the_first_counts() -> None:

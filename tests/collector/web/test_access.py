@@ -327,7 +327,10 @@ async def test_only_clients_with_a_certificate_of_the_authority_get_in(tmp_path:
     certificate(tmp_path, "stranger")
     section = "cert_file: server.pem, key_file: server.key, client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem"
     async with serving(web_config=str(written(tmp_path, f"tls_server_config: {{{section}}}"))) as served:
-        assert (await ask(served.port, context=trusting(tmp_path, "server", "prometheus")))[0] == 200
+        known = trusting(tmp_path, "server", "prometheus")
+        assert (await ask(served.port, context=known))[0] == 200
+        # With TLS a website gets no further than the handshake, so that any name is good.
+        assert (await ask(served.port, headers={"Host": "metrics.example.com"}, context=known))[0] == 200
         for client in (None, "stranger"):
             with pytest.raises((OSError, IndexError)):  # closed without an answer, or by an alert
                 await ask(served.port, context=trusting(tmp_path, "server", client))
@@ -368,6 +371,10 @@ OURS = [
     ("{basic_auth_users: {a: HASH}, bearer_auth_tokens: {a: 'sha256:" + "0" * 64 + "'}}", "rename one of them"),
     ("", "is empty"),
     ("tls_server_config: {cert_file: a.pem, key_file: a.key, min_version: TLS10}", "min_version"),
+    (
+        "tls_server_config: {cert_file: a.pem, key_file: a.key, min_version: TLS13, max_version: TLS12}",
+        "min_version is above max_version",
+    ),
     ("tls_server_config: {cert_file: a.pem, key_file: a.key, client_auth_type: RequestClientCert}", "client_auth_type"),
     ('http_server_config: {headers: {X-Frame-Options: "a\\r\\nb"}}', "no header may have"),
 ]

@@ -139,6 +139,23 @@ async def test_a_host_with_all_streams_gives_one_up_for_a_host_without_any(monke
         assert (served.server.refused["evicted"], served.server.refused["busy"]) == (1, 1)
 
 
+async def test_a_host_gives_none_up_for_one_that_would_then_have_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else two hosts would take the last stream from each other for ever."""
+    monkeypatch.setattr(events, "MAX_STREAMS", 3)
+    _, content = serving_hall()
+    async with (
+        serving(content) as served,
+        stream(served.port, "device:cdu-1", host="127.0.0.2"),
+        stream(served.port, "device:cdu-1", host="127.0.0.2"),
+        stream(served.port, "problems") as reader,
+    ):
+        assert (await next_event(reader))[0] == "problems"
+        await until(lambda: served.server.streams == 3, "all of them")
+        async with asyncio.timeout(10):  # a stream that is let in has no end
+            assert (await ask(served.port, "/api/v1/events?show=problems"))[0] == 503
+        assert (served.server.refused["evicted"], served.server.refused["busy"]) == (0, 1)
+
+
 async def test_a_host_that_shows_all_parts_gives_one_up_for_a_host_without_any(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "MAX_PARTS", 2)
     _, content = serving_hall()

@@ -34,6 +34,13 @@ async def test_the_safety_class_is_a_page_of_its_own_and_there_is_no_other_class
         assert content.renders == ["safety"]
 
 
+async def test_the_safety_class_is_made_again_within_a_second_however_long_the_others_are_shared() -> None:
+    content = Content()
+    async with serving(content, share_s=15) as served, asyncio.timeout(10):
+        while content.renders != ["safety", "safety"]:
+            assert (await ask(served.port, "/metrics?class=safety"))[0] == 200
+
+
 async def test_invented_names_render_no_page_of_their_own() -> None:
     content = Content()
     async with serving(content, share_s=15) as served:

@@ -248,6 +248,17 @@ async def test_another_device_behind_the_address_is_judged_anew() -> None:
     assert found(await device.limits()) == [1.6]
 
 
+async def test_a_limit_that_one_poll_of_each_of_two_devices_has_refuted_comes_back() -> None:
+    device = await opened(phase("rated"), 120, 16)
+    assert found(await device.limits()) == ["range"]
+    device.cells[SERIAL] = b"2"
+    await device.poller.poll("slow", 0.0)
+    await device.poller.open()
+    assert found(await device.limits()) == ["range"]
+    device.put(4)
+    assert found(await device.limits()) == [1.6]
+
+
 @pytest.mark.parametrize(
     ("volts", "rated", "expected"),
     [
