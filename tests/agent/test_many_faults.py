@@ -26,14 +26,11 @@ def write(file: Path, wrong: int, **fault: str) -> None:
 
 
 def refused_in_s(load: Callable[[Path], object], file: Path) -> float:
-    """CPU that refusing the file takes, the least of three times."""
-    taken: list[float] = []
-    for _ in range(3):
-        began = time.process_time()
-        with pytest.raises(ConfigError):
-            load(file)
-        taken.append(time.process_time() - began)
-    return min(taken)
+    """CPU that refusing the file takes."""
+    began = time.process_time()
+    with pytest.raises(ConfigError):
+        load(file)
+    return time.process_time() - began
 
 
 @pytest.mark.parametrize(
@@ -50,4 +47,5 @@ def test_a_thousand_mistakes_take_little_more_than_one(
     one, many = tmp_path / "one.yaml", tmp_path / "many.yaml"
     write(one, 1, **fault)
     write(many, DEVICES, **fault)
-    assert refused_in_s(load, many) < MOST * refused_in_s(load, one)
+    # In turns: what shares the machine may slow one of them down several times.
+    assert min(refused_in_s(load, many) / refused_in_s(load, one) for _ in range(5)) < MOST
