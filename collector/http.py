@@ -1,6 +1,7 @@
 """What the collector's HTTP clients (store, carbon source, Alertmanagers) share: how they find servers, and how much they read."""
 
 import socket
+from collections.abc import Mapping
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -12,6 +13,15 @@ from rackflow.process.resolve import Resolver
 def connector(limit: int = 100) -> aiohttp.TCPConnector:
     """At most `limit` connections. Names are looked up by our own resolver: aiohttp's blocks threads that others need."""
     return aiohttp.TCPConnector(limit=limit, resolver=_Names(Resolver()))
+
+
+async def get_bounded(
+    session: aiohttp.ClientSession, url: str, limit_bytes: int, params: Mapping[str, str] | None = None
+) -> bytes:
+    """The body of a good answer to a GET. Raises ClientError for any other, and as `read_bounded`."""
+    async with session.get(url, params=params) as answer:
+        answer.raise_for_status()
+        return await read_bounded(answer, limit_bytes)
 
 
 async def read_bounded(answer: aiohttp.ClientResponse, limit_bytes: int) -> bytes:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import aiohttp
 import msgspec
 
-from collector.http import connector, read_bounded
+from collector.http import connector, get_bounded
 from collector.problems.tracker import Acknowledgement, Key, TrackedProblem, Tracker
 from rackflow.escape import redact_urls
 from rackflow.process.bulkhead import Failures
@@ -37,7 +37,8 @@ MAX_BY = 100
 MAX_COMMENT = 500
 # Alerts or problems compared between two turns of the loop: a set of labels each, a few milliseconds in all.
 _SLICE = 500
-_FAULTS = (OSError, TimeoutError, aiohttp.ClientError, msgspec.DecodeError, UnicodeDecodeError, ValueError)
+# Of a request to Alertmanager's API, and of decoding its answer.
+API_FAULTS = (OSError, TimeoutError, aiohttp.ClientError, msgspec.DecodeError, UnicodeDecodeError, ValueError)
 _ALERTS = "alerts?active=false&unprocessed=false&inhibited=true&silenced=true"
 LabelSet = frozenset[tuple[str, str]]
 
@@ -140,7 +141,7 @@ class AcknowledgementReader:
                 await self._until_problems()
                 try:
                     self._source.by_problem = await self._read(session)
-                except _FAULTS as error:
+                except API_FAULTS as error:
                     self._note_fault(error)
                 else:
                     if self._source.unread is not None:
@@ -179,9 +180,7 @@ class AcknowledgementReader:
         return await in_turns(_matching(alerts, silences, self._tracker.active()))
 
     async def _get(self, session: aiohttp.ClientSession, path: str) -> bytes:
-        async with session.get(f"{self._url}/{path}") as answer:
-            answer.raise_for_status()
-            return await read_bounded(answer, MAX_ANSWER_BYTES)
+        return await get_bounded(session, f"{self._url}/{path}", MAX_ANSWER_BYTES)
 
 
 def _matching(
@@ -198,9 +197,7 @@ def _matching(
     for count, tracked in enumerate(problems if by_labels else (), 1):
         if count % _SLICE == 0:
             yield
-        # Alertmanager leaves out labels without a value.
-        labels = frozenset((name, text) for name, text in tracked.alert_labels().items() if text)
-        if (acknowledgement := by_labels.get(labels)) is not None:
+        if (acknowledgement := by_labels.get(tracked.alert_label_set())) is not None:
             found[tracked.key] = acknowledgement
     return found
 

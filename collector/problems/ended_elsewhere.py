@@ -14,13 +14,9 @@ from typing import NamedTuple
 import aiohttp
 import msgspec
 
-from collector.http import read_bounded
+from collector.http import get_bounded
+from collector.problems.acknowledged import API_FAULTS, MAX_ANSWER_BYTES
 from collector.problems.tracker import Key, TrackedProblem
-
-# An alert has some 800 bytes: 5,000 of them, of the problems that are uncertain.
-MAX_ANSWER_BYTES = 4_000_000
-# HTTPException and the like come as ClientError; ValueError: an answer that is too long or no JSON.
-_FAULTS = (OSError, TimeoutError, aiohttp.ClientError, msgspec.DecodeError, UnicodeDecodeError, ValueError)
 
 
 class _Alert(msgspec.Struct):
@@ -87,24 +83,17 @@ class EndedElsewhere:
         """Those that Alertmanager does not have. None of them while it cannot be asked."""
         names = "|".join(sorted({each.problem.name for each in asked}))
         try:
-            async with session.get(self._url, params={"filter": f'alertname=~"{names}"'}) as answer:
-                answer.raise_for_status()
-                alerts = msgspec.json.decode(await read_bounded(answer, MAX_ANSWER_BYTES), type=list[_Alert])
-        except _FAULTS:
+            body = await get_bounded(session, self._url, MAX_ANSWER_BYTES, {"filter": f'alertname=~"{names}"'})
+            alerts = msgspec.json.decode(body, type=list[_Alert])
+        except API_FAULTS:
             return frozenset()
         lasting = {frozenset(each.labels.items()) for each in alerts}
-        # Alertmanager leaves out labels without a value.
-        return frozenset(
-            each.key
-            for each in asked
-            if frozenset((name, text) for name, text in each.alert_labels().items() if text) not in lasting
-        )
+        return frozenset(each.key for each in asked if each.alert_label_set() not in lasting)
 
     async def _started(self, session: aiohttp.ClientSession) -> str:
         """When it was started. It names the run, also of several Alertmanagers behind one address; empty if it cannot be asked."""
         try:
-            async with session.get(f"{self._url.removesuffix('alerts')}status") as answer:
-                answer.raise_for_status()
-                return msgspec.json.decode(await read_bounded(answer, MAX_ANSWER_BYTES), type=_Status).uptime
-        except _FAULTS:
+            body = await get_bounded(session, f"{self._url.removesuffix('alerts')}status", MAX_ANSWER_BYTES)
+            return msgspec.json.decode(body, type=_Status).uptime
+        except API_FAULTS:
             return ""

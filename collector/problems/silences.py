@@ -21,7 +21,7 @@ from zlib import crc32
 import aiohttp
 import msgspec
 
-from collector.http import connector, read_bounded
+from collector.http import connector, get_bounded
 from collector.problems.maintenance import MAINTENANCE_PART, MAX_WINDOWS, Maintenance, Window
 from collector.problems.tracker import TrackedProblem, Tracker
 from rackflow.escape import redact_urls
@@ -205,9 +205,7 @@ class Silencer:
         )
 
     async def _all(self, session: aiohttp.ClientSession) -> Sequence[Silence]:
-        async with session.get(f"{self._url}/silences") as answer:
-            answer.raise_for_status()
-            body = await read_bounded(answer, MAX_ANSWER_BYTES)
+        body = await get_bounded(session, f"{self._url}/silences", MAX_ANSWER_BYTES)
         silences = cast("list[Silence]", msgspec.json.decode(body))
         return [each for each in silences if each["status"]["state"] != "expired"]
 

@@ -152,6 +152,10 @@ class TrackedProblem:
         own = {"alertname": self.problem.name, "severity": self.problem.severity, "subsystem": self.problem.subsystem}
         return {**dict(self.labels), **own}
 
+    def alert_label_set(self) -> frozenset[tuple[str, str]]:
+        """The labels by which Alertmanager knows the alert: it leaves out those without a value."""
+        return frozenset((name, text) for name, text in self.alert_labels().items() if text)
+
     def held_s(self, now: float) -> float:
         """How long it has held, s: in total within its window if it has one, otherwise without a break."""
         if not self.problem.within_s:

@@ -258,16 +258,21 @@ def _limits(granted: Limits) -> str:
 async def _listen(mqtt: MqttConnection, heard: asyncio.Event, listener: Listener) -> None:
     if await mqtt.subscribe([listener.topic]):
         return
+    await _wait_for(heard, mqtt)
+    if not mqtt.is_open:
+        listener.hung_up()
+
+
+async def _wait_for(message: asyncio.Event, mqtt: MqttConnection) -> None:
+    """Wait for a message, until the connection ends, and for HEAR_S at most."""
     waiting = [
-        asyncio.create_task(heard.wait(), name="doctor-heard"),
+        asyncio.create_task(message.wait(), name="doctor-message"),
         asyncio.create_task(mqtt.lost(), name="doctor-lost"),
     ]
     with contextlib.suppress(TimeoutError):
         async with within(HEAR_S):
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     await stop_tasks(*waiting, within_s=HEAR_S)
-    if not mqtt.is_open:
-        listener.hung_up()
 
 
 async def _check_stored(
@@ -299,14 +304,7 @@ async def _check_stored(
     if await mqtt.subscribe([topics]):
         return denied
     _, fault = mqtt.publish(topics.removesuffix("+") + DOCTOR_DEVICE, b"", retain=False)
-    waiting = [
-        asyncio.create_task(reported.wait(), name="doctor-reported"),
-        asyncio.create_task(mqtt.lost(), name="doctor-lost"),
-    ]
-    with contextlib.suppress(TimeoutError):
-        async with within(HEAR_S):
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    await stop_tasks(*waiting, within_s=HEAR_S)
+    await _wait_for(reported, mqtt)
     if reported.is_set():
         return Finding("broker rights", "ok", f"the account may read {topics}, by which collectors free the outbox")
     if not fault and not confirmed.empty() and not confirmed.get_nowait().is_failure:

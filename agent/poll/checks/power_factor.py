@@ -12,8 +12,7 @@ from rackflow.catalogue import PollClass
 from rackflow.series import metric_of, parse_series_key, series_key
 
 _FACTOR: Final = "power_factor_ratio"
-# Of a UPS's output, the power of the whole has a name of its own.
-_POWERS: Final = ("power_watts", "total_power_watts")
+_POWER: Final = "power_watts"
 
 
 def _lines(classes: Mapping[str, PollClass]) -> Iterator[Compared]:
@@ -21,9 +20,8 @@ def _lines(classes: Mapping[str, PollClass]) -> Iterator[Compared]:
     for key in sorted(classes):
         if metric_of(key).endswith(_FACTOR):
             metric, labels = parse_series_key(key)
-            level = metric.removesuffix(_FACTOR)
-            powers = (series_key(f"{level}{name}", labels) for name in _POWERS)
-            if power := next((each for each in powers if each in classes), None):
+            power = series_key(f"{metric.removesuffix(_FACTOR)}{_POWER}", labels)
+            if power in classes:
                 yield key, (power,)
 
 
