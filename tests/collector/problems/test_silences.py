@@ -18,6 +18,7 @@ from aiohttp import web
 from collector.problems.maintenance import Maintenance, Window
 from collector.problems.silences import LEASE, RENEW_AT, Silencer
 from rackflow.process.bulkhead import Failures
+from rackflow.process.files import replace_durably
 from rackflow.process.stopping import stop_tasks
 from tests.collector.running import until
 from tests.servers.alertmanager import Alertmanager
@@ -170,7 +171,7 @@ async def following(manager: Alertmanager, file: Path) -> AsyncIterator[Callable
         for _ in range(2):
             last = window(f"looked-{next(numbers)}")
             each = [one.model_dump(mode="json", by_alias=True, exclude_defaults=True) for one in (*windows, last)]
-            await asyncio.to_thread(file.write_text, json.dumps({"version": 1, "windows": each}), encoding="utf-8")
+            await asyncio.to_thread(replace_durably, file, json.dumps({"version": 1, "windows": each}).encode())
             await eventually(partial(_has, manager, last.id), "looked at", timeout_s=20.0)
 
     silencer = Silencer(manager.url, "cas1", maintenance, failures)
@@ -264,7 +265,7 @@ async def test_a_change_of_the_file_is_at_alertmanager_within_seconds(
         tasks = [asyncio.create_task(each(), name="windows") for each in (silencer.run, maintenance.run)]
         try:
             await eventually(partial(_has, manager, "W-7"), "silenced", timeout_s=20.0)
-            await asyncio.to_thread(file.write_text, "version: 1\n", encoding="utf-8")
+            await asyncio.to_thread(replace_durably, file, b"version: 1\n")
             await eventually(lambda: not _has(manager, "W-7"), "not silenced any more", timeout_s=20.0)
         finally:
             await stop_tasks(*tasks, within_s=5.0)
@@ -330,7 +331,7 @@ async def test_each_change_of_the_file_has_alertmanager_asked_once(
         try:
             for change in range(1, changes + 1):
                 one = [f"{{id: W-{at}, until: {end}, match: {{device: cdu-07}}, why: w}}" for at in range(change)]
-                file.write_text(f"version: 1\nwindows: [{', '.join(one)}]\n", encoding="utf-8")
+                replace_durably(file, f"version: 1\nwindows: [{', '.join(one)}]\n".encode())
                 await until(lambda so_far=change: len(got) == so_far, "silenced", timeout_s=20.0)  # type: ignore[misc]
         finally:
             await stop_tasks(*tasks, within_s=5.0)
@@ -465,7 +466,7 @@ async def test_a_window_that_alertmanager_refuses_at_first_is_counted_and_tried_
             assert failures.counts.total() == 3
             assert ["503" in each for each in warnings()] == [True]
             left["GET"] = 1
-            file.write_text(f"version: 1\nwindows: [{one}]\n# unchanged\n", encoding="utf-8")
+            replace_durably(file, f"version: 1\nwindows: [{one}]\n# unchanged\n".encode())
             await until(lambda: failures.counts.total() == 4, "refused again", timeout_s=20.0)
         finally:
             await stop_tasks(*tasks, within_s=5.0)
