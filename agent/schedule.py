@@ -195,29 +195,27 @@ class Patience:
     """
 
     def __init__(self) -> None:
-        # Classes with polls that were ended at that share, since the device last answered in time or to something else.
-        self._cut_short: set[PollClass] = set()
-        # Classes whose requests are left to their own timeouts.
-        self._waited_for: set[PollClass] = set()
+        # Classes with polls that were ended at that share, since the device last answered in time; and whether it has answered something
+        # else since, so that their requests are left to their own timeouts.
+        self._cut_short: dict[PollClass, bool] = {}
 
     def deadline_s(self, due: DuePoll) -> float:
         """How long this poll may be silent."""
-        return MAX_DEADLINE_S if due.poll_class in self._waited_for else due.deadline_s
+        return MAX_DEADLINE_S if self._cut_short.get(due.poll_class) else due.deadline_s
 
     def cut_short(self, poll_class: PollClass) -> None:
         """A poll was ended by its deadline."""
-        self._cut_short.add(poll_class)
+        self._cut_short.setdefault(poll_class, False)
 
     def opened(self) -> None:
         """The device has answered an opening, which may take longer than any poll: what was cut short before may only be slow."""
-        self._waited_for |= self._cut_short
-        self._cut_short.clear()
+        for poll_class in self._cut_short:
+            self._cut_short[poll_class] = True
 
     def polled(self, due: DuePoll, duration_s: float) -> None:
         """A poll has ended with answers. One in time shows that this class needs no patience, or no longer."""
         if duration_s < due.deadline_s:
-            self._waited_for.discard(due.poll_class)
-            self._cut_short.discard(due.poll_class)
+            self._cut_short.pop(due.poll_class, None)
         self.opened()
 
 

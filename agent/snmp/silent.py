@@ -6,7 +6,6 @@ device that is off is found to be down as soon as ever, and with as many request
 was answered before. If that is answered, the objects are asked for again, in smaller and smaller parts (`PortionedClient`).
 """
 
-from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -71,7 +70,8 @@ class SilentObjects:
     def __init__(self) -> None:
         self._doubtful: dict[str, _Doubt] = {}
         # When requests were last answered that had been silent before: they were lost, or the device was off for a moment.
-        self._lost_at_s: deque[float] = deque(maxlen=LOSSES)
+        # The latest `LOSSES` of them, in a tuple: an empty deque would take 760 bytes of each device.
+        self._lost_at_s: tuple[float, ...] = ()
         self._again_at_s: dict[str, float] = {}
         self._pauses_s: dict[str, float] = {}
         self._no_search_until_s = 0.0
@@ -102,7 +102,7 @@ class SilentObjects:
         """One request for all of these was answered."""
         if self._was_silent(oids):
             self._times_needed = TOO_LARGE_TIMES_WITH_LOSSES
-            self._lost_at_s.append(now_s)
+            self._lost_at_s = (*self._lost_at_s, now_s)[-LOSSES:]
         for known in (self._doubtful, self._again_at_s, self._pauses_s):
             for oid in known.keys() & oids if known else ():
                 del known[oid]
