@@ -12,6 +12,9 @@ meaning may be wrong. `plans` and `per_plan` share work between equal devices. `
   unit does not give at present, `halves` whether two registers of one number belong together, `leak_detectors` reports those without a
   reading (`kept_detectors` saves them for the next start), `marks` puts into `bad` what an SNMP poll could not read, `series_count` counts
   series.
+
+What is kept of each device, and is empty for nearly all of them, is a `dict[str, None]` where it could be a set: empty, it takes 64 bytes
+and not 216, and an agent has thousands of devices.
 """
 
 from agent.poll.barrier import DeviceBarrier

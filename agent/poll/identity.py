@@ -82,12 +82,11 @@ def coolant_of(device: Device, profile: Profile) -> dict[str, str]:
 def identified(device: Device, profile: Profile, identity: Identity, plan: Plan) -> Identified:
     """The result of opening a device."""
     coolant = coolant_of(device, profile)
-    classes = frozenset(plan.classes)
     return Identified(
         profile=profile.profile,
         device_class=profile.class_,
         identity=identity,
-        poll_classes=classes,
+        poll_classes=plan.classes.keys(),
         coolant=coolant,
         nothing_there=plan.nothing_there,
         evidence=profile.evidence,

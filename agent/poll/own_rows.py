@@ -33,9 +33,9 @@ class OwnRows:
 
     def __init__(self, unit: int | None, beside: frozenset[int]) -> None:
         self._unit = unit
-        self._beside = {str(each) for each in beside}
+        self._beside = beside
         # Tables that had rows of this number: the agent numbers its units so, and another number is another unit.
-        self._numbered: set[str] = set()
+        self._numbered: dict[str, None] = {}
 
     def forget(self) -> None:
         """Forget how the agent numbers its units: it is another one."""
@@ -50,7 +50,7 @@ class OwnRows:
             return list(indexes)
         firsts = {index: index.partition(".")[0] for index in indexes if "." in index}
         if str(self._unit) in firsts.values():
-            self._numbered.add(table)
+            self._numbered[table] = None
             return list(indexes)
-        foreign = set(firsts.values()) if table in self._numbered else self._beside
+        foreign = set(firsts.values()) if table in self._numbered else set(map(str, self._beside))
         return [index for index in indexes if firsts.get(index) not in foreign]

@@ -25,7 +25,7 @@ class PlanAge:
         self._planned_at_s = -math.inf
         self._after_s = REPLAN_AFTER_S
         # While series of the fullest plan are missing: which of its series the plans made since then have had, by their keys.
-        self._seen: set[str] = set()
+        self._seen: dict[str, None] = {}
         # Whether the device had been running for a while at the last plan. One whose uptime stays at 0 is not starting for ever.
         self._has_run = True
 
@@ -46,17 +46,17 @@ class PlanAge:
             elif self.is_over(now_s):
                 # A plan that was made for another reason, such as a marker that changes each ten seconds, is no further attempt.
                 self._after_s = min(2 * self._after_s, REPLAN_AFTER_S)
-            if self._after_s >= REPLAN_AFTER_S and missing & self._seen:
+            if self._after_s >= REPLAN_AFTER_S and missing & self._seen.keys():
                 # Each plan lacks something else: what this one lacks was there within the hour, so the attempts begin anew.
-                self._after_s, self._seen = AGAIN_S, set()
+                self._after_s, self._seen = AGAIN_S, {}
             # No more than that: the rows of alarms have other names in each plan.
-            self._seen |= present & wanted
+            self._seen |= dict.fromkeys(present & wanted)
         else:
-            self._after_s, self._seen = REPLAN_AFTER_S, set()
+            self._after_s, self._seen = REPLAN_AFTER_S, {}
         self._has_run = not is_starting
         # What was missing for an hour is gone.
         if not has_less or self._after_s >= REPLAN_AFTER_S:
-            self._fullest, self._seen = plan, set()
+            self._fullest, self._seen = plan, {}
         self._planned_at_s = now_s
 
     def is_over(self, now_s: float) -> bool:

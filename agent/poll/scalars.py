@@ -32,8 +32,8 @@ class RelocatedScalars:
         self._unit = unit
         # By the instance that a profile names: the one that the device has.
         self._moved: dict[str, str] = {}
-        self._sought: set[str] = set()
-        self.ambiguous: set[str] = set()
+        self._sought: dict[str, None] = {}
+        self.ambiguous: dict[str, None] = {}
         """Instances that profiles name, of objects of which the device has several others."""
 
     def forget(self) -> None:
@@ -44,7 +44,7 @@ class RelocatedScalars:
 
     def forget_found(self) -> None:
         """Forget the instances that were found, so that they are sought again: a second instance may have appeared."""
-        self._sought -= self._moved.keys() | self.ambiguous
+        self._sought = dict.fromkeys(self._sought.keys() - self._moved.keys() - self.ambiguous.keys())
         self._moved.clear()
         self.ambiguous.clear()
 
@@ -86,7 +86,7 @@ class RelocatedScalars:
         every instance in `named`.
         """
         wanted = [each for each in dict.fromkeys(absent) if each.endswith(".0") and each not in self._sought]
-        self._sought.update(wanted)
+        self._sought |= dict.fromkeys(wanted)
         objects = sorted(oid_parts(each[:-2]) for each in wanted if each[:-2] not in columns)
         finder = _Finder(self._client)
         for of in objects:
@@ -102,7 +102,7 @@ class RelocatedScalars:
             if (instance := await self._instance_of(place, shown)) is not None:
                 self._moved[f"{place}.0"] = instance
             elif shown:
-                self.ambiguous.add(f"{place}.0")
+                self.ambiguous[f"{place}.0"] = None
         return any(each in self._moved or each in self.ambiguous for each in wanted)
 
     async def _instance_of(self, place: str, shown: Sequence[str]) -> str | None:

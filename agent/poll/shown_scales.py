@@ -30,7 +30,7 @@ class ShownScales:
         # How many answers are left until what planning has read is believed, by key.
         self._unproven: dict[str, int] = {}
         # Cells whose scale is unknown after the latest poll, those in `taken_back` included.
-        self.unknown: set[str] = set()
+        self.unknown: dict[str, None] = {}
         # Cells because of which the device must be planned again: what planning had read of them was contradicted.
         self.taken_back: dict[str, None] = {}
 
@@ -59,7 +59,7 @@ class ShownScales:
         self.unknown.clear()
         if not (self._unproven or self._shown or self.taken_back):
             return False
-        self.unknown.update(self.taken_back)
+        self.unknown |= self.taken_back
         for key in [key for key in self._unproven if self._used[key].ref in raw]:
             use = self._used[key]
             value = raw[use.ref]
@@ -70,7 +70,7 @@ class ShownScales:
             elif shows_another_scale(use.condition, value) or self._shows_scale_of_others(use, value):
                 del self._unproven[key], self._used[key]
                 self.taken_back[use.ref] = None
-                self.unknown.update(use.refs)
+                self.unknown |= dict.fromkeys(use.refs)
         return True
 
     def _shows_scale_of_others(self, use: Use, value: RawValue) -> bool:
@@ -89,7 +89,7 @@ class ShownScales:
             self._shown.pop(ref, None)
             return list(changed)
         self._shown[ref] = self._shown.get(ref, 0) + 1
-        self.unknown.update(other for use in scales for other in use.refs)
+        self.unknown |= dict.fromkeys(other for use in scales for other in use.refs)
         if self._shown[ref] >= ANSWERS:
             return list(changed)
         return [each for each in changed if not (each.use and each.use.shows_scale)]
@@ -100,5 +100,5 @@ class ShownScales:
             slot.key
             for part in self._plan.classes.values()
             for slot in part.slots
-            if slot.key in readings.values and not self.unknown.isdisjoint(refs_of([slot]))
+            if slot.key in readings.values and not self.unknown.keys().isdisjoint(refs_of([slot]))
         }

@@ -426,7 +426,7 @@ class SnmpPoller:
         """What planning reads from the device: rows by table, cells by OID, and the names of tables with more rows than are used."""
         rows: dict[str, list[str]] = {}
         cells: dict[str, RawValue] = await self._client.get(family.instances) if family.instances else {}
-        cells |= dict.fromkeys(self._client.ambiguous & set(family.instances), AMBIGUOUS)
+        cells |= dict.fromkeys(self._client.ambiguous.keys() & set(family.instances), AMBIGUOUS)
         tables = TableReader(self._client, self._device.id, cells)
         cut: set[str] = set()
         # Rows of tables with the same name are joined: a profile and its base may both list the table.

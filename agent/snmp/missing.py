@@ -39,7 +39,8 @@ class FailingObjects:
         self._again_at_s: dict[str, float] = {}
         # The last pause of each, also while it is asked for.
         self._pauses_s: dict[str, float] = {}
-        self._nulls: set[str] = set()
+        # Of these, objects that the device has, and that cannot be read.
+        self._nulls: dict[str, None] = {}
 
     def __bool__(self) -> bool:
         return bool(self._again_at_s)
@@ -50,12 +51,15 @@ class FailingObjects:
     def note_denied(self, oid: str, now_s: float) -> None:
         """The object was denied, and no other one of its request."""
         self._pause(oid, now_s, BELIEVED_S)
-        self._nulls.discard(oid)
+        self._nulls.pop(oid, None)
 
     def note_failed(self, oid: str, now_s: float, *, is_null: bool) -> None:
         """The object failed its request; `is_null`: it is there, and cannot be read."""
         self._pause(oid, now_s, FAILED_S)
-        (self._nulls.add if is_null else self._nulls.discard)(oid)
+        if is_null:
+            self._nulls[oid] = None
+        else:
+            self._nulls.pop(oid, None)
 
     def take(self, oid: str) -> None:
         """The object is asked for now, as one of which nothing is known."""
@@ -65,7 +69,7 @@ class FailingObjects:
         """Ask for all of them again, except for `but`."""
         self._again_at_s = {oid: at_s for oid, at_s in self._again_at_s.items() if oid in but}
         self._pauses_s = {oid: pause_s for oid, pause_s in self._pauses_s.items() if oid in but}
-        self._nulls.intersection_update(but)
+        self._nulls = {oid: None for oid in self._nulls if oid in but}
 
     def nulls(self, oids: Sequence[str]) -> dict[str, None]:
         """Those of the objects that are left out although the device has them."""

@@ -80,9 +80,9 @@ class CodeShift:
         # Keys of the columns that are rejected, and in how many polls in a row the code was there; a new plan may have other rows.
         self._suspected: dict[str, int] = {}
         # Columns of this plan in which the code was seen that disproves a shift.
-        self._proved: set[int] = set()
+        self._proved: dict[int, None] = {}
         # Columns of this plan of which the log has told.
-        self._told: set[int] = set()
+        self._told: dict[int, None] = {}
 
     def forget(self) -> None:
         """Forget what was found: the device is another one, or has rebooted."""
@@ -90,7 +90,7 @@ class CodeShift:
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the columns of this plan from now on. `known` are the answers that it was made with."""
-        self._planned, self._values, self._proved, self._told = _planned_columns(plan), {}, set(), set()
+        self._planned, self._values, self._proved, self._told = _planned_columns(plan), {}, {}, {}
         if any(number == each.odd for each in self._all() for _, number in each.codes(known)):
             self._values = {poll: normalise_answers(part.slots, known).values for poll, part in plan.classes.items()}
         for poll, columns in self._planned.columns.items():
@@ -124,7 +124,7 @@ class CodeShift:
         codes = list(column.codes(raw))
         keys = [slot.key for slot, _, _ in column.cells]
         if any(number == column.proof for _, number in codes):
-            self._proved.add(id(column))
+            self._proved[id(column)] = None
             self._trust(keys)
         odd = {slot.key for slot, number in codes if number == column.odd}
         if codes and not odd and not any(self._suspected.get(key, 0) >= _polls_until_sure(poll) for key in keys):
@@ -140,7 +140,7 @@ class CodeShift:
         self._suspected |= dict.fromkeys(keys, 1)
         if id(column) in self._told:
             return
-        self._told.add(id(column))
+        self._told[id(column)] = None
         log.warning(
             "device=%s codes are not read: there is a %d and no %d, as if it counts them from another number than its profile; "
             "if %d means that there is nothing, the profile needs `absent: [%d]` key=%s",

@@ -46,9 +46,9 @@ class FahrenheitCheck:
         self._slots: Mapping[PollClass, Sequence[Slot]] = {}
         self._last: dict[str, float] = {}
         # Keys of temperatures that have leapt to about the same ones in Fahrenheit, and were no lower than a room's in it since then.
-        self._leapt: set[str] = set()
+        self._leapt: dict[str, None] = {}
         # Poll classes whose temperatures are in Fahrenheit.
-        self._switched: set[PollClass] = set()
+        self._switched: dict[PollClass, None] = {}
 
     def forget(self) -> None:
         """Forget what was found: the device is another one, or has rebooted."""
@@ -61,14 +61,14 @@ class FahrenheitCheck:
         self._slots = _air_slots(plan)
         keys = {slot.key for slots in self._slots.values() for slot in slots}
         self._last = {key: value for key, value in self._last.items() if key in keys}
-        self._leapt &= keys
+        self._leapt = dict.fromkeys(self._leapt.keys() & keys)
         for poll, slots in self._slots.items():
             found = normalise_answers(slots, known).values
             seen_before = found.keys() & self._last.keys()
             self._judge(poll, found)
             is_room = all(ROOM_F[0] <= each <= ROOM_F[1] for each in found.values())
-            if is_room and len(found) >= MIN_SENSORS and seen_before <= self._leapt:
-                self._switched.add(poll)
+            if is_room and len(found) >= MIN_SENSORS and seen_before <= self._leapt.keys():
+                self._switched[poll] = None
 
     @property
     def is_needed(self) -> bool:
@@ -90,18 +90,18 @@ class FahrenheitCheck:
 
     def _judge(self, poll: PollClass, found: Mapping[str, float]) -> None:
         if found and min(found.values()) < LEAST_F:  # nearly always, as some sensor is in the cold aisle
-            self._switched.discard(poll)
+            self._switched.pop(poll, None)
         else:
             known = [(value, self._last[key]) for key, value in found.items() if key in self._last]
             if known and all(_is_switched(value, before) for value, before in known):
-                self._switched.add(poll)
+                self._switched[poll] = None
         # Mostly nothing has leapt, and all are too low for it.
         if self._leapt or max(found.values(), default=0.0) >= LEAST_F:
             for key, value in found.items():
                 if value < LEAST_F:
-                    self._leapt.discard(key)
+                    self._leapt.pop(key, None)
                 elif key in self._last and _is_switched(value, self._last[key], LEAP_SLACK_F):
-                    self._leapt.add(key)
+                    self._leapt[key] = None
         self._last |= found
 
 
