@@ -7,7 +7,8 @@ An error affects no other device: a `DeviceError` becomes a failed batch, and so
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, KeysView, Mapping
+from collections.abc import Awaitable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TypeVar, cast
 
 from agent.config import Device
@@ -158,7 +159,7 @@ class DeviceLoop:
         self._patience.opened()
         return await self._poll_while_up(identified.poll_classes)
 
-    async def _poll_while_up(self, poll_classes: KeysView[PollClass] | frozenset[PollClass]) -> float:
+    async def _poll_while_up(self, poll_classes: AbstractSet[PollClass]) -> float:
         """Poll the open device by its schedule, until it is down or must be opened again. Returns the seconds to wait before that."""
         intervals = {each: self._intervals[each] for each in poll_classes}
         clock = asyncio.get_running_loop().time

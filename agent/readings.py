@@ -1,6 +1,7 @@
 """The result types of polling: the readings of one poll, and the identity of a device."""
 
-from collections.abc import KeysView, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from rackflow.catalogue import PollClass
@@ -55,7 +56,7 @@ class Identified:
     profile: str
     device_class: str
     identity: Identity
-    poll_classes: KeysView[PollClass] | frozenset[PollClass]
+    poll_classes: AbstractSet[PollClass]
     coolant: Mapping[str, str] = field(default_factory=dict)
     nothing_there: tuple[str, ...] = ()
     """In words: tables without rows, objects and registers that the profile names and the device does not have."""

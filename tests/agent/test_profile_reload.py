@@ -26,6 +26,12 @@ points:
 """
 
 
+def untold(log: Path, folder: Path) -> list[str]:
+    """Faulty profiles of this folder of which the log does not say what is wrong, and where."""
+    text = log.read_text(encoding="utf-8").replace('\\"', "").replace('"', "")
+    return [bad.name for bad in bad_profiles() if f"{folder / bad.name}.yaml{bad.said}".replace('"', "") not in text]
+
+
 async def test_sixty_faulty_profiles_do_not_end_an_agent_and_a_new_family_needs_no_restart(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
@@ -44,13 +50,6 @@ async def test_sixty_faulty_profiles_do_not_end_an_agent_and_a_new_family_needs_
     def said(text: str) -> bool:
         return re.search(text, log.read_text(encoding="utf-8")) is not None
 
-    def untold() -> list[str]:
-        """Faulty profiles of which the log does not say what is wrong, and where."""
-        text = log.read_text(encoding="utf-8").replace('\\"', "").replace('"', "")
-        return [
-            bad.name for bad in bad_profiles() if f"{folder / bad.name}.yaml{bad.said}".replace('"', "") not in text
-        ]
-
     server = ModbusServer({1: MappedRegisters(lambda: {3: 7}, "holding")})
     port = await server.start()
     write("mine", "watt")
@@ -67,9 +66,9 @@ async def test_sixty_faulty_profiles_do_not_end_an_agent_and_a_new_family_needs_
             await eventually(lambda: power("a") == 7, "the device is polled", timeout_s=60)
             faulty = [bad.written(folder) for bad in bad_profiles()]
             process.send_signal(signal.SIGHUP)
+            # The log has it in several parts, as it is long.
             await eventually(lambda: said("reload refused, nothing is changed"), "refused", timeout_s=60)
-            # A text as long as this one arrives in the file in several parts.
-            await eventually(lambda: not untold(), "what is wrong with each of them is in the log", timeout_s=60)
+            await eventually(lambda: not untold(log, folder), "the log says what is wrong with each", timeout_s=60)
             before = len(listener.batches("a"))
             await eventually(lambda: len(listener.batches("a")) > before + 1, "polling goes on")
             assert power("a") == 7
