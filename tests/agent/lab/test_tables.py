@@ -108,3 +108,14 @@ def test_a_campus_goes_from_its_devices_to_a_site_with_feeds_and_loops_in_two_dr
     assert len(site.racks) == 32
     assert all(site.feeds_of(rack) == ("A", "B") and site.loop_of(rack) == site.loops["tcs"] for rack in site.racks)
     assert site.path("hall-1-a1", "A").ups == tuple(each["id"] for each in hall["ups"] if each["from"] == ["A"])
+
+
+@pytest.mark.parametrize(("options", "name"), [([], "campus"), (["--site=north"], "north")])
+def test_a_draft_has_the_name_that_is_given_or_that_of_the_configuration(
+    options: list[str], name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pdu = {"id": "pdu-a1-a", "host": "192.0.2.1", "profile": "raritan-pdu2", "credential": "c"}
+    config = {"agent": "a", "labels": {"site": "campus"}, "credentials": {"c": {"community": "x"}}, "devices": [pdu]}
+    agent = written(tmp_path / "agent.yaml", yaml.safe_dump(config))
+    assert main(["site", "draft", "--config", str(agent), "--rules", "nec", *options]) == 0
+    assert f"\nsite: {name}\n" in f"\n{capsys.readouterr().out}"

@@ -212,6 +212,34 @@ def test_each_ratio_and_sum_in_its_unit() -> None:
     assert of_month(rows, "pue_category").rests_on == "intermediate: PDU output, ISO/IEC 30134-2; 1 h"
 
 
+def test_each_ratio_of_too_few_hours_is_unknown_and_each_sum_is_of_those_that_are_known() -> None:
+    """300 of 744 hours."""
+    start = at("2026-10-01T00:00+00:00")
+    metered = {"facility": 70.0, "export": 20.0, "pv": 50.0, "generator": 10.0, "it": 80.0, "cooling": 8.0}
+    entry = hour(None, GRID, None, **metered, reuse=30.0, contract=11.0, water=1.0)
+    rows = [row for row in report({start + each: entry for each in range(300)}).rows if row.period == "month"]
+    ratios = {"pue", "cue", "wue", "erf", "ref", "pv_self_consumption", "carbon_intensity"}
+    ratios |= {"carbon_free_energy", "carbon_estimated_hours"}
+    assert {row.figure for row in rows if row.value is None} == ratios
+    assert {row.coverage for row in rows} == {300 / 744}
+
+
+def test_what_the_grid_emits_is_of_the_energy_that_came_from_it() -> None:
+    """One hour: 70 kWh from the grid, of 110 that the site used."""
+    start = at("2026-10-01T00:00+00:00")
+    entry = hour(facility=70, export=20, pv=50, generator=10, it=80)
+    rows = report({start: entry}, now_s=(start + 1) * 3600.0)
+    assert of_month(rows, "carbon_intensity").value == near(GRID.grams_per_kwh)
+
+
+def test_a_day_before_the_first_contract_says_that_nothing_was_recorded_yet() -> None:
+    start = at("2026-10-01T00:00+00:00")
+    hours = {start + each: hour(facility=10, **({"contract": 5.0} if each >= 24 else {})) for each in range(48)}
+    first, second, *_ = report(hours).of("energy_contracted", "day")
+    assert (first.value, first.rests_on) == (None, "0 of 24 h; not recorded yet (24 h)")
+    assert second.value == near(24 * 5)
+
+
 def test_what_was_made_on_site_and_what_was_exported_have_rows_of_the_month_the_day_and_the_hour() -> None:
     """One hour: 70 kWh from the grid, 50 of PV of which 20 are exported, 10 of a generator."""
     start = at("2026-10-01T00:00+00:00")

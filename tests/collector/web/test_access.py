@@ -335,6 +335,7 @@ OURS = [
     ("bearer_auth_tokens: {a: 'env:RACKFLOW_NO_SUCH'}", "environment variable RACKFLOW_NO_SUCH is not set"),
     ("bearer_auth_tokens: {a: 'env:HOME'}", "the token of 'a' must have 22 to 1024"),
     ("bearer_auth_tokens: {'a:b': 'env:HOME'}", "has no colon"),
+    ("basic_auth_users: {17: HASH}", "a name must be a text"),
     ("{basic_auth_users: {a: HASH}, bearer_auth_tokens: {a: 'sha256:" + "0" * 64 + "'}}", "rename one of them"),
     ("", "is empty"),
     ("tls_server_config: {cert_file: a.pem, key_file: a.key, min_version: TLS10}", "min_version"),

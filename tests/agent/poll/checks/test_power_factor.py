@@ -63,3 +63,14 @@ async def test_a_device_without_powers_keeps_its_power_factor() -> None:
     await poller.open()
     readings = await poller.poll("slow", 0.0)
     assert (readings.values[WHOLE], readings.values[PHASE], readings.bad) == (0.0, 0.97, {})
+
+
+async def test_a_poll_that_lacks_a_power_factor_is_published_without_it() -> None:
+    memory = MemorySnmp({SYS_UPTIME: 100, **{f"{ROOT}.{at}.0": 95 for at in range(1, 5)}})
+    device = Device(id="d", host="h", credential="c", profile="meter")
+    poller = SnmpPoller(device, {"meter": parse_profile(PROFILE, "meter.yaml")}, memory)
+    await poller.open()
+    memory.values[f"{ROOT}.1.0"] = "no number"
+    readings = await poller.poll("slow", 0.0)
+    assert readings.values[PHASE] == 0.95
+    assert readings.bad.keys() == {WHOLE}
