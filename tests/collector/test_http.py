@@ -21,7 +21,7 @@ async def test_a_host_is_found_by_its_name_and_one_that_nobody_knows_is_named() 
         port = runner.addresses[0][1]
         async with aiohttp.ClientSession(connector=connector(1)) as session:
             assert await get_bounded(session, f"http://localhost:{port}/", 100) == b"hello"
-            with pytest.raises(aiohttp.ClientConnectorDNSError, match="no-such-host.invalid"):
+            with pytest.raises(aiohttp.ClientConnectorDNSError, match=r"no-such-host\.invalid"):
                 await get_bounded(session, f"http://no-such-host.invalid:{port}/", 100)
     finally:
         await runner.cleanup()
