@@ -224,12 +224,13 @@ def test_each_ratio_of_too_few_hours_is_unknown_and_each_sum_is_of_those_that_ar
     assert {row.coverage for row in rows} == {300 / 744}
 
 
-def test_what_the_grid_emits_is_of_the_energy_that_came_from_it() -> None:
-    """One hour: 70 kWh from the grid, of 110 that the site used."""
+def test_what_the_grid_emits_is_of_the_energy_that_came_from_it_and_pv_is_free_of_carbon() -> None:
+    """One hour: 70 kWh from the grid, of 110 that the site used, and 30 of its PV."""
     start = at("2026-10-01T00:00+00:00")
     entry = hour(facility=70, export=20, pv=50, generator=10, it=80)
     rows = report({start: entry}, now_s=(start + 1) * 3600.0)
     assert of_month(rows, "carbon_intensity").value == near(GRID.grams_per_kwh)
+    assert of_month(rows, "carbon_free_energy").value == near((30 + 0.2 * 70) / 110)
 
 
 def test_a_day_before_the_first_contract_says_that_nothing_was_recorded_yet() -> None:
