@@ -1,5 +1,6 @@
 """How many hours without a collector fit into an outbox, as `check` says."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from agent.config_checks.outage import (
     estimate_outage,
     sizes_of,
 )
-from agent.profile import load_profiles
+from agent.profile import load_profiles, parse_profile
 from rackflow.documents import Batch, encode
 from rackflow.outbox import DISK_LIMIT_BYTES
 from rackflow.process.config import check_config
@@ -45,6 +46,17 @@ def test_the_hours_follow_from_the_intervals_of_the_profiles() -> None:
     assert found.hours == pytest.approx(10_000_000 / bytes_per_s / 3600)
     assert f"messages a second, of {found.message_bytes / 1000:.1f} kB each" in str(found)
     assert "the oldest are dropped" in str(found)
+
+
+def test_a_profile_may_read_a_series_in_another_class_than_the_catalogue_says() -> None:
+    point = {"metric": "dcim_ups_output_source", "oid": "1.3.6.1.4.1.99999.1.0", "states": {1: "normal"}}
+    head = {"version": 1, "profile": "p", "class": "ups", "protocol": "snmp", "title": "t", "source": "s"}
+    whole = head | {"evidence": "unverified", "recognise": {"probes": [point["oid"]]}}
+    usual, other = (
+        parse_profile(json.dumps(whole | {"points": [point | poll]}), "p.yaml") for poll in ({}, {"poll": "slow"})
+    )
+    assert [*sizes_of(usual, outlets=False)] == ["safety"]
+    assert [*sizes_of(other, outlets=False)] == ["slow"]
 
 
 def test_an_outbox_of_minutes_says_minutes_and_a_large_rate_is_written_out() -> None:

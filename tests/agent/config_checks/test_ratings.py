@@ -84,6 +84,8 @@ async def test_a_rating_near_that_of_the_device_is_well(tmp_path: Path) -> None:
             "pdus.breaker_a is 32 A in the site file, and it carries 330 A",
         ),
         ("pdu-1", {f"dcim_pdu_phase_current_amperes{{phase=L{each}}}": 110.0 for each in (1, 2, 3)}, ""),
+        ("ups-a", {"dcim_ups_output_total_power_watts": 1000.0}, ""),
+        ("ups-a", {"dcim_ups_rated_power_watts": 0.0}, ""),
         ("ups-a", {}, ""),
     ],
 )

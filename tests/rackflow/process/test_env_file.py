@@ -21,6 +21,7 @@ EXAMPLES = [
     ("A=  '  x '  ", "  x "),
     (r'A="a\$b\`c\"d\\e\f"', r'a$b`c"d\e\f'),
     (r"A='a\b'", r"a\b"),
+    (r"A='a\$b\\c'", r"a\$b\\c"),
     (r"A=a\b", "ab"),
     ("A=a\\\nb", "ab"),
     ('A="a\\\nb"', "ab"),
