@@ -2,8 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -185,10 +187,11 @@ async def test_a_running_agent_of_which_no_device_is_described_is_not_forgotten_
 
 
 @asynccontextmanager
-async def published_again(port: int, topic: str) -> AsyncIterator[None]:
+async def published_again(port: int, topic: str) -> AsyncIterator[threading.Event]:
     """Somebody publishes what is retained on a topic again as soon as it is cleared, as an agent does with its next poll."""
     async with publisher(port) as client:
         await client.subscribe(topic, qos=1)
+        is_back = threading.Event()
 
         async def answer() -> None:
             kept = b""
@@ -196,26 +199,40 @@ async def published_again(port: int, topic: str) -> AsyncIterator[None]:
                 assert isinstance(message.payload, bytes)
                 if not message.payload:
                     await client.publish(topic, kept, qos=1, retain=True)
+                    is_back.set()
                     return
                 kept = message.payload
 
         answering = asyncio.create_task(answer(), name="publishes again")
-        yield
+        yield is_back
         async with asyncio.timeout(PATIENCE_S):
             await answering
 
 
 @pytest.mark.parametrize("again", ["device/cdu-07", "status"])
 async def test_what_is_published_again_meanwhile_is_not_called_forgotten(
-    again: str, mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    again: str,
+    mosquitto: Mosquitto,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An agent that was thought to be gone."""
     async with publisher(mosquitto.port) as client:
         await publish(client, gone(status()), document("cdu-07"), document("cdu-08"))
-        # Reports of collectors are cleared last, one after the other, so that there is time for an answer.
-        for at in range(300):
-            await client.publish(f"{PREFIX}/stored/collector-{at:03}", b"{}", qos=1, retain=True)
-        async with published_again(mosquitto.port, f"{PREFIX}/{again}"):
+        async with published_again(mosquitto.port, f"{PREFIX}/{again}") as is_back:
+
+            @contextmanager
+            def progress(_: str, total: int) -> Iterator[Callable[[], None]]:
+                """The command's own, which goes on after the last topic only once the other one has published."""
+                cleared = count(1)
+
+                def done() -> None:
+                    assert next(cleared) < total or is_back.wait(PATIENCE_S)
+
+                yield done
+
+            monkeypatch.setattr("collector.forget.progress", progress)
             assert await forget(config_file(tmp_path, mosquitto.port), "cas1/gw-3") == 1
     captured = capsys.readouterr()
     assert captured.out == ""
