@@ -9,7 +9,6 @@ import tty
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -179,8 +178,12 @@ async def test_two_serial_lines_are_told_apart_and_units_of_one_line_share_it() 
 
 def settings_of(terminal: str) -> tuple[int, int, int]:
     """The flag of two stop bits, and the speeds in and out."""
-    with Path(terminal).open("rb", buffering=0) as file:
-        _, _, control, _, speed_in, speed_out, _ = termios.tcgetattr(file)
+    # Otherwise it would become the terminal of a test process that leads its session and has none, which ends with it.
+    line = os.open(terminal, os.O_RDONLY | os.O_NOCTTY)
+    try:
+        _, _, control, _, speed_in, speed_out, _ = termios.tcgetattr(line)
+    finally:
+        os.close(line)
     return control & termios.CSTOPB, speed_in, speed_out
 
 
