@@ -8,7 +8,7 @@ import pytest
 
 from agent.config_file import load_agent_config, load_checked
 from rackflow.errors import ConfigError
-from tests.calls import calls_of
+from tests.turns import counting_calls
 
 DEVICES = 1000
 # How much more a file of a thousand mistakes may cost than one with a single one. Each cost as much as the whole file before.
@@ -27,12 +27,9 @@ def write(file: Path, wrong: int, **fault: str) -> None:
 
 def calls_to_refuse(load: Callable[[Path], object], file: Path) -> int:
     """Calls of functions that refusing the file takes."""
-
-    def refuse() -> None:
-        with pytest.raises(ConfigError):
-            load(file)
-
-    return calls_of(refuse)
+    with counting_calls() as calls, pytest.raises(ConfigError):
+        load(file)
+    return calls()
 
 
 @pytest.mark.parametrize(
