@@ -235,7 +235,7 @@ def test_what_the_grid_emits_is_of_the_energy_that_came_from_it_and_pv_is_free_o
 
 def test_a_day_before_the_first_contract_says_that_nothing_was_recorded_yet() -> None:
     start = at("2026-10-01T00:00+00:00")
-    hours = {start + each: hour(facility=10, **({"contract": 5.0} if each >= 24 else {})) for each in range(48)}
+    hours = {start + each: hour(facility=10, contract=5) if each >= 24 else hour(facility=10) for each in range(48)}
     first, second, *_ = report(hours).of("energy_contracted", "day")
     assert (first.value, first.rests_on) == (None, "0 of 24 h; not recorded yet (24 h)")
     assert second.value == near(24 * 5)
